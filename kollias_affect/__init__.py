@@ -1,0 +1,37 @@
+"""Facial affect from video: valence and arousal, or one of seven expressions, frame by frame.
+
+The reference implementation of four papers (Kollias et al. 2018, 2019, 2020; Ng et al. 2015)
+as plain Keras models. Importing the package is fast: TensorFlow, dlib and OpenCV are loaded
+when the room that needs them is first used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
+
+_ROOMS = (
+    "backbones",
+    "datasets",
+    "evaluation",
+    "faces",
+    "initializers",
+    "losses",
+    "metrics",
+    "models",
+    "training",
+    "windows",
+)
+
+__all__ = ["EXPRESSIONS", "__version__", *_ROOMS]
+
+
+def __getattr__(name):
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,64 @@
+"""Checks of arguments whose messages state the rule, the value received and the remedy."""
+
+import os
+from pathlib import Path
+
+
+def one_of(name, value, options):
+    """Returns `value` if it is one of `options`, else raises `ValueError` naming them."""
+    options = tuple(options)
+    if value not in options:
+        raise ValueError(f"`{name}` must be one of {options}. Received: {name}={value!r}.")
+    return value
+
+
+def positive_integer(name, value):
+    """Returns `value` as an `int` of at least 1, else raises `ValueError`."""
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}.")
+    return int(value)
+
+
+def existing_file(name, path):
+    """Returns `path` as a `Path` to a non-empty file, else raises an `OSError` or `ValueError`."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"`{name}` must be a file. Received the folder {path}. Name a file inside it."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"`{name}` must be an existing file. Received: {path}, which does not exist "
+            f"(looked from {Path.cwd()}). Check the path."
+        )
+    if path.stat().st_size == 0:
+        raise ValueError(
+            f"`{name}` must not be empty. Received: {path}, which has 0 bytes. Copy or download "
+            "it again."
+        )
+    return path
+
+
+def writable_folder(name, path):
+    """Creates the folder `path` and returns it, or raises an `OSError` with the remedy."""
+    path = Path(path)
+    remedy = f"`{name}` must be a folder that can be written. Received: {path}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{remedy} ({error.strerror}). Choose another folder.") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(f"{remedy} (permission denied). Choose another folder.")
+    return path
+
+
+def inside(root, relative):
+    """Returns `root / relative` resolved, refusing paths that leave `root`."""
+    root = Path(root).resolve()
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(
+            f"Paths inside a data file must stay under its folder {root}. Received: {relative!r}. "
+            "Write paths relative to that folder, or name the folder that holds the images."
+        )
+    return path

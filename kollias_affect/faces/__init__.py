@@ -1,0 +1,26 @@
+"""Video to aligned crops: decoding, detectors, 68 landmarks, alignment, resumable extraction."""
+
+from kollias_affect.faces.alignment import align, normalize, prototype, similarity
+from kollias_affect.faces.batch import extract_many
+from kollias_affect.faces.detectors import DETECTORS, Box, Detector, detect
+from kollias_affect.faces.extraction import extract, read
+from kollias_affect.faces.landmarks import anchors, find_landmarks
+from kollias_affect.faces.video import Frame, Video
+
+__all__ = [
+    "DETECTORS",
+    "Box",
+    "Detector",
+    "Frame",
+    "Video",
+    "align",
+    "anchors",
+    "detect",
+    "extract",
+    "extract_many",
+    "find_landmarks",
+    "normalize",
+    "prototype",
+    "read",
+    "similarity",
+]
