@@ -1,9 +1,16 @@
-"""Many videos in parallel processes, with one progress bar."""
+"""Many videos in parallel processes, with one progress bar.
+
+Each video has a process of its own (`python -m kollias_affect.faces`), which reports every
+frame on its standard output. So a native library that crashes takes only its video along, no
+main module is imported again, and a worker whose parent was killed stops at its next frame.
+"""
 
 import collections
 import concurrent.futures
-import multiprocessing
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -32,59 +39,39 @@ def extract_many(videos, out_dir, processes=None, progress=True, **options):
     videos = [str(video) for video in videos]
     _refuse_same_names(videos)
     processes = min(len(videos), processes or os.cpu_count() or 1)
-    with tqdm(total=_expected(videos), unit="frame", disable=not progress) as bar:
-        if processes <= 1:
-            return _one_by_one(videos, out_dir, options, bar)
-        return _in_parallel(videos, out_dir, processes, options, bar)
-
-
-def _one_by_one(videos, out_dir, options, bar):
+    work = extract if processes <= 1 else _extract_in_process
     results, errors = {}, {}
-    for video in videos:
-        try:
-            results[video] = extract(video, out_dir, on_frame=bar.update, **options)
-        except (OSError, ValueError) as error:
-            errors[video] = error
+    with (
+        tqdm(total=_expected(videos), unit="frame", disable=not progress) as bar,
+        concurrent.futures.ThreadPoolExecutor(max(1, processes)) as pool,
+    ):
+        jobs = [pool.submit(work, v, out_dir, on_frame=bar.update, **options) for v in videos]
+        for video, job in zip(videos, jobs, strict=True):
+            try:
+                results[video] = job.result()
+            except (OSError, ValueError, RuntimeError) as error:
+                errors[video] = error
     return results, errors
 
 
-def _in_parallel(videos, out_dir, processes, options, bar):
-    context = multiprocessing.get_context("spawn")
-    done = context.Value("q", 0)
-    results, errors = {}, {}
-    with concurrent.futures.ProcessPoolExecutor(processes, context, _start, (done,)) as pool:
-        jobs = {pool.submit(_job, video, out_dir, options): video for video in videos}
-        waiting = set(jobs)
-        while waiting:
-            finished, waiting = concurrent.futures.wait(waiting, timeout=0.5)
-            bar.update(done.value - bar.n)
-            for job in finished:
-                try:
-                    results[jobs[job]] = job.result()
-                except (OSError, ValueError) as error:
-                    errors[jobs[job]] = error
-    return (
-        {video: results[video] for video in videos if video in results},
-        {video: errors[video] for video in videos if video in errors},
-    )
-
-
-def _start(done):
-    """Gives a worker the shared counter, and one thread to OpenCV so that workers do not fight."""
-    import cv2
-
-    global _done
-    _done = done
-    cv2.setNumThreads(1)
-
-
-def _job(video, out_dir, options):
-    return extract(video, out_dir, on_frame=_count, **options)
-
-
-def _count(frames):
-    with _done.get_lock():
-        _done.value += frames
+def _extract_in_process(video, out_dir, on_frame, **options):
+    """`extract` in a process of its own."""
+    job = json.dumps([video, str(out_dir), options])
+    command = [sys.executable, "-m", "kollias_affect.faces", job]
+    message = {}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            message = json.loads(line)
+            if "frames" in message:
+                on_frame(message["frames"])
+    if "error" in message:
+        raise (OSError if message["kind"] == "OSError" else ValueError)(message["error"])
+    if process.returncode:
+        raise RuntimeError(
+            f"The process that worked on {video} ended with code {process.returncode}. What it "
+            "had done is kept: run the same command again to go on."
+        )
+    return extract(video, out_dir, **options)  # finished: reads the outputs
 
 
 def _expected(videos):

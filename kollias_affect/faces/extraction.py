@@ -184,11 +184,11 @@ class _Work:
     def resume(self):
         """Opens the journal, replays its complete lines, and returns how many frames it has."""
         self.folder.mkdir(exist_ok=True)
+        self._lock()
         header = {"settings": self.settings, "versions": _versions()}
         lines = self._complete_lines()
         if next(lines, None) != header:
-            shutil.rmtree(self.folder)
-            self.folder.mkdir()
+            self._forget()
             self._open("w")
             self._append(header)
             return 0
@@ -200,6 +200,12 @@ class _Work:
         if frames:
             _log.info("%s: going on behind frame %d.", self.name, frames)
         return frames
+
+    def _forget(self):
+        """Removes the crops of a run with other settings or versions."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
 
     def _complete_lines(self):
         """Parsed lines; `self.good_bytes` grows with them, and a torn last line is left out."""
@@ -218,6 +224,21 @@ class _Work:
         if mode == "r+":
             self.file.truncate(self.good_bytes)
             self.file.seek(0, 2)
+
+    def _lock(self):
+        """One process per video: the lock ends with its process, however that ends."""
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        self.lock = open(self.folder / "lock", "w")  # noqa: SIM115 - held until `publish`
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(
+                f"One process at a time may work on a video. Another one holds {self.folder}. "
+                "Wait for it to end, or choose another output folder."
+            ) from error
 
     def _append(self, content):
         self.file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")

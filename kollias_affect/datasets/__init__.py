@@ -1,0 +1,36 @@
+"""Databases as lists of `Clip`: one module each, one line in `DATASETS` each.
+
+A module has a function `load(root, split=None, **options) -> list[Clip]`.
+"""
+
+import importlib
+
+from kollias_affect import _checks
+from kollias_affect.clip import Clip
+
+DATASETS = {
+    "frames_csv": "kollias_affect.datasets.frames_csv",
+    "synthetic": "kollias_affect.datasets.synthetic",
+}
+
+__all__ = ["DATASETS", "Clip", "load"]
+
+
+def load(name, root, split=None, **options):
+    """Loads a database.
+
+    Args:
+        name: one of `DATASETS`.
+        root: folder (or file) where it lies.
+        split: part of the database, or `None` for all of it; each module says which it has.
+        **options: of the module's own `load`.
+
+    Returns:
+        list of `Clip`, sorted by key.
+
+    Raises:
+        FileNotFoundError: if `root` does not hold the database; says what was expected.
+        ValueError: if an argument is unknown, or if labels break a rule of `Clip`.
+    """
+    module = importlib.import_module(DATASETS[_checks.one_of("dataset", name, DATASETS)])
+    return module.load(root, split=split, **options)

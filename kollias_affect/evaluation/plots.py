@@ -1,0 +1,47 @@
+"""Pictures of predictions over time."""
+
+import matplotlib.figure
+import numpy as np
+
+from kollias_affect import _files
+
+_COLOURS = {"valence": "tab:blue", "arousal": "tab:orange"}
+
+
+def traces(times, predictions, names, path, labels=None, title=None):
+    """Draws one panel per output over time; frames without a face leave gaps.
+
+    Args:
+        times: seconds, `[frames]`.
+        predictions: `[frames, outputs]`, NaN where there is no face.
+        names: of the outputs.
+        path: PNG file, written atomically.
+        labels: `[frames, outputs]`, drawn in grey, or `None`.
+        title: heading.
+    """
+    figure = matplotlib.figure.Figure(figsize=(9, 1 + 1.8 * len(names)), layout="constrained")
+    panels = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
+    for i, (panel, name) in enumerate(zip(panels, names, strict=True)):
+        if labels is not None:
+            panel.plot(times, labels[:, i], color="0.6", linewidth=2, label="label")
+        panel.plot(times, predictions[:, i], color=_COLOURS.get(name, "tab:green"), label="model")
+        panel.set_ylabel(name)
+        panel.axhline(0, color="0.85", linewidth=0.8, zorder=0)
+        if name in _COLOURS:
+            panel.set_ylim(-1.05, 1.05)
+        for start, end in _gaps(predictions[:, i]):
+            panel.axvspan(times[start], times[end], color="0.92", zorder=0)
+    if labels is not None:
+        panels[0].legend(loc="upper right", ncols=2, frameon=False)
+    panels[-1].set_xlabel("time (s); shaded: no face found")
+    if title:
+        figure.suptitle(title)
+    with _files.atomic(path) as temporary:
+        figure.savefig(temporary, dpi=120, metadata={"Software": None})
+
+
+def _gaps(values):
+    """First and last frame of each run of NaN."""
+    missing = np.concatenate([[0], np.isnan(values).astype(int), [0]])
+    edges = np.diff(missing)
+    return list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1, strict=True))

@@ -1,0 +1,42 @@
+"""Outputs for every frame of clips."""
+
+import numpy as np
+
+from kollias_affect import windows
+
+
+def predict(model, clips, batch_size=4, verbose=0):
+    """The model's outputs, frame by frame.
+
+    Windows do not overlap; the last one of a clip is padded, and the padding is dropped.
+
+    Args:
+        model: Keras model of `kollias_affect.models`.
+        clips: list of `Clip`, with or without labels.
+        batch_size: windows per batch.
+        verbose: of `keras.Model.predict`.
+
+    Returns:
+        list of float32 `[frames, outputs]`, one per clip; NaN where there is no face.
+    """
+    shapes = {tensor.name: tensor.shape for tensor in model.inputs}
+    length, size = shapes["images"][1:3]
+    data = windows.dataset(
+        clips,
+        length=length,
+        batch_size=batch_size,
+        landmarks="landmarks" in shapes,
+        size=size,
+        labels=False,
+    )
+    outputs = model.predict(data, verbose=verbose)
+    if isinstance(outputs, dict):
+        outputs = next(value for name, value in outputs.items() if name in windows.TASKS)
+    outputs = outputs.reshape(-1, outputs.shape[-1])
+    predictions, start = [], 0
+    for clip in clips:
+        values = outputs[start : start + len(clip)].astype(np.float32)
+        values[~clip.has_image] = np.nan
+        predictions.append(values)
+        start += -(-len(clip) // length) * length  # whole windows
+    return predictions

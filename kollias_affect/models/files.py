@@ -1,0 +1,97 @@
+"""Model files: plain `.keras` files with a card that says how to use them.
+
+The card is one more entry, `kollias_affect.json`, of the `.keras` archive; Keras itself does not
+look at it, so the file loads with `keras.saving.load_model` alone.
+"""
+
+import json
+import zipfile
+
+import keras
+
+import kollias_affect
+from kollias_affect import _checks, _files
+from kollias_affect.models.tasks import TASKS
+
+CARD = "kollias_affect.json"
+# How `faces.align` lays a face: see there. Written into every card, compared before use.
+CROP = "procrustes-5-anchors, prototype 1"
+
+
+def save(model, path, **facts):
+    """Saves a model for use: architecture, weights and card, without optimizer and loss.
+
+    Args:
+        model: `keras.Model`, compiled or not.
+        path: file ending in `.keras`; written atomically.
+        **facts: more entries of the card (numbers, text), such as a score.
+    """
+    # The same layers in a model that was never compiled: the file then needs no loss of ours.
+    bare = keras.Model(model.input, model.output, name=model.name)
+    with _files.atomic(path) as temporary:
+        bare.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(CARD, json.dumps({**_describe(model), **facts}, indent=1))
+
+
+def load(path):
+    """Loads a model and its card.
+
+    Args:
+        path: `.keras` file, of this package or saved by Keras itself.
+
+    Returns:
+        `(model, card)`; `card` is a dict with the keys of `read_card`.
+
+    Raises:
+        FileNotFoundError, ValueError: if the file is missing, or is no model.
+    """
+    path = _checks.existing_file("model", path)
+    rule = f"`model` must be a Keras model file. Received: {path}"
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{rule}, which is no .keras archive. Train one, or check the path.")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it anew.") from error
+    return model, read_card(path) or _describe(model)
+
+
+def read_card(path):
+    """The card of a model file, or `None` if it has none.
+
+    Keys: `task`, `outputs` (names in order), `range`, `image` (`size`, `colour`, `range`),
+    `crop`, `landmarks` (whether it takes them), `length` (frames per window), `versions`.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if CARD not in archive.namelist():
+            return None
+        return json.loads(archive.read(CARD))
+
+
+def _describe(model):
+    """The card as far as the model itself tells."""
+    task = next((name for name in model.output_names if name in TASKS), None)
+    inputs = {tensor.name: tensor.shape for tensor in model.inputs}
+    if task is None or "images" not in inputs or len(inputs["images"]) != 5:
+        raise ValueError(
+            "A model for video takes windows of `images` and has an output named after its task, "
+            f"one of {tuple(TASKS)}. Received: inputs {inputs} and outputs {model.output_names}. "
+            "Build it with `kollias_affect.models`."
+        )
+    names, span = TASKS[task]
+    length, size = inputs["images"][1:3]
+    return {
+        "task": task,
+        "outputs": list(names),
+        "range": list(span),
+        "image": {"size": size, "colour": "RGB", "range": [-1, 1]},
+        "crop": CROP,
+        "landmarks": "landmarks" in inputs,
+        "length": length,
+        "versions": {
+            "kollias_affect": kollias_affect.__version__,
+            "keras": keras.__version__,
+        },
+    }

@@ -1,0 +1,270 @@
+"""Clips to `tf.data`: batches of windows of consecutive frames."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kollias_affect import _checks, _files
+
+TASKS = ("valence_arousal", "valence", "arousal", "expression")
+
+
+def dataset(
+    clips,
+    length=80,
+    stride=None,
+    batch_size=4,
+    shuffle=False,
+    landmarks=True,
+    task=None,
+    size=96,
+    seed=0,
+    cache=False,
+    deterministic=True,
+    labels=True,
+):
+    """Batches of windows for `model.fit`, `evaluate` and `predict`.
+
+    A window is `length` consecutive frames of one clip. The last window of a clip is padded
+    with its last frame if the clip ends in it. Padding, frames without a face, and frames
+    whose labels do not count have weight 0; a frame without a face shows the last face before it
+    (at the start of a clip the first one after it), so that a recurrent network is not fed blanks.
+
+    Args:
+        clips: list of `Clip`.
+        length: frames per window (the papers: 80, of 40 to 100).
+        stride: frames from the start of one window to the next. Default: `length`.
+        batch_size: windows per batch (paper B: 4).
+        shuffle: another order of the windows in every epoch.
+        landmarks: yield landmarks too.
+        task: which labels. Default: what the clips have, valence and arousal first.
+        size: side of the images; others are resized to it.
+        seed: of the shuffling.
+        cache: `True` keeps the decoded frames in memory (`size * size * 3` bytes each); a folder
+            keeps them there, as one file that is mapped and used again by the next run.
+        deterministic: `False` lets windows overtake each other, for a little speed.
+        labels: `False` yields the inputs alone, for prediction, from clips of any length.
+
+    Returns:
+        `tf.data.Dataset` of `(inputs, labels, weights)`: `inputs` is a dict of `images`, float32
+        RGB `[batch, length, size, size, 3]` in [-1, 1], and `landmarks`, float32
+        `[batch, length, 136]` (x, y of point 0, of point 1, …); `labels` are float32
+        `[batch, length, 2]` (`valence_arousal`), `[batch, length, 1]` (`valence`, `arousal`) or
+        int64 `[batch, length]` (`expression`); `weights` are float32 `[batch, length]`.
+
+    Raises:
+        ValueError: if there are no clips, if the window is longer than every clip, or if
+            clips lack what is asked for.
+    """
+    length = _checks.positive_integer("length", length)
+    stride = _checks.positive_integer("stride", length if stride is None else stride)
+    batch_size = _checks.positive_integer("batch_size", batch_size)
+    frames = _Frames(clips, landmarks, _task(clips, task) if labels else None)
+    if labels:
+        _longer_than_every_clip(clips, length)
+    index, inside = window_index([len(clip) for clip in clips], length, stride)
+
+    windows = tf.data.Dataset.from_tensor_slices((index, inside))
+    if shuffle:
+        windows = windows.shuffle(len(index), seed=seed, reshuffle_each_iteration=True)
+    images = _images(frames.paths, size, cache)
+
+    def window(rows, inside):
+        shown = tf.gather(frames.shown, rows)
+        inputs = {"images": images(shown)}
+        if landmarks:
+            inputs["landmarks"] = tf.gather(frames.landmarks, shown)
+        if not labels:
+            return inputs
+        weights = tf.gather(frames.weights, rows) * tf.cast(inside, tf.float32)
+        return inputs, tf.gather(frames.labels, rows), weights
+
+    def to_unit_range(inputs, *rest):
+        inputs = {**inputs, "images": tf.cast(inputs["images"], tf.float32) / 127.5 - 1.0}
+        return (inputs, *rest) if rest else inputs
+
+    options = tf.data.Options()
+    options.deterministic = deterministic
+    # Several devices share each batch; whole files are not handed out, there are none.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return (
+        windows.map(window, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size)
+        .map(to_unit_range, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+        .with_options(options)
+    )
+
+
+def window_index(lengths, length, stride):
+    """Which frames each window holds.
+
+    Args:
+        lengths: number of frames of each clip.
+        length, stride: see `dataset`.
+
+    Returns:
+        `(index, inside)`, both `[windows, length]`: int64 positions in the frames of all clips
+        laid end to end, and whether the position is a frame of the clip (else padding, which
+        repeats the clip's last frame).
+    """
+    index, inside, start = [], [], 0
+    for frames in lengths:
+        count = -(-max(frames - length, 0) // stride) + 1
+        begins = np.arange(count) * stride
+        positions = begins[begins < frames, None] + np.arange(length)
+        index.append(start + np.minimum(positions, frames - 1))
+        inside.append(positions < frames)
+        start += frames
+    return np.concatenate(index), np.concatenate(inside)
+
+
+class _Frames:
+    """The frames of all clips end to end, as tensors that windows are gathered from."""
+
+    def __init__(self, clips, landmarks, task):
+        if not clips or not any(len(clip) for clip in clips):
+            raise ValueError(
+                f"`clips` must hold at least one frame. Received: {len(clips)} clips without "
+                "frames. Check the path and the split they were loaded from."
+            )
+        self.paths = [path for clip in clips for path in clip.paths]
+        self.shown = tf.constant(_shown(clips))
+        if landmarks:
+            self.landmarks = tf.constant(_landmarks(clips))
+        if task is not None:
+            self.labels = tf.constant(np.concatenate([_labels(clip, task) for clip in clips]))
+            self.weights = tf.constant(np.concatenate([clip.valid for clip in clips]), tf.float32)
+
+
+def _shown(clips):
+    """Position of the frame to show for each frame: itself, or the nearest face before or after."""
+    positions, start = [], 0
+    for clip in clips:
+        here = np.flatnonzero(clip.has_image)
+        if len(here):
+            before = np.searchsorted(here, np.arange(len(clip)), side="right") - 1
+            positions.append(start + here[np.maximum(before, 0)])
+        else:
+            positions.append(start + np.arange(len(clip)))
+        start += len(clip)
+    return np.concatenate(positions)
+
+
+def _landmarks(clips):
+    without = [clip.key for clip in clips if clip.landmarks is None]
+    if without:
+        raise ValueError(
+            f"`landmarks=True` needs clips with landmarks. Received clips without: {without[:5]}. "
+            "Extract them from the videos, or pass `landmarks=False`."
+        )
+    flat = np.concatenate([clip.landmarks.reshape(len(clip), 136) for clip in clips])
+    return np.nan_to_num(flat)
+
+
+def _task(clips, task):
+    if task is not None:
+        return _checks.one_of("task", task, TASKS)
+    has = [all(getattr(c, n) is not None for c in clips) for n in ("valence_arousal", "expression")]
+    if not any(has):
+        raise ValueError(
+            "Training and evaluation need labels on every clip. Received clips without. Add them "
+            "with `Clip.labelled`, or pass `labels=False` to predict."
+        )
+    return "valence_arousal" if has[0] else "expression"
+
+
+def _labels(clip, task):
+    name = "expression" if task == "expression" else "valence_arousal"
+    values = getattr(clip, name)
+    if values is None:
+        raise ValueError(
+            f"The task {task!r} needs `{name}` on every clip. Received: {clip!r}. Choose a task "
+            "that the labels allow."
+        )
+    if task == "expression":
+        return np.maximum(values, 0)  # unlabelled frames have weight 0
+    columns = {"valence_arousal": [0, 1], "valence": [0], "arousal": [1]}[task]
+    return np.nan_to_num(values[:, columns])
+
+
+def _longer_than_every_clip(clips, length):
+    longest = max(len(clip) for clip in clips)
+    if length > longest:
+        raise ValueError(
+            f"`length` must not exceed the longest clip. Received: length={length}, and the "
+            f"longest of {len(clips)} clips has {longest} frames. Choose a shorter window."
+        )
+
+
+def _images(paths, size, cache):
+    """A function from positions `[length]` to uint8 images `[length, size, size, 3]`."""
+    if not cache:
+        table = tf.constant(paths)
+
+        def read(rows):
+            decode = lambda path: _decode(path, size)  # noqa: E731 - as `map_fn` wants it
+            images = tf.map_fn(decode, tf.gather(table, rows), fn_output_signature=tf.uint8)
+            return tf.ensure_shape(images, (None, size, size, 3))
+
+        return read
+    if cache is True:
+        kept = tf.constant(_decode_all(paths, size, np.empty))
+        return lambda rows: tf.gather(kept, rows)
+    mapped = np.load(_cache_file(paths, size, Path(cache)), mmap_mode="r", allow_pickle=False)
+
+    def gather(rows):
+        images = tf.numpy_function(lambda rows: mapped[rows], [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, (None, size, size, 3))
+
+    return gather
+
+
+def _decode(path, size):
+    """The image file as uint8 RGB `[size, size, 3]`; black for a frame without an image."""
+
+    def from_file():
+        image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+        same = tf.reduce_all(tf.shape(image)[:2] == size)
+        return tf.cond(same, lambda: image, lambda: _resized(image, size))
+
+    def blank():
+        return tf.zeros((size, size, 3), tf.uint8)
+
+    return tf.ensure_shape(tf.cond(path == "", blank, from_file), (size, size, 3))
+
+
+def _resized(image, size):
+    image = tf.image.resize(image, (size, size), antialias=True)
+    return tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
+
+
+def _decode_all(paths, size, allocate):
+    images = allocate((len(paths), size, size, 3), np.uint8)
+    decoded = tf.data.Dataset.from_tensor_slices(paths).map(
+        lambda path: _decode(path, size), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    for i, image in enumerate(decoded.as_numpy_iterator()):
+        images[i] = image
+    return images
+
+
+def _cache_file(paths, size, folder):
+    """The `.npy` of these frames in `folder`, made if it is not there yet."""
+    _checks.writable_folder("cache", folder)
+    stamps = [os.stat(path).st_mtime_ns if path else 0 for path in paths]
+    content = repr((size, list(zip(paths, stamps, strict=True)))).encode()
+    file = folder / f"frames-{hashlib.sha256(content).hexdigest()[:16]}.npy"
+    if not file.exists():
+        with _files.atomic(file) as temporary:
+            _decode_all(
+                paths,
+                size,
+                lambda shape, dtype: np.lib.format.open_memmap(
+                    temporary, mode="w+", dtype=dtype, shape=shape
+                ),
+            ).flush()
+    return file
