@@ -16,6 +16,7 @@ _ROOMS = (
     "datasets",
     "evaluation",
     "faces",
+    "inference",
     "initializers",
     "losses",
     "metrics",

@@ -36,7 +36,7 @@ def _sequence_means(y_true, y_pred, sample_weight):
     weights = ops.cast(sample_weight, "float32")
     while len(weights.shape) < len(y_pred.shape):
         weights = ops.expand_dims(weights, -1)
-    weights = ops.broadcast_to(weights, ops.shape(y_pred)[:-1] + (1,))
+    weights = ops.broadcast_to(weights, (*ops.shape(y_pred)[:-1], 1))
     present = ops.cast(weights > 0, "float32")
     total = ops.sum(weights, axis=1)
 
@@ -65,9 +65,7 @@ class CCCLoss(keras.losses.Loss):
     References: paper B eq. 2–3; paper C eq. 3.
     """
 
-    def __init__(
-        self, level="frame", reduction="sum_over_batch_size", name="ccc_loss", dtype=None
-    ):
+    def __init__(self, level="frame", reduction="sum_over_batch_size", name="ccc_loss", dtype=None):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.level = _checks.one_of("level", level, LEVELS)
 
@@ -83,4 +81,5 @@ class CCCLoss(keras.losses.Loss):
         return ccc_loss(y_true, y_pred, sample_weight, self.level)
 
     def get_config(self):
+        """The arguments of `__init__`."""
         return {**super().get_config(), "level": self.level}

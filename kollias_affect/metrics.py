@@ -138,6 +138,7 @@ class CCC(keras.metrics.Metric):
         return ops.mean(values) if self.dimension is None else values[self.dimension]
 
     def get_config(self):
+        """The arguments of `__init__`."""
         return {**super().get_config(), "dimension": self.dimension, "dims": self.dims}
 
 

@@ -1,4 +1,4 @@
-"""What `model.fit` needs to be killed and started again: defaults and callbacks."""
+"""Training that can be killed and started again: defaults, callbacks, and a whole run."""
 
 import csv
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from kollias_affect import _files, losses, metrics, models
+from kollias_affect import _checks, _files, losses, metrics, models, windows
 
 # Paper B §5.4: with the CNN fixed, and end to end (1e-4 or 1e-5).
 LEARNING_RATES = {"frozen": 1e-3, "end-to-end": 1e-4}
@@ -39,6 +39,82 @@ def compile_model(model, learning_rate, task="valence_arousal", level="frame", d
         weighted_metrics={task: metrics.for_task(task)},
     )
     return model
+
+
+def train(
+    model,
+    training,
+    validation,
+    out_dir,
+    epochs=20,
+    learning_rate=None,
+    batch_size=4,
+    stride=None,
+    level="frame",
+    decay=None,
+    cache=False,
+    seed=0,
+    verbose=1,
+):
+    """Trains a model on clips; called again with the same arguments, it goes on where it was.
+
+    Writes to `out_dir` what `callbacks` says, and `settings.json`.
+
+    Args:
+        model: freshly built model of `kollias_affect.models`.
+        training, validation: lists of `Clip` with labels, without a common subject.
+        out_dir: folder of the run.
+        epochs: in all, the ones before an interruption included.
+        learning_rate: Default: paper B's, 1e-3 with a frozen backbone and 1e-4 end to end.
+        batch_size: windows per batch.
+        stride: of the training windows, see `windows.dataset`.
+        level, decay: see `compile_model`.
+        cache, seed: see `windows.dataset`.
+        verbose: of `keras.Model.fit`.
+
+    Returns:
+        `(model, card)` of the best epoch, as `models.load` returns them.
+
+    Raises:
+        ValueError: if a subject is on both sides, or `out_dir` holds a run with other settings.
+    """
+    _no_common_subject(training, validation)
+    card = models.describe(model)
+    frozen = any(not layer.trainable for layer in model.layers)
+    settings = {
+        "card": card,
+        "parameters": model.count_params(),
+        "frozen": frozen,
+        "learning_rate": learning_rate or LEARNING_RATES["frozen" if frozen else "end-to-end"],
+        "batch_size": batch_size,
+        "stride": stride,
+        "level": level,
+        "decay": decay,
+        "seed": seed,
+        "training": [[clip.key, len(clip)] for clip in training],
+        "validation": [[clip.key, len(clip)] for clip in validation],
+    }
+    _same_settings(_checks.writable_folder("out_dir", out_dir) / "settings.json", settings)
+    options = {
+        "length": card["length"],
+        "batch_size": batch_size,
+        "landmarks": card["landmarks"],
+        "task": card["task"],
+        "size": card["image"]["size"],
+        "cache": cache,
+    }
+    keras.utils.set_random_seed(seed)
+    compile_model(model, settings["learning_rate"], card["task"], level, decay)
+    monitor = "val_accuracy" if card["task"] == "expression" else "val_ccc"
+    model.fit(
+        windows.dataset(training, stride=stride, shuffle=True, seed=seed, **options),
+        validation_data=windows.dataset(validation, **options),
+        epochs=epochs,
+        shuffle=False,  # of batches; the windows are shuffled already
+        callbacks=callbacks(out_dir, monitor),
+        verbose=verbose,
+    )
+    return models.load(Path(out_dir) / "best.keras")
 
 
 def callbacks(out_dir, monitor="val_ccc"):
@@ -112,6 +188,29 @@ class BestModel(keras.callbacks.Callback):
         if self.best is None or value > self.best:
             self.best = value
             models.save(self.model, self.path, epoch=epoch + 1, **{self.monitor: value})
+
+
+def _no_common_subject(training, validation):
+    common = {clip.subject for clip in training} & {clip.subject for clip in validation}
+    if common:
+        raise ValueError(
+            "No subject may be in both training and validation. Received in both: "
+            f"{sorted(common)[:5]}. Split with `datasets.sampling.split`."
+        )
+
+
+def _same_settings(path, settings):
+    settings = json.loads(json.dumps(settings))
+    if not path.exists():
+        _files.write_json(path, settings)
+        return
+    before = json.loads(path.read_text())
+    other = sorted(k for k in settings if settings[k] != before.get(k))
+    if other:
+        raise ValueError(
+            f"A folder holds one training run. {path} was made with other settings of "
+            f"{', '.join(other)}. Repeat them to go on with that run, or choose another folder."
+        )
 
 
 def _forget_unfinished_epochs(log, state):

@@ -39,7 +39,6 @@ def vgg_face(input_shape=(96, 96, 3), width=1.0, name="vgg_face"):
                 3,
                 padding="same",
                 activation="relu",
-                kernel_initializer="he_normal",
                 name=f"conv{block}_{i}",
             )(x)
         x = layers.MaxPooling2D(2, name=f"pool{block}")(x)

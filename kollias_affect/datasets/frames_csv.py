@@ -22,8 +22,8 @@ def load(root, split=None, images=None):
     """Reads a csv of frames.
 
     Args:
-        root: csv file, or folder that holds `<split>.csv` (or, without a split, csv files that
-            are all read).
+        root: csv file, or folder that holds `<split>.csv`; without a split `frames.csv`, or, if
+            there is none, csv files that are all read.
         split: name of the csv file in `root`, without its ending.
         images: folder that the paths in the csv start from. Default: the csv's own folder.
 
@@ -37,9 +37,33 @@ def load(root, split=None, images=None):
     clips = []
     for path in _csv_files(Path(root), split):
         folder = path.parent if images is None else Path(images)
-        clips += _clips(_read(path), path, folder)
+        table = _read(path, {3: ["image", "valence", "arousal"]}, {"image"})
+        table["image"] = table["image"].fillna("").astype(str)
+        clips += _clips(table, path, folder)
     _refuse_same_keys(clips)
     return sorted(clips, key=lambda clip: clip.key)
+
+
+def label(clip, path):
+    """A copy of `clip` with the labels of a file that has one row per frame of its video.
+
+    Args:
+        clip: `Clip`, as `faces.extract` returns it.
+        path: csv or txt file with the columns `valence,arousal` (a header may name them), or
+            with a header and any of `valence`, `arousal`, `expression`, `valid`, `subject`.
+
+    Raises:
+        ValueError: if there are more or fewer rows than frames, or a label breaks a rule.
+    """
+    rows = _read(path, {2: ["valence", "arousal"]}, {"valence", "expression"})
+    labelled = clip.labelled(
+        valence_arousal=_valence_arousal(rows, path),
+        expression=_expression(rows, path),
+        valid=_numbers(rows, ["valid"], path)[:, 0] > 0 if "valid" in rows else None,
+    )
+    if "subject" in rows:
+        labelled.subject = str(rows["subject"].iloc[0])
+    return labelled
 
 
 def write(clips, path, header=True):
@@ -73,6 +97,8 @@ def write(clips, path, header=True):
 def _csv_files(root, split):
     if root.is_file():
         return [_checks.existing_file("root", root)]
+    if split is None and (root / "frames.csv").is_file():
+        return [root / "frames.csv"]
     found = sorted(root.glob("*.csv" if split is None else f"{split}.csv"))
     if not found:
         expected = "at least one .csv file" if split is None else f"a file {split}.csv"
@@ -83,24 +109,35 @@ def _csv_files(root, split):
     return found
 
 
-def _read(path):
-    _checks.existing_file("root", path)
+def _read(path, headerless, named):
+    """A table with named columns.
+
+    Args:
+        path: csv file, with or without a header.
+        headerless: names of the columns of a file without a header, by their number.
+        named: a first row that has one of these is a header.
+    """
+    _checks.existing_file("csv", path)
     try:
         first = pd.read_csv(path, header=None, nrows=1, dtype=str)
-        if "image" in first.iloc[0].str.strip().tolist():
-            table = pd.read_csv(path, skipinitialspace=True, dtype={"clip": str, "subject": str})
-            table.columns = table.columns.str.strip()
-        else:
-            table = pd.read_csv(path, header=None, skipinitialspace=True)
-            if table.shape[1] != 3:
-                raise ValueError(f"{table.shape[1]} columns and no header with `image`")
-            table.columns = ["image", "valence", "arousal"]
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        raise ValueError(
-            "A csv of frames has the columns image,valence,arousal, or a header with at least "
-            f"`image`. Received: {path} ({error})."
-        ) from error
-    table["image"] = table["image"].fillna("").astype(str)
+        has_header = bool(named & set(first.iloc[0].fillna("").str.strip()))
+        table = pd.read_csv(
+            path,
+            header=0 if has_header else None,
+            skipinitialspace=True,
+            dtype={"clip": str, "subject": str, "image": str},
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"A csv must be text in columns. Received: {path} ({error}).") from error
+    if not has_header:
+        if table.shape[1] not in headerless:
+            raise ValueError(
+                f"A csv without a header has the columns {list(headerless.values())}, one with a "
+                f"header names at least one of {sorted(named)}. Received: {path} with "
+                f"{table.shape[1]} columns and no such header. Add a header."
+            )
+        table.columns = headerless[table.shape[1]]
+    table.columns = table.columns.str.strip()
     return table
 
 
@@ -198,8 +235,8 @@ def _numbers(rows, columns, path):
         row, column = np.argwhere(bad.to_numpy())[0]
         cell = rows[columns].iloc[row, column]
         raise ValueError(
-            f"The column {columns[column]} must hold numbers. Received: {cell!r} for "
-            f"{rows['image'].iloc[row] or 'a row without image'} in {path}. Mend that row."
+            f"The column {columns[column]} must hold numbers. Received: {cell!r} in row {row + 1} "
+            f"of {len(rows)} of {path}. Mend that row."
         )
     return values.to_numpy(np.float64)
 
@@ -237,7 +274,9 @@ def _relative(path, folder):
 
 def _refuse_same_keys(clips):
     keys = [clip.key for clip in clips]
-    twice = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
+    twice = (
+        sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
+    )
     if twice:
         raise ValueError(
             f"Clips of one dataset must have different names. Received twice: {twice[:5]}. Read "

@@ -105,8 +105,7 @@ def label(root):
     root = Path(root)
     clips = []
     for path in sorted((root / "annotations").glob("*.csv")):
-        labels = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-        clip = faces.read(root / "crops", path.stem).labelled(valence_arousal=labels)
+        clip = frames_csv.label(faces.read(root / "crops", path.stem), path)
         clip.subject = path.stem.rsplit("_", 1)[0]
         clips.append(clip)
     subjects = sorted({clip.subject for clip in clips})
@@ -176,7 +175,9 @@ def _pictures(photograph, look, labels, random):
 def _picture(photograph, look, label, turn, shift, scale):
     import cv2
 
-    columns, rows = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
+    columns, rows = np.meshgrid(
+        np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32)
+    )
     # From the picture back to the photograph: pose, then build and expression.
     angle = np.deg2rad(turn)
     x, y = columns - SIDE / 2 - shift[0], rows - SIDE / 2 - shift[1]
@@ -186,7 +187,9 @@ def _picture(photograph, look, label, turn, shift, scale):
     y = top + side / 2 + y * (side / SIDE) / scale
     moves = [(place, 18, move) for place, move in zip(_BUILD, look.build, strict=True)]
     for place, reach, for_valence, for_arousal in _MUSCLES:
-        moves.append((place, reach, label[0] * np.array(for_valence) + label[1] * np.array(for_arousal)))
+        moves.append(
+            (place, reach, label[0] * np.array(for_valence) + label[1] * np.array(for_arousal))
+        )
     dx, dy = np.zeros_like(x), np.zeros_like(y)
     for (px, py), reach, (mx, my) in moves:
         weight = np.exp(((x - px) ** 2 + (y - py) ** 2) / (-2 * reach**2))

@@ -123,6 +123,12 @@ def read(out_dir, name):
     )
 
 
+def broken(out_dir, video):
+    """Where a finished video broke off, in words, or `None` if it did not."""
+    marker = Path(out_dir) / f"{Path(video).stem}.json"
+    return json.loads(marker.read_text(encoding="utf-8"))["broken"]
+
+
 def _work_through(frames, work, find, on_frame):
     for frame in frames:
         if frame.image is not None:

@@ -48,9 +48,7 @@ class Tracker:
         """Returns the `face_id` of each box of the frame at `time` (seconds)."""
         alive = [track for track in self.tracks if time - track.time <= self.memory]
         candidates = [
-            (overlap(box, track.box), i, track)
-            for i, box in enumerate(boxes)
-            for track in alive
+            (overlap(box, track.box), i, track) for i, box in enumerate(boxes) for track in alive
         ]
         candidates.sort(key=lambda c: (-c[0], c[2].face_id, c[1]))
         linked, used = {}, set()

@@ -52,29 +52,39 @@ class Video:
 
     def __iter__(self):
         self.broken = None
-        index, end, rate = 0, 0.0, None
+        self._index, self._end = 0, 0.0  # frames so far, and when the last one ends
         with self._open() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             rate = float(stream.average_rate or 25)
-            for packet in _packets(container, stream, lambda error: self._break(index, end, error)):
-                try:
-                    decoded = packet.decode()
-                except av.FFmpegError as error:
-                    self._break(index, end, error)
-                    continue
-                for picture in decoded:
-                    index += 1
-                    time = picture.time if picture.time is not None else (index - 1) / rate
-                    end = time + 1 / rate
-                    image = None if index <= self.skip else _upright(picture)
-                    yield Frame(index, float(time), image)
-            self._compare_with_duration(stream, index, end, rate)
-        if index == 0:
+            for picture in self._pictures(container, stream):
+                self._index += 1
+                time = picture.time if picture.time is not None else (self._index - 1) / rate
+                self._end = time + 1 / rate
+                image = None if self._index <= self.skip else _upright(picture)
+                yield Frame(self._index, float(time), image)
+            self._compare_with_duration(stream, rate)
+        if self._index == 0:
             raise ValueError(
                 f"A video must have at least one frame that decodes. Received: {self.path}, "
                 f"with none ({self.broken or 'no picture in its stream'}). Convert it again."
             )
+
+    def _pictures(self, container, stream):
+        """The pictures that decode; what does not is noted by `_break` and passed over."""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError as error:  # the container itself ends here
+                self._break(error)
+                return
+            try:
+                yield from packet.decode()
+            except av.FFmpegError as error:
+                self._break(error)
 
     def _open(self):
         try:
@@ -99,35 +109,20 @@ class Video:
             )
         return container
 
-    def _break(self, index, time, error):
+    def _break(self, error):
         if self.broken is None:
-            self.broken = (
-                f"{self.path.name} breaks at frame {index + 1} ({time:.3f} s): {_reason(error)}"
-            )
+            where = f"at frame {self._index + 1} ({self._end:.3f} s)"
+            self.broken = f"{self.path.name} breaks {where}: {_reason(error)}"
             _log.warning("%s. The frames that decode are kept.", self.broken)
 
-    def _compare_with_duration(self, stream, index, end, rate):
+    def _compare_with_duration(self, stream, rate):
         if stream.duration is None or stream.time_base is None:
             return
         start = float((stream.start_time or 0) * stream.time_base)
         declared = start + float(stream.duration * stream.time_base)
         # Edit lists and frame counts are often wrong by a few frames; half a second is not.
-        if declared - end > max(0.5, 3 / rate):
-            self._break(index, end, f"the file ends there, though it declares {declared:.3f} s")
-
-
-def _packets(container, stream, on_error):
-    """The packets of `stream`; a broken container ends them after a call of `on_error`."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.FFmpegError as error:
-            on_error(error)
-            return
-        yield packet
+        if declared - self._end > max(0.5, 3 / rate):
+            self._break(f"the file ends there, though it declares {declared:.3f} s")
 
 
 def _upright(picture):

@@ -31,7 +31,7 @@ def save(model, path, **facts):
     with _files.atomic(path) as temporary:
         bare.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(CARD, json.dumps({**_describe(model), **facts}, indent=1))
+            archive.writestr(CARD, json.dumps({**describe(model), **facts}, indent=1))
 
 
 def load(path):
@@ -55,7 +55,7 @@ def load(path):
     except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it anew.") from error
-    return model, read_card(path) or _describe(model)
+    return model, read_card(path) or describe(model)
 
 
 def read_card(path):
@@ -70,8 +70,8 @@ def read_card(path):
         return json.loads(archive.read(CARD))
 
 
-def _describe(model):
-    """The card as far as the model itself tells."""
+def describe(model):
+    """The card of a model as far as the model itself tells; see `read_card`."""
     task = next((name for name in model.output_names if name in TASKS), None)
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
     if task is None or "images" not in inputs or len(inputs["images"]) != 5:

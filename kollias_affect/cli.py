@@ -1,0 +1,287 @@
+"""The command `kollias-affect`: thin commands over the Python API."""
+
+import functools
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from kollias_affect import __version__
+
+
+class _Group(click.Group):
+    """Turns errors about input into one message and exit code 2; bugs keep their traceback."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except (OSError, ValueError) as error:
+            if context.params.get("debug"):
+                raise
+            raise click.UsageError(_message(error)) from error
+
+
+def _message(error):
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return (
+            f"A file or folder cannot be used: {error.strerror}. Received: {error.filename}. "
+            "Check its path, its permissions and the space left."
+        )
+    return str(error)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("--debug", is_flag=True, help="Show the traceback of errors, and more of the log.")
+def main(debug):
+    """Facial affect from video: valence and arousal, or seven expressions, per frame.
+
+    Everything runs on this machine; nothing is sent anywhere. The outputs describe what a face
+    shows, not what a person feels.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on missing GPUs
+    logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="%(message)s")
+
+
+def _out(text):
+    return click.option("--out", required=True, type=click.Path(path_type=Path), help=text)
+
+
+def _dataset_options(command):
+    """Options that say which clips to load."""
+    for option in (
+        click.option(
+            "--images",
+            type=click.Path(path_type=Path),
+            help="Folder that the csv's paths start from.",
+        ),
+        click.option("--split", help="Part of the dataset (for frames_csv: name of the csv file)."),
+        click.option(
+            "--dataset",
+            default="frames_csv",
+            show_default=True,
+            help="Format of DATA: frames_csv or synthetic.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_out("Folder of the outputs.")
+@click.option("--epochs", default=10, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def demo(out, epochs, seed):
+    """Makes synthetic clips, trains a small AffWildNet on them, and shows the result."""
+    from kollias_affect import demo as recipe
+
+    recipe.run(out, say=click.echo, epochs=epochs, seed=seed)
+
+
+@main.command()
+@click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_out("Folder of the crops and tables.")
+@click.option("--detector", default="hog", show_default=True, help="hog, cnn or haar.")
+@click.option("--size", default=96, show_default=True, help="Side of the crops in pixels.")
+@click.option("--faces", default="main", show_default=True, help="main or all.")
+@click.option("--processes", type=int, help="Videos at a time.  [default: one per core]")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Folder of <video>.csv or .txt, a row valence,arousal per frame; writes OUT/frames.csv.",
+)
+@click.option("--overwrite", is_flag=True, help="Work on finished videos anew.")
+def extract(videos, out, labels, **options):
+    """Finds, aligns and crops the face in every frame of VIDEOS.
+
+    An interrupted run is continued by the same command; finished videos are skipped.
+    """
+    clips = _extract(videos, out, **options)
+    if labels is not None:
+        _write_labelled(clips, labels, out)
+
+
+@main.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@_out("Folder of the run; the same command goes on with an interrupted one.")
+@_dataset_options
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path),
+    help="Validation data.  [default: subjects of DATA]",
+)
+@click.option("--validation-split", help="Split to validate on.")
+@click.option(
+    "--validation-share",
+    default=0.2,
+    show_default=True,
+    help="Share of the subjects, without the two options above.",
+)
+@click.option(
+    "--task",
+    default="valence_arousal",
+    show_default=True,
+    help="valence_arousal, valence, arousal or expression.",
+)
+@click.option("--backbone", default="vgg_face", show_default=True)
+@click.option("--width", default=1.0, show_default=True, help="Factor on the numbers of channels.")
+@click.option("--hidden-units", type=int, help="Of the first fully connected layer.")
+@click.option("--rnn", default="gru", show_default=True, help="gru or lstm.")
+@click.option("--rnn-units", default=128, show_default=True)
+@click.option("--rnn-layers", default=2, show_default=True)
+@click.option(
+    "--dropout", default=0.5, show_default=True, help="After the first fully connected layer."
+)
+@click.option(
+    "--rnn-dropout",
+    default=0.8,
+    show_default=True,
+    help="After the first RNN layer; share set to zero.",
+)
+@click.option("--initializer", default="papers", show_default=True, help="papers or keras.")
+@click.option("--landmarks/--no-landmarks", default=True, show_default=True)
+@click.option(
+    "--frozen/--end-to-end",
+    default=False,
+    help="Keep the backbone fixed, or train it.  [default: end-to-end]",
+)
+@click.option("--size", default=96, show_default=True, help="Side of the images in pixels.")
+@click.option("--length", default=80, show_default=True, help="Frames per window.")
+@click.option("--stride", type=int, help="Frames from window to window.  [default: length]")
+@click.option("--batch-size", default=4, show_default=True, help="Windows per batch.")
+@click.option("--epochs", default=20, show_default=True)
+@click.option("--learning-rate", type=float, help="[default: 1e-3 frozen, 1e-4 end-to-end]")
+@click.option(
+    "--decay", nargs=2, type=(int, float), help="Multiply the rate every STEPS batches by RATE."
+)
+@click.option(
+    "--level",
+    default="frame",
+    show_default=True,
+    help="CCC loss over frames or sequence means: frame or sequence.",
+)
+@click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
+@click.option("--seed", default=0, show_default=True)
+def train(
+    data, out, dataset, split, images, validation, validation_split, validation_share, **options
+):
+    """Trains an AffWildNet on the clips of DATA."""
+    from kollias_affect import training
+    from kollias_affect.datasets import sampling
+
+    load = functools.partial(_load, dataset, images=images)
+    clips = load(data, split=split)
+    if validation is None and validation_split is None:
+        clips, validation_clips = sampling.split(clips, validation_share, options["seed"])
+    else:
+        validation_clips = load(validation or data, split=validation_split)
+    model = _build(options)
+    names = ("epochs", "learning_rate", "batch_size", "stride", "level", "decay", "cache", "seed")
+    fit = {name: options[name] for name in names}
+    _, card = training.train(model, clips, validation_clips, out, **fit)
+    click.echo(f"Best epoch {card['epoch']}: {_score(card)}. Model: {out / 'best.keras'}")
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@_dataset_options
+def evaluate(model, data, dataset, split, images):
+    """Prints the scores of MODEL on the clips of DATA, per dimension, over all frames."""
+    from kollias_affect import evaluation, models
+
+    network, card = models.load(model)
+    clips = _load(dataset, data, split, images)
+    predictions = evaluation.predict(network, clips)
+    table = evaluation.scores(clips, predictions, card["task"])
+    click.echo(table.to_string(float_format="%.4f"))
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_out("Folder of the tables and pictures.")
+@click.option("--detector", default="hog", show_default=True, help="hog, cnn or haar.")
+@click.option("--processes", type=int, help="Videos at a time.  [default: one per core]")
+def predict(model, videos, out, **options):
+    """Runs MODEL on raw VIDEOS: a table and a picture of its outputs for each."""
+    from kollias_affect import inference
+
+    tables, errors = inference.predict_videos(model, videos, out, **options)
+    for video, table in tables.items():
+        found = int(table["success"].sum())
+        name = out / Path(video).stem
+        click.echo(f"{video}: {len(table)} frames, {found} with a face. {name}.csv, {name}.png")
+    _report(errors)
+
+
+def _extract(videos, out, **options):
+    from kollias_affect import faces
+
+    results, errors = faces.extract_many(videos, out, **options)
+    clips = []
+    for video, result in results.items():
+        people = result if isinstance(result, list) else [result]
+        clips += people
+        for clip in people:
+            found = int(clip.has_image.sum())
+            note = "" if found else " No face was found: no crops, a table without boxes."
+            click.echo(f"{clip.key}: {len(clip)} frames, {found} with a face.{note}")
+        broken = faces.broken(out, video)
+        if broken:
+            click.echo(f"  {broken}. The frames that decode are kept.", err=True)
+    _report(errors)
+    return clips
+
+
+def _report(errors):
+    """Names what failed, after everything else was done."""
+    if errors:
+        raise ValueError("\n".join(_message(error) for error in errors.values()))
+
+
+def _write_labelled(clips, labels, out):
+    from kollias_affect import _checks
+    from kollias_affect.datasets import frames_csv
+
+    labelled = []
+    for clip in clips:
+        found = [labels / f"{clip.key}{ending}" for ending in (".csv", ".txt")]
+        path = next((path for path in found if path.exists()), found[0])
+        labelled.append(frames_csv.label(clip, _checks.existing_file("labels", path)))
+    frames_csv.write(labelled, out / "frames.csv")
+    click.echo(f"{out / 'frames.csv'}: {len(labelled)} clips with labels.")
+
+
+def _load(dataset, root, split=None, images=None):
+    from kollias_affect import datasets
+
+    return datasets.load(dataset, root, split, **({"images": images} if images else {}))
+
+
+def _build(options):
+    """The AffWildNet that the options of `train` describe; takes them out of `options`."""
+    import keras
+
+    from kollias_affect import _checks, models
+
+    keras.utils.set_random_seed(options["seed"])
+    names = ("task", "backbone", "width", "hidden_units", "rnn", "rnn_units", "rnn_layers")
+    names += ("dropout", "rnn_dropout", "landmarks", "frozen", "length")
+    initializer = _checks.one_of("initializer", options["initializer"], ("papers", "keras"))
+    return models.affwildnet(
+        **{name: options[name] for name in names},
+        initializer="papers" if initializer == "papers" else None,
+        input_shape=(options["size"], options["size"], 3),
+        seed=options["seed"],
+    )
+
+
+def _score(card):
+    return ", ".join(f"{k} {card[k]:.3f}" for k in card if k.startswith("val_"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

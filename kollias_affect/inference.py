@@ -1,0 +1,58 @@
+"""From raw videos to a table and a picture of a model's outputs."""
+
+import numpy as np
+import pandas as pd
+
+from kollias_affect import _checks, _files, evaluation, faces, models
+
+
+def predict_videos(model, videos, out_dir, detector="hog", processes=None, progress=True):
+    """Runs a trained model on videos.
+
+    Writes `out_dir/<video>.csv` (one row per decoded frame: the columns of `faces.extract`,
+    then one per output of the model, empty where there is no face), `out_dir/<video>.png` (the
+    outputs over time) and `out_dir/crops/` (what `faces.extract` writes).
+
+    Args:
+        model: `.keras` file.
+        videos: video files.
+        out_dir: folder of the outputs.
+        detector: see `faces.extract`.
+        processes, progress: see `faces.extract_many`.
+
+    Returns:
+        `(tables, errors)`: for each video that went well its `pandas.DataFrame`, for each other
+        one the exception; both keyed by the path as given.
+
+    Raises:
+        FileNotFoundError, ValueError: if `model` is no model, or was trained on other crops.
+    """
+    network, card = models.load(model)
+    if card["crop"] != models.CROP:
+        raise ValueError(
+            f"The model must have been trained on crops like these: {models.CROP}. Received: "
+            f"{model}, made for {card['crop']}. Use the version of the package that trained it: "
+            f"{card['versions']}."
+        )
+    out_dir = _checks.writable_folder("out_dir", out_dir)
+    clips, errors = faces.extract_many(
+        videos,
+        out_dir / "crops",
+        processes,
+        progress,
+        detector=detector,
+        size=card["image"]["size"],
+    )
+    tables = {}
+    for video, clip in clips.items():
+        table = pd.read_csv(out_dir / "crops" / f"{clip.key}.csv")
+        outputs = np.full((len(clip), len(card["outputs"])), np.nan, np.float32)
+        if clip.has_image.any():
+            outputs = evaluation.predict(network, [clip])[0]
+        table[card["outputs"]] = outputs
+        with _files.atomic(out_dir / f"{clip.key}.csv") as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+        picture = out_dir / f"{clip.key}.png"
+        evaluation.traces(clip.times, outputs, card["outputs"], picture, title=clip.key)
+        tables[video] = table
+    return tables, errors
