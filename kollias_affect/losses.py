@@ -59,14 +59,14 @@ class CCCLoss(keras.losses.Loss):
 
     Args:
         level: `"frame"` or `"sequence"`; see `ccc_loss`.
-        reduction: of the dimensions, as in Keras: the mean by default.
         name: name of the loss.
+        **kwargs: `reduction` (of the dimensions, as in Keras: their mean by default).
 
     References: paper B eq. 2–3; paper C eq. 3.
     """
 
-    def __init__(self, level="frame", reduction="sum_over_batch_size", name="ccc_loss", dtype=None):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, level="frame", name="ccc_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
         self.level = _checks.one_of("level", level, LEVELS)
 
     def __call__(self, y_true, y_pred, sample_weight=None):

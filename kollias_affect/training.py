@@ -106,14 +106,15 @@ def train(
     keras.utils.set_random_seed(seed)
     compile_model(model, settings["learning_rate"], card["task"], level, decay)
     monitor = "val_accuracy" if card["task"] == "expression" else "val_ccc"
-    model.fit(
-        windows.dataset(training, stride=stride, shuffle=True, seed=seed, **options),
-        validation_data=windows.dataset(validation, **options),
-        epochs=epochs,
-        shuffle=False,  # of batches; the windows are shuffled already
-        callbacks=callbacks(out_dir, monitor),
-        verbose=verbose,
-    )
+    with windows.naming_bad_images([*training, *validation]):
+        model.fit(
+            windows.dataset(training, stride=stride, shuffle=True, seed=seed, **options),
+            validation_data=windows.dataset(validation, **options),
+            epochs=epochs,
+            shuffle=False,  # of batches; the windows are shuffled already
+            callbacks=callbacks(out_dir, monitor),
+            verbose=verbose,
+        )
     return models.load(Path(out_dir) / "best.keras")
 
 

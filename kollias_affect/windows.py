@@ -1,5 +1,6 @@
 """Clips to `tf.data`: batches of windows of consecutive frames."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -97,6 +98,23 @@ def dataset(
         .prefetch(tf.data.AUTOTUNE)
         .with_options(options)
     )
+
+
+@contextlib.contextmanager
+def naming_bad_images(clips):
+    """Turns TensorFlow's error about an image that cannot be decoded into one that names it."""
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+        for path in (path for clip in clips for path in clip.paths if path):
+            try:
+                tf.io.decode_image(tf.io.read_file(path), channels=3)
+            except tf.errors.OpError:
+                raise ValueError(
+                    f"Every frame must be an image (JPEG, PNG, BMP). Received: {path}, which is "
+                    "missing or cannot be decoded. Extract or copy it again."
+                ) from error
+        raise
 
 
 def window_index(lengths, length, stride):

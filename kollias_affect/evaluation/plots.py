@@ -39,12 +39,12 @@ def clip_picture(clip, predictions, names, path, title=None, faces=8):
     """
     figure = matplotlib.figure.Figure(figsize=(9, 2 + 1.8 * len(names)), layout="constrained")
     top, bottom = figure.subfigures(2, height_ratios=(1.2, 1.8 * len(names)))
-    chosen = np.linspace(0, len(clip) - 1, faces).round().astype(int)
+    found = np.flatnonzero(clip.has_image)
+    chosen = found[np.linspace(0, len(found) - 1, faces).round().astype(int)]
     for axes, i in zip(top.subplots(1, faces), chosen, strict=True):
         axes.axis("off")
         axes.set_title(f"{clip.times[i]:.1f} s", fontsize=8)
-        if clip.paths[i]:
-            axes.imshow(matplotlib.image.imread(clip.paths[i]))
+        axes.imshow(matplotlib.image.imread(clip.paths[i]))
     panels = bottom.subplots(len(names), sharex=True, squeeze=False)[:, 0]
     _draw(panels, clip.times, predictions, names, clip.valence_arousal)
     _save(figure, path, title)

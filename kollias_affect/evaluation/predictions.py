@@ -18,6 +18,9 @@ def predict(model, clips, batch_size=4, verbose=0):
 
     Returns:
         list of float32 `[frames, outputs]`, one per clip; NaN where there is no face.
+
+    Raises:
+        ValueError: if a frame is no image.
     """
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
     length, size = shapes["images"][1:3]
@@ -29,7 +32,8 @@ def predict(model, clips, batch_size=4, verbose=0):
         size=size,
         labels=False,
     )
-    outputs = model.predict(data, verbose=verbose)
+    with windows.naming_bad_images(clips):
+        outputs = model.predict(data, verbose=verbose)
     if isinstance(outputs, dict):
         outputs = next(value for name, value in outputs.items() if name in windows.TASKS)
     outputs = outputs.reshape(-1, outputs.shape[-1])

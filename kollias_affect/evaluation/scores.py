@@ -2,40 +2,50 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import precision_recall_fscore_support
 
 from kollias_affect import metrics
 from kollias_affect.models import TASKS
 
 
 def scores(clips, predictions, task="valence_arousal"):
-    """CCC, Pearson correlation and mean squared error per dimension, and their means.
+    """How well predictions agree with labels.
 
     The frames of all clips count as one set, population moments (ddof 0); frames that are not
     valid are left out. Where labels or predictions are constant the correlations are 0.
 
     Args:
-        clips: list of `Clip` with `valence_arousal`.
-        predictions: list of `[frames, dims]`, as `predict` returns them.
-        task: `"valence_arousal"`, `"valence"` or `"arousal"`.
+        clips: list of `Clip` with the labels of the task.
+        predictions: list of `[frames, outputs]`, as `predict` returns them.
+        task: one of `models.TASKS`.
 
     Returns:
-        `pandas.DataFrame` with the columns `CCC`, `Pearson`, `MSE`, `frames`; the rows are the
-        dimensions and, for both of them, `mean`.
+        `pandas.DataFrame`. For affect dimensions the columns are `CCC`, `Pearson`, `MSE` and
+        `frames`, the rows the dimensions and, for two of them, `mean`. For expressions the
+        columns are `precision`, `recall`, `F1`, `accuracy` and `frames`, the rows the classes
+        and `all` (unweighted means over the classes that occur, and the accuracy).
 
     Raises:
         ValueError: if a clip has no labels, or predictions of another length.
     """
     names, _ = TASKS[task]
-    columns = [("valence", "arousal").index(name) for name in names]
+    kind = "expression" if task == "expression" else "valence_arousal"
     for clip, values in zip(clips, predictions, strict=True):
-        if clip.valence_arousal is None or len(values) != len(clip):
+        if getattr(clip, kind) is None or len(values) != len(clip):
             raise ValueError(
                 "Scores need labels and one prediction per frame. Received: "
                 f"{clip!r} and {len(values)} predictions. Load the clips with their labels."
             )
     valid = np.concatenate([clip.valid for clip in clips])
-    labels = np.concatenate([clip.valence_arousal[:, columns] for clip in clips])[valid]
+    labels = np.concatenate([getattr(clip, kind) for clip in clips])[valid]
     values = np.concatenate(predictions)[valid].astype(np.float64)
+    if task == "expression":
+        return _of_classes(names, labels, values.argmax(axis=1))
+    columns = [("valence", "arousal").index(name) for name in names]
+    return _of_dimensions(names, labels[:, columns], values)
+
+
+def _of_dimensions(names, labels, values):
     total, mean_true, mean_pred, var_true, var_pred, cov = np.asarray(
         metrics.moments(labels, values)
     )
@@ -54,3 +64,17 @@ def scores(clips, predictions, task="valence_arousal"):
         table.loc["mean"] = table.mean()
         table["frames"] = table["frames"].astype(int)
     return table
+
+
+def _of_classes(names, labels, chosen):
+    precision, recall, f1, frames = precision_recall_fscore_support(
+        labels, chosen, labels=range(len(names)), zero_division=0
+    )
+    table = pd.DataFrame(
+        {"precision": precision, "recall": recall, "F1": f1, "accuracy": np.nan, "frames": frames},
+        index=list(names),
+        dtype=float,
+    )
+    table.loc["all"] = table[table["frames"] > 0].mean()
+    table.loc["all", ["accuracy", "frames"]] = (labels == chosen).mean(), len(labels)
+    return table.astype({"frames": int})

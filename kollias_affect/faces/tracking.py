@@ -83,17 +83,17 @@ def people(tracks, video, least_frames=10):
     Args:
         tracks: list of `Track`.
         video: name of the video.
-        least_frames: shorter tracks are taken for false alarms, unless there is no longer one.
+        least_frames: shorter tracks are taken for false alarms, unless they are at least half as
+            long as the longest one (of a short video).
 
     Returns:
         dict from name to `Track`: `<video>` for one face; `<video>_left` and `<video>_right`, by
         where they are in the image, for two; `<video>_face0`, `<video>_face1`, … for more.
     """
-    faces = [track for track in tracks if track.frames >= least_frames]
-    if not faces:
+    longest = max((track.frames for track in tracks), default=0)
+    faces = [track for track in tracks if track.frames >= min(least_frames, longest / 2)]
+    if len(faces) < 2:
         return {video: main_face(tracks)}
-    if len(faces) == 1:
-        return {video: faces[0]}
     if len(faces) == 2:
         left, right = sorted(faces, key=lambda track: track.centre / track.frames)
         return {f"{video}_left": left, f"{video}_right": right}

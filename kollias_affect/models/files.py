@@ -72,12 +72,13 @@ def read_card(path):
 
 def describe(model):
     """The card of a model as far as the model itself tells; see `read_card`."""
-    task = next((name for name in model.output_names if name in TASKS), None)
+    outputs = list(getattr(model, "output_names", []))
+    task = next((name for name in outputs if name in TASKS), None)
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
     if task is None or "images" not in inputs or len(inputs["images"]) != 5:
         raise ValueError(
             "A model for video takes windows of `images` and has an output named after its task, "
-            f"one of {tuple(TASKS)}. Received: inputs {inputs} and outputs {model.output_names}. "
+            f"one of {tuple(TASKS)}. Received: inputs {inputs} and outputs {outputs}. "
             "Build it with `kollias_affect.models`."
         )
     names, span = TASKS[task]

@@ -1,0 +1,102 @@
+"""Small helpers that several test modules share."""
+
+import inspect
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import av
+import numpy as np
+import pytest
+
+from kollias_affect.clip import Clip
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_videos():
+    """The real videos that lie beside some checkouts."""
+    folder = SHARED / "data" / "video"
+    if not folder.is_dir():
+        pytest.skip(f"real videos are not part of the repository: {folder} is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def synthetic_root(tmp_path_factory):
+    """Two subjects with one synthetic clip of 24 frames each, extracted and labelled."""
+    from kollias_affect import datasets
+
+    root = tmp_path_factory.mktemp("synthetic")
+    datasets.load("synthetic", root, subjects=2, clips_per_subject=1, frames=24)
+    return root
+
+
+@pytest.fixture(scope="session")
+def face_video(synthetic_root):
+    """A synthetic video of 24 frames with one face, hidden in four of them."""
+    return synthetic_root / "videos" / "subject01_1.mp4"
+
+
+@pytest.fixture
+def write_video(tmp_path):
+    """Returns a function that writes uint8 RGB pictures to a video and returns its path."""
+
+    def write(pictures, name="video.mp4", rate=25, times=None, options=None):
+        path = tmp_path / name
+        with av.open(str(path), "w", options=options or {}) as container:
+            stream = container.add_stream("mpeg4", rate=rate)
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = "yuv420p"
+            stream.bit_rate = 2_000_000
+            for i, picture in enumerate(pictures):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts = i if times is None else round(times[i] * rate)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def make_clip(tmp_path):
+    """Returns a function that makes a `Clip` whose image i of clip k has the grey level it names.
+
+    Frames in `missing` have no image.
+    """
+    import cv2
+
+    def make(key="a", frames=10, level=0, missing=(), size=96, **fields):
+        folder = tmp_path / key
+        folder.mkdir(exist_ok=True)
+        paths = []
+        for i in range(frames):
+            path = folder / f"{i + 1:05d}.png"
+            if i not in missing and not path.exists():
+                cv2.imwrite(str(path), np.full((size, size, 3), level + i, np.uint8))
+            paths.append("" if i in missing else str(path))
+        random = np.random.default_rng(level)
+        defaults = {
+            "times": np.arange(frames) / 25,
+            "landmarks": random.uniform(-1, 1, (frames, 68, 2)),
+            "valence_arousal": random.uniform(-1, 1, (frames, 2)),
+        }
+        return Clip(key=key, paths=paths, **{**defaults, **fields})
+
+    return make
+
+
+@pytest.fixture
+def config_is_complete():
+    """Returns a check of a Keras object: its config holds every argument and rebuilds it."""
+
+    def check(thing):
+        arguments = set(inspect.signature(type(thing).__init__).parameters) - {"self", "kwargs"}
+        config = thing.get_config()
+        assert arguments <= set(config), arguments - set(config)
+        assert type(thing).from_config(config).get_config() == config
+
+    return check

@@ -1,0 +1,15 @@
+import importlib
+
+import pytest
+
+from kollias_affect import datasets
+
+
+@pytest.mark.parametrize("name", sorted(datasets.DATASETS))
+def test_every_registered_module_loads(name):
+    assert callable(importlib.import_module(datasets.DATASETS[name]).load)
+
+
+def test_unknown_dataset_names_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match="one of .*'frames_csv'.*Received: dataset='affwild9'"):
+        datasets.load("affwild9", tmp_path)

@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+
+from kollias_affect import datasets
+from kollias_affect.datasets import frames_csv
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Images of two videos."""
+    for video in ("105", "video 2"):
+        (tmp_path / video).mkdir()
+        for i in range(1, 5):
+            (tmp_path / video / f"{i:05d}.jpg").touch()
+    return tmp_path
+
+
+def write(root, text, name="frames.csv"):
+    path = root / name
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_the_authors_format(root):
+    write(
+        root,
+        "105/00001.jpg,0.1,-0.2\n105/00003.jpg,0.3,0.4\nvideo 2/00002.jpg,-1,1\n"
+        "105/00002.jpg,0.5,0.5\n",
+    )
+    first, second = datasets.load("frames_csv", root)
+    assert (first.key, second.key) == ("105", "video 2")
+    assert (
+        first.valence_arousal.tolist() == np.float32([[0.1, -0.2], [0.3, 0.4], [0.5, 0.5]]).tolist()
+    )
+    assert [path.rsplit("/", 1)[1] for path in first.paths] == [
+        "00001.jpg",
+        "00003.jpg",
+        "00002.jpg",
+    ]
+    assert second.subject == "video 2" and first.valid.all()
+
+
+@pytest.mark.parametrize("text", ["{}", "\ufeff{}"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_byte_order_marks_and_line_ends(root, text, newline):
+    rows = ["image,valence,arousal", "105/00001.jpg, 0.5, 0.25", ""]
+    path = write(root, text.format(newline.join(rows)))
+    [clip] = datasets.load("frames_csv", path)
+    assert clip.valence_arousal.tolist() == [[0.5, 0.25]]
+
+
+def full_clip(root, **fields):
+    random = np.random.default_rng(0)
+    values = {
+        "key": "105",
+        "paths": [str(root / "105" / "00001.jpg"), "", str(root / "105" / "00003.jpg")],
+        "times": np.array([0.0, 1 / 3, 0.7]),
+        "landmarks": random.uniform(-1, 1, (3, 68, 2)).round(5),
+        "valence_arousal": np.array([[0.25, -1], [np.nan, np.nan], [0.1, 0.2]]),
+        "expression": np.array([4, -1, 0]),
+        "valid": [True, False, False],
+        "subject": "someone",
+    }
+    return datasets.Clip(**{**values, **fields})
+
+
+def test_the_richer_format_keeps_everything(root):
+    before = full_clip(root)
+    frames_csv.write([before], root / "frames.csv")
+    [after] = datasets.load("frames_csv", root)
+    assert after.paths == before.paths and after.subject == "someone" and after.key == "105"
+    assert after.valid.tolist() == [True, False, False]
+    assert np.array_equal(after.times, before.times)
+    assert np.allclose(after.landmarks, before.landmarks, atol=1e-6)
+    assert np.allclose(after.valence_arousal, before.valence_arousal, equal_nan=True)
+    assert after.expression.tolist() == [4, -1, 0]
+
+
+def test_the_authors_format_is_written_too(root):
+    frames_csv.write([full_clip(root)], root / "frames.csv", header=False)
+    assert (root / "frames.csv").read_text() == "105/00001.jpg,0.25,-1.0\n"
+    [clip] = datasets.load("frames_csv", root)
+    assert clip.valence_arousal.tolist() == [[0.25, -1]]
+
+
+def test_writing_twice_gives_the_same_bytes(root):
+    for name in ("a.csv", "b.csv"):
+        frames_csv.write([full_clip(root)], root / name)
+    assert (root / "a.csv").read_bytes() == (root / "b.csv").read_bytes()
+
+
+def test_images_elsewhere_are_named(root, tmp_path_factory):
+    path = write(tmp_path_factory.mktemp("lists"), "105/00001.jpg,0,0\n")
+    with pytest.raises(FileNotFoundError, match=r"105/00001.jpg.*`images`"):
+        datasets.load("frames_csv", path)
+    [clip] = datasets.load("frames_csv", path, images=root)
+    assert clip.paths == [str(root / "105" / "00001.jpg")]
+
+
+def test_splits_are_files(root):
+    write(root, "105/00001.jpg,0,0\n", "train.csv")
+    write(root, "video 2/00001.jpg,0,0\n", "validation.csv")
+    assert [clip.key for clip in datasets.load("frames_csv", root, "train")] == ["105"]
+    assert len(datasets.load("frames_csv", root)) == 2
+    with pytest.raises(FileNotFoundError, match=r"tset.csv"):
+        datasets.load("frames_csv", root, "tset")
+
+
+def test_clips_of_one_name_in_two_files_are_refused(root):
+    write(root, "105/00001.jpg,0,0\n", "train.csv")
+    write(root, "105/00002.jpg,0,0\n", "validation.csv")
+    with pytest.raises(ValueError, match=r"different names.*105"):
+        datasets.load("frames_csv", root)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("105/00001.jpg,0.1,1.2\n", r"\[-1, 1\].*Received: \[0.1.*, 1.2.*\] at frame 1"),
+        ("105/00001.jpg,nan,0\n", r"\[-1, 1\]"),
+        ("105/00001.jpg,,0\n", r"\[-1, 1\]"),
+        ("105/00001.jpg,high,0\n", "must hold numbers. Received: 'high' in row 1"),
+        ("105/00001.jpg,0.1\n", "2 columns and no such header"),
+        ("../secret.jpg,0,0\n", "must stay under"),
+        ("/etc/passwd,0,0\n", "must stay under"),
+        ("105/00009.jpg,0,0\n", "Every image named in .* must exist"),
+        ("image,valence\n105/00001.jpg,0\n", "come together"),
+        ("image,expression\n105/00001.jpg,joy\n", "'joy'"),
+        ("image,x_0\n105/00001.jpg,0\n", "come together"),
+        ("image,valid\n,0\n", "needs the column `clip`"),
+        ("clip,image,time\na,105/00001.jpg,2\na,105/00002.jpg,1\n", "must not decrease"),
+        ("", "0 bytes"),
+        ("\x00\x01\x02", "Received"),
+    ],
+)
+def test_bad_files(root, text, message):
+    path = write(root, text)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        datasets.load("frames_csv", path)
+
+
+def test_missing_root(tmp_path):
+    with pytest.raises(FileNotFoundError, match="csv of frames or a folder"):
+        datasets.load("frames_csv", tmp_path / "nowhere")
+
+
+def unlabelled(root):
+    return datasets.Clip("105", [str(root / "105" / "00001.jpg"), ""])
+
+
+@pytest.mark.parametrize("text", ["valence,arousal\n0.5,-0.5\n0,0\n", "0.5,-0.5\n0,0\n"])
+def test_label_files_have_a_row_per_frame(root, text):
+    clip = frames_csv.label(unlabelled(root), write(root, text, "105.txt"))
+    assert clip.valence_arousal.tolist() == [[0.5, -0.5], [0, 0]]
+    assert clip.valid.tolist() == [True, False]
+
+
+def test_label_files_with_more_columns(root):
+    text = "valence,arousal,expression,valid,subject\n0.5,-0.5,fear,1,me\n,,,0,me\n"
+    clip = frames_csv.label(unlabelled(root), write(root, text, "105.csv"))
+    assert clip.expression.tolist() == [3, -1] and clip.subject == "me"
+
+
+def test_label_files_of_another_length_are_refused(root):
+    path = write(root, "valence,arousal\n0,0\n", "105.csv")
+    with pytest.raises(ValueError, match=r"one entry per frame: shape \(2, 2\).*\(1, 2\)"):
+        frames_csv.label(unlabelled(root), path)

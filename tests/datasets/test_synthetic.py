@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from kollias_affect import datasets, faces
+from kollias_affect.datasets import synthetic
+
+SETTINGS = {"subjects": 2, "clips_per_subject": 1, "frames": 24}
+
+
+def test_detectors_find_the_face_and_labels_are_known(synthetic_root):
+    clips = datasets.load("synthetic", synthetic_root, **SETTINGS)
+    assert [clip.key for clip in clips] == ["subject01_1", "subject02_1"]
+    for clip in clips:
+        assert len(clip) == 24 and clip.valid.sum() >= 15
+        assert np.abs(clip.valence_arousal).max() <= 1
+        assert clip.valence_arousal.std(axis=0).min() > 0.05
+
+
+def test_splits_are_by_subject(synthetic_root):
+    train = datasets.load("synthetic", synthetic_root, "train", **SETTINGS)
+    validation = datasets.load("synthetic", synthetic_root, "validation", **SETTINGS)
+    assert [clip.subject for clip in train] == ["subject01"]
+    assert [clip.subject for clip in validation] == ["subject02"]
+
+
+def test_the_same_seed_makes_the_same_bytes(synthetic_root, tmp_path):
+    for video in synthetic.make(tmp_path, **SETTINGS):
+        other = synthetic_root / "videos" / video.name
+        assert video.read_bytes() == other.read_bytes()
+
+
+def test_other_settings_in_the_same_folder_are_refused(synthetic_root):
+    with pytest.raises(ValueError, match="Choose another folder"):
+        datasets.load("synthetic", synthetic_root, **{**SETTINGS, "frames": 30})
+
+
+def test_valence_moves_the_corners_of_the_mouth_and_arousal_opens_it():
+    """The labels are in the picture: measured with the landmarks of the rendered face."""
+
+    def mouth(valence, arousal):
+        photograph, look = synthetic._photograph(), synthetic._Look(np.random.default_rng(0))
+        picture = synthetic._picture(photograph, look, (valence, arousal), 0, (0, 0), 1)
+        image = np.clip(picture, 0, 255).astype(np.uint8)
+        points = faces.find_landmarks(image, faces.detect(image)[0])
+        corners = (points[48, 1] + points[54, 1]) / 2
+        return points[51, 1] - corners, points[57, 1] - points[51, 1]  # smile, opening
+
+    assert mouth(1, 0)[0] > mouth(0, 0)[0] > mouth(-1, 0)[0]
+    assert mouth(0, 1)[1] > mouth(0, 0)[1] > mouth(0, -1)[1]

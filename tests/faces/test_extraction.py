@@ -1,0 +1,239 @@
+import csv
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+
+import cv2
+import numpy as np
+import pytest
+
+from kollias_affect import faces
+from kollias_affect.faces import extraction
+
+PHOTOGRAPH_BOX = faces.Box(70, 80, 100, 100, 1.0)
+
+
+def files(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def whole(face_video, tmp_path_factory):
+    """Outputs of a run that was not interrupted."""
+    out = tmp_path_factory.mktemp("whole")
+    faces.extract(face_video, out)
+    return out
+
+
+def test_every_decoded_frame_has_a_row_and_every_face_an_image(whole, face_video):
+    table = rows(whole / "subject01_1.csv")
+    assert list(table[0]) == list(extraction.COLUMNS)
+    assert [int(row["frame"]) for row in table] == list(range(1, 25))
+    assert np.allclose([float(row["timestamp"]) for row in table], np.arange(24) / 25)
+    found = {f"{int(row['frame']):05d}.jpg" for row in table if row["success"] == "1"}
+    assert {path.name for path in (whole / "subject01_1").iterdir()} == found
+    assert 15 <= len(found) <= 20  # four frames are hidden
+    assert {row["input"] for row in table} == {"subject01_1.mp4"}
+
+
+def test_frames_without_a_face_have_rows_without_a_box(whole):
+    hidden = [row for row in rows(whole / "subject01_1.csv") if row["success"] == "0"]
+    assert len(hidden) >= 4
+    assert {row["FaceRectX"] for row in hidden} == {row["face_id"] for row in hidden} == {""}
+
+
+def test_landmarks_are_given_in_the_crop_and_in_the_frame(whole, face_video):
+    clip = faces.read(whole, "subject01_1")
+    with np.load(whole / "subject01_1.npz") as arrays:
+        assert set(arrays) == {"landmarks", "landmarks_in_frame"}
+        in_frame = arrays["landmarks_in_frame"]
+    assert clip.landmarks.shape == in_frame.shape == (24, 68, 2)
+    assert np.isnan(clip.landmarks[~clip.valid]).all()
+    image = next(frame.image for frame in faces.Video(face_video))
+    crop, moved = faces.align(image, in_frame[0])
+    assert np.allclose(faces.normalize(moved), clip.landmarks[0], atol=1e-5)
+    stored = cv2.imread(clip.paths[0])[:, :, ::-1]
+    assert np.abs(stored.astype(int) - crop).mean() < 3  # what JPEG loses
+
+
+def test_eye_centres_lie_on_the_prototype(whole):
+    clip = faces.read(whole, "subject01_1")
+    pixels = (clip.landmarks[clip.valid] + 1) / 2 * 95
+    eyes = np.stack([faces.anchors(points)[:2] for points in pixels])
+    assert np.linalg.norm(eyes - faces.prototype()[:2], axis=-1).mean() < 1.5
+
+
+def test_settings_and_versions_are_recorded(whole):
+    marker = json.loads((whole / "subject01_1.json").read_text())
+    assert marker["settings"]["detector"] == "hog" and "dlib-bin" in marker["versions"]
+    assert marker["broken"] is None and marker["people"] == ["subject01_1"]
+
+
+def test_the_same_video_gives_the_same_bytes(whole, face_video, tmp_path):
+    faces.extract(face_video, tmp_path)
+    assert files(tmp_path) == files(whole)
+
+
+KILLED = """
+    import os, signal, sys
+    from kollias_affect.faces import extraction
+
+    video, out, moment = sys.argv[1:]
+    count = 0
+
+    def strike(name):
+        def wrapped(*args, _original=getattr(extraction._Work, name), **kwargs):
+            if moment == "before " + name:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = _original(*args, **kwargs)
+            if moment == "after " + name:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+        setattr(extraction._Work, name, wrapped)
+
+    for name in ("_publish_crops", "_publish_tables", "publish"):
+        strike(name)
+
+    def on_frame(frames):
+        global count
+        count += frames
+        if moment == f"frame {count}":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    original = extraction._write_jpeg
+    def half(path, image):
+        original(path, image)
+        if moment == "half a crop" and path.name == "00006.jpg":
+            path.write_bytes(path.read_bytes()[:100])
+            os.kill(os.getpid(), signal.SIGKILL)
+    extraction._write_jpeg = half
+    extraction.extract(video, out, on_frame=on_frame)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "frame 1",
+        "frame 9",
+        "half a crop",
+        "before publish",
+        "after _publish_crops",
+        "before _publish_tables",
+        "after _publish_tables",
+    ],
+)
+def test_resume_gives_the_same_files(whole, face_video, tmp_path, moment):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), face_video, tmp_path, moment]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    assert not (tmp_path / "subject01_1.json").exists()
+    worked_on = []
+    faces.extract(face_video, tmp_path, on_frame=worked_on.append)
+    assert files(tmp_path) == files(whole)
+
+
+def test_a_torn_line_of_the_journal_is_written_again(whole, face_video, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(done, seen=[0]):  # noqa: B006 - counts calls
+        seen[0] += done
+        if seen[0] == 8:
+            raise Stop
+
+    with pytest.raises(Stop):
+        faces.extract(face_video, tmp_path, on_frame=stop)
+    journal = tmp_path / ".subject01_1.partial" / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-20])
+    faces.extract(face_video, tmp_path)
+    assert files(tmp_path) == files(whole)
+
+
+def test_a_finished_video_is_not_worked_on_again(whole, face_video):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+    clip = faces.extract(face_video, whole, on_frame=lambda frames: pytest.fail("worked again"))
+    assert len(clip) == 24
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
+
+
+def test_other_settings_do_not_pass_for_finished(face_video, tmp_path):
+    faces.extract(face_video, tmp_path, detector=lambda image: [PHOTOGRAPH_BOX])
+    with pytest.raises(ValueError, match="was made with .*size=96 not 48.*overwrite"):
+        faces.extract(face_video, tmp_path, size=48, detector=lambda image: [PHOTOGRAPH_BOX])
+    clip = faces.extract(
+        face_video, tmp_path, size=48, detector=lambda image: [PHOTOGRAPH_BOX], overwrite=True
+    )
+    assert cv2.imread(clip.paths[0]).shape == (48, 48, 3)
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(face_video, tmp_path):
+    (tmp_path / "subject01_1").mkdir()
+    (tmp_path / "subject01_1" / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="Move it away"):
+        faces.extract(face_video, tmp_path, detector=lambda image: [PHOTOGRAPH_BOX])
+    assert (tmp_path / "subject01_1" / "thesis.txt").read_text() == "years of work"
+
+
+def test_video_without_a_face_has_a_full_table_and_no_crops(write_video, tmp_path):
+    video = write_video([np.full((64, 64, 3), 90, np.uint8)] * 7)
+    clip = faces.extract(video, tmp_path / "out")
+    assert len(clip) == 7 and not clip.valid.any()
+    assert len(rows(tmp_path / "out" / "video.csv")) == 7
+    assert list((tmp_path / "out" / "video").iterdir()) == []
+
+
+def test_all_faces_have_a_folder_and_a_table_each(face_video, write_video, tmp_path):
+    pictures = [frame.image for frame in faces.Video(face_video)][:5]
+    video = write_video([np.hstack([p, p]) for p in pictures])
+    left, right = faces.extract(video, tmp_path / "out", faces="all")
+    assert (left.key, right.key) == ("video_left", "video_right")
+    assert len(left) == len(right) == 5 and left.valid.all() and right.valid.all()
+    table = rows(tmp_path / "out" / "video_left.csv")
+    assert len({row["face_id"] for row in table}) == 1
+    assert all(int(row["FaceRectX"]) < 200 for row in table)
+    assert faces.extract(video, tmp_path / "out", faces="all")[1].paths == right.paths
+
+
+def test_people_of_short_clips_are_named_too(face_video, tmp_path):
+    [clip] = faces.extract(face_video, tmp_path, faces="all")
+    assert clip.key == "subject01_1"
+
+
+def test_two_processes_do_not_work_on_one_video(face_video, tmp_path):
+    def again(frames):
+        with pytest.raises(OSError, match="One process at a time"):
+            faces.extract(face_video, tmp_path)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        faces.extract(face_video, tmp_path, on_frame=again)
+
+
+def test_output_that_cannot_be_written_is_refused(face_video, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="`out_dir` must be a folder that can be written"):
+        faces.extract(face_video, tmp_path / "file")
+
+
+def test_real_videos(shared_videos, tmp_path):
+    """What the repository promises of real videos: see the documentation of `faces`."""
+    names = ("single_face.mp4", "face_noface.mov", "noface_face.mov", "no_face.mp4")
+    clips, errors = faces.extract_many([shared_videos / n for n in names], tmp_path, progress=False)
+    assert not errors
+    single, leaves, comes, nobody = clips.values()
+    assert single.valid.mean() >= 0.95
+    assert not nobody.valid.any() and len(nobody) == 95
+    # A face in the first (last) seconds alone: one change in the whole clip, near the middle.
+    assert leaves.valid[:60].all() and not leaves.valid[90:].any()
+    assert not comes.valid[:90].any() and comes.valid[110:-1].all()

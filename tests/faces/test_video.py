@@ -1,0 +1,121 @@
+import logging
+
+import av
+import numpy as np
+import pytest
+
+from kollias_affect.faces import Video
+
+
+def pictures(count, height=48, width=64):
+    """Grey levels that rise from frame to frame, with a bright left upper corner."""
+    frames = [np.full((height, width, 3), 20 + 5 * i, np.uint8) for i in range(count)]
+    for frame in frames:
+        frame[: height // 2, : width // 2] = 250
+    return frames
+
+
+def test_frames_come_in_order_with_index_and_seconds(write_video):
+    frames = list(Video(write_video(pictures(10), rate=10)))
+    assert [frame.index for frame in frames] == list(range(1, 11))
+    assert np.allclose([frame.time for frame in frames], np.arange(10) / 10)
+    levels = [frame.image[-5:, -5:].mean() for frame in frames]
+    assert (np.diff(levels) > 2).all()
+
+
+def test_variable_frame_rate_keeps_container_times(write_video):
+    times = [0, 0.04, 0.2, 0.24, 1.0]
+    frames = list(Video(write_video(pictures(5), times=times)))
+    assert np.allclose([frame.time for frame in frames], times)
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+def test_rotation_metadata_is_honoured(write_video, turn):
+    path = write_video(pictures(3))
+    content = bytearray(path.read_bytes())
+    header = content.index(b"tkhd") + 4
+    # After version, flags, times, id, duration, layer and volume: a, b, u, c, d, v, x, y, w.
+    matrix = {0: (1, 0, 0, 1), 1: (0, 1, -1, 0), 2: (-1, 0, 0, -1), 3: (0, -1, 1, 0)}[turn]
+    for place, value in zip((0, 4, 12, 16), matrix, strict=True):
+        content[header + 40 + place : header + 44 + place] = (value << 16).to_bytes(
+            4, "big", signed=True
+        )
+    path.write_bytes(content)
+    image = next(iter(Video(path))).image
+    # The matrix turns clockwise: the bright corner goes round the picture.
+    assert image.shape == ((48, 64, 3) if turn % 2 == 0 else (64, 48, 3))
+    corners = [image[:9, :9], image[:9, -9:], image[-9:, -9:], image[-9:, :9]]
+    assert int(np.argmax([corner.mean() for corner in corners])) == turn
+
+
+def test_skipped_frames_are_counted_but_not_converted(write_video):
+    frames = list(Video(write_video(pictures(6)), skip=4))
+    assert [frame.image is None for frame in frames] == [True] * 4 + [False] * 2
+
+
+def test_truncated_video_keeps_its_good_frames_and_says_where_it_broke(write_video, caplog):
+    noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3), np.uint8)
+    path = write_video(list(noise), "cut.mp4", options={"movflags": "faststart"})
+    whole = list(Video(path))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    video = Video(path)
+    with caplog.at_level(logging.WARNING):
+        frames = list(video)
+    assert 20 < len(frames) < 40
+    # The last frame may be damaged; those before it are whole.
+    for a, b in zip(frames[:-1], whole, strict=False):
+        assert np.array_equal(a.image, b.image) and a.time == b.time
+    assert f"cut.mp4 breaks at frame {len(frames)}" in video.broken or (
+        f"cut.mp4 breaks at frame {len(frames) + 1}" in video.broken
+    )
+    assert video.broken in caplog.text
+
+
+def test_whole_video_is_not_called_broken(write_video):
+    video = Video(write_video(pictures(10)))
+    assert len(list(video)) == 10 and video.broken is None
+
+
+def test_wrong_frame_counts_of_containers_do_not_matter(shared_videos):
+    path = shared_videos / "no_face.mp4"
+    video = Video(path)
+    with av.open(str(path)) as container:
+        declared = container.streams.video[0].frames
+    assert len(list(video)) != declared  # the container counts frames that are not there
+    assert video.broken is None
+
+
+def write_sound(path):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+        )
+        frame.rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def write_image(path):
+    import cv2
+
+    path.write_bytes(cv2.imencode(".jpg", pictures(1)[0])[1].tobytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "error", "message"),
+    [
+        ("none.mp4", lambda path: None, FileNotFoundError, "existing file.*Check the path"),
+        ("empty.mp4", lambda path: path.touch(), ValueError, "0 bytes"),
+        ("folder.mp4", lambda path: path.mkdir(), IsADirectoryError, "Received the folder"),
+        ("text.mp4", lambda path: path.write_text("a, b\n" * 99), ValueError, "FFmpeg can read"),
+        ("image.jpg", write_image, ValueError, "single image"),
+        ("image.mp4", write_image, ValueError, "single image|FFmpeg can read"),
+        ("sound.m4a", write_sound, ValueError, "picture stream"),
+    ],
+)
+def test_what_is_no_video_is_refused(tmp_path, name, write, error, message):
+    write(tmp_path / name)
+    with pytest.raises(error, match=message):
+        Video(tmp_path / name)

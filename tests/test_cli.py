@@ -1,0 +1,160 @@
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from kollias_affect import models
+from kollias_affect.cli import main
+
+TINY = {"length": 4, "width": 0.02, "rnn_units": 6, "hidden_units": 8, "initializer": None}
+SMALL = "--width 0.02 --hidden-units 8 --rnn-units 6 --length 8 --epochs 1 --initializer keras"
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def ok(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(*arguments):
+    """The message of a command that ends with exit code 2 and without a traceback."""
+    result = run(*arguments)
+    assert result.exit_code == 2, (result.exit_code, result.output)
+    assert isinstance(result.exception, SystemExit) and "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    models.save(models.affwildnet(**TINY), path)
+    return path
+
+
+def test_help_names_every_command():
+    output = ok("--help")
+    for command in ("demo", "extract", "train", "evaluate", "predict"):
+        assert command in output
+        assert "Usage" in ok(command, "--help")
+
+
+def test_extract_with_labels_then_train_evaluate_predict(synthetic_root, tmp_path):
+    """What a researcher with videos and labels does."""
+    videos = sorted((synthetic_root / "videos").glob("*.mp4"))
+    crops, out = tmp_path / "crops", tmp_path / "run"
+    output = ok("extract", *videos, "--out", crops, "--labels", synthetic_root / "annotations")
+    assert "subject01_1: 24 frames" in output and "2 clips with labels" in output
+    command = ["train", crops / "frames.csv", "--out", out, *SMALL.split(), "--no-landmarks"]
+    assert "Best epoch 1: val_ccc" in ok(*command)  # frames.csv of `extract` has landmarks too
+    output = ok("evaluate", out / "best.keras", crops / "frames.csv")
+    assert all(word in output for word in ("valence", "arousal", "CCC", "Pearson", "MSE"))
+    output = ok("predict", out / "best.keras", videos[0], "--out", tmp_path / "predictions")
+    assert "24 frames" in output
+    with open(tmp_path / "predictions" / "subject01_1.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24 and list(rows[0])[-2:] == ["valence", "arousal"]
+    for row in rows:
+        assert (row["valence"] != "") == (row["success"] == "1")
+    assert (tmp_path / "predictions" / "subject01_1.png").stat().st_size > 10_000
+
+
+def test_a_video_without_a_face_is_no_error(write_video, model, tmp_path):
+    video = write_video([np.full((64, 64, 3), 90, np.uint8)] * 7)
+    output = ok("extract", video, "--out", tmp_path / "crops")
+    assert "video: 7 frames, 0 with a face. No face was found" in output
+    assert "7 frames, 0 with a face" in ok("predict", model, video, "--out", tmp_path / "out")
+    assert len((tmp_path / "out" / "video.csv").read_text().splitlines()) == 8
+
+
+def test_a_truncated_video_keeps_its_good_frames(write_video, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3), np.uint8)
+    path = write_video(list(noise), "cut.mp4", options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    output = ok("extract", path, "--out", tmp_path / "out")
+    assert "cut.mp4 breaks at frame" in output and "kept" in output
+    assert 20 < len((tmp_path / "out" / "cut.csv").read_text().splitlines()) < 42
+
+
+def test_one_bad_video_is_reported_after_the_good_ones(face_video, tmp_path):
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    message = refused("extract", bad, face_video, "--out", tmp_path / "out")
+    assert "subject01_1: 24 frames" in message and "FFmpeg can read" in message
+
+
+def test_bad_videos(write_video, tmp_path):
+    def message(path):
+        return refused("extract", path, "--out", tmp_path / "out")
+
+    assert "existing file" in message(tmp_path / "none.mp4")
+    (tmp_path / "text.mp4").write_text("no video")
+    assert "FFmpeg can read" in message(tmp_path / "text.mp4")
+    (tmp_path / "empty.mp4").touch()
+    assert "0 bytes" in message(tmp_path / "empty.mp4")
+    import skimage.data
+    from matplotlib.image import imsave
+
+    imsave(tmp_path / "image.png", skimage.data.astronaut())
+    assert "single image" in message(tmp_path / "image.png")
+
+
+def test_unwritable_output(face_video, tmp_path):
+    (tmp_path / "file").touch()
+    assert "can be written" in refused("extract", face_video, "--out", tmp_path / "file")
+    assert "can be written" in refused("extract", face_video, "--out", tmp_path / "file" / "sub")
+
+
+def test_unknown_names(face_video, synthetic_root, tmp_path):
+    assert "'ffld2'" in refused("extract", face_video, "--out", tmp_path, "--detector", "ffld2")
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
+    both = ["--validation", synthetic_root / "validation.csv", *SMALL.split()]
+    assert "`task` must be one of" in refused(*train, *both, "--task", "joy")
+    assert "`backbone` must be one of" in refused(*train, *both, "--backbone", "vgg_foot")
+    assert "`dataset` must be one of" in refused(*train, *both, "--dataset", "affwild9")
+    assert "longest of 1 clips has 24" in refused(*train, *both, "--length", "25")
+    assert not (tmp_path / "run" / "best.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["0,0"] * 23, r"one entry per frame"),
+        (["0,0"] * 25, r"one entry per frame"),
+        (["0,0"] * 23 + ["nan,0"], "must lie in [-1, 1]"),
+        (["0,0"] * 23 + ["0,1.5"], "must lie in [-1, 1]"),
+        (["0,0"] * 23 + ["0,high"], "must hold numbers"),
+    ],
+)
+def test_bad_labels(face_video, tmp_path, rows, message):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    (labels / "subject01_1.csv").write_text("valence,arousal\n" + "\n".join(rows) + "\n")
+    assert message in refused("extract", face_video, "--out", tmp_path, "--labels", labels)
+
+
+def test_missing_labels(face_video, tmp_path):
+    assert "subject01_1.csv" in refused(
+        "extract", face_video, "--out", tmp_path, "--labels", tmp_path / "nowhere"
+    )
+
+
+def test_a_file_that_is_no_model(face_video, tmp_path):
+    path = tmp_path / "model.keras"
+    assert "existing file" in refused("predict", path, face_video, "--out", tmp_path)
+    path.write_text("no model")
+    assert "no .keras archive" in refused("predict", path, face_video, "--out", tmp_path)
+    assert "no .keras archive" in refused("evaluate", path, tmp_path)
+
+
+def test_broken_image_files_end_in_a_message(synthetic_root, model, tmp_path):
+    shutil.copytree(synthetic_root, tmp_path / "data")
+    crop = next((tmp_path / "data" / "crops" / "subject02_1").iterdir())
+    crop.write_bytes(b"no image")
+    message = refused("evaluate", model, tmp_path / "data" / "validation.csv")
+    assert "image" in message and crop.name in message

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from kollias_affect.clip import Clip
+
+
+def test_frames_without_an_image_are_not_valid():
+    clip = Clip("a", ["1.jpg", "", "3.jpg"])
+    assert clip.valid.tolist() == [True, False, True]
+    assert Clip("a", ["1.jpg", ""], valid=[True, True]).valid.tolist() == [True, False]
+
+
+def test_labels_of_frames_that_do_not_count_may_be_anything():
+    clip = Clip("a", ["1.jpg", ""], valence_arousal=[[0.5, -0.5], [np.nan, -5]])
+    assert clip.valid.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("bad", [[0.0, np.nan], [1.01, 0.0], [-5, -5]])
+def test_labels_out_of_range_are_refused(bad):
+    with pytest.raises(ValueError, match=r"\[-1, 1\].*Received: .* at frame 2.*valid"):
+        Clip("a", ["1.jpg", "2.jpg"], valence_arousal=[[0, 0], bad])
+
+
+def test_unknown_expression_is_refused():
+    with pytest.raises(ValueError, match="Received: 7 at frame 1"):
+        Clip("a", ["1.jpg"], expression=[7])
+
+
+def test_labels_of_another_length_are_refused():
+    with pytest.raises(ValueError, match=r"shape \(2, 2\). Received shape \(3, 2\)"):
+        Clip("a", ["1.jpg", "2.jpg"], valence_arousal=np.zeros((3, 2)))
+
+
+def test_time_running_backwards_is_refused():
+    with pytest.raises(ValueError, match="0.0 s at frame 2, after 0.04 s"):
+        Clip("a", ["1.jpg", "2.jpg"], times=[0.04, 0.0])
+
+
+def test_labelled_copies():
+    clip = Clip("a", ["1.jpg", "2.jpg"], subject="s")
+    other = clip.labelled(valence_arousal=np.zeros((2, 2)), valid=[True, False])
+    assert clip.valence_arousal is None and clip.valid.all()
+    assert other.subject == "s" and other.valid.tolist() == [True, False]

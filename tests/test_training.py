@@ -1,0 +1,198 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+
+from kollias_affect import models, training, windows
+
+TINY = {"length": 4, "width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
+
+
+def tiny():
+    keras.utils.set_random_seed(0)
+    return models.affwildnet(**TINY, initializer=None)
+
+
+def log(folder):
+    with open(folder / "log.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_model_log_and_tensorboard(make_clip, tmp_path):
+    clips = [make_clip("a", 12), make_clip("b", 9, 100)]
+    model, card = training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=2, verbose=0)
+    rows = log(tmp_path)
+    assert [int(row["epoch"]) for row in rows] == [0, 1]
+    assert {"ccc", "val_ccc", "val_ccc_valence", "val_ccc_arousal", "val_mse"} <= set(rows[0])
+    assert list((tmp_path / "tensorboard").rglob("events.*"))
+    best = max(rows, key=lambda row: float(row["val_ccc"]))
+    assert card["val_ccc"] == pytest.approx(float(best["val_ccc"]), abs=1e-6)
+    data = windows.dataset(clips[1:], length=4, size=32)
+    training.compile_model(model, 1e-3)
+    assert model.evaluate(data, verbose=0, return_dict=True)["ccc"] == pytest.approx(
+        card["val_ccc"], abs=1e-5
+    )
+
+
+KILLED = """
+    import os, pathlib, signal, sys
+    import numpy as np, cv2, keras
+    from kollias_affect import models, training
+    from kollias_affect.clip import Clip
+
+    out, moment = pathlib.Path(sys.argv[1]), sys.argv[2]
+    image = out.parent / "face.png"
+    cv2.imwrite(str(image), np.full((32, 32, 3), 99, np.uint8))
+    random = np.random.default_rng(0)
+    def clip(key):
+        return Clip(key, [str(image)] * 40, valence_arousal=random.uniform(-1, 1, (40, 2)),
+                    landmarks=random.uniform(-1, 1, (40, 68, 2)))
+
+    def die(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    batches = 0
+    def count(batch, logs=None):
+        global batches
+        batches += 1
+        if moment == "mid-epoch" and batches == 8:
+            die()
+
+    original = training.callbacks
+    def callbacks(*args, **kwargs):
+        return [*original(*args, **kwargs), keras.callbacks.LambdaCallback(on_train_batch_end=count)]
+    training.callbacks = callbacks
+    saved = 0
+    replace = os.replace
+    def dying_replace(source, target):
+        global saved
+        name = pathlib.Path(target).name
+        if name == "latest.weights.h5":
+            saved += 1
+        if saved == 2 and moment == "before replacing " + name:
+            die()
+        replace(source, target)
+    os.replace = dying_replace
+
+    keras.utils.set_random_seed(0)
+    model = models.affwildnet(length=4, width=0.02, input_shape=(32, 32, 3), rnn_units=6,
+                              hidden_units=8, initializer=None)
+    training.train(model, [clip("a")], [clip("b")], out, epochs=4, verbose=0)
+    print("batches", batches)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "mid-epoch",
+        "before replacing latest.weights.h5",
+        "before replacing training_metadata.json",
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_number_of_epochs(tmp_path, moment):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "run")]
+    assert subprocess.run([*command, moment]).returncode == -signal.SIGKILL
+    ran = subprocess.run([*command, "never"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert [int(row["epoch"]) for row in log(tmp_path / "run")] == [0, 1, 2, 3]
+    assert 0 < int(ran.stdout.split()[-1]) < 4 * 3  # not from the start: 3 batches an epoch
+    # Called again, a finished run has nothing to do.
+    again = subprocess.run([*command, "never"], capture_output=True, text=True)
+    assert again.stdout.split()[-1] == "0"
+
+
+def test_the_best_model_survives_a_worse_continuation(tmp_path):
+    callback = training.BestModel(tmp_path / "best.keras")
+    callback.set_model(tiny())
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"val_ccc": 0.5})
+    continued = training.BestModel(tmp_path / "best.keras")
+    continued.set_model(tiny())
+    continued.on_train_begin()
+    before = (tmp_path / "best.keras").read_bytes()
+    continued.on_epoch_end(1, {"val_ccc": 0.4})
+    assert (tmp_path / "best.keras").read_bytes() == before
+    continued.on_epoch_end(2, {"val_ccc": 0.6})
+    assert models.read_card(tmp_path / "best.keras")["epoch"] == 3
+
+
+def test_monitor_that_is_not_logged(tmp_path):
+    callback = training.BestModel(tmp_path / "best.keras")
+    with pytest.raises(ValueError, match="validation_data"):
+        callback.on_epoch_end(0, {"loss": 1.0})
+
+
+def test_learning_rates_are_those_of_paper_b(make_clip, tmp_path):
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+    for frozen, rate in ((True, 1e-3), (False, 1e-4)):
+        model = models.affwildnet(**TINY, frozen=frozen)
+        out = tmp_path / str(frozen)
+        training.train(model, clips[:1], clips[1:], out, epochs=1, verbose=0)
+        assert json.loads((out / "settings.json").read_text())["learning_rate"] == rate
+        assert float(model.optimizer.learning_rate) == pytest.approx(rate)
+
+
+def test_exponential_decay():
+    model = training.compile_model(tiny(), 1e-3, decay=(10, 0.5))
+    schedule = model.optimizer._learning_rate
+    assert np.allclose([schedule(step) for step in (0, 9, 10, 20)], [1e-3, 1e-3, 5e-4, 2.5e-4])
+
+
+def test_expression_models_learn_from_weighted_frames(make_clip, tmp_path):
+    clips = [
+        make_clip("a", 8, valence_arousal=None, expression=[4] * 7 + [-1], valid=[1] * 7 + [0]),
+        make_clip("b", 8, 100, valence_arousal=None, expression=[4] * 8),
+    ]
+    model = models.affwildnet(task="expression", **TINY, initializer=None)
+    _, card = training.train(
+        model, clips[:1], clips[1:], tmp_path, epochs=8, learning_rate=0.03, verbose=0
+    )
+    assert card["val_accuracy"] == 1
+
+
+def test_subject_on_both_sides_is_refused(make_clip, tmp_path):
+    clips = [make_clip("a", 8, subject="s"), make_clip("b", 8, 100, subject="s")]
+    with pytest.raises(ValueError, match="No subject may be in both"):
+        training.train(tiny(), clips[:1], clips[1:], tmp_path)
+
+
+def test_other_settings_in_the_same_folder_are_refused(make_clip, tmp_path):
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
+    with pytest.raises(ValueError, match="other settings of learning_rate"):
+        training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, learning_rate=0.5)
+
+
+def test_mixed_precision_keeps_outputs_and_loss_in_single():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = training.compile_model(models.affwildnet(**TINY, initializer=None), 1e-3)
+        random = np.random.default_rng(0)
+        x = {
+            "images": random.uniform(-1, 1, (2, 4, 32, 32, 3)),
+            "landmarks": random.uniform(-1, 1, (2, 4, 136)),
+        }
+        history = model.fit(x, random.uniform(-1, 1, (2, 4, 2)), verbose=0)
+        assert np.isfinite(history.history["loss"]).all()
+        assert model.output.dtype == "float32"
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+def test_weights_file_is_whole_while_it_is_replaced(tmp_path):
+    model = training.compile_model(tiny(), 1e-3)
+    backup = training.AtomicBackup(str(tmp_path / "backup"), delete_checkpoint=False)
+    backup.set_model(model)
+    backup.on_epoch_end(0)
+    assert sorted(os.listdir(tmp_path / "backup")) == [
+        "latest.weights.h5",
+        "training_metadata.json",
+    ]
