@@ -1,22 +1,54 @@
 """Checks of arguments whose messages state the rule, the value received and the remedy."""
 
+import numbers
 import os
 from pathlib import Path
+
+import numpy as np
 
 
 def one_of(name, value, options):
     """Returns `value` if it is one of `options`, else raises `ValueError` naming them."""
     options = tuple(options)
     if value not in options:
-        raise ValueError(f"`{name}` must be one of {options}. Received: {name}={value!r}.")
+        raise ValueError(
+            f"`{name}` must be one of {options}. Received: {name}={value!r}. Choose one of them."
+        )
     return value
 
 
 def positive_integer(name, value):
     """Returns `value` as an `int` of at least 1, else raises `ValueError`."""
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}.")
+    if not _is_integer(value) or value < 1:
+        raise ValueError(
+            f"`{name}` must be an integer of at least 1. Received: {name}={value!r}. Use 1 or more."
+        )
     return int(value)
+
+
+def integer_between(name, value, least, most):
+    """Returns `value` as an `int` in [least, most], else raises `ValueError`."""
+    if not _is_integer(value) or not least <= value <= most:
+        raise ValueError(
+            f"`{name}` must be an integer from {least} to {most}. Received: {name}={value!r}. "
+            "Choose one in between."
+        )
+    return int(value)
+
+
+def rgb_image(name, image):
+    """Returns `image` if it is a uint8 RGB array, else raises `ValueError`."""
+    kind, shape = getattr(image, "dtype", type(image)), getattr(image, "shape", ())
+    if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise ValueError(
+            f"`{name}` must be uint8 RGB of shape [height, width, 3]. Received: {kind} of shape "
+            f"{shape}. Convert it first (drop alpha, repeat grey)."
+        )
+    return image
+
+
+def _is_integer(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and value == int(value)
 
 
 def existing_file(name, path):

@@ -98,6 +98,11 @@ def extract(videos, out, labels, **options):
 
     An interrupted run is continued by the same command; finished videos are skipped.
     """
+    if labels is not None and "frames" in {video.stem for video in videos}:
+        raise ValueError(
+            "OUT/frames.csv is the list of labelled frames. Received: a video named frames. "
+            "Rename it."
+        )
     clips = _extract(videos, out, **options)
     if labels is not None:
         _write_labelled(clips, labels, out)
@@ -222,16 +227,13 @@ def _extract(videos, out, **options):
 
     results, errors = faces.extract_many(videos, out, **options)
     clips = []
-    for video, result in results.items():
+    for result in results.values():
         people = result if isinstance(result, list) else [result]
         clips += people
         for clip in people:
             found = int(clip.has_image.sum())
             note = "" if found else " No face was found: no crops, a table without boxes."
             click.echo(f"{clip.key}: {len(clip)} frames, {found} with a face.{note}")
-        broken = faces.broken(out, video)
-        if broken:
-            click.echo(f"  {broken}. The frames that decode are kept.", err=True)
     _report(errors)
     return clips
 

@@ -67,7 +67,8 @@ KILLED = """
 
     original = training.callbacks
     def callbacks(*args, **kwargs):
-        return [*original(*args, **kwargs), keras.callbacks.LambdaCallback(on_train_batch_end=count)]
+        counter = keras.callbacks.LambdaCallback(on_train_batch_end=count)
+        return [*original(*args, **kwargs), counter]
     training.callbacks = callbacks
     saved = 0
     replace = os.replace

@@ -3,7 +3,7 @@
 from kollias_affect.faces.alignment import align, normalize, prototype, similarity
 from kollias_affect.faces.batch import extract_many
 from kollias_affect.faces.detectors import DETECTORS, Box, Detector, detect
-from kollias_affect.faces.extraction import broken, extract, read
+from kollias_affect.faces.extraction import extract, read
 from kollias_affect.faces.landmarks import anchors, find_landmarks
 from kollias_affect.faces.video import Frame, Video
 
@@ -15,7 +15,6 @@ __all__ = [
     "Video",
     "align",
     "anchors",
-    "broken",
     "detect",
     "extract",
     "extract_many",

@@ -1,8 +1,10 @@
 """The process of one video that `batch.extract_many` starts: a job in, JSON lines out."""
 
 import json
+import logging
 import os
 import sys
+import threading
 
 import cv2
 
@@ -10,15 +12,21 @@ from kollias_affect.faces.extraction import extract
 
 
 def _main(job):
+    logging.disable(logging.WARNING)  # the parent says it
     cv2.setNumThreads(1)  # the other videos have the other cores
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     video, out_dir, options = json.loads(job)
     try:
         extract(video, out_dir, on_frame=lambda frames: _tell({"frames": frames}), **options)
-    except BrokenPipeError:  # the parent was killed
-        os._exit(1)
     except (OSError, ValueError) as error:
         kind = "OSError" if isinstance(error, OSError) else "ValueError"
         _tell({"error": str(error), "kind": kind})
+
+
+def _end_with_the_parent():
+    """The parent never writes: the pipe ends when it does."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 def _tell(message):

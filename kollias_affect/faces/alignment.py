@@ -11,6 +11,8 @@ from kollias_affect.faces.landmarks import anchors
 # face scatters around these proportions; the scale keeps brows, jaw and chin inside the crop.
 PROTOTYPE = np.array([[0.33, 0.32], [0.67, 0.32], [0.50, 0.49], [0.33, 0.66], [0.67, 0.66]])
 
+_FINEST = 8  # the finest grid, in cells per pixel of the crop
+
 
 def prototype(size=96):
     """The five anchors in pixels of a crop of `size`: float64 `[5, 2]`."""
@@ -36,7 +38,7 @@ def similarity(source, target):
     q = np.asarray(target, np.float64) @ (1, 1j)
     p_centred, q_centred = p - p.mean(), q - q.mean()
     spread = np.vdot(p_centred, p_centred).real
-    if not np.isfinite(spread) or spread == 0:
+    if not np.isfinite(spread) or spread < 1e-12:
         raise ValueError(
             "The points to align must be finite and not all in one place. "
             f"Received: {np.asarray(source).tolist()}. Leave this frame out as one without a face."
@@ -63,13 +65,9 @@ def align(image, landmarks, size=96):
 
     References: paper B §4; Gower (1975).
     """
-    size = _checks.positive_integer("size", size)
-    image, landmarks = np.asarray(image), np.asarray(landmarks, np.float64)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(
-            "`image` must be uint8 RGB of shape [height, width, 3]. Received: "
-            f"{image.dtype} of shape {image.shape}. Convert it first (drop alpha, repeat grey)."
-        )
+    size = _checks.integer_between("size", size, 2, 4096)
+    image = _checks.rgb_image("image", np.asarray(image))
+    landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != (68, 2):
         raise ValueError(
             f"`landmarks` must have shape (68, 2). Received: {landmarks.shape}. "
@@ -87,8 +85,16 @@ def normalize(landmarks, size=96):
 
 def _warp(image, transform, size):
     scale = np.hypot(*transform[:, 0])
+    if scale * _FINEST < 1:  # a very large face: shrink the image first, to bound the grid below
+        shrink = scale * _FINEST
+        height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        transform = transform.copy()
+        transform[:, 2] += transform[:, :2] @ (0.5 / shrink - 0.5, 0.5 / shrink - 0.5)
+        transform[:, :2] /= shrink
+        scale = 1 / _FINEST
     # Warp onto a finer grid and average its cells: bilinear sampling alone would skip pixels.
-    finer = max(1, round(1 / scale))
+    finer = max(1, int(np.ceil(1 / scale - 1e-6)))
     fine = transform * finer
     fine[:, 2] += (finer - 1) / 2
     side = size * finer

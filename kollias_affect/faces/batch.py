@@ -2,7 +2,7 @@
 
 Each video has a process of its own (`python -m kollias_affect.faces`), which reports every
 frame on its standard output. So a native library that crashes takes only its video along, no
-main module is imported again, and a worker whose parent was killed stops at its next frame.
+main module is imported again, and workers end with their parent, however that ends.
 """
 
 import collections
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from kollias_affect import _checks
 from kollias_affect.faces.extraction import extract
 from kollias_affect.faces.video import Video
 
@@ -25,7 +26,8 @@ def extract_many(videos, out_dir, processes=None, progress=True, **options):
     Args:
         videos: video files.
         out_dir: folder of the outputs.
-        processes: how many videos at a time; default one per processor core.
+        processes: how many videos at a time; default one per processor core. With 1, or a
+            callable as `detector`, all work is done in this process.
         progress: show frames, frames per second and the time left on standard error.
         **options: of `extract`.
 
@@ -38,40 +40,65 @@ def extract_many(videos, out_dir, processes=None, progress=True, **options):
     """
     videos = [str(video) for video in videos]
     _refuse_same_names(videos)
-    processes = min(len(videos), processes or os.cpu_count() or 1)
-    work = extract if processes <= 1 else _extract_in_process
+    processes = os.cpu_count() or 1 if processes is None else processes
+    processes = _checks.positive_integer("processes", processes)
+    in_process = processes == 1 or len(videos) < 2 or callable(options.get("detector"))
+    with tqdm(total=_expected(videos), unit="frame", disable=not progress) as bar:
+        if in_process:
+            return _gather(videos, lambda v: extract(v, out_dir, on_frame=bar.update, **options))
+        workers = _Workers(processes)
+        try:
+            jobs = {v: workers.submit(v, out_dir, bar.update, options) for v in videos}
+            return _gather(videos, lambda video: jobs[video].result())
+        finally:
+            workers.stop()
+
+
+def _gather(videos, work):
     results, errors = {}, {}
-    with (
-        tqdm(total=_expected(videos), unit="frame", disable=not progress) as bar,
-        concurrent.futures.ThreadPoolExecutor(max(1, processes)) as pool,
-    ):
-        jobs = [pool.submit(work, v, out_dir, on_frame=bar.update, **options) for v in videos]
-        for video, job in zip(videos, jobs, strict=True):
-            try:
-                results[video] = job.result()
-            except (OSError, ValueError, RuntimeError) as error:
-                errors[video] = error
+    for video in videos:
+        try:
+            results[video] = work(video)
+        except (OSError, ValueError, RuntimeError) as error:
+            errors[video] = error
     return results, errors
 
 
-def _extract_in_process(video, out_dir, on_frame, **options):
-    """`extract` in a process of its own."""
-    job = json.dumps([video, str(out_dir), options])
-    command = [sys.executable, "-m", "kollias_affect.faces", job]
-    message = {}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            message = json.loads(line)
-            if "frames" in message:
-                on_frame(message["frames"])
-    if "error" in message:
-        raise (OSError if message["kind"] == "OSError" else ValueError)(message["error"])
-    if process.returncode:
-        raise RuntimeError(
-            f"The process that worked on {video} ended with code {process.returncode}. What it "
-            "had done is kept: run the same command again to go on."
-        )
-    return extract(video, out_dir, **options)  # finished: reads the outputs
+class _Workers:
+    """Runs `extract` in processes that end when this one does, or when `stop` is called."""
+
+    def __init__(self, processes):
+        self.pool = concurrent.futures.ThreadPoolExecutor(processes)
+        self.running = set()
+
+    def submit(self, *job):
+        return self.pool.submit(self._run, *job)
+
+    def stop(self):
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(self.running):
+            process.kill()
+
+    def _run(self, video, out_dir, on_frame, options):
+        job = json.dumps([video, str(out_dir), options])
+        command = [sys.executable, "-m", "kollias_affect.faces", job]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        message = {}
+        with subprocess.Popen(command, **pipes) as process:
+            self.running.add(process)
+            for line in process.stdout:
+                message = json.loads(line)
+                on_frame(message.get("frames", 0))
+        self.running.discard(process)
+        if "error" in message:
+            raise (OSError if message["kind"] == "OSError" else ValueError)(message["error"])
+        if process.returncode:
+            raise RuntimeError(
+                f"The process that worked on {video} ended with code {process.returncode}. What "
+                "it had done is kept. Run the same command again to go on."
+            )
+        # Finished: this reads the outputs.
+        return extract(video, out_dir, **{**options, "overwrite": False})
 
 
 def _expected(videos):

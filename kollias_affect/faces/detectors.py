@@ -114,12 +114,14 @@ def detect(image, detector="hog", longest_side=640):
         detector: see `get`.
         longest_side: larger images are shrunk to this many pixels for the search, or `None`.
     """
+    _checks.rgb_image("image", image)
     scale = 1.0 if longest_side is None else min(1.0, longest_side / max(image.shape[:2]))
     small = image
     if scale < 1:
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    boxes = [_scaled(Box(*box), 1 / scale) for box in get(detector)(small)]
-    return sorted(boxes, key=lambda box: (-box.score, box))
+        shape = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+        small = cv2.resize(image, shape, interpolation=cv2.INTER_AREA)
+    boxes = [_scaled(_box(box), 1 / scale) for box in get(detector)(small) or []]
+    return sorted((b for b in boxes if b.area > 0), key=lambda box: (-box.score, box))
 
 
 def overlap(a, b):
@@ -128,6 +130,20 @@ def overlap(a, b):
     height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
     shared = max(width, 0) * max(height, 0)
     return shared / (a.area + b.area - shared) if shared else 0.0
+
+
+def _box(found):
+    """What a detector found as a `Box`; `ValueError` if it is none."""
+    try:
+        box = Box(*found)
+        if np.isfinite(np.array(box, np.float64)).all():
+            return box
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(
+        "A detector returns boxes (x, y, width, height, score) of finite numbers. Received: "
+        f"{found!r}. Mend the detector."
+    )
 
 
 def _scaled(box, factor):

@@ -14,6 +14,7 @@ class Track:
 
     face_id: int
     box: tuple
+    first: float
     time: float
     frames: int = 0
     area: float = 0.0
@@ -31,22 +32,30 @@ class Tracker:
     """Gives each box a `face_id` that stays the same while boxes overlap from frame to frame.
 
     A face that is missed for up to `memory` seconds is taken up again where it was; after that,
-    and wherever boxes do not overlap, a new face begins. Cuts between two people who fill the
-    same place are not noticed.
+    and wherever boxes do not overlap, a new face begins. Nothing is known of who it is: cuts
+    between two people who fill the same place are not noticed, and somebody who comes back
+    elsewhere is a new face.
 
     Args:
         least_overlap: intersection over union from which two boxes are one face.
         memory: seconds.
     """
 
-    def __init__(self, least_overlap=0.3, memory=3.0):
+    def __init__(self, least_overlap=0.1, memory=10.0):
         self.least_overlap = least_overlap
         self.memory = memory
         self.tracks = []
+        self.last_time = None
 
     def update(self, boxes, time):
         """Returns the `face_id` of each box of the frame at `time` (seconds)."""
-        alive = [track for track in self.tracks if time - track.time <= self.memory]
+        # The frame before is always remembered, however far back it is.
+        alive = [
+            track
+            for track in self.tracks
+            if time - track.time <= self.memory or track.time == self.last_time
+        ]
+        self.last_time = time
         candidates = [
             (overlap(box, track.box), i, track) for i, box in enumerate(boxes) for track in alive
         ]
@@ -58,7 +67,7 @@ class Tracker:
                 used.add(track.face_id)
         for i, box in enumerate(boxes):
             if i not in linked:
-                linked[i] = Track(len(self.tracks), box, time)
+                linked[i] = Track(len(self.tracks), box, time, time)
                 self.tracks.append(linked[i])
             linked[i].add(box, time)
         return [linked[i].face_id for i in range(len(boxes))]
@@ -88,13 +97,14 @@ def people(tracks, video, least_frames=10):
 
     Returns:
         dict from name to `Track`: `<video>` for one face; `<video>_left` and `<video>_right`, by
-        where they are in the image, for two; `<video>_face0`, `<video>_face1`, … for more.
+        where they are in the image, for two that are seen together; else `<video>_face0`,
+        `<video>_face1`, … by their `face_id`.
     """
     longest = max((track.frames for track in tracks), default=0)
     faces = [track for track in tracks if track.frames >= min(least_frames, longest / 2)]
     if len(faces) < 2:
         return {video: main_face(tracks)}
-    if len(faces) == 2:
-        left, right = sorted(faces, key=lambda track: track.centre / track.frames)
+    left, right = sorted(faces[:2], key=lambda track: track.centre / track.frames)
+    if len(faces) == 2 and max(left.first, right.first) <= min(left.time, right.time):
         return {f"{video}_left": left, f"{video}_right": right}
     return {f"{video}_face{track.face_id}": track for track in faces}

@@ -1,14 +1,15 @@
 """Decoding: the frames of a video, in order, with their container time stamps."""
 
 import dataclasses
-import logging
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
 
 from kollias_affect import _checks
 
-_log = logging.getLogger(__name__)
+_STILL_FORMATS = ("image2", "_pipe", "tty")  # what FFmpeg calls single images, and text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Video:
     """Iterates over the frames of a video file; memory does not grow with its length.
 
     Nothing is taken from the container's own frame count: the frames are those that decode.
-    A packet that cannot be decoded is passed over; the frames before and after it are kept,
-    and after the iteration `broken` says where the video broke.
+    What cannot be decoded is passed over; the frames before and after it are kept, and after
+    the iteration `broken` says where the video first broke. Where time stamps jump back (joined
+    recordings), the later ones are moved so that time goes on, and `broken` says so.
 
     Args:
         path: video file.
@@ -47,23 +49,32 @@ class Video:
         self.skip = skip
         self.broken = None
         with self._open() as container:
-            stream = container.streams.video[0]
-            self.expected_frames = _expected_frames(container, stream)
+            self.expected_frames = _expected_frames(container, _stream(container))
 
     def __iter__(self):
         self.broken = None
         self._index, self._end = 0, 0.0  # frames so far, and when the last one ends
         with self._open() as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            rate = float(stream.average_rate or 25)
+            stream = _stream(container)
+            # One thread: with more, what decodes of a damaged video depends on their number.
+            stream.thread_type = "NONE"
+            stream.codec_context.thread_count = 1
+            interval = 1 / float(stream.average_rate or 25)
+            last, moved = -np.inf, 0.0
             for picture in self._pictures(container, stream):
+                time = picture.time if picture.time is not None else self._index * interval
+                if time + moved < last:
+                    self._break(f"time stamps jump back from {last:.3f} s to {time:.3f} s")
+                    moved = last + interval - time
+                if picture.is_corrupt:
+                    self._break("the picture is damaged")
+                last = float(time + moved)
                 self._index += 1
-                time = picture.time if picture.time is not None else (self._index - 1) / rate
-                self._end = time + 1 / rate
-                image = None if self._index <= self.skip else _upright(picture)
-                yield Frame(self._index, float(time), image)
-            self._compare_with_duration(stream, rate)
+                self._end = last + (float(picture.duration * picture.time_base) or interval)
+                yield Frame(
+                    self._index, last, None if self._index <= self.skip else _upright(picture)
+                )
+            self._compare_with_duration(container, stream, interval)
         if self._index == 0:
             raise ValueError(
                 f"A video must have at least one frame that decodes. Received: {self.path}, "
@@ -88,47 +99,62 @@ class Video:
 
     def _open(self):
         try:
-            container = av.open(str(self.path))
+            container = av.open(str(self.path), metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:
             raise ValueError(
                 f"`video` must be a video file that FFmpeg can read. Received: {self.path} "
                 f"({_reason(error)}). Check that the file is complete, or convert it to mp4."
             ) from error
         name = container.format.name
-        if not container.streams.video:
+        try:
+            stream = _stream(container)
+            if stream is None or stream.disposition & Disposition.attached_pic:
+                raise ValueError(
+                    f"`video` must have moving pictures. Received: {self.path} (format {name}, "
+                    "sound only). Choose the file that holds the picture."
+                )
+            if any(still in name for still in _STILL_FORMATS):
+                raise ValueError(
+                    f"`video` must be a video. Received: {self.path}, which is a single image or "
+                    f"text (format {name}). For images use `kollias_affect.faces.align`."
+                )
+        except ValueError:
             container.close()
-            raise ValueError(
-                f"`video` must have a picture stream. Received: {self.path} (format {name}, "
-                "sound only). Choose the file that holds the picture."
-            )
-        if name.startswith("image2") or name.endswith("_pipe"):
-            container.close()
-            raise ValueError(
-                f"`video` must be a video. Received: {self.path}, which is a single image "
-                f"(format {name}). For images use `kollias_affect.faces.align`."
-            )
+            raise
         return container
 
     def _break(self, error):
         if self.broken is None:
             where = f"at frame {self._index + 1} ({self._end:.3f} s)"
             self.broken = f"{self.path.name} breaks {where}: {_reason(error)}"
-            _log.warning("%s. The frames that decode are kept.", self.broken)
 
-    def _compare_with_duration(self, stream, rate):
-        if stream.duration is None or stream.time_base is None:
+    def _compare_with_duration(self, container, stream, interval):
+        if stream.duration is not None:
+            declared = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+        elif container.duration is not None:
+            declared = ((container.start_time or 0) + container.duration) / av.time_base
+        else:
             return
-        start = float((stream.start_time or 0) * stream.time_base)
-        declared = start + float(stream.duration * stream.time_base)
         # Edit lists and frame counts are often wrong by a few frames; half a second is not.
-        if declared - self._end > max(0.5, 3 / rate):
+        if declared - self._end > max(0.5, 3 * interval):
             self._break(f"the file ends there, though it declares {declared:.3f} s")
 
 
+def _stream(container):
+    return container.streams.best("video")
+
+
 def _upright(picture):
-    """The picture as upright RGB; `rotation` counts degrees counter-clockwise."""
+    """The picture as upright RGB, turned and mirrored as the display matrix says."""
     image = picture.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(image, round(picture.rotation / 90)))
+    matrix = picture.side_data.get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return image
+    # Fixed point; a pixel (x, y) is shown at (a x + c y, b x + d y).
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]
+    if abs(a) < abs(b):
+        image, a, d = image.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
 def _expected_frames(container, stream):

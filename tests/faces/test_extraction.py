@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kollias_affect import faces
-from kollias_affect.faces import extraction
+from kollias_affect.faces import work
 
 PHOTOGRAPH_BOX = faces.Box(70, 80, 100, 100, 1.0)
 
@@ -38,7 +38,7 @@ def whole(face_video, tmp_path_factory):
 
 def test_every_decoded_frame_has_a_row_and_every_face_an_image(whole, face_video):
     table = rows(whole / "subject01_1.csv")
-    assert list(table[0]) == list(extraction.COLUMNS)
+    assert list(table[0]) == list(work.COLUMNS)
     assert [int(row["frame"]) for row in table] == list(range(1, 25))
     assert np.allclose([float(row["timestamp"]) for row in table], np.arange(24) / 25)
     found = {f"{int(row['frame']):05d}.jpg" for row in table if row["success"] == "1"}
@@ -87,23 +87,27 @@ def test_the_same_video_gives_the_same_bytes(whole, face_video, tmp_path):
 
 KILLED = """
     import os, signal, sys
-    from kollias_affect.faces import extraction
+    from kollias_affect.faces import extraction, work
 
     video, out, moment = sys.argv[1:]
     count = 0
 
     def strike(name):
-        def wrapped(*args, _original=getattr(extraction._Work, name), **kwargs):
+        def wrapped(*args, _original=getattr(work.Work, name), **kwargs):
             if moment == "before " + name:
                 os.kill(os.getpid(), signal.SIGKILL)
             result = _original(*args, **kwargs)
             if moment == "after " + name:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
-        setattr(extraction._Work, name, wrapped)
+        setattr(work.Work, name, wrapped)
 
-    for name in ("_publish_crops", "_publish_tables", "publish"):
-        strike(name)
+    strike("begin")
+    strike("_withdraw")
+    strike("_refuse_foreign")
+    strike("_publish_crops")
+    strike("_publish_tables")
+    strike("publish")
 
     def on_frame(frames):
         global count
@@ -111,13 +115,13 @@ KILLED = """
         if moment == f"frame {count}":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    original = extraction._write_jpeg
+    original = work._write_jpeg
     def half(path, image):
         original(path, image)
         if moment == "half a crop" and path.name == "00006.jpg":
             path.write_bytes(path.read_bytes()[:100])
             os.kill(os.getpid(), signal.SIGKILL)
-    extraction._write_jpeg = half
+    work._write_jpeg = half
     extraction.extract(video, out, on_frame=on_frame)
 """
 
@@ -126,6 +130,7 @@ KILLED = """
     "moment",
     [
         "frame 1",
+        "after begin",
         "frame 9",
         "half a crop",
         "before publish",
@@ -177,12 +182,96 @@ def test_other_settings_do_not_pass_for_finished(face_video, tmp_path):
     assert cv2.imread(clip.paths[0]).shape == (48, 48, 3)
 
 
-def test_a_folder_that_is_not_ours_is_left_alone(face_video, tmp_path):
-    (tmp_path / "subject01_1").mkdir()
-    (tmp_path / "subject01_1" / "thesis.txt").write_text("years of work")
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["subject01_1/thesis.txt", "subject01_1.csv", "subject01_1.npz"])
+def test_files_that_are_not_ours_are_left_alone(face_video, tmp_path, name, overwrite):
+    foreign = tmp_path / name
+    foreign.parent.mkdir(exist_ok=True)
+    foreign.write_text("years of work")
     with pytest.raises(FileExistsError, match="Move it away"):
-        faces.extract(face_video, tmp_path, detector=lambda image: [PHOTOGRAPH_BOX])
-    assert (tmp_path / "subject01_1" / "thesis.txt").read_text() == "years of work"
+        faces.extract(
+            face_video, tmp_path, overwrite=overwrite, on_frame=lambda done: pytest.fail("too late")
+        )
+    assert foreign.read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    "content", ['{"people": ["../other"], "settings": {}, "broken": null}', "[]", '{"a": 1}', "?"]
+)
+def test_a_marker_that_is_not_ours_is_refused(face_video, tmp_path, content):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "00001.jpg").touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "subject01_1.json").write_text(content)
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match="was not written by an extraction"):
+            faces.extract(face_video, tmp_path / "out", overwrite=overwrite)
+    assert (other / "00001.jpg").exists()
+
+
+def test_overwriting_keeps_what_was_put_beside_the_crops(face_video, tmp_path):
+    options = {"detector": lambda image: [PHOTOGRAPH_BOX]}
+    faces.extract(face_video, tmp_path, **options)
+    (tmp_path / "subject01_1" / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="Move it away"):
+        faces.extract(face_video, tmp_path, overwrite=True, **options)
+    assert (tmp_path / "subject01_1" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("moment", ["after _withdraw", "before _refuse_foreign"])
+def test_a_killed_overwrite_does_not_pass_for_finished(whole, face_video, tmp_path, moment):
+    faces.extract(face_video, tmp_path, size=48)
+    code = textwrap.dedent(KILLED).replace("on_frame=on_frame", "on_frame=on_frame, overwrite=True")
+    command = [sys.executable, "-c", code, face_video, tmp_path, moment]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    faces.extract(face_video, tmp_path)
+    assert files(tmp_path) == files(whole)
+
+
+def test_a_run_killed_while_publishing_may_be_begun_anew_with_other_settings(
+    whole, face_video, tmp_path
+):
+    code = textwrap.dedent(KILLED).replace("on_frame=on_frame", "on_frame=on_frame, size=48")
+    command = [sys.executable, "-c", code, face_video, tmp_path, "after _publish_tables"]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    faces.extract(face_video, tmp_path)
+    assert files(tmp_path) == files(whole)
+
+
+def test_a_damaged_journal_is_continued_behind_its_last_good_line(whole, face_video, tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), face_video, tmp_path, "frame 9"]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    journal = tmp_path / ".subject01_1.partial" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:5], b"\xff\x00\n", *lines[6:]]))
+    faces.extract(face_video, tmp_path)
+    assert files(tmp_path) == files(whole)
+
+
+def test_boxes_without_a_face_in_them_are_no_faces(face_video, tmp_path):
+    strange = [faces.Box(5, 5, 1, 1, 1.0), faces.Box(-(10**5), -(10**5), 3 * 10**5, 3 * 10**5, 0.5)]
+    clip = faces.extract(face_video, tmp_path, detector=lambda image: strange)
+    assert len(clip) == 24
+
+
+def test_time_stamps_that_jump_back_are_moved_and_reported(tmp_path, write_video, caplog):
+    noise = np.random.default_rng(0).integers(0, 255, (20, 48, 64, 3), np.uint8)
+    part = write_video(list(noise), "part.ts").read_bytes()
+    (tmp_path / "joined.ts").write_bytes(part + part)
+    clip = faces.extract(tmp_path / "joined.ts", tmp_path / "out")
+    assert len(clip) > 30 and (np.diff(clip.times) > 0).all()
+    assert "jump back" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"size": 1}, {"size": 40000}, {"size": "x"}, {"longest_side": -5}, {"faces": "some"}],
+)
+def test_bad_arguments(face_video, tmp_path, options):
+    with pytest.raises(ValueError, match=rf"`{next(iter(options))}` must be"):
+        faces.extract(face_video, tmp_path, **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_video_without_a_face_has_a_full_table_and_no_crops(write_video, tmp_path):
@@ -210,7 +299,9 @@ def test_people_of_short_clips_are_named_too(face_video, tmp_path):
     assert clip.key == "subject01_1"
 
 
-def test_two_processes_do_not_work_on_one_video(face_video, tmp_path):
+def test_two_processes_do_not_work_on_one_video(face_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "LOCK_SECONDS", 0)
+
     def again(frames):
         with pytest.raises(OSError, match="One process at a time"):
             faces.extract(face_video, tmp_path)

@@ -33,6 +33,16 @@ def test_after_its_memory_a_new_face_begins():
     assert ids[-1] == [1]
 
 
+def test_at_low_frame_rates_the_frame_before_is_remembered():
+    ids, _ = follow([[box(0)]] * 5, rate=1 / 60)
+    assert ids == [[0]] * 5
+
+
+def test_fast_faces_keep_their_id():
+    ids, _ = follow([[box(70 * i)] for i in range(10)])
+    assert ids == [[0]] * 10
+
+
 def test_one_track_takes_one_box_per_frame():
     ids, _ = follow([[box(0)], [box(5), box(10)]])
     assert sorted(ids[1]) == [0, 1]
@@ -61,6 +71,11 @@ def test_people_are_named_as_aff_wild2_does():
     assert names(0) == {"v": 0}
     assert names(300, 0) == {"v_left": 1, "v_right": 0}
     assert set(names(0, 300, 600)) == {"v_face0", "v_face1", "v_face2"}
+
+
+def test_people_who_are_not_seen_together_are_not_left_and_right():
+    _, tracker = follow([[box(0)]] * 12 + [[box(400)]] * 12)
+    assert list(people(tracker.tracks, "v")) == ["v_face0", "v_face1"]
 
 
 def test_false_alarms_are_no_people():
