@@ -36,6 +36,16 @@ def integer_between(name, value, least, most):
     return int(value)
 
 
+def number_between(name, value, least, most):
+    """Returns `value` as a `float` in (least, most], else raises `ValueError`."""
+    if not isinstance(value, numbers.Real) or not least < value <= most:
+        raise ValueError(
+            f"`{name}` must be a number above {least} and at most {most}. Received: "
+            f"{name}={value!r}. Choose one in between."
+        )
+    return float(value)
+
+
 def rgb_image(name, image):
     """Returns `image` if it is a uint8 RGB array, else raises `ValueError`."""
     kind, shape = getattr(image, "dtype", type(image)), getattr(image, "shape", ())
@@ -85,9 +95,12 @@ def writable_folder(name, path):
 
 
 def inside(root, relative):
-    """Returns `root / relative` resolved, refusing paths that leave `root`."""
-    root = Path(root).resolve()
-    path = (root / relative).resolve()
+    """Returns `root / relative` as a normal path, refusing paths that leave `root`.
+
+    Links that lie inside `root` are the user's own and may point anywhere.
+    """
+    root = Path(os.path.abspath(root))
+    path = Path(os.path.normpath(root / relative))
     if not path.is_relative_to(root):
         raise ValueError(
             f"Paths inside a data file must stay under its folder {root}. Received: {relative!r}. "

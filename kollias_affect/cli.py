@@ -218,7 +218,8 @@ def predict(model, videos, out, **options):
     for video, table in tables.items():
         found = int(table["success"].sum())
         name = out / Path(video).stem
-        click.echo(f"{video}: {len(table)} frames, {found} with a face. {name}.csv, {name}.png")
+        note = "" if found else " No face was found: no outputs."
+        click.echo(f"{video}: {len(table)} frames, {found} with a face.{note} {name}.csv, .png")
     _report(errors)
 
 

@@ -89,17 +89,19 @@ class Clip:
         value = self._array(name, np.float64, ())
         if value is None:
             return None
-        return np.where(np.isfinite(value), value, -1).astype(np.int64)
+        whole = np.isfinite(value) & (value == np.round(value))
+        return np.where(whole, value, -1).astype(np.int64)
 
     def _check_times(self):
         if self.times is None:
             return
-        backwards = np.flatnonzero(np.diff(self.times) < 0)
+        backwards = np.flatnonzero(~(np.diff(self.times) >= 0))  # NaN included
         if len(backwards):
             i = int(backwards[0]) + 1
             raise ValueError(
-                f"`times` of clip {self.key!r} must not decrease. Received: {self.times[i]} s at "
-                f"frame {i + 1}, after {self.times[i - 1]} s. Sort the frames by time."
+                f"`times` of clip {self.key!r} must be numbers that do not decrease. Received: "
+                f"{self.times[i]} s at frame {i + 1}, after {self.times[i - 1]} s. Sort the frames "
+                "by time."
             )
 
     def _check_labels(self):

@@ -9,9 +9,10 @@ from kollias_affect import _checks, _files, evaluation, faces, models
 def predict_videos(model, videos, out_dir, detector="hog", processes=None, progress=True):
     """Runs a trained model on videos.
 
-    Writes `out_dir/<video>.csv` (one row per decoded frame: the columns of `faces.extract`,
-    then one per output of the model, empty where there is no face), `out_dir/<video>.png` (the
-    outputs over time) and `out_dir/crops/` (what `faces.extract` writes).
+    Writes `out_dir/<video>.csv` (one row per decoded frame: the columns of `faces.extract`, then
+    one per output of the model, clipped to its range, empty where there is no face),
+    `out_dir/<video>.png` (the outputs over time) and `out_dir/crops/` (what `faces.extract`
+    writes).
 
     Args:
         model: `.keras` file.
@@ -48,7 +49,7 @@ def predict_videos(model, videos, out_dir, detector="hog", processes=None, progr
         table = pd.read_csv(out_dir / "crops" / f"{clip.key}.csv")
         outputs = np.full((len(clip), len(card["outputs"])), np.nan, np.float32)
         if clip.has_image.any():
-            outputs = evaluation.predict(network, [clip])[0]
+            outputs = np.clip(evaluation.predict(network, [clip])[0], *card["range"])
         table[card["outputs"]] = outputs
         with _files.atomic(out_dir / f"{clip.key}.csv") as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")

@@ -71,14 +71,19 @@ class CCCLoss(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The loss of one batch; see `ccc_loss` for the shapes."""
-        values = self.call(y_true, y_pred, sample_weight)
-        if self.reduction in (None, "none"):
-            return values
-        return ops.sum(values) if self.reduction == "sum" else ops.mean(values)
+        mask = getattr(y_pred, "_keras_mask", None)
+        if mask is not None:
+            mask = ops.cast(mask, "float32")
+            sample_weight = mask if sample_weight is None else mask * sample_weight
+            y_pred = ops.copy(y_pred)  # without the mask
+        # The weights go to `call` with the labels: Keras would apply them to its result.
+        labels = [y_true] if sample_weight is None else [y_true, sample_weight]
+        return super().__call__(labels, y_pred)
 
-    def call(self, y_true, y_pred, sample_weight=None):
-        """`ccc_loss` at this level, `[dims]`."""
-        return ccc_loss(y_true, y_pred, sample_weight, self.level)
+    def call(self, y_true, y_pred):
+        """`ccc_loss` at this level, `[dims]`; `y_true` is `[labels]` or `[labels, weights]`."""
+        labels, *weights = y_true
+        return ccc_loss(labels, y_pred, *weights, level=self.level)
 
     def get_config(self):
         """The arguments of `__init__`."""

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kollias_affect import _checks
+
 # Below this the moments of float32 data are rounding noise: both sides are constant and equal.
 _TINY = 1e-12
 
@@ -24,63 +26,54 @@ def ccc(y_true, y_pred, sample_weight=None):
 
     References: paper B eq. 2; Lin (1989).
     """
-    return ccc_of_moments(moments(y_true, y_pred, sample_weight))
+    _, *rest = moments(y_true, y_pred, sample_weight)
+    return _ccc(*rest)
 
 
 def moments(y_true, y_pred, sample_weight=None):
-    """Weighted sufficient statistics of the CCC.
+    """Weighted population moments of labels and predictions.
+
+    Args:
+        y_true, y_pred, sample_weight: see `ccc`.
 
     Returns:
-        `[6, dims]`: sum of weights, mean of labels, mean of predictions, and the weighted sums
-        of squared deviations of labels, of predictions, and of their products.
+        `(total, mean_true, mean_pred, var_true, var_pred, cov)`, each `[dims]`; `total` is the
+        sum of the weights.
     """
+    y_true, y_pred, weights = _frames(y_true, y_pred, sample_weight)
+    total = ops.sum(weights, axis=0)
+    divisor = ops.where(total > 0, total, 1)
+
+    def mean(values):
+        return ops.sum(weights * values, axis=0) / divisor
+
+    mean_true, mean_pred = mean(y_true), mean(y_pred)
+    d_true, d_pred = y_true - mean_true, y_pred - mean_pred
+    # The rounding errors of the means; without them constants would seem to vary together.
+    e_true, e_pred = mean(d_true), mean(d_pred)
+    var_true = mean(d_true * d_true) - e_true * e_true
+    var_pred = mean(d_pred * d_pred) - e_pred * e_pred
+    cov = mean(d_true * d_pred) - e_true * e_pred
+    return total, mean_true + e_true, mean_pred + e_pred, var_true, var_pred, cov
+
+
+def _ccc(mean_true, mean_pred, var_true, var_pred, cov):
+    denominator = var_true + var_pred + (mean_true - mean_pred) ** 2
+    varied = denominator > _TINY
+    return ops.where(varied, 2 * cov / ops.where(varied, denominator, 1), 0)
+
+
+def _frames(y_true, y_pred, sample_weight):
+    """Labels, predictions and weights as `[frames, dims]`, at least in single precision."""
     y_pred = ops.convert_to_tensor(y_pred)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
     dtype = "float64" if dtype == "float64" else "float32"  # half precision would overflow
     y_true, y_pred = ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
     weights = _frame_weights(y_pred, sample_weight, dtype)
-    dims = y_pred.shape[-1]
-    y_true = ops.reshape(y_true, (-1, dims))
-    y_pred = ops.reshape(y_pred, (-1, dims))
+    y_true = ops.reshape(y_true, (-1, y_pred.shape[-1]))
+    y_pred = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
     # Frames without weight may hold anything, NaN included.
-    y_true = ops.where(weights > 0, y_true, 0)
-    y_pred = ops.where(weights > 0, y_pred, 0)
-    total = ops.sum(weights, axis=0)
-    divisor = ops.where(total > 0, total, 1)
-    mean_true = ops.sum(weights * y_true, axis=0) / divisor
-    mean_pred = ops.sum(weights * y_pred, axis=0) / divisor
-    d_true, d_pred = y_true - mean_true, y_pred - mean_pred
-    squares = [
-        ops.sum(weights * product, axis=0)
-        for product in (d_true * d_true, d_pred * d_pred, d_true * d_pred)
-    ]
-    return ops.stack([total, mean_true, mean_pred, *squares])
-
-
-def merge_moments(a, b):
-    """The moments of two sets together (Chan, Golub & LeVeque 1983); shapes `[6, dims]`."""
-    total = a[0] + b[0]
-    share = b[0] / ops.where(total > 0, total, 1)
-    step_true, step_pred = b[1] - a[1], b[2] - a[2]
-    between = a[0] * share
-    return ops.stack(
-        [
-            total,
-            a[1] + step_true * share,
-            a[2] + step_pred * share,
-            a[3] + b[3] + step_true * step_true * between,
-            a[4] + b[4] + step_pred * step_pred * between,
-            a[5] + b[5] + step_true * step_pred * between,
-        ]
-    )
-
-
-def ccc_of_moments(m):
-    """CCC per dimension from `moments`, `[6, dims]`."""
-    total = ops.where(m[0] > 0, m[0], 1)
-    denominator = (m[3] + m[4]) / total + (m[1] - m[2]) ** 2
-    varied = denominator > _TINY
-    return ops.where(varied, 2 * m[5] / total / ops.where(varied, denominator, 1), 0)
+    return ops.where(weights > 0, y_true, 0), ops.where(weights > 0, y_pred, 0), weights
 
 
 def _frame_weights(y_pred, sample_weight, dtype):
@@ -114,23 +107,35 @@ class CCC(keras.metrics.Metric):
 
     def __init__(self, dimension=None, dims=2, name="ccc", **kwargs):
         super().__init__(name=name, **kwargs)
+        if dimension is not None:
+            _checks.one_of("dimension", dimension, range(dims))
         self.dimension = dimension
         self.dims = dims
-        # Sums over millions of frames; JAX has no float64 unless it is switched on.
+        # JAX has no float64 unless it is switched on.
         dtype = "float32" if keras.backend.backend() == "jax" else "float64"
-        self.moments = self.add_variable(
-            (6, dims), initializer="zeros", dtype=dtype, name="moments"
-        )
+        self.sums = self.add_variable((6, dims), initializer="zeros", dtype=dtype, name="sums")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Takes in one batch; see `ccc` for the shapes."""
-        y_pred = ops.cast(y_pred, self.moments.dtype)
-        batch = moments(y_true, y_pred, sample_weight)
-        self.moments.assign(merge_moments(self.moments, ops.cast(batch, self.moments.dtype)))
+        y_true, y_pred, weights = _frames(y_true, ops.cast(y_pred, self.sums.dtype), sample_weight)
+        # Plain sums: the replicas of a distributed model add theirs up.
+        products = (1, y_true, y_pred, y_true * y_true, y_pred * y_pred, y_true * y_pred)
+        batch = ops.stack([ops.sum(weights * product, axis=0) for product in products])
+        self.sums.assign_add(ops.cast(batch, self.sums.dtype))
 
     def per_dimension(self):
         """CCC of each dimension, `[dims]`."""
-        return ccc_of_moments(self.moments)
+        total = ops.where(self.sums[0] > 0, self.sums[0], 1)
+        mean_true, mean_pred, square_true, square_pred, product = (
+            self.sums[i] / total for i in range(1, 6)
+        )
+        return _ccc(
+            mean_true,
+            mean_pred,
+            square_true - mean_true**2,
+            square_pred - mean_pred**2,
+            product - mean_true * mean_pred,
+        )
 
     def result(self):
         """The mean over the dimensions, or the value of `dimension`."""

@@ -1,11 +1,15 @@
 """Training that can be killed and started again: defaults, callbacks, and a whole run."""
 
 import csv
+import hashlib
 import json
+import math
 import os
+import re
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kollias_affect import _checks, _files, losses, metrics, models, windows
 
@@ -28,7 +32,8 @@ def compile_model(model, learning_rate, task="valence_arousal", level="frame", d
         `model`.
     """
     if decay is not None:
-        steps, rate = decay
+        steps = _checks.positive_integer("decay steps", decay[0])
+        rate = _checks.number_between("decay rate", decay[1], 0, 1)
         learning_rate = keras.optimizers.schedules.ExponentialDecay(
             learning_rate, steps, rate, staircase=True
         )
@@ -79,22 +84,25 @@ def train(
         ValueError: if a subject is on both sides, or `out_dir` holds a run with other settings.
     """
     _no_common_subject(training, validation)
+    epochs = _checks.positive_integer("epochs", epochs)
     card = models.describe(model)
     frozen = any(not layer.trainable for layer in model.layers)
+    if learning_rate is None:
+        learning_rate = LEARNING_RATES["frozen" if frozen else "end-to-end"]
     settings = {
-        "card": card,
-        "parameters": model.count_params(),
+        "model": _fingerprint(model),
+        "learning_rate": _checks.number_between("learning_rate", learning_rate, 0, 10),
         "frozen": frozen,
-        "learning_rate": learning_rate or LEARNING_RATES["frozen" if frozen else "end-to-end"],
         "batch_size": batch_size,
         "stride": stride,
         "level": level,
         "decay": decay,
         "seed": seed,
-        "training": [[clip.key, len(clip)] for clip in training],
-        "validation": [[clip.key, len(clip)] for clip in validation],
+        "training": [_contents(clip) for clip in training],
+        "validation": [_contents(clip) for clip in validation],
     }
-    _same_settings(_checks.writable_folder("out_dir", out_dir) / "settings.json", settings)
+    out_dir = _checks.writable_folder("out_dir", out_dir)
+    _refuse_other_settings(out_dir / "settings.json", settings)
     options = {
         "length": card["length"],
         "batch_size": batch_size,
@@ -103,19 +111,33 @@ def train(
         "size": card["image"]["size"],
         "cache": cache,
     }
-    keras.utils.set_random_seed(seed)
     compile_model(model, settings["learning_rate"], card["task"], level, decay)
     monitor = "val_accuracy" if card["task"] == "expression" else "val_ccc"
     with windows.naming_bad_images([*training, *validation]):
+        data = windows.dataset(
+            training,
+            stride=stride,
+            shuffle=True,
+            seed=seed,
+            first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
+            **options,
+        )
+        validation_data = windows.dataset(validation, **options)
+        _files.write_json(out_dir / "settings.json", settings)
         model.fit(
-            windows.dataset(training, stride=stride, shuffle=True, seed=seed, **options),
-            validation_data=windows.dataset(validation, **options),
+            data,
+            validation_data=validation_data,
             epochs=epochs,
             shuffle=False,  # of batches; the windows are shuffled already
-            callbacks=callbacks(out_dir, monitor),
+            callbacks=[SeedEpochs(seed), *callbacks(out_dir, monitor)],
             verbose=verbose,
         )
-    return models.load(Path(out_dir) / "best.keras")
+    if not (out_dir / "best.keras").exists():
+        raise ValueError(
+            f"Training must reach a finite {monitor}. Received: NaN in every epoch, see "
+            f"{out_dir / 'log.csv'}. Choose a smaller learning rate and another folder."
+        )
+    return models.load(out_dir / "best.keras")
 
 
 def callbacks(out_dir, monitor="val_ccc"):
@@ -134,7 +156,7 @@ def callbacks(out_dir, monitor="val_ccc"):
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    _forget_unfinished_epochs(out_dir / "log.csv", out_dir / "backup" / "training_metadata.json")
+    _forget_unfinished_epochs(out_dir / "log.csv", AtomicBackup.epochs_done(out_dir / "backup"))
     return [
         keras.callbacks.TensorBoard(out_dir / "tensorboard"),
         BestModel(out_dir / "best.keras", monitor),
@@ -144,15 +166,57 @@ def callbacks(out_dir, monitor="val_ccc"):
 
 
 class AtomicBackup(keras.callbacks.BackupAndRestore):
-    """`BackupAndRestore` whose files are whole at every moment, also while they are replaced."""
+    """`BackupAndRestore` whose state is one file, `epoch-<epochs done>.weights.h5`.
+
+    It appears whole, by being renamed, and holds weights and optimizer; so a run that is killed
+    at any moment goes on from an epoch's end, with that epoch counted.
+    """
+
+    @staticmethod
+    def epochs_done(backup_dir):
+        """How many epochs the backup in a folder has done; 0 if there is none."""
+        numbers = [int(path.name[6:-11]) for path in Path(backup_dir).glob("epoch-*.weights.h5")]
+        return max(numbers, default=0)
+
+    def _path(self, epochs):
+        return Path(self.backup_dir) / f"epoch-{epochs}.weights.h5"
 
     def _save_model(self):
-        os.makedirs(self.backup_dir, exist_ok=True)
-        temporary = os.path.join(self.backup_dir, "next.weights.h5")
+        temporary = Path(self.backup_dir) / "next.weights.h5"
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         self.model.save_weights(temporary, overwrite=True)
-        os.replace(temporary, self._weights_path)
-        state = {"epoch": self._current_epoch, "batch": self._last_batch_seen}
-        _files.write_json(self._training_metadata_path, state)
+        os.replace(temporary, self._path(self._current_epoch))
+        for path in temporary.parent.glob("epoch-*.weights.h5"):
+            if path != self._path(self._current_epoch):
+                path.unlink()
+
+    def _load_model(self):
+        epochs = self.epochs_done(self.backup_dir)
+        if epochs:
+            if not self.model.optimizer.built:
+                self.model.optimizer.build(self.model.trainable_variables)
+            self.model.load_weights(self._path(epochs))
+            self.model._initial_epoch = epochs
+
+
+class SeedEpochs(keras.callbacks.Callback):
+    """Makes dropout a function of seed and epoch, so that a run that goes on repeats itself.
+
+    Args:
+        seed: of the run.
+    """
+
+    def __init__(self, seed=0):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the state of every layer's generator."""
+        for number, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                state = np.random.default_rng([self.seed, epoch, number]).integers(2**31, size=2)
+                generator.state.assign(state)
 
 
 class BestModel(keras.callbacks.Callback):
@@ -186,7 +250,7 @@ class BestModel(keras.callbacks.Callback):
                 "`compile`."
             )
         value = float(logs[self.monitor])
-        if self.best is None or value > self.best:
+        if math.isfinite(value) and (self.best is None or value > self.best):
             self.best = value
             models.save(self.model, self.path, epoch=epoch + 1, **{self.monitor: value})
 
@@ -200,25 +264,41 @@ def _no_common_subject(training, validation):
         )
 
 
-def _same_settings(path, settings):
-    settings = json.loads(json.dumps(settings))
+def _fingerprint(model):
+    """Of the architecture: equal for two models built alike, in one process or in two."""
+    # Keras numbers the layers without a name of their own through the process.
+    config = re.sub(r'"reshape(_\d+)?"', '"reshape"', json.dumps(model.get_config()))
+    return hashlib.sha256(config.encode()).hexdigest()[:16]
+
+
+def _contents(clip):
+    """Name, number of frames, and a fingerprint of the labels of a clip."""
+    content = hashlib.sha256(clip.valid.tobytes())
+    for labels in (clip.valence_arousal, clip.expression):
+        content.update(b"" if labels is None else labels.tobytes())
+    return [clip.key, len(clip), content.hexdigest()[:16]]
+
+
+def _refuse_other_settings(path, settings):
     if not path.exists():
-        _files.write_json(path, settings)
         return
-    before = json.loads(path.read_text())
-    other = sorted(k for k in settings if settings[k] != before.get(k))
-    if other:
+    before, now = json.loads(path.read_text()), json.loads(json.dumps(settings))
+    changed = []
+    for name in sorted(now):
+        if now[name] != before.get(name):
+            short = isinstance(now[name], (int, float, str, type(None)))
+            changed.append(f"{name} ({before.get(name)}, now {now[name]})" if short else name)
+    if changed:
         raise ValueError(
-            f"A folder holds one training run. {path} was made with other settings of "
-            f"{', '.join(other)}. Repeat them to go on with that run, or choose another folder."
+            f"A folder holds one training run. {path} was made with another {', '.join(changed)}. "
+            "Repeat the settings to go on with that run, or choose another folder."
         )
 
 
-def _forget_unfinished_epochs(log, state):
+def _forget_unfinished_epochs(log, epochs):
     """Drops the rows of epochs that will be run again, because their backup was not reached."""
     if not log.exists():
         return
-    epochs = json.loads(state.read_text())["epoch"] if state.exists() else 0
     with open(log, newline="") as file:
         header, *rows = list(csv.reader(file)) or [[]]
     kept = [row for row in rows if len(row) == len(header) and int(row[0]) < epochs]

@@ -23,6 +23,7 @@ def dataset(
     task=None,
     size=96,
     seed=0,
+    first_epoch=0,
     cache=False,
     deterministic=True,
     labels=True,
@@ -44,6 +45,7 @@ def dataset(
         task: which labels. Default: what the clips have, valence and arousal first.
         size: side of the images; others are resized to it.
         seed: of the shuffling.
+        first_epoch: the order of which epoch comes first; for training that goes on.
         cache: `True` keeps the decoded frames in memory (`size * size * 3` bytes each); a folder
             keeps them there, as one file that is mapped and used again by the next run.
         deterministic: `False` lets windows overtake each other, for a little speed.
@@ -63,24 +65,26 @@ def dataset(
     length = _checks.positive_integer("length", length)
     stride = _checks.positive_integer("stride", length if stride is None else stride)
     batch_size = _checks.positive_integer("batch_size", batch_size)
+    size = _checks.positive_integer("size", size)
     frames = _Frames(clips, landmarks, _task(clips, task) if labels else None)
     if labels:
         _longer_than_every_clip(clips, length)
     index, inside = window_index([len(clip) for clip in clips], length, stride)
-
-    windows = tf.data.Dataset.from_tensor_slices((index, inside))
-    if shuffle:
-        windows = windows.shuffle(len(index), seed=seed, reshuffle_each_iteration=True)
+    index, inside = tf.constant(index), tf.constant(inside)
+    order = _Order(len(index), seed if shuffle else None, first_epoch)
+    windows = tf.data.Dataset.from_generator(order, output_signature=order.signature)
+    windows = windows.unbatch().apply(tf.data.experimental.assert_cardinality(len(index)))
     images = _images(frames.paths, size, cache)
 
-    def window(rows, inside):
+    def window(number):
+        rows = index[number]
         shown = tf.gather(frames.shown, rows)
         inputs = {"images": images(shown)}
         if landmarks:
             inputs["landmarks"] = tf.gather(frames.landmarks, shown)
         if not labels:
             return inputs
-        weights = tf.gather(frames.weights, rows) * tf.cast(inside, tf.float32)
+        weights = tf.gather(frames.weights, rows) * tf.cast(inside[number], tf.float32)
         return inputs, tf.gather(frames.labels, rows), weights
 
     def to_unit_range(inputs, *rest):
@@ -138,6 +142,21 @@ def window_index(lengths, length, stride):
         inside.append(positions < frames)
         start += frames
     return np.concatenate(index), np.concatenate(inside)
+
+
+class _Order:
+    """The order of the windows, anew for each epoch: a function of seed and epoch alone."""
+
+    def __init__(self, count, seed, first_epoch):
+        self.count, self.seed, self.epoch = count, seed, first_epoch
+        self.signature = tf.TensorSpec((count,), tf.int64)
+
+    def __call__(self):
+        order = np.arange(self.count)
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
+            self.epoch += 1
+        yield order
 
 
 class _Frames:
@@ -230,7 +249,7 @@ def _images(paths, size, cache):
 
         return read
     if cache is True:
-        kept = tf.constant(_decode_all(paths, size, np.empty))
+        kept = tf.constant(np.stack(list(_decoded(paths, size))))
         return lambda rows: tf.gather(kept, rows)
     mapped = np.load(_cache_file(paths, size, Path(cache)), mmap_mode="r", allow_pickle=False)
 
@@ -245,7 +264,8 @@ def _decode(path, size):
     """The image file as uint8 RGB `[size, size, 3]`; black for a frame without an image."""
 
     def from_file():
-        image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+        content = tf.io.read_file(path)
+        image = tf.cond(tf.io.is_jpeg(content), lambda: _jpeg(content), lambda: _other(content))
         same = tf.reduce_all(tf.shape(image)[:2] == size)
         return tf.cond(same, lambda: image, lambda: _resized(image, size))
 
@@ -255,19 +275,25 @@ def _decode(path, size):
     return tf.ensure_shape(tf.cond(path == "", blank, from_file), (size, size, 3))
 
 
+def _jpeg(content):
+    """As libjpeg, OpenCV and Pillow decode it; TensorFlow's own default is less exact."""
+    return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def _other(content):
+    return tf.io.decode_image(content, channels=3, expand_animations=False)
+
+
 def _resized(image, size):
     image = tf.image.resize(image, (size, size), antialias=True)
     return tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
 
 
-def _decode_all(paths, size, allocate):
-    images = allocate((len(paths), size, size, 3), np.uint8)
-    decoded = tf.data.Dataset.from_tensor_slices(paths).map(
+def _decoded(paths, size):
+    decode = tf.data.Dataset.from_tensor_slices(paths).map(
         lambda path: _decode(path, size), num_parallel_calls=tf.data.AUTOTUNE
     )
-    for i, image in enumerate(decoded.as_numpy_iterator()):
-        images[i] = image
-    return images
+    return decode.as_numpy_iterator()
 
 
 def _cache_file(paths, size, folder):
@@ -277,12 +303,9 @@ def _cache_file(paths, size, folder):
     content = repr((size, list(zip(paths, stamps, strict=True)))).encode()
     file = folder / f"frames-{hashlib.sha256(content).hexdigest()[:16]}.npy"
     if not file.exists():
-        with _files.atomic(file) as temporary:
-            _decode_all(
-                paths,
-                size,
-                lambda shape, dtype: np.lib.format.open_memmap(
-                    temporary, mode="w+", dtype=dtype, shape=shape
-                ),
-            ).flush()
+        header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size, 3)}
+        with _files.atomic(file) as temporary, open(temporary, "wb") as out:
+            np.lib.format.write_array_header_1_0(out, header)
+            for image in _decoded(paths, size):
+                out.write(image.tobytes())
     return file

@@ -94,3 +94,11 @@ def test_unknown_level():
 def test_configs_are_complete(loss, config_is_complete):
     config_is_complete(loss)
     assert isinstance(keras.losses.deserialize(keras.losses.serialize(loss)), losses.CCCLoss)
+
+
+def test_masks_are_weights(batch):
+    y_true, y_pred, weights = batch
+    masked = keras.ops.convert_to_tensor(y_pred)
+    masked._keras_mask = keras.ops.convert_to_tensor(weights > 0)
+    expected = float(losses.CCCLoss()(y_true, y_pred, weights))
+    assert float(losses.CCCLoss()(y_true, masked)) == pytest.approx(expected, abs=1e-6)

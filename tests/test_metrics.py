@@ -72,6 +72,13 @@ def test_frames_without_weight_may_hold_anything(corpus):
     assert np.allclose(metrics.ccc(y_true, y_pred, weights), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("level", "frames"), [(0.7, 320), (0.1, 3200), (3.3, 80)])
+def test_equal_constants_give_zero_too(level, frames):
+    """Although rounded means of many frames differ a little from them."""
+    constant = np.full((frames, 2), level, "float32")
+    assert np.allclose(metrics.ccc(constant, constant), 0, atol=1e-9)
+
+
 @pytest.mark.parametrize("true", [0.0, 0.1, 1 / 3])
 @pytest.mark.parametrize("predicted", [0.0, 0.1, 1 / 3])
 def test_constants_give_zero_never_nan(true, predicted):
@@ -98,7 +105,6 @@ def test_reset_forgets(corpus):
 
 
 def test_large_offsets_do_not_cancel():
-    """Moments are merged around their means: no difference of two large sums."""
     random = np.random.default_rng(0)
     y_true = 1000 + random.normal(0, 0.1, (500, 2))
     y_pred = y_true + random.normal(0, 0.05, (500, 2))
@@ -127,6 +133,11 @@ def test_the_mean_of_batches_is_something_else(corpus):
 @pytest.mark.parametrize("metric", [metrics.CCC(), metrics.CCC(dimension=1, name="ccc_arousal")])
 def test_configs_are_complete(metric, config_is_complete):
     config_is_complete(metric)
+
+
+def test_dimension_that_does_not_exist():
+    with pytest.raises(ValueError, match="`dimension` must be one of"):
+        metrics.CCC(dimension=2)
 
 
 def test_metrics_of_tasks():

@@ -70,16 +70,14 @@ KILLED = """
         counter = keras.callbacks.LambdaCallback(on_train_batch_end=count)
         return [*original(*args, **kwargs), counter]
     training.callbacks = callbacks
-    saved = 0
     replace = os.replace
     def dying_replace(source, target):
-        global saved
         name = pathlib.Path(target).name
-        if name == "latest.weights.h5":
-            saved += 1
-        if saved == 2 and moment == "before replacing " + name:
+        if moment == "before " + name:
             die()
         replace(source, target)
+        if moment == "after " + name:
+            die()
     os.replace = dying_replace
 
     keras.utils.set_random_seed(0)
@@ -90,23 +88,42 @@ KILLED = """
 """
 
 
+def killed(out, moment):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(out), moment]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Losses of four epochs in one go."""
+    out = tmp_path_factory.getbasetemp() / "uninterrupted" / "run"
+    out.parent.mkdir()
+    ran = killed(out, "never")
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    return [float(row["loss"]) for row in log(out)]
+
+
 @pytest.mark.parametrize(
     "moment",
     [
         "mid-epoch",
-        "before replacing latest.weights.h5",
-        "before replacing training_metadata.json",
+        "before epoch-2.weights.h5",
+        "after epoch-2.weights.h5",
     ],
 )
-def test_a_killed_run_goes_on_to_the_same_number_of_epochs(tmp_path, moment):
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "run")]
-    assert subprocess.run([*command, moment]).returncode == -signal.SIGKILL
-    ran = subprocess.run([*command, "never"], capture_output=True, text=True)
+def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path, uninterrupted, moment):
+    assert killed(tmp_path / "run", moment).returncode == -signal.SIGKILL
+    ran = killed(tmp_path / "run", "never")
     assert ran.returncode == 0, ran.stderr[-2000:]
-    assert [int(row["epoch"]) for row in log(tmp_path / "run")] == [0, 1, 2, 3]
     assert 0 < int(ran.stdout.split()[-1]) < 4 * 3  # not from the start: 3 batches an epoch
-    # Called again, a finished run has nothing to do.
-    again = subprocess.run([*command, "never"], capture_output=True, text=True)
+    rows = log(tmp_path / "run")
+    assert [int(row["epoch"]) for row in rows] == [0, 1, 2, 3]
+    # The same windows, dropout and optimizer: the same losses.
+    assert np.allclose([float(row["loss"]) for row in rows], uninterrupted, atol=1e-4)
+
+
+def test_a_finished_run_has_nothing_to_do(uninterrupted, tmp_path_factory):
+    again = killed(tmp_path_factory.getbasetemp() / "uninterrupted" / "run", "never")
     assert again.stdout.split()[-1] == "0"
 
 
@@ -168,7 +185,7 @@ def test_subject_on_both_sides_is_refused(make_clip, tmp_path):
 def test_other_settings_in_the_same_folder_are_refused(make_clip, tmp_path):
     clips = [make_clip("a", 8), make_clip("b", 8, 100)]
     training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
-    with pytest.raises(ValueError, match="other settings of learning_rate"):
+    with pytest.raises(ValueError, match=r"another learning_rate \(0.0001, now 0.5\)"):
         training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, learning_rate=0.5)
 
 
@@ -188,12 +205,63 @@ def test_mixed_precision_keeps_outputs_and_loss_in_single():
         keras.mixed_precision.set_global_policy("float32")
 
 
-def test_weights_file_is_whole_while_it_is_replaced(tmp_path):
+def test_a_refused_run_leaves_the_folder_free(make_clip, tmp_path):
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+    long = models.affwildnet(**{**TINY, "length": 9})
+    with pytest.raises(ValueError, match="longest of 1 clips"):
+        training.train(long, clips[:1], clips[1:], tmp_path)
+    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
+
+
+def test_other_labels_are_other_settings(make_clip, tmp_path):
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
+    other = clips[0].labelled(valence_arousal=np.zeros((8, 2)))
+    with pytest.raises(ValueError, match="another training"):
+        training.train(tiny(), [other], clips[1:], tmp_path, epochs=1)
+
+
+def test_another_network_is_another_run(make_clip, tmp_path):
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
+    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)  # built anew
+    other = models.affwildnet(**TINY, initializer=None, dropout=0.1)
+    with pytest.raises(ValueError, match="another model"):
+        training.train(other, clips[:1], clips[1:], tmp_path, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "`epochs` must be"),
+        ({"learning_rate": -1}, "`learning_rate` must be"),
+        ({"learning_rate": 0}, "`learning_rate` must be"),
+        ({"decay": (0, 0.5)}, "`decay steps` must be"),
+        ({"decay": (10, -1)}, "`decay rate` must be"),
+        ({"level": "clip"}, "`level` must be"),
+    ],
+)
+def test_bad_arguments(make_clip, tmp_path, options, message):
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+    with pytest.raises(ValueError, match=message):
+        training.train(tiny(), clips[:1], clips[1:], tmp_path, **options)
+
+
+def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
+    callback = training.BestModel(tmp_path / "best.keras")
+    callback.set_model(tiny())
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"val_ccc": float("nan")})
+    assert not (tmp_path / "best.keras").exists()
+    callback.on_epoch_end(1, {"val_ccc": 0.5})
+    assert models.read_card(tmp_path / "best.keras")["val_ccc"] == 0.5
+
+
+def test_the_backup_is_one_file(tmp_path):
     model = training.compile_model(tiny(), 1e-3)
     backup = training.AtomicBackup(str(tmp_path / "backup"), delete_checkpoint=False)
     backup.set_model(model)
-    backup.on_epoch_end(0)
-    assert sorted(os.listdir(tmp_path / "backup")) == [
-        "latest.weights.h5",
-        "training_metadata.json",
-    ]
+    for epoch in range(2):
+        backup.on_epoch_end(epoch)
+    assert os.listdir(tmp_path / "backup") == ["epoch-2.weights.h5"]
+    assert training.AtomicBackup.epochs_done(tmp_path / "backup") == 2

@@ -24,6 +24,7 @@ def test_shapes_types_and_ranges(make_clip):
     assert inputs["images"].shape.as_list() == [None, 8, 96, 96, 3]
     assert inputs["landmarks"].shape.as_list() == [None, 8, 136]
     assert labels.shape.as_list() == [None, 8, 2] and weights.shape.as_list() == [None, 8]
+    assert data.cardinality() == 2  # progress bars know the number of batches
     images, landmarks, labels, weights = collect(data)
     assert images.shape == (3, 8, 96, 96, 3)
     assert all(array.dtype == np.float32 for array in (images, landmarks, labels, weights))
@@ -184,29 +185,65 @@ def test_works_under_mirrored_strategy():
     import textwrap
 
     code = """
-    import numpy as np, tensorflow as tf
+    import tempfile, pathlib
+    import cv2, keras, numpy as np, tensorflow as tf
     cpu = tf.config.list_physical_devices("CPU")[0]
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
-    import tempfile, pathlib, cv2
-    from kollias_affect import models, training, windows
+    from kollias_affect import losses, metrics, models, windows
     from kollias_affect.clip import Clip
 
-    folder = pathlib.Path(tempfile.mkdtemp())
-    path = folder / "a.png"
+    path = pathlib.Path(tempfile.mkdtemp()) / "a.png"
     cv2.imwrite(str(path), np.zeros((32, 32, 3), np.uint8))
     random = np.random.default_rng(0)
     clip = Clip("a", [str(path)] * 22, valence_arousal=random.uniform(-1, 1, (22, 2)),
                 landmarks=random.uniform(-1, 1, (22, 68, 2)))
     data = windows.dataset([clip], length=4, batch_size=4, size=32)
+
+    def build():
+        keras.utils.set_random_seed(0)
+        model = models.affwildnet(length=4, input_shape=(32, 32, 3), width=0.02, rnn_units=4,
+                                  initializer=None, dropout=0, rnn_dropout=0)
+        model.compile("sgd", losses.CCCLoss(), weighted_metrics=[metrics.CCC()])
+        return model
+
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        model = models.affwildnet(length=4, input_shape=(32, 32, 3), width=0.02, rnn_units=4)
-        training.compile_model(model, 1e-3)
-    history = model.fit(data, epochs=2, verbose=0, shuffle=False).history
-    assert np.isfinite(history["loss"]).all(), history
+        model = build()
     print("replicas", model.distribute_strategy.num_replicas_in_sync)
+    alone = build()
+    # One set of frames, whatever device saw which.
+    two, one = (m.evaluate(data, verbose=0, return_dict=True)["ccc"] for m in (model, alone))
+    assert abs(two - one) < 1e-6, (two, one)
+    # A batch of two equal halves: each replica has the loss and gradient of one device.
+    twice = data.take(1).map(lambda *part: tf.nest.map_structure(
+        lambda x: tf.concat([x[:2], x[:2]], 0), part))
+    half = data.take(1).map(lambda *part: tf.nest.map_structure(lambda x: x[:2], part))
+    loss_two = model.fit(twice, epochs=2, verbose=0, shuffle=False).history["loss"]
+    loss_one = alone.fit(half, epochs=2, verbose=0, shuffle=False).history["loss"]
+    assert np.allclose(loss_two, loss_one, atol=1e-5), (loss_two, loss_one)
     """
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
     )
-    assert "replicas 2" in ran.stdout, ran.stderr[-2000:]
+    assert ran.returncode == 0 and "replicas 2" in ran.stdout, ran.stderr[-2000:]
+
+
+def test_training_that_goes_on_sees_the_order_it_would_have_seen(make_clip):
+    def epochs(count, **options):
+        data = windows.dataset([make_clip(frames=30)], 2, shuffle=True, seed=3, **options)
+        return [level(collect(data)[0])[:, 0].tolist() for _ in range(count)]
+
+    assert epochs(4)[2:] == epochs(2, first_epoch=2)
+
+
+def test_jpeg_images_are_decoded_exactly(tmp_path):
+    import cv2
+    import skimage.data
+
+    from kollias_affect.clip import Clip
+
+    path = str(tmp_path / "face.jpg")
+    cv2.imwrite(path, skimage.data.astronaut()[60:156, 170:266])
+    [inputs] = windows.dataset([Clip("a", [path])], 1, landmarks=False, labels=False)
+    exact = cv2.imread(path)[:, :, ::-1]
+    assert np.array_equal(np.rint((inputs["images"][0, 0] + 1) * 127.5), exact)

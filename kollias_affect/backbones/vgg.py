@@ -24,14 +24,15 @@ def vgg_face(input_shape=(96, 96, 3), width=1.0, name="vgg_face"):
 
     References: Parkhi et al. (2015); paper C table 7, blocks 1–5.
     """
-    if min(input_shape[:2]) < SMALLEST:
+    sides = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (0,)
+    if len(sides) != 3 or None in sides or min(sides[:2]) < SMALLEST or sides[2] != 3:
         raise ValueError(
-            f"`input_shape` must be at least {SMALLEST} x {SMALLEST}: five poolings halve it. "
-            f"Received: {input_shape}. Use larger crops."
+            f"`input_shape` must be (height, width, 3) of at least {SMALLEST} x {SMALLEST} pixels: "
+            f"five poolings halve it. Received: {input_shape}. Use larger crops."
         )
     if width <= 0:
         raise ValueError(f"`width` must be positive. Received: width={width}. Use 1.0 for all.")
-    inputs = x = keras.Input(input_shape, name="images")
+    inputs = x = keras.Input(sides, name="images")
     for block, (convolutions, channels) in enumerate(BLOCKS, start=1):
         for i in range(1, convolutions + 1):
             x = layers.Conv2D(

@@ -7,6 +7,7 @@ needs the column `image` (empty where the face was not found) and takes any of `
 `EXPRESSIONS`) and the landmarks `x_0` … `x_67`, `y_0` … `y_67` in [-1, 1] of the crop.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 from kollias_affect import EXPRESSIONS, _checks, _files
 from kollias_affect.clip import Clip
 
+TEXT_COLUMNS = {"clip", "subject", "image", "expression"}
 LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 
 
@@ -38,7 +40,6 @@ def load(root, split=None, images=None):
     for path in _csv_files(Path(root), split):
         folder = path.parent if images is None else Path(images)
         table = _read(path, {3: ["image", "valence", "arousal"]}, {"image"})
-        table["image"] = table["image"].fillna("").astype(str)
         clips += _clips(table, path, folder)
     _refuse_same_keys(clips)
     return sorted(clips, key=lambda clip: clip.key)
@@ -59,10 +60,9 @@ def label(clip, path):
     labelled = clip.labelled(
         valence_arousal=_valence_arousal(rows, path),
         expression=_expression(rows, path),
-        valid=_numbers(rows, ["valid"], path)[:, 0] > 0 if "valid" in rows else None,
+        valid=_valid(rows, path),
     )
-    if "subject" in rows:
-        labelled.subject = str(rows["subject"].iloc[0])
+    labelled.subject = _subject(rows, path) or clip.subject
     return labelled
 
 
@@ -80,7 +80,10 @@ def write(clips, path, header=True):
             valence and arousal.
     """
     path = Path(path)
-    tables = [_table(clip, path.parent.resolve()) for clip in clips]
+    if not clips:
+        raise ValueError("`clips` must not be empty. Received: none. Check what was loaded.")
+    _refuse_same_keys(clips)
+    tables = [_table(clip, Path(os.path.abspath(path.parent))) for clip in clips]
     table = pd.concat(tables, ignore_index=True)
     if not header:
         without = [clip.key for clip in clips if clip.valence_arousal is None]
@@ -118,67 +121,90 @@ def _read(path, headerless, named):
         named: a first row that has one of these is a header.
     """
     _checks.existing_file("csv", path)
+    text = {"keep_default_na": False, "encoding": "utf-8-sig", "skipinitialspace": True}
     try:
-        first = pd.read_csv(path, header=None, nrows=1, dtype=str)
-        has_header = bool(named & set(first.iloc[0].fillna("").str.strip()))
+        first = pd.read_csv(path, header=None, nrows=1, dtype=str, **text).iloc[0]
+        names = [str(name).strip() for name in first]
+        has_header = bool(named & set(names))
+        if not has_header:
+            names = headerless.get(len(names), [])
         table = pd.read_csv(
             path,
-            header=0 if has_header else None,
-            skipinitialspace=True,
-            dtype={"clip": str, "subject": str, "image": str},
+            header=None,
+            names=names or None,
+            skiprows=1 if has_header else 0,
+            index_col=False,
+            dtype={name: str for name in names if name in TEXT_COLUMNS},
+            na_values={name: ["", "nan", "NaN"] for name in names if name not in TEXT_COLUMNS},
+            **text,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"A csv must be text in columns. Received: {path} ({error}).") from error
-    if not has_header:
-        if table.shape[1] not in headerless:
-            raise ValueError(
-                f"A csv without a header has the columns {list(headerless.values())}, one with a "
-                f"header names at least one of {sorted(named)}. Received: {path} with "
-                f"{table.shape[1]} columns and no such header. Add a header."
-            )
-        table.columns = headerless[table.shape[1]]
-    table.columns = table.columns.str.strip()
+        raise ValueError(
+            f"A csv must be UTF-8 text in columns. Received: {path} ({error}). Save it as such."
+        ) from error
+    if not names:
+        raise ValueError(
+            f"A csv without a header has the columns {list(headerless.values())}, one with a "
+            f"header names at least one of {sorted(named)}. Received: {path} with "
+            f"{len(first)} columns and no such header: {list(first)[:5]}. Add a header."
+        )
+    if table.empty:
+        raise ValueError(
+            f"A csv must have at least one row. Received: {path} with its header alone. Write the "
+            "rows, or leave the file out."
+        )
+    for name in TEXT_COLUMNS & set(table.columns):
+        table[name] = table[name].str.strip()
     return table
 
 
 def _clips(table, path, folder):
-    if "clip" not in table:
-        table["clip"] = _keys_from_images(table["image"], path)
-    _images_exist(table["image"], folder, path)
-    return [_clip(str(key), rows, folder, path) for key, rows in table.groupby("clip", sort=True)]
-
-
-def _keys_from_images(images, path):
-    if (images == "").any():
-        row = int(np.flatnonzero(images == "")[0])
+    root = Path(os.path.abspath(folder))
+    images = table["image"].map(lambda image: _inside(root, image))
+    keys = table["clip"] if "clip" in table else images.map(lambda image: _folder(image, path))
+    if (keys == "").any():
+        row = int(np.flatnonzero(keys == "")[0])
         raise ValueError(
-            "A row without an image needs the column `clip` that says where it belongs. "
-            f"Received: row {row + 1} of {path}. Add the column, or leave the row out."
+            "Every row belongs to a clip, named in the column `clip`, or else by the folder of its "
+            f"image. Received: row {row + 1} of {path} without. Fill in the name, or leave the row "
+            "out."
         )
-    folders = images.map(lambda image: Path(image).parent.as_posix())
-    return folders.replace(".", path.stem)
+    _images_exist(images, root, path)
+    table = table.assign(image=images)
+    return [_clip(key, rows, root, path) for key, rows in table.groupby(keys, sort=True)]
 
 
-def _images_exist(images, folder, path):
+def _inside(root, image):
+    """Path of an image relative to `root`, in its normal form; `""` for none."""
+    return _checks.inside(root, image).relative_to(root).as_posix() if image else ""
+
+
+def _folder(image, path):
+    if not image:
+        return ""
+    folder = Path(image).parent.as_posix()
+    return path.stem if folder == "." else folder
+
+
+def _images_exist(images, root, path):
     """One look at each folder instead of one at each file: databases have millions of frames."""
     names = {}
     for image in images[images != ""]:
-        file = Path(image)
-        names.setdefault(file.parent, []).append(file.name)
-    for parent, files in names.items():
-        place = _checks.inside(folder, parent)
+        folder, _, name = image.rpartition("/")
+        names.setdefault(folder, []).append(name)
+    for folder, files in names.items():
+        place = root / folder
         there = {file.name for file in place.iterdir()} if place.is_dir() else set()
         missing = [name for name in files if name not in there]
         if missing:
             raise FileNotFoundError(
-                f"Every image named in {path} must exist. Received: {parent / missing[0]}, which "
+                f"Every image named in {path} must exist. Received: {folder}/{missing[0]}, which "
                 f"is not in {place} ({len(missing)} missing there). Extract the frames first, or "
                 "say with `images` which folder the paths start from."
             )
 
 
-def _clip(key, rows, folder, path):
-    root = Path(folder).resolve()
+def _clip(key, rows, root, path):
     return Clip(
         key=key,
         paths=[str(root / image) if image else "" for image in rows["image"]],
@@ -186,9 +212,24 @@ def _clip(key, rows, folder, path):
         landmarks=_landmarks(rows, path),
         valence_arousal=_valence_arousal(rows, path),
         expression=_expression(rows, path),
-        valid=_numbers(rows, ["valid"], path)[:, 0] > 0 if "valid" in rows else None,
-        subject=str(rows["subject"].iloc[0]) if "subject" in rows else None,
+        valid=_valid(rows, path),
+        subject=_subject(rows, path),
     )
+
+
+def _valid(rows, path):
+    return _numbers(rows, ["valid"], path)[:, 0] > 0 if "valid" in rows else None
+
+
+def _subject(rows, path):
+    """The one subject of a clip; `None` if it is not named."""
+    subjects = sorted(set(rows["subject"])) if "subject" in rows else [""]
+    if len(subjects) > 1:
+        raise ValueError(
+            f"A clip shows one subject. Received: {subjects[:5]} in one clip of {path}. Give each "
+            "subject a clip of its own."
+        )
+    return subjects[0] or None
 
 
 def _valence_arousal(rows, path):
@@ -204,7 +245,7 @@ def _valence_arousal(rows, path):
 def _expression(rows, path):
     if "expression" not in rows:
         return None
-    names = rows["expression"].fillna("").astype(str).str.strip().str.lower()
+    names = rows["expression"].str.lower()
     unknown = set(names) - set(EXPRESSIONS) - {""}
     if unknown:
         raise ValueError(
@@ -218,6 +259,8 @@ def _landmarks(rows, path):
     if LANDMARK_COLUMNS[0] not in rows:
         return None
     flat = _numbers(rows, LANDMARK_COLUMNS, path)
+    if np.isnan(flat).all():
+        return None
     return flat.reshape(-1, 2, 68).transpose(0, 2, 1)
 
 
@@ -263,7 +306,7 @@ def _table(clip, folder):
 def _relative(path, folder):
     if not path:
         return ""
-    path = Path(path).resolve()
+    path = Path(os.path.abspath(path))
     if not path.is_relative_to(folder):
         raise ValueError(
             f"The csv must lie in a folder above its images. Received: the csv in {folder} and "

@@ -37,6 +37,11 @@ def scores(clips, predictions, task="valence_arousal"):
                 f"{clip!r} and {len(values)} predictions. Load the clips with their labels."
             )
     valid = np.concatenate([clip.valid for clip in clips])
+    if not valid.any():
+        raise ValueError(
+            "Scores need at least one valid frame. Received: none. Check that faces were found and "
+            "labels are marked as valid."
+        )
     labels = np.concatenate([getattr(clip, kind) for clip in clips])[valid]
     values = np.concatenate(predictions)[valid].astype(np.float64)
     if task == "expression":
@@ -46,16 +51,15 @@ def scores(clips, predictions, task="valence_arousal"):
 
 
 def _of_dimensions(names, labels, values):
-    total, mean_true, mean_pred, var_true, var_pred, cov = np.asarray(
-        metrics.moments(labels, values)
+    total, mean_true, mean_pred, var_true, var_pred, cov = map(
+        np.asarray, metrics.moments(labels, values)
     )
-    spread = np.sqrt(var_true * var_pred)
+    spread = np.sqrt(np.maximum(var_true * var_pred, 0))
     table = pd.DataFrame(
         {
             "CCC": np.asarray(metrics.ccc(labels, values)),
-            "Pearson": np.divide(cov, spread, out=np.zeros_like(cov), where=spread > 0),
-            "MSE": (var_true + var_pred - 2 * cov) / np.maximum(total, 1)
-            + (mean_true - mean_pred) ** 2,
+            "Pearson": np.divide(cov, spread, out=np.zeros_like(cov), where=spread > 1e-12),
+            "MSE": var_true + var_pred - 2 * cov + (mean_true - mean_pred) ** 2,
             "frames": total.astype(int),
         },
         index=list(names),

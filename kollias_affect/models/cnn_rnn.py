@@ -37,7 +37,7 @@ def cnn_rnn(
         length: frames per window.
         representation: return the last hidden outputs too (paper A's X), `[batch, length,
             rnn_units]`: the model's output is then a dict with the keys `task` and
-            `"representation"`.
+            `"representation"`. To train it, give loss and labels by the key `task`.
         hidden_units: of the fully connected layer `fc1` (ReLU).
         dropout: share of the outputs of `fc1` that is set to zero in training.
         rnn_dropout: share of the outputs of the first RNN layer that is set to zero. Paper B §6.2
@@ -45,8 +45,8 @@ def cnn_rnn(
             convention; who reads it as TF1's keep probability passes 0.2.
         initializer: dict of `kernel_initializer` and `bias_initializer` for the fully connected
             layers, such as `initializers.papers()`. Default: Keras' own.
-        frozen: keep the backbone's weights fixed (learning rate 1e-3 in paper B); else train
-            end to end (1e-4 or 1e-5).
+        frozen: keep the backbone's weights fixed (learning rate 1e-3 in paper B; it freezes the
+            given model itself); else train end to end (1e-4 or 1e-5).
         name: name of the model.
 
     Returns:
@@ -65,7 +65,8 @@ def cnn_rnn(
     output = output_layer(task, **(initializer or {}))
     if isinstance(backbone, str):
         backbone = backbones.build(backbone)
-    backbone.trainable = not frozen
+    if frozen:
+        backbone.trainable = False
 
     inputs = {"images": keras.Input((length, *backbone.input_shape[1:]), name="images")}
     x = ops.reshape(inputs["images"], (-1, *backbone.input_shape[1:]))

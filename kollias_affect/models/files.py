@@ -17,6 +17,8 @@ CARD = "kollias_affect.json"
 # How `faces.align` lays a face: see there. Written into every card, compared before use.
 CROP = "procrustes-5-anchors, prototype 1"
 
+KEYS = {"task", "outputs", "range", "image", "crop", "landmarks", "length", "versions"}
+
 
 def save(model, path, **facts):
     """Saves a model for use: architecture, weights and card, without optimizer and loss.
@@ -55,7 +57,8 @@ def load(path):
     except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it anew.") from error
-    return model, read_card(path) or describe(model)
+    described = describe(model)
+    return model, read_card(path) or described
 
 
 def read_card(path):
@@ -67,7 +70,18 @@ def read_card(path):
     with zipfile.ZipFile(path) as archive:
         if CARD not in archive.namelist():
             return None
-        return json.loads(archive.read(CARD))
+        content = archive.read(CARD)
+    try:
+        card = json.loads(content)
+        whole = set(card) >= KEYS and card["task"] in TASKS
+    except (ValueError, TypeError):
+        whole = False
+    if not whole:
+        raise ValueError(
+            f"The card {CARD} of a model has the entries {sorted(KEYS)}. Received: {path}, whose "
+            "card lacks some of them. Save the model anew with `kollias_affect.models.save`."
+        )
+    return card
 
 
 def describe(model):

@@ -22,9 +22,10 @@ def test_width_scales_channels():
     assert np.asarray(model(np.zeros((1, 64, 64, 3)))).shape == (1, 2, 2, 64)
 
 
-def test_too_small_inputs_name_the_smallest_size():
+@pytest.mark.parametrize("shape", [(31, 96, 3), (96, 96), (None, None, 3), 96, (96, 96, 1)])
+def test_wrong_input_shapes_name_the_smallest_size(shape):
     with pytest.raises(ValueError, match="at least 32 x 32"):
-        backbones.vgg_face(input_shape=(31, 96, 3))
+        backbones.vgg_face(input_shape=shape)
 
 
 def test_bad_width():

@@ -120,15 +120,18 @@ def test_clips_of_one_name_in_two_files_are_refused(root):
         ("105/00001.jpg,nan,0\n", r"\[-1, 1\]"),
         ("105/00001.jpg,,0\n", r"\[-1, 1\]"),
         ("105/00001.jpg,high,0\n", "must hold numbers. Received: 'high' in row 1"),
-        ("105/00001.jpg,0.1\n", "2 columns and no such header"),
+        ("105/00001.jpg,0.1\n", "2 columns and no such header: .'105/00001.jpg'"),
+        ("image,valence,arousal\n", "at least one row"),
+        ("image,clip\n105/00001.jpg,\n", "Every row belongs to a clip"),
+        ("image,clip,subject\n105/00001.jpg,a,x\n105/00002.jpg,a,y\n", "one subject"),
         ("../secret.jpg,0,0\n", "must stay under"),
         ("/etc/passwd,0,0\n", "must stay under"),
         ("105/00009.jpg,0,0\n", "Every image named in .* must exist"),
         ("image,valence\n105/00001.jpg,0\n", "come together"),
         ("image,expression\n105/00001.jpg,joy\n", "'joy'"),
         ("image,x_0\n105/00001.jpg,0\n", "come together"),
-        ("image,valid\n,0\n", "needs the column `clip`"),
-        ("clip,image,time\na,105/00001.jpg,2\na,105/00002.jpg,1\n", "must not decrease"),
+        ("image,valid\n,0\n", "Every row belongs to a clip"),
+        ("clip,image,time\na,105/00001.jpg,2\na,105/00002.jpg,1\n", "do not decrease"),
         ("", "0 bytes"),
         ("\x00\x01\x02", "Received"),
     ],
@@ -165,3 +168,43 @@ def test_label_files_of_another_length_are_refused(root):
     path = write(root, "valence,arousal\n0,0\n", "105.csv")
     with pytest.raises(ValueError, match=r"one entry per frame: shape \(2, 2\).*\(1, 2\)"):
         frames_csv.label(unlabelled(root), path)
+
+
+@pytest.mark.parametrize("name", ["NA", "None", "null", "nan", "007"])
+def test_names_are_text_whatever_they_look_like(root, name):
+    frames_csv.write([full_clip(root, key=name, subject=name)], root / "frames.csv")
+    [clip] = datasets.load("frames_csv", root)
+    assert clip.key == clip.subject == name and len(clip) == 3
+
+
+def test_rows_without_a_subject_are_subjects_of_their_own(root):
+    write(root, "image,subject\n105/00001.jpg,\nvideo 2/00001.jpg,\n")
+    assert [clip.subject for clip in datasets.load("frames_csv", root)] == ["105", "video 2"]
+
+
+def test_paths_that_mean_the_same_are_one_clip(root):
+    write(root, f"105/00001.jpg,0,0\n./105/00002.jpg,0,0\n{root}/105/../105/00003.jpg,0,0\n")
+    [clip] = datasets.load("frames_csv", root)
+    assert clip.key == "105" and len(clip) == 3
+
+
+def test_clips_without_landmarks_stay_so_beside_others(root):
+    other = full_clip(root, key="b", landmarks=None)
+    frames_csv.write([full_clip(root, key="a"), other], root / "frames.csv")
+    first, second = datasets.load("frames_csv", root)
+    assert first.landmarks is not None and second.landmarks is None
+
+
+def test_writing_clips_of_one_name_is_refused(root):
+    with pytest.raises(ValueError, match="different names"):
+        frames_csv.write([full_clip(root), full_clip(root)], root / "frames.csv")
+    with pytest.raises(ValueError, match="must not be empty"):
+        frames_csv.write([], root / "frames.csv")
+
+
+def test_linked_folders_of_images_are_read(root, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("disk")
+    (elsewhere / "00001.jpg").touch()
+    (root / "linked").symlink_to(elsewhere)
+    write(root, "linked/00001.jpg,0,0\n")
+    assert datasets.load("frames_csv", root)[0].key == "linked"

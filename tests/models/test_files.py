@@ -115,3 +115,13 @@ def test_what_is_no_model_is_refused(tmp_path, kind):
     with pytest.raises((ValueError, FileNotFoundError), match="Received") as caught:
         models.load(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("card", ["[]", '{"task": "valence"}', "?", '"text"'])
+def test_damaged_cards_are_refused(model, tmp_path, card, recwarn):
+    path = tmp_path / "model.keras"
+    keras.Model(model.input, model.output).save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("kollias_affect.json", card)
+    with pytest.raises(ValueError, match="card lacks some"):
+        models.load(path)
