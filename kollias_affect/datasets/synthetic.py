@@ -68,7 +68,9 @@ def load(root, split=None, subjects=8, clips_per_subject=2, frames=100, size=96,
         from kollias_affect import faces  # only here: the other loaders read what was extracted
 
         videos = make(root, subjects, clips_per_subject, frames, seed)
-        faces.extract_many(videos, root / "crops", progress=False, size=size)
+        _, errors = faces.extract_many(videos, root / "crops", progress=False, size=size)
+        for error in errors.values():
+            raise error
         label(root)
     else:
         _same_settings(root, subjects, clips_per_subject, frames, seed)

@@ -137,7 +137,8 @@ class Work:
         elif self.publication.exists() and not continued:
             self._withdraw(json.loads(self.publication.read_text())["people"])
         if not self.publication.exists():
-            self._refuse_foreign([self.name, f"{self.name}_left", f"{self.name}_right"])
+            suffixes = ("", "_left", "_right") if self.settings["faces"] == "all" else ("",)
+            self._refuse_foreign([self.name + suffix for suffix in suffixes])
         if not continued:
             self._restart(header)
             return 0

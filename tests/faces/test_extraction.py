@@ -317,14 +317,28 @@ def test_output_that_cannot_be_written_is_refused(face_video, tmp_path):
         faces.extract(face_video, tmp_path / "file")
 
 
-def test_real_videos(shared_videos, tmp_path):
-    """What the repository promises of real videos: see the documentation of `faces`."""
-    names = ("single_face.mp4", "face_noface.mov", "noface_face.mov", "no_face.mp4")
-    clips, errors = faces.extract_many([shared_videos / n for n in names], tmp_path, progress=False)
+@pytest.fixture(scope="module")
+def real(shared_videos, tmp_path_factory):
+    """The clips of the real videos, by name."""
+    out = tmp_path_factory.mktemp("real")
+    clips, errors = faces.extract_many(sorted(shared_videos.iterdir()), out, progress=False)
     assert not errors
-    single, leaves, comes, nobody = clips.values()
-    assert single.valid.mean() >= 0.95
-    assert not nobody.valid.any() and len(nobody) == 95
+    return {clip.key: clip for clip in clips.values()}
+
+
+@pytest.mark.parametrize("name", ["single_face", "WolfgangLanger_Pexels"])
+def test_real_faces_are_found_and_lie_on_the_prototype(real, name):
+    clip = real[name]
+    assert clip.valid.mean() >= 0.95
+    pixels = (clip.landmarks[clip.valid] + 1) / 2 * 95
+    eyes = np.stack([faces.anchors(points)[:2] for points in pixels])
+    assert np.linalg.norm(eyes - faces.prototype()[:2], axis=-1).mean() <= 1.5
+
+
+def test_real_crops_are_where_the_face_is(real):
+    leaves, comes, nobody = (real[name] for name in ("face_noface", "noface_face", "no_face"))
+    assert len(leaves) == len(comes) == 169 and len(nobody) == 95
+    assert not nobody.valid.any()
     # A face in the first (last) seconds alone: one change in the whole clip, near the middle.
     assert leaves.valid[:60].all() and not leaves.valid[90:].any()
     assert not comes.valid[:90].any() and comes.valid[110:-1].all()
