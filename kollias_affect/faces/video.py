@@ -99,7 +99,7 @@ class Video:
 
     def _open(self):
         try:
-            container = av.open(str(self.path), metadata_errors="replace")
+            container = _open(str(self.path))
         except (av.FFmpegError, ValueError) as error:
             raise ValueError(
                 f"`video` must be a video file that FFmpeg can read. Received: {self.path} "
@@ -138,6 +138,13 @@ class Video:
         # Edit lists and frame counts are often wrong by a few frames; half a second is not.
         if declared - self._end > max(0.5, 3 * interval):
             self._break(f"the file ends there, though it declares {declared:.3f} s")
+
+
+def _open(path):
+    try:
+        return av.open(path)
+    except UnicodeDecodeError:  # a title in another encoding; PyAV 19 replaces such letters itself
+        return av.open(path, metadata_errors="replace")
 
 
 def _stream(container):
