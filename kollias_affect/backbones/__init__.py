@@ -4,11 +4,31 @@ One module per family, one line in `BACKBONES` per network.
 """
 
 from kollias_affect import _checks
-from kollias_affect.backbones.vgg import vgg_face
+from kollias_affect.backbones.alexnet import alexnet
+from kollias_affect.backbones.cnn_m import cnn_m
+from kollias_affect.backbones.densenet import densenet121
+from kollias_affect.backbones.resnet import resnet50
+from kollias_affect.backbones.vgg import vgg16, vgg_face
 
-BACKBONES = {"vgg_face": vgg_face}
+BACKBONES = {
+    "vgg_face": vgg_face,
+    "vgg16": vgg16,
+    "resnet50": resnet50,
+    "densenet121": densenet121,
+    "cnn_m": cnn_m,
+    "alexnet": alexnet,
+}
 
-__all__ = ["BACKBONES", "build", "vgg_face"]
+__all__ = [
+    "BACKBONES",
+    "alexnet",
+    "build",
+    "cnn_m",
+    "densenet121",
+    "resnet50",
+    "vgg16",
+    "vgg_face",
+]
 
 
 def build(name, **options):

@@ -1,7 +1,9 @@
-"""VGG with 16 weight layers, less its fully connected ones: the topology of VGG-Face."""
+"""VGG with 16 weight layers, less its fully connected ones: VGG-Face and VGG-16."""
 
 import keras
 from keras import layers
+
+from kollias_affect.backbones import parts
 
 # (convolutions, channels) of each block; paper C table 7.
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
@@ -24,19 +26,11 @@ def vgg_face(input_shape=(96, 96, 3), width=1.0, name="vgg_face"):
 
     References: Parkhi et al. (2015); paper C table 7, blocks 1–5.
     """
-    sides = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (0,)
-    if len(sides) != 3 or None in sides or min(sides[:2]) < SMALLEST or sides[2] != 3:
-        raise ValueError(
-            f"`input_shape` must be (height, width, 3) of at least {SMALLEST} x {SMALLEST} pixels: "
-            f"five poolings halve it. Received: {input_shape}. Use larger crops."
-        )
-    if width <= 0:
-        raise ValueError(f"`width` must be positive. Received: width={width}. Use 1.0 for all.")
-    inputs = x = keras.Input(sides, name="images")
+    inputs = x = parts.image_input(input_shape, width, SMALLEST, "five poolings halve it")
     for block, (convolutions, channels) in enumerate(BLOCKS, start=1):
         for i in range(1, convolutions + 1):
             x = layers.Conv2D(
-                max(1, round(channels * width)),
+                parts.channels(channels, width),
                 3,
                 padding="same",
                 activation="relu",
@@ -44,3 +38,23 @@ def vgg_face(input_shape=(96, 96, 3), width=1.0, name="vgg_face"):
             )(x)
         x = layers.MaxPooling2D(2, name=f"pool{block}")(x)
     return keras.Model(inputs, x, name=name)
+
+
+def vgg16(input_shape=(96, 96, 3), width=1.0, name="vgg16"):
+    """Convolutional and pooling layers of VGG-16: the topology of `vgg_face`, layer by layer.
+
+    The two networks differ in the images that their published weights were trained on, ImageNet
+    here and faces there.
+
+    Args:
+        input_shape, width, name: as in `vgg_face`.
+
+    Returns:
+        `keras.Model`, as from `vgg_face`.
+
+    Raises:
+        ValueError: as from `vgg_face`.
+
+    References: Simonyan & Zisserman (2015), configuration D; paper C §4.2.
+    """
+    return vgg_face(input_shape, width, name)

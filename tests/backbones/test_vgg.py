@@ -16,6 +16,15 @@ def test_topology_is_that_of_paper_c_table_7():
     assert model.count_params() == 14_714_688  # the published number of VGG-16 without its top
 
 
+def test_vgg16_is_vgg_face_by_another_name():
+    face, imagenet = (
+        function(input_shape=(40, 33, 3), width=0.1)
+        for function in (backbones.vgg_face, backbones.vgg16)
+    )
+    assert (face.name, imagenet.name) == ("vgg_face", "vgg16")
+    assert face.get_config()["layers"] == imagenet.get_config()["layers"]
+
+
 def test_width_scales_channels():
     model = backbones.vgg_face(input_shape=(64, 64, 3), width=0.125)
     assert model.output.shape[1:] == (2, 2, 64)
