@@ -7,6 +7,8 @@ when the room that needs them is first used.
 
 import importlib
 
+from kollias_affect import _registration
+
 __version__ = "0.1.0"
 
 EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -14,14 +16,17 @@ EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "s
 _ROOMS = (
     "backbones",
     "datasets",
+    "demo",
     "evaluation",
     "faces",
     "inference",
     "initializers",
+    "layers",
     "losses",
     "metrics",
     "models",
     "training",
+    "weights",
     "windows",
 )
 
@@ -36,3 +41,6 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
+
+
+_registration.install()

@@ -1,0 +1,5 @@
+"""The Keras layers that Keras lacks."""
+
+from kollias_affect.layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
+
+__all__ = ["PeepholeLSTM", "PeepholeLSTMCell"]
