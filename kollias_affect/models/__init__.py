@@ -1,17 +1,27 @@
 """The networks as functional Keras models, and the files that carry them."""
 
-from kollias_affect.models.cnn_rnn import RNNS, affwildnet, cnn_rnn
+from kollias_affect.models.cnn import cnn
+from kollias_affect.models.cnn_rnn import affwildnet, cnn_rnn
 from kollias_affect.models.files import CROP, describe, load, read_card, save
+from kollias_affect.models.fusion import fuse
+from kollias_affect.models.multi_rnn import multi_rnn
+from kollias_affect.models.parts import RNNS
+from kollias_affect.models.reference import REFERENCES, reference
 from kollias_affect.models.tasks import TASKS
 
 __all__ = [
     "CROP",
+    "REFERENCES",
     "RNNS",
     "TASKS",
     "affwildnet",
+    "cnn",
     "cnn_rnn",
     "describe",
+    "fuse",
     "load",
+    "multi_rnn",
     "read_card",
+    "reference",
     "save",
 ]

@@ -1,12 +1,11 @@
 """CNN-RNN networks that give one output per frame of a window; AffWildNet."""
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from kollias_affect import _checks, backbones, initializers
+from kollias_affect.models import parts
 from kollias_affect.models.tasks import output_layer
-
-RNNS = {"gru": layers.GRU, "lstm": layers.LSTM}
 
 
 def cnn_rnn(
@@ -18,9 +17,12 @@ def cnn_rnn(
     landmarks=True,
     length=80,
     representation=False,
-    hidden_units=4096,
+    hidden_units=None,
+    fed_by="fc1",
+    landmark_units=None,
     dropout=0.5,
     rnn_dropout=0.8,
+    reset_after=True,
     initializer=None,
     frozen=False,
     name="cnn_rnn",
@@ -31,18 +33,25 @@ def cnn_rnn(
         backbone: name in `backbones.BACKBONES`, or a `keras.Model` from an image to its last
             pooling output.
         task: one of `tasks.TASKS`; the output layer bears its name.
-        rnn: one of `RNNS`.
+        rnn: one of `parts.RNNS`: "gru", "lstm", "peephole_lstm", "blstm", "bgru".
         rnn_units, rnn_layers: of the RNN (paper C: one or two layers of 100–150 units).
         landmarks: join the 68 landmarks to the last pooling output, at the input of `fc1`.
         length: frames per window.
         representation: return the last hidden outputs too (paper A's X), `[batch, length,
             rnn_units]`: the model's output is then a dict with the keys `task` and
             `"representation"`. To train it, give loss and labels by the key `task`.
-        hidden_units: of the fully connected layer `fc1` (ReLU).
-        dropout: share of the outputs of `fc1` that is set to zero in training.
+        hidden_units: of the fully connected layers (ReLU), a number or a tuple. Default: the
+            papers' for this backbone, 4096 and 2048 for VGG, 1500 and 256 for ResNet and
+            DenseNet. `()` feeds the RNN with the backbone's output.
+        fed_by: `"fc1"` or `"fc2"`: how many of them there are before the RNN.
+        landmark_units: pass the landmarks through a layer of so many units first (paper B §7:
+            512, 1024 or 2048), or `None`.
+        dropout: share of the outputs of each of them that is set to zero in training.
         rnn_dropout: share of the outputs of the first RNN layer that is set to zero. Paper B §6.2
             prints "dropout with 0.8 probability", which is taken at its word, in Keras'
             convention; who reads it as TF1's keep probability passes 0.2.
+        reset_after: of GRUs; `False` is the form of TensorFlow 1 and the authors' weights, `True`
+            has fast kernels.
         initializer: dict of `kernel_initializer` and `bias_initializer` for the fully connected
             layers, such as `initializers.papers()`. Default: Keras' own.
         frozen: keep the backbone's weights fixed (learning rate 1e-3 in paper B; it freezes the
@@ -59,33 +68,35 @@ def cnn_rnn(
 
     References: paper C §4.2.1.3, table 8; paper B §5.2.
     """
-    recurrent = RNNS[_checks.one_of("rnn", rnn, RNNS)]
-    length = _checks.positive_integer("length", length)
-    rnn_layers = _checks.positive_integer("rnn_layers", rnn_layers)
     output = output_layer(task, **(initializer or {}))
-    if isinstance(backbone, str):
-        backbone = backbones.build(backbone)
-    if frozen:
-        backbone.trainable = False
-
-    inputs = {"images": keras.Input((length, *backbone.input_shape[1:]), name="images")}
-    x = ops.reshape(inputs["images"], (-1, *backbone.input_shape[1:]))
-    x = layers.Flatten(name="features")(backbone(x))
-    x = ops.reshape(x, (-1, length, x.shape[-1]))
-    if landmarks:
-        inputs["landmarks"] = keras.Input((length, 136), name="landmarks")
-        x = layers.Concatenate(name="features_and_landmarks")([x, inputs["landmarks"]])
-    x = layers.Dense(hidden_units, "relu", name="fc1", **(initializer or {}))(x)
-    x = layers.Dropout(dropout, name="fc1_dropout")(x)
-    for i in range(1, rnn_layers + 1):
-        x = recurrent(rnn_units, return_sequences=True, name=f"rnn{i}")(x)
-        if i == 1 and rnn_layers > 1:
-            x = layers.Dropout(rnn_dropout, name="rnn1_dropout")(x)
+    backbone = parts.resolve_backbone(backbone, frozen)
+    inputs = parts.frame_inputs(backbone, landmarks, length)
+    last = backbone.layers[-1].name
+    x = parts.taps(backbone, [last])(inputs["images"])[last]
+    x = parts.join_landmarks(x, inputs, landmark_units)
+    hidden_units = _hidden_units(backbone, hidden_units, fed_by)
+    x = parts.fully_connected(x, hidden_units, dropout, initializer)
+    x = parts.rnn_stack(x, rnn, rnn_units, rnn_layers, rnn_dropout, reset_after=reset_after)
     outputs = output(x)
     if representation:
         hidden = layers.Identity(dtype="float32", name="representation")(x)
         outputs = {task: outputs, "representation": hidden}
     return keras.Model(inputs, outputs, name=name)
+
+
+def _hidden_units(backbone, hidden_units, fed_by):
+    """Units of the layers up to the one that feeds the RNN."""
+    count = 1 + ("fc1", "fc2").index(_checks.one_of("fed_by", fed_by, ("fc1", "fc2")))
+    if hidden_units is None:
+        hidden_units = parts.hidden_units_of(backbone)
+    if isinstance(hidden_units, int):
+        hidden_units = (hidden_units,)
+    if hidden_units and len(hidden_units) < count:
+        raise ValueError(
+            f"`hidden_units` must name the units of every layer up to {fed_by}. Received: "
+            f"hidden_units={hidden_units}. Give {count} numbers."
+        )
+    return hidden_units[:count]
 
 
 def affwildnet(
@@ -106,7 +117,7 @@ def affwildnet(
     Args:
         backbone: name in `backbones.BACKBONES`, or a `keras.Model`.
         task: one of `tasks.TASKS`.
-        hidden_units: of `fc1`. Default: the paper's, times `width`.
+        hidden_units: of `fc1` (and `fc2`). Default: the paper's, times `width`.
         initializer: `"papers"` for `initializers.papers()`, `None` for Keras' own, or a dict.
         width: factor on the backbone's channels and on the default of `hidden_units`.
         input_shape: of the backbone, if it is given by name.
@@ -118,13 +129,12 @@ def affwildnet(
 
     References: paper C §4.2.1.3, table 8 and figure 13; paper B §5.2.1, table 2.
     """
-    if hidden_units is None:
-        named = backbone if isinstance(backbone, str) else backbone.name
-        hidden_units = max(1, round((1500 if "resnet" in named else 4096) * width))
     if initializer == "papers":
         initializer = initializers.papers(seed)
     if isinstance(backbone, str):
         backbone = backbones.build(backbone, input_shape=input_shape, width=width)
+    if hidden_units is None:
+        hidden_units = tuple(max(1, round(n * width)) for n in parts.hidden_units_of(backbone))
     return cnn_rnn(
         backbone,
         task,

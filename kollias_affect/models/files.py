@@ -65,7 +65,8 @@ def read_card(path):
     """The card of a model file, or `None` if it has none.
 
     Keys: `task`, `outputs` (names in order), `range`, `image` (`size`, `colour`, `range`),
-    `crop`, `landmarks` (whether it takes them), `length` (frames per window), `versions`.
+    `crop`, `landmarks` (whether it takes them), `length` (frames per window, `None` for a model
+    of single frames), `versions`.
     """
     with zipfile.ZipFile(path) as archive:
         if CARD not in archive.namelist():
@@ -89,14 +90,15 @@ def describe(model):
     outputs = list(getattr(model, "output_names", []))
     task = next((name for name in outputs if name in TASKS), None)
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
-    if task is None or "images" not in inputs or len(inputs["images"]) != 5:
+    if task is None or len(inputs.get("images", ())) not in (4, 5):
         raise ValueError(
-            "A model for video takes windows of `images` and has an output named after its task, "
-            f"one of {tuple(TASKS)}. Received: inputs {inputs} and outputs {outputs}. "
+            "A model for video takes `images`, alone or in windows, and has an output named after "
+            f"its task, one of {tuple(TASKS)}. Received: inputs {inputs} and outputs {outputs}. "
             "Build it with `kollias_affect.models`."
         )
     names, span = TASKS[task]
-    length, size = inputs["images"][1:3]
+    size = inputs["images"][-2]
+    length = inputs["images"][1] if len(inputs["images"]) == 5 else None
     return {
         "task": task,
         "outputs": list(names),

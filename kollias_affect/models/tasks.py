@@ -13,7 +13,7 @@ TASKS = {
 }
 
 
-def output_layer(task, **options):
+def output_layer(task, activation=None, **options):
     """The output layer of `task`, which bears its name.
 
     Linear units for valence and arousal (papers B and C), softmax over `EXPRESSIONS`, in
@@ -21,8 +21,10 @@ def output_layer(task, **options):
 
     Args:
         task: one of `TASKS`.
+        activation: instead of the task's own.
         **options: of `keras.layers.Dense`, such as initializers.
     """
     names, _ = TASKS[_checks.one_of("task", task, TASKS)]
-    activation = "softmax" if task == "expression" else "linear"
+    if activation is None:
+        activation = "softmax" if task == "expression" else "linear"
     return layers.Dense(len(names), activation, dtype="float32", name=task, **options)

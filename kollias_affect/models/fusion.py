@@ -1,0 +1,58 @@
+"""Model-level fusion: an RNN or a layer on the hidden outputs of models (paper B §5.4.1)."""
+
+import keras
+from keras import layers
+
+from kollias_affect import _checks
+from kollias_affect.models import parts
+from kollias_affect.models.tasks import TASKS, output_layer
+
+
+def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fusion"):
+    """A model on the last hidden outputs of trained models.
+
+    Args:
+        models: two or more models of `cnn_rnn` or `multi_rnn`, of one task and window length.
+        mode: `"rnn"` for a GRU of `units` units (the better one in paper B), `"fc"` for a fully
+            connected layer (ReLU).
+        units: of it.
+        frozen: keep the members' weights fixed; `False` trains all end to end. The weights are
+            those of the given models, not copies.
+        initializer: dict of initializers of the fully connected layers.
+        name: name of the model.
+
+    Returns:
+        `keras.Model` with the union of the members' inputs and their output.
+
+    Raises:
+        ValueError: if the models are fewer than two, or differ in task or window.
+
+    References: paper B §5.4.1.
+    """
+    _checks.one_of("mode", mode, ("rnn", "fc"))
+    task = _common([next((n for n in m.output_names if n in TASKS), None) for m in models], "tasks")
+    _common([model.input["images"].shape[1:] for model in models], "shapes of windows")
+    inputs = {}
+    for model in models:
+        for key, tensor in model.input.items():
+            inputs.setdefault(key, keras.Input(tensor.shape[1:], name=key))
+    hidden = []
+    for i, model in enumerate(models, start=1):
+        member = keras.Model(model.input, model.get_layer(task).input, name=f"member{i}")
+        member.trainable = not frozen
+        hidden.append(member({key: inputs[key] for key in model.input}))
+    x = layers.Concatenate(name="members")(hidden)
+    if mode == "rnn":
+        x = parts.rnn_stack(x, "gru", units, 1, 0.0, "fusion_")
+    else:
+        x = layers.Dense(units, "relu", name="fusion_fc", **(initializer or {}))(x)
+    return keras.Model(inputs, output_layer(task, **(initializer or {}))(x), name=name)
+
+
+def _common(values, what):
+    if len(values) < 2 or len(set(values)) > 1:
+        raise ValueError(
+            f"Fusion needs at least two models with common {what}. Received: {values}. Choose "
+            "models that were trained alike."
+        )
+    return values[0]

@@ -1,0 +1,121 @@
+"""What the networks are put together from: frames, features, heads and stacks of RNNs."""
+
+import keras
+from keras import layers as keras_layers
+from keras import ops
+
+from kollias_affect import _checks, backbones, layers
+
+# Units of the fully connected layers by family of the backbone: paper C §4.2.1.1 and table 7.
+HIDDEN_UNITS = {"resnet": (1500, 256), "densenet": (1500, 256), "cnn_m": (4096,)}
+VGG_HIDDEN_UNITS = (4096, 2048)
+
+
+def _bidirectional(layer):
+    def build(units, name, **options):
+        return keras_layers.Bidirectional(layer(units, **options), name=name)
+
+    return build
+
+
+RNNS = {
+    "gru": keras_layers.GRU,
+    "lstm": keras_layers.LSTM,
+    "peephole_lstm": layers.PeepholeLSTM,
+    "blstm": _bidirectional(keras_layers.LSTM),
+    "bgru": _bidirectional(keras_layers.GRU),
+}
+
+
+def resolve_backbone(backbone, frozen=False):
+    """A backbone given by name or as a model; `frozen` freezes it."""
+    if isinstance(backbone, str):
+        backbone = backbones.build(backbone)
+    if frozen:
+        backbone.trainable = False
+    return backbone
+
+
+def hidden_units_of(backbone):
+    """The papers' units of the fully connected layers on this backbone, a tuple."""
+    families = (units for name, units in HIDDEN_UNITS.items() if name in backbone.name)
+    return next(families, VGG_HIDDEN_UNITS)
+
+
+def frame_inputs(backbone, landmarks, length=None):
+    """Dict of the inputs `images` and, if asked for, `landmarks`; of windows if `length` is set."""
+    window = () if length is None else (_checks.positive_integer("length", length),)
+    inputs = {"images": keras.Input((*window, *backbone.input_shape[1:]), name="images")}
+    if landmarks:
+        inputs["landmarks"] = keras.Input((*window, 136), name="landmarks")
+    return inputs
+
+
+def taps(backbone, names):
+    """Outputs of named layers of the backbone for each frame, flattened, from one pass.
+
+    Returns:
+        a function from images, `[batch, (length,) height, width, 3]`, to a dict from name to
+        features `[batch, (length,) units]`. The backbone's own output has the name of its last
+        layer.
+    """
+    known = [layer.name for layer in backbone.layers[1:]]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"`features` must be layers of the backbone {known}, or `fc1`. Received: {unknown}. "
+            "Choose among them."
+        )
+    outputs = [backbone.get_layer(name).output for name in names]
+    if len(names) == 1 and names[0] == backbone.layers[-1].name:
+        extractor = backbone
+    else:
+        extractor = keras.Model(backbone.input, outputs, name=f"{backbone.name}_features")
+
+    def extract(images):
+        length = images.shape[1] if len(images.shape) == 5 else None
+        frames = images if length is None else ops.reshape(images, (-1, *images.shape[2:]))
+        found = extractor(frames)
+        features = {}
+        for name, value in zip(names, found if isinstance(found, list) else [found], strict=True):
+            flat = keras_layers.Flatten(name=f"{name}_flat")(value)
+            shape = (-1, flat.shape[-1]) if length is None else (-1, length, flat.shape[-1])
+            features[name] = ops.reshape(flat, shape)
+        return features
+
+    return extract
+
+
+def join_landmarks(features, inputs, landmark_units=None):
+    """Features with the landmarks joined to them, straight or through an encoder (paper B §7)."""
+    if "landmarks" not in inputs:
+        return features
+    landmarks = inputs["landmarks"]
+    if landmark_units is not None:
+        landmarks = keras_layers.Dense(landmark_units, "relu", name="landmark_encoder")(landmarks)
+    return keras_layers.Concatenate(name="features_and_landmarks")([features, landmarks])
+
+
+def fully_connected(x, hidden_units, dropout, initializer=None):
+    """Layers `fc1`, `fc2`, … (ReLU), each followed by dropout."""
+    _checks.share("dropout", dropout)
+    for i, units in enumerate(hidden_units, start=1):
+        _checks.positive_integer("hidden_units", units)
+        x = keras_layers.Dense(units, "relu", name=f"fc{i}", **(initializer or {}))(x)
+        x = keras_layers.Dropout(dropout, name=f"fc{i}_dropout")(x)
+    return x
+
+
+def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True):
+    """RNN layers `<prefix>rnn1`, `<prefix>rnn2`, … with dropout after the first."""
+    recurrent = RNNS[_checks.one_of("rnn", rnn, RNNS)]
+    # TF1's GRU resets the state before the product, Keras' default (and cuDNN's) after it.
+    options = {"reset_after": reset_after} if rnn in ("gru", "bgru") else {}
+    depth = _checks.positive_integer("rnn_layers", depth)
+    units = _checks.positive_integer("rnn_units", units)
+    _checks.share("rnn_dropout", dropout)
+    for i in range(1, depth + 1):
+        x = recurrent(units, return_sequences=True, name=f"{prefix}rnn{i}", **options)(x)
+        if i == 1 and depth > 1:
+            x = keras_layers.Dropout(dropout, name=f"{prefix}rnn1_dropout")(x)
+    return x
