@@ -46,6 +46,16 @@ def number_between(name, value, least, most):
     return float(value)
 
 
+def share(name, value):
+    """Returns `value` as a `float` in [0, 1), else raises `ValueError`."""
+    if not isinstance(value, numbers.Real) or not 0 <= value < 1:
+        raise ValueError(
+            f"`{name}` must be a share of at least 0 and below 1. Received: {name}={value!r}. "
+            "Choose one in between."
+        )
+    return float(value)
+
+
 def rgb_image(name, image):
     """Returns `image` if it is a uint8 RGB array, else raises `ValueError`."""
     kind, shape = getattr(image, "dtype", type(image)), getattr(image, "shape", ())

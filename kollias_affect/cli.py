@@ -98,14 +98,11 @@ def extract(videos, out, labels, **options):
 
     An interrupted run is continued by the same command; finished videos are skipped.
     """
-    if labels is not None and "frames" in {video.stem for video in videos}:
-        raise ValueError(
-            "OUT/frames.csv is the list of labelled frames. Received: a video named frames. "
-            "Rename it."
-        )
-    clips = _extract(videos, out, **options)
-    if labels is not None:
-        _write_labelled(clips, labels, out)
+    listed = None if labels is None else _before_labelling(videos, out, labels)
+    clips, errors = _extract(videos, out, **options)
+    if labels is not None and clips:
+        _write_labelled(clips, listed, labels, out / "frames.csv")
+    _report(errors)
 
 
 @main.command()
@@ -223,6 +220,36 @@ def predict(model, videos, out, **options):
     _report(errors)
 
 
+@main.group()
+def weights():
+    """Published weights of the papers' authors."""
+
+
+@weights.command("import")
+@click.argument("reference")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@_out("Model file to write, ending in .keras.")
+@click.option("--length", default=80, show_default=True, help="Frames per window.")
+def import_(reference, checkpoint, out, length):
+    """Turns the authors' TensorFlow 1 CHECKPOINT of the network REFERENCE into a model file.
+
+    REFERENCE is affwildnet_vggface_gru, affwildnet_resnet_gru, vggface_4096x4096x2,
+    vggface_4096x2000x2, omg_cnn_gru_1rnn or omg_cnn_gru_3rnn. CHECKPOINT is what TensorFlow calls
+    it: the common part of the names of its .index and .data files, or one older file.
+    """
+    from kollias_affect import models
+    from kollias_affect import weights as importers
+
+    if out.suffix != ".keras":
+        raise ValueError(
+            f"A model file ends in .keras. Received: --out {out}. Give it that ending."
+        )
+    model = models.reference(reference, length)
+    importers.load_tf1_checkpoint(model, checkpoint)
+    models.save(model, out, source=f"{reference}, checkpoint {checkpoint.name}")
+    click.echo(f"{out}: {reference} with {model.count_params():,} parameters.")
+
+
 def _extract(videos, out, **options):
     from kollias_affect import faces
 
@@ -235,8 +262,7 @@ def _extract(videos, out, **options):
             found = int(clip.has_image.sum())
             note = "" if found else " No face was found: no crops, a table without boxes."
             click.echo(f"{clip.key}: {len(clip)} frames, {found} with a face.{note}")
-    _report(errors)
-    return clips
+    return clips, errors
 
 
 def _report(errors):
@@ -245,22 +271,56 @@ def _report(errors):
         raise ValueError("\n".join(_message(error) for error in errors.values()))
 
 
-def _write_labelled(clips, labels, out):
+def _before_labelling(videos, out, labels):
+    """What stands in the way of a list of labelled frames is said before the long work.
+
+    Returns the clips that OUT/frames.csv lists already.
+    """
+    from kollias_affect import datasets
+
+    if "frames" in {video.stem for video in videos}:
+        raise ValueError(
+            "OUT/frames.csv is the list of labelled frames. Received: a video named frames. "
+            "Rename it."
+        )
+    if not labels.is_dir():
+        raise FileNotFoundError(
+            f"`--labels` must be a folder with a file for every video. Received: {labels}, which "
+            f"is none. It would hold {videos[0].stem}.csv or .txt, and so on."
+        )
+    if not (out / "frames.csv").exists():
+        return []
+    try:
+        return datasets.load("frames_csv", out / "frames.csv")
+    except (OSError, ValueError) as error:
+        raise FileExistsError(
+            f"OUT/frames.csv is the list of labelled frames. {out / 'frames.csv'} exists already "
+            f"and is no such list ({error}) Move it away, or choose another folder."
+        ) from error
+
+
+def _write_labelled(clips, listed, labels, path):
+    """Writes the list: the clips that it had, and those just extracted."""
     from kollias_affect import _checks
     from kollias_affect.datasets import frames_csv
 
-    labelled = []
+    labelled = {clip.key: clip for clip in listed}
     for clip in clips:
         found = [labels / f"{clip.key}{ending}" for ending in (".csv", ".txt")]
-        path = next((path for path in found if path.exists()), found[0])
-        labelled.append(frames_csv.label(clip, _checks.existing_file("labels", path)))
-    frames_csv.write(labelled, out / "frames.csv")
-    click.echo(f"{out / 'frames.csv'}: {len(labelled)} clips with labels.")
+        file = next((file for file in found if file.exists()), found[0])
+        labelled[clip.key] = frames_csv.label(clip, _checks.existing_file("labels", file))
+    frames_csv.write(list(labelled.values()), path)
+    click.echo(f"{path}: {len(labelled)} clips with labels.")
 
 
 def _load(dataset, root, split=None, images=None):
     from kollias_affect import datasets
 
+    if images and dataset != "frames_csv":
+        raise ValueError(
+            "`--images` is where the paths of frames_csv start. Received: it with --dataset "
+            f"{dataset}. Leave it out."
+        )
     return datasets.load(dataset, root, split, **({"images": images} if images else {}))
 
 
@@ -270,7 +330,7 @@ def _build(options):
 
     from kollias_affect import _checks, models
 
-    keras.utils.set_random_seed(options["seed"])
+    keras.utils.set_random_seed(_checks.integer_between("seed", options["seed"], 0, 2**32 - 1))
     names = ("task", "backbone", "width", "hidden_units", "rnn", "rnn_units", "rnn_layers")
     names += ("dropout", "rnn_dropout", "landmarks", "frozen", "length")
     initializer = _checks.one_of("initializer", options["initializer"], ("papers", "keras"))

@@ -40,7 +40,12 @@ class Clip:
     subject: str | None = None
 
     def __post_init__(self):
-        self.paths = [str(path) for path in self.paths]
+        if isinstance(self.paths, str):
+            raise ValueError(
+                f"`paths` must be a sequence of files. Received the text {self.paths!r}. Put it in "
+                "a list."
+            )
+        self.paths = ["" if path is None else str(path) for path in self.paths]
         self.subject = self.key if self.subject is None else str(self.subject)
         self.times = self._array("times", np.float64, ())
         self.landmarks = self._array("landmarks", np.float32, (68, 2))

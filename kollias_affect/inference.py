@@ -1,5 +1,7 @@
 """From raw videos to a table and a picture of a model's outputs."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -36,6 +38,9 @@ def predict_videos(model, videos, out_dir, detector="hog", processes=None, progr
             f"{card['versions']}."
         )
     out_dir = _checks.writable_folder("out_dir", out_dir)
+    header = ",".join([*faces.COLUMNS, *card["outputs"]])
+    for video in videos:
+        _refuse_foreign(out_dir / Path(video).stem, header)
     clips, errors = faces.extract_many(
         videos,
         out_dir / "crops",
@@ -57,3 +62,17 @@ def predict_videos(model, videos, out_dir, detector="hog", processes=None, progr
         evaluation.traces(clip.times, outputs, card["outputs"], picture, title=clip.key)
         tables[video] = table
     return tables, errors
+
+
+def _refuse_foreign(stem, header):
+    """Raises if the outputs of a video would replace files that are not such outputs."""
+    table, picture = Path(f"{stem}.csv"), Path(f"{stem}.png")
+    foreign = picture if picture.exists() and not table.exists() else None
+    if table.exists():
+        with open(table, encoding="utf-8", errors="replace") as file:
+            foreign = None if file.readline().strip() == header else table
+    if foreign:
+        raise FileExistsError(
+            f"The outputs for {stem.name} need the name {foreign}. It exists already and holds "
+            "something else. Choose another output folder."
+        )

@@ -86,10 +86,18 @@ def train(
     _no_common_subject(training, validation)
     epochs = _checks.positive_integer("epochs", epochs)
     card = models.describe(model)
+    if card["length"] is None:
+        raise ValueError(
+            "`train` takes models of windows. Received: a model of single frames. Build it with "
+            "`length=`, so that every frame of a window is treated for itself."
+        )
     frozen = any(not layer.trainable for layer in model.layers)
     if learning_rate is None:
         learning_rate = LEARNING_RATES["frozen" if frozen else "end-to-end"]
     settings = {
+        **{name: card[name] for name in ("task", "length", "landmarks")},
+        "size": card["image"]["size"],
+        "layers": _sizes(model),
         "model": _fingerprint(model),
         "learning_rate": _checks.number_between("learning_rate", learning_rate, 0, 10),
         "frozen": frozen,
@@ -97,12 +105,12 @@ def train(
         "stride": stride,
         "level": level,
         "decay": decay,
-        "seed": seed,
+        "seed": _checks.integer_between("seed", seed, 0, 2**32 - 1),
         "training": [_contents(clip) for clip in training],
         "validation": [_contents(clip) for clip in validation],
     }
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    _refuse_other_settings(out_dir / "settings.json", settings)
+    _refuse_other_settings(out_dir, settings)
     options = {
         "length": card["length"],
         "batch_size": batch_size,
@@ -271,6 +279,12 @@ def _fingerprint(model):
     return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
+def _sizes(model):
+    """Units of the model's own layers, and rates of its dropouts, by name."""
+    known = ((layer.name, layer.get_config()) for layer in model.layers)
+    return {n: c.get("units", c.get("rate")) for n, c in known if {"units", "rate"} & set(c)}
+
+
 def _contents(clip):
     """Name, number of frames, and a fingerprint of the labels of a clip."""
     content = hashlib.sha256(clip.valid.tobytes())
@@ -279,20 +293,42 @@ def _contents(clip):
     return [clip.key, len(clip), content.hexdigest()[:16]]
 
 
-def _refuse_other_settings(path, settings):
-    if not path.exists():
-        return
-    before, now = json.loads(path.read_text()), json.loads(json.dumps(settings))
-    changed = []
-    for name in sorted(now):
-        if now[name] != before.get(name):
-            short = isinstance(now[name], (int, float, str, type(None)))
-            changed.append(f"{name} ({before.get(name)}, now {now[name]})" if short else name)
+def _refuse_other_settings(out_dir, settings):
+    path = out_dir / "settings.json"
+    ours = path.exists()
+    try:
+        before = json.loads(path.read_text()) if ours else {}
+        ours = not ours or "training" in before
+    except (ValueError, TypeError):
+        ours = False
+    others = [name for name in ("best.keras", "log.csv", "backup") if (out_dir / name).exists()]
+    if not ours or (others and not before):
+        raise FileExistsError(
+            f"A training run needs a folder of its own. {out_dir} holds files that `train` did not "
+            "write. Choose another folder."
+        )
+    changed = _differences(before, json.loads(json.dumps(settings))) if before else []
     if changed:
         raise ValueError(
             f"A folder holds one training run. {path} was made with another {', '.join(changed)}. "
             "Repeat the settings to go on with that run, or choose another folder."
         )
+
+
+def _differences(before, now):
+    """Names of what differs, with both values where they are short."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = sorted({*before, *now})
+        inner = {name: _differences(before.get(name), now.get(name)) for name in names}
+        return [
+            name + value if value[:1] in ("", " ") else f"{name}.{value}"
+            for name in names
+            for value in inner[name]
+        ]
+    if before == now:
+        return []
+    short = all(isinstance(value, (int, float, str, type(None))) for value in (before, now))
+    return [f" ({before}, now {now})" if short else ""]
 
 
 def _forget_unfinished_epochs(log, epochs):

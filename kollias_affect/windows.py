@@ -66,6 +66,7 @@ def dataset(
     stride = _checks.positive_integer("stride", length if stride is None else stride)
     batch_size = _checks.positive_integer("batch_size", batch_size)
     size = _checks.positive_integer("size", size)
+    seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
     frames = _Frames(clips, landmarks, _task(clips, task) if labels else None)
     if labels:
         _longer_than_every_clip(clips, length)

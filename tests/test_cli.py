@@ -159,3 +159,92 @@ def test_broken_image_files_end_in_a_message(synthetic_root, model, tmp_path):
     crop.write_bytes(b"no image")
     message = refused("evaluate", model, tmp_path / "data" / "validation.csv")
     assert "image" in message and crop.name in message
+
+
+def test_published_weights_give_outputs_for_a_video(face_video, tmp_path):
+    """Two commands: import the authors' checkpoint, predict a video."""
+    import tensorflow as tf
+
+    from kollias_affect.weights import tf1_checkpoint
+
+    name, path = "affwildnet_resnet_gru", tmp_path / "model.ckpt"
+    random = np.random.default_rng(0)
+    shapes = tf1_checkpoint.variable_shapes(models.reference(name, 8))
+    tf.raw_ops.Save(
+        filename=str(path),
+        tensor_names=list(shapes),
+        data=[
+            np.float32(
+                random.uniform(0.5, 1.5, s) if "BatchNorm" in n else random.normal(0, 0.02, s)
+            )
+            for n, s in shapes.items()
+        ],
+    )
+    model = tmp_path / "published.keras"
+    output = ok("weights", "import", name, path, "--out", model, "--length", "8")
+    assert "published.keras: affwildnet_resnet_gru with" in output
+    assert models.read_card(model)["source"] == "affwildnet_resnet_gru, checkpoint model.ckpt"
+    ok("predict", model, face_video, "--out", tmp_path / "out")
+    with open(tmp_path / "out" / "subject01_1.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["success"] == "1"]
+    values = np.array([[float(row["valence"]), float(row["arousal"])] for row in rows])
+    assert np.isfinite(values).all() and np.abs(values).max() <= 1 and values.std() > 0
+
+
+def test_bad_imports(tmp_path):
+    out = ["--out", tmp_path / "model.keras"]
+    assert "`name` must be one of" in refused("weights", "import", "resnet", tmp_path / "a", *out)
+    name = "vggface_4096x2000x2"
+    assert "must be a checkpoint" in refused("weights", "import", name, tmp_path / "a", *out)
+    assert "ends in .keras" in refused(
+        "weights", "import", name, tmp_path / "a", "--out", tmp_path / "x"
+    )
+
+
+def test_files_in_the_way_are_not_replaced(face_video, synthetic_root, model, tmp_path):
+    labels = ["--labels", synthetic_root / "annotations"]
+    (tmp_path / "frames.csv").write_text("mine")
+    assert "is no such list" in refused("extract", face_video, "--out", tmp_path, *labels)
+    assert (tmp_path / "frames.csv").read_text() == "mine"
+    (tmp_path / "subject01_1.csv").write_text("valence,arousal\n")
+    assert "holds something else" in refused("predict", model, face_video, "--out", tmp_path)
+    assert (tmp_path / "subject01_1.csv").read_text() == "valence,arousal\n"
+
+
+def test_a_second_extraction_adds_to_the_list(synthetic_root, write_video, tmp_path):
+    labels, out = tmp_path / "labels", tmp_path / "crops"
+    shutil.copytree(synthetic_root / "annotations", labels)
+    nobody = write_video([np.full((64, 64, 3), 90, np.uint8)] * 9)
+    (labels / "video.txt").write_text("0,0\n" * 9)
+    first, second = sorted((synthetic_root / "videos").glob("*.mp4"))
+    command = ["--out", out, "--labels", labels]
+    assert "1 clips with labels" in ok("extract", first, *command)
+    assert "3 clips with labels" in ok("extract", second, nobody, *command)
+    # A video without a face beside others does not stand in the way of landmarks.
+    train = ["train", out / "frames.csv", "--out", tmp_path / "run", *SMALL.split()]
+    assert "Best epoch 1" in ok(*train)
+
+
+def test_options_out_of_range(synthetic_root, tmp_path):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
+    both = ["--validation", synthetic_root / "validation.csv", *SMALL.split()]
+    for option, value in (
+        ("seed", "-1"),
+        ("width", "nan"),
+        ("dropout", "2"),
+        ("rnn-dropout", "-1"),
+        ("hidden-units", "0"),
+        ("rnn-units", "0"),
+        ("learning-rate", "-1"),
+        ("epochs", "0"),
+    ):
+        assert "Received" in refused(*train, *both, f"--{option}", value)
+    assert "`--images`" in refused(*train, *both, "--dataset", "synthetic", "--images", tmp_path)
+    assert "does not exist" in refused("train", tmp_path / "none.csv", "--out", tmp_path / "run")
+
+
+def test_other_settings_are_named(synthetic_root, tmp_path):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
+    both = ["--validation", synthetic_root / "validation.csv", *SMALL.split()]
+    ok(*train, *both)
+    assert "layers.rnn1 (6, now 9)" in refused(*train, *both, "--rnn-units", "9")

@@ -41,3 +41,9 @@ def test_labelled_copies():
     other = clip.labelled(valence_arousal=np.zeros((2, 2)), valid=[True, False])
     assert clip.valence_arousal is None and clip.valid.all()
     assert other.subject == "s" and other.valid.tolist() == [True, False]
+
+
+def test_paths_are_a_sequence():
+    assert Clip("a", [None, "1.jpg"]).paths == ["", "1.jpg"]
+    with pytest.raises(ValueError, match="must be a sequence"):
+        Clip("a", "1.jpg")

@@ -226,7 +226,7 @@ def test_another_network_is_another_run(make_clip, tmp_path):
     training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
     training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)  # built anew
     other = models.affwildnet(**TINY, initializer=None, dropout=0.1)
-    with pytest.raises(ValueError, match="another model"):
+    with pytest.raises(ValueError, match=r"layers.fc1_dropout \(0.5, now 0.1\), model"):
         training.train(other, clips[:1], clips[1:], tmp_path, epochs=1)
 
 
@@ -265,3 +265,13 @@ def test_the_backup_is_one_file(tmp_path):
         backup.on_epoch_end(epoch)
     assert os.listdir(tmp_path / "backup") == ["epoch-2.weights.h5"]
     assert training.AtomicBackup.epochs_done(tmp_path / "backup") == 2
+
+
+@pytest.mark.parametrize("name", ["settings.json", "best.keras", "log.csv"])
+def test_folders_of_something_else_are_refused(make_clip, tmp_path, name):
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("[1]")
+    with pytest.raises(FileExistsError, match="needs a folder of its own"):
+        training.train(tiny(), clips[:1], clips[1:], tmp_path / "run")
+    assert (tmp_path / "run" / name).read_text() == "[1]"

@@ -16,6 +16,14 @@ DATASETS = {
 __all__ = ["DATASETS", "Clip", "load"]
 
 
+def __getattr__(name):
+    """The modules of this room, imported on use."""
+    try:
+        return importlib.import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from error
+
+
 def load(name, root, split=None, **options):
     """Loads a database.
 

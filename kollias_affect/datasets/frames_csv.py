@@ -8,6 +8,7 @@ needs the column `image` (empty where the face was not found) and takes any of `
 """
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -57,11 +58,14 @@ def label(clip, path):
         ValueError: if there are more or fewer rows than frames, or a label breaks a rule.
     """
     rows = _read(path, {2: ["valence", "arousal"]}, {"valence", "expression"})
-    labelled = clip.labelled(
-        valence_arousal=_valence_arousal(rows, path),
-        expression=_expression(rows, path),
-        valid=_valid(rows, path),
-    )
+    try:
+        labelled = clip.labelled(
+            valence_arousal=_valence_arousal(rows, path),
+            expression=_expression(rows, path),
+            valid=_valid(rows, path),
+        )
+    except ValueError as error:
+        raise ValueError(f"{error} The labels are those of {path}.") from error
     labelled.subject = _subject(rows, path) or clip.subject
     return labelled
 
@@ -106,7 +110,8 @@ def _csv_files(root, split):
     if not found:
         expected = "at least one .csv file" if split is None else f"a file {split}.csv"
         raise FileNotFoundError(
-            f"`root` must be a csv of frames or a folder with {expected}. Received: {root}. "
+            f"`root` must be a csv of frames or a folder with {expected}. Received: {root}, "
+            f"{'which has none' if root.is_dir() else 'which does not exist'}. "
             "The file has the rows image,valence,arousal, or a header (see the documentation)."
         )
     return found
@@ -128,19 +133,22 @@ def _read(path, headerless, named):
         has_header = bool(named & set(names))
         if not has_header:
             names = headerless.get(len(names), [])
-        table = pd.read_csv(
-            path,
-            header=None,
-            names=names or None,
-            skiprows=1 if has_header else 0,
-            index_col=False,
-            dtype={name: str for name in names if name in TEXT_COLUMNS},
-            na_values={name: ["", "nan", "NaN"] for name in names if name not in TEXT_COLUMNS},
-            **text,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            table = pd.read_csv(
+                path,
+                header=None,
+                names=names or None,
+                skiprows=1 if has_header else 0,
+                index_col=False,
+                dtype={name: str for name in names if name in TEXT_COLUMNS},
+                na_values={name: ["", "nan", "NaN"] for name in names if name not in TEXT_COLUMNS},
+                **text,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise ValueError(
-            f"A csv must be UTF-8 text in columns. Received: {path} ({error}). Save it as such."
+            "A csv must be UTF-8 text with columns of different names and as many fields in every "
+            f"row as in the first. Received: {path} ({str(error).strip()}). Mend it."
         ) from error
     if not names:
         raise ValueError(
@@ -208,13 +216,18 @@ def _clip(key, rows, root, path):
     return Clip(
         key=key,
         paths=[str(root / image) if image else "" for image in rows["image"]],
-        times=_numbers(rows, ["time"], path)[:, 0] if "time" in rows else None,
+        times=_times(rows, path),
         landmarks=_landmarks(rows, path),
         valence_arousal=_valence_arousal(rows, path),
         expression=_expression(rows, path),
         valid=_valid(rows, path),
         subject=_subject(rows, path),
     )
+
+
+def _times(rows, path):
+    times = _numbers(rows, ["time"], path)[:, 0] if "time" in rows else np.array([np.nan])
+    return None if np.isnan(times).all() else times
 
 
 def _valid(rows, path):
@@ -259,8 +272,8 @@ def _landmarks(rows, path):
     if LANDMARK_COLUMNS[0] not in rows:
         return None
     flat = _numbers(rows, LANDMARK_COLUMNS, path)
-    if np.isnan(flat).all():
-        return None
+    if np.isnan(flat).all() and (rows["image"] != "").any():
+        return None  # a clip without landmarks beside others; one without a face has no image
     return flat.reshape(-1, 2, 68).transpose(0, 2, 1)
 
 

@@ -74,6 +74,7 @@ def load(root, split=None, subjects=8, clips_per_subject=2, frames=100, size=96,
         label(root)
     else:
         _same_settings(root, subjects, clips_per_subject, frames, seed)
+        _same_size(root, size)
     return frames_csv.load(root, split) if split else _both(root)
 
 
@@ -83,6 +84,7 @@ def make(root, subjects=8, clips_per_subject=2, frames=100, seed=0):
     Videos that are there already are kept: the same settings make the same clips.
     """
     root = _checks.writable_folder("root", root)
+    _checks.integer_between("seed", seed, 0, 2**32 - 1)
     _same_settings(root, subjects, clips_per_subject, frames, seed)
     photograph = _photograph()
     videos = []
@@ -93,9 +95,9 @@ def make(root, subjects=8, clips_per_subject=2, frames=100, seed=0):
             video = root / "videos" / f"{name}.mp4"
             random = np.random.default_rng([seed, subject, clip])
             labels = np.stack([_curve(random, frames), _curve(random, frames)], axis=1)
-            if not video.exists():
-                _write_video(video, _pictures(photograph, look, labels, random))
+            if not video.exists():  # last: then its labels are there too
                 _write_labels(root / "annotations" / f"{name}.csv", labels)
+                _write_video(video, _pictures(photograph, look, labels, random))
             videos.append(video)
     return videos
 
@@ -106,9 +108,10 @@ def label(root):
 
     root = Path(root)
     clips = []
-    for path in sorted((root / "annotations").glob("*.csv")):
-        clip = frames_csv.label(faces.read(root / "crops", path.stem), path)
-        clip.subject = path.stem.rsplit("_", 1)[0]
+    for video in sorted((root / "videos").glob("*.mp4")):
+        labels = _checks.existing_file("annotations", root / "annotations" / f"{video.stem}.csv")
+        clip = frames_csv.label(faces.read(root / "crops", video.stem), labels)
+        clip.subject = video.stem.rsplit("_", 1)[0]
         clips.append(clip)
     subjects = sorted({clip.subject for clip in clips})
     held_out = set(subjects[-max(1, len(subjects) // 4) :])
@@ -130,6 +133,16 @@ def _same_settings(root, *values):
         raise ValueError(
             f"A folder holds the synthetic clips of one setting. {path} says "
             f"{path.read_text().split()}. Received: {settings}. Choose another folder."
+        )
+
+
+def _same_size(root, size):
+    marker = next((root / "crops").glob("*.json"))
+    made = json.loads(marker.read_text())["settings"]["size"]
+    if made != size:
+        raise ValueError(
+            f"A folder holds the synthetic clips of one setting. The crops in {root} have a side "
+            f"of {made} pixels. Received: size={size}. Choose another folder."
         )
 
 

@@ -40,8 +40,8 @@ def clip_picture(clip, predictions, names, path, title=None, faces=8):
     figure = matplotlib.figure.Figure(figsize=(9, 2 + 1.8 * len(names)), layout="constrained")
     top, bottom = figure.subfigures(2, height_ratios=(1.2, 1.8 * len(names)))
     found = np.flatnonzero(clip.has_image)
-    chosen = found[np.linspace(0, len(found) - 1, faces).round().astype(int)]
-    for axes, i in zip(top.subplots(1, faces), chosen, strict=True):
+    chosen = found[np.linspace(0, len(found) - 1, min(faces, len(found))).round().astype(int)]
+    for axes, i in zip(top.subplots(1, faces)[: len(chosen)], chosen, strict=True):
         axes.axis("off")
         axes.set_title(f"{clip.times[i]:.1f} s", fontsize=8)
         axes.imshow(matplotlib.image.imread(clip.paths[i]))
@@ -55,6 +55,8 @@ def _draw(panels, times, predictions, names, labels):
         if labels is not None:
             panel.plot(times, labels[:, i], color="0.6", linewidth=2, label="label")
         panel.plot(times, predictions[:, i], color=_COLOURS.get(name, "tab:green"), label="model")
+        alone = _alone(predictions[:, i])
+        panel.plot(times[alone], predictions[alone, i], ".", color=_COLOURS.get(name, "tab:green"))
         panel.set_ylabel(name)
         panel.axhline(0, color="0.85", linewidth=0.8, zorder=0)
         if name in _COLOURS:
@@ -71,6 +73,12 @@ def _save(figure, path, title):
         figure.suptitle(title)
     with _files.atomic(path) as temporary:
         figure.savefig(temporary, dpi=120, metadata={"Software": None})
+
+
+def _alone(values):
+    """Frames with a value between frames without, which a line would not show."""
+    there = np.concatenate([[False], ~np.isnan(values), [False]])
+    return there[1:-1] & ~there[:-2] & ~there[2:]
 
 
 def _gaps(values):

@@ -8,7 +8,8 @@ from kollias_affect import windows
 def predict(model, clips, batch_size=4, verbose=0):
     """The model's outputs, frame by frame.
 
-    Windows do not overlap; the last one of a clip is padded, and the padding is dropped.
+    Windows do not overlap; the last one of a clip is padded, and the padding is dropped. Models
+    of single frames are given frames.
 
     Args:
         model: Keras model of `kollias_affect.models`.
@@ -23,15 +24,18 @@ def predict(model, clips, batch_size=4, verbose=0):
         ValueError: if a frame is no image.
     """
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
-    length, size = shapes["images"][1:3]
+    single = len(shapes["images"]) == 4  # frames instead of windows
+    length = 1 if single else shapes["images"][1]
     data = windows.dataset(
         clips,
         length=length,
-        batch_size=batch_size,
+        batch_size=batch_size * 16 if single else batch_size,
         landmarks="landmarks" in shapes,
-        size=size,
+        size=shapes["images"][-2],
         labels=False,
     )
+    if single:
+        data = data.map(lambda inputs: {name: value[:, 0] for name, value in inputs.items()})
     with windows.naming_bad_images(clips):
         outputs = model.predict(data, verbose=verbose)
     if isinstance(outputs, dict):

@@ -6,8 +6,10 @@ from kollias_affect.faces.detectors import DETECTORS, Box, Detector, detect
 from kollias_affect.faces.extraction import extract, read
 from kollias_affect.faces.landmarks import anchors, find_landmarks
 from kollias_affect.faces.video import Frame, Video
+from kollias_affect.faces.work import COLUMNS
 
 __all__ = [
+    "COLUMNS",
     "DETECTORS",
     "Box",
     "Detector",

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 
@@ -13,6 +14,7 @@ from kollias_affect.faces.extraction import extract
 
 def _main(job):
     logging.disable(logging.WARNING)  # the parent says it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     cv2.setNumThreads(1)  # the other videos have the other cores
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     video, out_dir, options = json.loads(job)

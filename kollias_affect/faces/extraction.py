@@ -73,8 +73,9 @@ def extract(
         "prototype": alignment.PROTOTYPE.tolist(),
     }
     with Work(_checks.writable_folder("out_dir", out_dir), frames.path.stem, settings) as work:
-        if overwrite or not work.finished():
-            frames.skip = work.begin(overwrite)
+        done = work.begin(overwrite) if overwrite or not work.finished() else None
+        if done is not None:
+            frames.skip = done
             for frame in frames:
                 if frame.image is not None:
                     work.add(frame, _faces_of(frame.image, find, settings))

@@ -88,6 +88,8 @@ class Work:
         return self
 
     def __exit__(self, *error):
+        if self._lock is not None and not self.journal.exists() and self.folder.exists():
+            shutil.rmtree(self.folder)  # refused before any work
         for file in (self._file, self._lock):
             if file is not None:
                 file.close()
@@ -120,14 +122,19 @@ class Work:
                 f"A folder holds one extraction per video name. {self.marker} was made with "
                 f"{changes}. Choose another output folder, or overwrite this one."
             )
-        if self.folder.exists():  # killed between the marker and the cleaning up
-            shutil.rmtree(self.folder)
+        if self.folder.exists() and self._lock is None and self._try_lock():
+            shutil.rmtree(self.folder)  # of a run that was killed after its marker
         return True
 
     def begin(self, overwrite=False):
-        """Prepares for `add`, and returns how many frames are done already."""
-        self.folder.mkdir(exist_ok=True)
+        """Prepares for `add`, and returns how many frames are done already.
+
+        `None` if another process has finished the video in the meantime.
+        """
         self._take_lock()
+        if not overwrite and self.finished():
+            shutil.rmtree(self.folder)
+            return None
         header = {"settings": self.settings, "versions": _versions()}
         lines = self._complete_lines()
         continued = next(lines, None) == header
@@ -202,19 +209,31 @@ class Work:
 
     def _take_lock(self):
         """One process per video: the lock ends with its process, however that ends."""
-        if fcntl is None:
-            return
-        self._lock = open(self.folder / "lock", "w")  # noqa: SIM115 - closed by `__exit__`
-        for attempt in range(10 * LOCK_SECONDS + 1):
-            try:
-                return fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if attempt == 10 * LOCK_SECONDS:
-                    raise OSError(
-                        "One process at a time may work on a video. Another one holds "
-                        f"{self.folder}. Wait for it to end, or choose another output folder."
-                    ) from error
-                time.sleep(0.1)
+        for _ in range(10 * LOCK_SECONDS):
+            if self._try_lock():
+                return
+            time.sleep(0.1)
+        if not self._try_lock():
+            raise OSError(
+                f"One process at a time may work on a video. Another one holds {self.folder}. "
+                "Wait for it to end, or choose another output folder."
+            )
+
+    def _try_lock(self):
+        self.folder.mkdir(exist_ok=True)
+        path = self.folder / "lock"
+        lock = open(path, "w")  # noqa: SIM115 - closed by `__exit__`
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The process that held it may have removed the folder while we waited.
+            if os.fstat(lock.fileno()).st_ino == path.stat().st_ino:
+                self._lock = lock
+                return True
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        lock.close()
+        return False
 
     def _refuse_foreign(self, people):
         """Raises if a file in the way was not written by an extraction of this video."""

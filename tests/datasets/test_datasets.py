@@ -13,3 +13,9 @@ def test_every_registered_module_loads(name):
 def test_unknown_dataset_names_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match="one of .*'frames_csv'.*Received: dataset='affwild9'"):
         datasets.load("affwild9", tmp_path)
+
+
+def test_modules_are_reached_as_attributes():
+    assert callable(datasets.sampling.split) and callable(datasets.frames_csv.write)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = datasets.nothing

@@ -208,3 +208,16 @@ def test_linked_folders_of_images_are_read(root, tmp_path_factory):
     (root / "linked").symlink_to(elsewhere)
     write(root, "linked/00001.jpg,0,0\n")
     assert datasets.load("frames_csv", root)[0].key == "linked"
+
+
+def test_a_clip_without_a_face_keeps_the_landmarks_of_the_others_usable(root):
+    faceless = datasets.Clip("b", ["", ""], landmarks=np.full((2, 68, 2), np.nan))
+    frames_csv.write([full_clip(root, key="a"), faceless], root / "frames.csv")
+    clips = datasets.load("frames_csv", root)
+    assert [clip.landmarks is not None for clip in clips] == [True, True]
+
+
+def test_rows_longer_than_the_header_are_refused(root):
+    path = write(root, "valence,arousal\n0,0,9\n0,0,9\n", "105.csv")
+    with pytest.raises(ValueError, match="as many fields in every"):
+        frames_csv.label(unlabelled(root), path)

@@ -47,3 +47,17 @@ def test_valence_moves_the_corners_of_the_mouth_and_arousal_opens_it():
 
     assert mouth(1, 0)[0] > mouth(0, 0)[0] > mouth(-1, 0)[0]
     assert mouth(0, 1)[1] > mouth(0, 0)[1] > mouth(0, -1)[1]
+
+
+def test_a_video_without_labels_is_an_error(synthetic_root, tmp_path):
+    import shutil
+
+    shutil.copytree(synthetic_root, tmp_path / "copy")
+    (tmp_path / "copy" / "annotations" / "subject02_1.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="subject02_1.csv"):
+        synthetic.label(tmp_path / "copy")
+
+
+def test_crops_of_another_size_are_refused(synthetic_root):
+    with pytest.raises(ValueError, match="96 pixels. Received: size=48"):
+        datasets.load("synthetic", synthetic_root, size=48, **SETTINGS)

@@ -29,3 +29,17 @@ def test_gaps_are_runs_of_nan():
     nan = np.nan
     assert plots._gaps(np.array([nan, 1, nan, nan, 2, nan])) == [(0, 0), (2, 3), (5, 5)]
     assert plots._gaps(np.array([1.0, 2.0])) == []
+
+
+def test_single_values_between_gaps_are_found():
+    nan = np.nan
+    assert plots._alone(np.array([1, nan, 2, nan, 3, 4, nan])).tolist() == [
+        *(True, False, True, False, False, False, False)
+    ]
+
+
+def test_clip_without_a_face_has_a_picture_too(make_clip, tmp_path):
+    clip = make_clip(frames=20, missing=range(20))
+    path = tmp_path / "a.png"
+    evaluation.clip_picture(clip, np.full((20, 2), np.nan), ("valence", "arousal"), path)
+    assert path.exists()

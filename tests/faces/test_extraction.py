@@ -342,3 +342,15 @@ def test_real_crops_are_where_the_face_is(real):
     # A face in the first (last) seconds alone: one change in the whole clip, near the middle.
     assert leaves.valid[:60].all() and not leaves.valid[90:].any()
     assert not comes.valid[:90].any() and comes.valid[110:-1].all()
+
+
+def test_a_process_that_waited_finds_the_video_finished(whole, face_video, tmp_path):
+    code = """
+import sys
+from kollias_affect import faces
+print(len(faces.extract(*sys.argv[1:])))
+"""
+    command = [sys.executable, "-c", code, str(face_video), str(tmp_path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0].strip() for process in both] == ["24", "24"]
+    assert files(tmp_path) == files(whole)
