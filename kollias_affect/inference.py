@@ -51,7 +51,10 @@ def predict_videos(model, videos, out_dir, detector="hog", processes=None, progr
     )
     tables = {}
     for video, clip in clips.items():
-        table = pd.read_csv(out_dir / "crops" / f"{clip.key}.csv")
+        whole = {name: "Int64" for name in faces.COLUMNS if name.startswith("Face")}
+        table = pd.read_csv(
+            out_dir / "crops" / f"{clip.key}.csv", dtype={**whole, "face_id": "Int64"}
+        )
         outputs = np.full((len(clip), len(card["outputs"])), np.nan, np.float32)
         if clip.has_image.any():
             outputs = np.clip(evaluation.predict(network, [clip])[0], *card["range"])

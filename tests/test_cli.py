@@ -1,5 +1,6 @@
 import csv
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +62,7 @@ def test_extract_with_labels_then_train_evaluate_predict(synthetic_root, tmp_pat
     assert len(rows) == 24 and list(rows[0])[-2:] == ["valence", "arousal"]
     for row in rows:
         assert (row["valence"] != "") == (row["success"] == "1")
+        assert row["face_id"] == row["FaceRectX"] == "" or row["FaceRectX"].lstrip("-").isdigit()
     assert (tmp_path / "predictions" / "subject01_1.png").stat().st_size > 10_000
 
 
@@ -161,7 +163,14 @@ def test_broken_image_files_end_in_a_message(synthetic_root, model, tmp_path):
     assert "image" in message and crop.name in message
 
 
-def test_published_weights_give_outputs_for_a_video(face_video, tmp_path):
+@pytest.fixture
+def video(face_video):
+    """A real video where there is one, else a synthetic one."""
+    real = Path(__file__).resolve().parents[2] / "shared" / "data" / "video" / "single_face.mp4"
+    return real if real.exists() else face_video
+
+
+def test_published_weights_give_outputs_for_a_video(video, tmp_path):
     """Two commands: import the authors' checkpoint, predict a video."""
     import tensorflow as tf
 
@@ -184,8 +193,8 @@ def test_published_weights_give_outputs_for_a_video(face_video, tmp_path):
     output = ok("weights", "import", name, path, "--out", model, "--length", "8")
     assert "published.keras: affwildnet_resnet_gru with" in output
     assert models.read_card(model)["source"] == "affwildnet_resnet_gru, checkpoint model.ckpt"
-    ok("predict", model, face_video, "--out", tmp_path / "out")
-    with open(tmp_path / "out" / "subject01_1.csv", newline="") as file:
+    ok("predict", model, video, "--out", tmp_path / "out")
+    with open(tmp_path / "out" / f"{video.stem}.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["success"] == "1"]
     values = np.array([[float(row["valence"]), float(row["arousal"])] for row in rows])
     assert np.isfinite(values).all() and np.abs(values).max() <= 1 and values.std() > 0

@@ -15,6 +15,10 @@ BACKBONES = {
     "vgg_face": ("vgg_face", {"input_shape": (32, 32, 3), "width": 0.05}),
     "vgg16": ("vgg16", {"input_shape": (32, 32, 3), "width": 0.05}),
     "resnet50 slim": ("resnet50", {"input_shape": (33, 33, 3), "width": 0.05}),
+    "resnet50 keras": (
+        "resnet50",
+        {"input_shape": (33, 33, 3), "width": 0.05, "form": "keras"},
+    ),
     "densenet121": ("densenet121", {"input_shape": (32, 32, 3), "width": 0.1}),
     "cnn_m": ("cnn_m", {"input_shape": (64, 64, 3), "width": 0.02}),
     "vgg_cnn_m_2048": (

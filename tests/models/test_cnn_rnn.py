@@ -52,6 +52,19 @@ def test_affwildnet_has_the_papers_sizes():
     assert np.allclose(model.get_layer("fc1").bias, 1)  # paper A, paper C
 
 
+def test_parameters_of_paper_c_table_8_by_arithmetic():
+    """VGG-Face, fully connected 4096 on features and landmarks, two GRUs of 128, two outputs."""
+    features, landmarks, fc1, units = 3 * 3 * 512, 68 * 2, 4096, 128
+    connected = (features + landmarks) * fc1 + fc1 + units * 2 + 2
+    # Three gates, each with weights for input and state; Keras' form has two biases, TF1's one.
+    gates = 3 * units * (fc1 + units) + 3 * units * (units + units)
+    backbone = backbones.vgg_face().count_params()
+    for reset_after, biases in ((True, 2), (False, 1)):
+        model = models.affwildnet(reset_after=reset_after)
+        expected = backbone + connected + gates + 2 * biases * 3 * units
+        assert model.count_params() == expected
+
+
 def test_frames_are_independent_before_the_rnn_and_causal_after_it():
     model = models.affwildnet(**TINY, initializer=None)
     inputs = tiny_inputs()

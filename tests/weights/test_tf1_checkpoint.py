@@ -100,11 +100,11 @@ def test_published_networks_give_the_authors_outputs(recipe, expected, tmp_path,
         values = keras.Model(source.input, source.get_layer(layer).output).predict(
             {"images": data} if source is model else data, verbose=0
         )
-        scale = max(1.0, abs(statistics["mean"]), statistics["std"])
-        assert abs(values.mean() - statistics["mean"]) < 1e-4 * scale, tap
-        assert abs(values.std() - statistics["std"]) < 1e-4 * scale, tap
+        assert abs(values.mean(dtype=np.float64) - statistics["mean"]) < 1e-4, tap
+        assert abs(values.std(dtype=np.float64) - statistics["std"]) < 1e-4, tap
+        # Single features of the ResNet are in the thousands, where float32 steps are 2e-4.
         first = np.array(statistics["first"])
-        assert np.abs(values.ravel()[:8] - first).max() < 1e-4 * scale, tap
+        assert np.allclose(values.ravel()[:8], first, rtol=1e-4, atol=1e-4), tap
 
 
 @pytest.fixture(scope="module")
