@@ -50,9 +50,6 @@ def cnn(
     last = backbone.layers[-1].name
     x = parts.taps(backbone, [last])(inputs["images"])[last]
     x = parts.join_landmarks(x, inputs, landmark_units)
-    if hidden_units is None:
-        hidden_units = parts.hidden_units_of(backbone)
-    if isinstance(hidden_units, int):
-        hidden_units = (hidden_units,)
+    hidden_units = parts.hidden_units_of(backbone, hidden_units)
     x = parts.fully_connected(x, hidden_units, dropout, initializer)
     return keras.Model(inputs, output(x), name=name)

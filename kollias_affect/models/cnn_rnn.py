@@ -87,10 +87,7 @@ def cnn_rnn(
 def _hidden_units(backbone, hidden_units, fed_by):
     """Units of the layers up to the one that feeds the RNN."""
     count = 1 + ("fc1", "fc2").index(_checks.one_of("fed_by", fed_by, ("fc1", "fc2")))
-    if hidden_units is None:
-        hidden_units = parts.hidden_units_of(backbone)
-    if isinstance(hidden_units, int):
-        hidden_units = (hidden_units,)
+    hidden_units = parts.hidden_units_of(backbone, hidden_units)
     if hidden_units and len(hidden_units) < count:
         raise ValueError(
             f"`hidden_units` must name the units of every layer up to {fed_by}. Received: "

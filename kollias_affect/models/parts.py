@@ -36,8 +36,10 @@ def resolve_backbone(backbone, frozen=False):
     return backbone
 
 
-def hidden_units_of(backbone):
-    """The papers' units of the fully connected layers on this backbone, a tuple."""
+def hidden_units_of(backbone, given=None):
+    """Units of the fully connected layers, a tuple: as given, or the papers' for this backbone."""
+    if given is not None:
+        return (given,) if isinstance(given, int) else given
     families = (units for name, units in HIDDEN_UNITS.items() if name in backbone.name)
     return next(families, VGG_HIDDEN_UNITS)
 
