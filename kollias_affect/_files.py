@@ -4,6 +4,8 @@ import contextlib
 import glob
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 
@@ -39,3 +41,30 @@ def write_json(path, content):
     """Writes `content` as indented JSON with sorted keys, atomically."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def cache_folder():
+    """Where the package keeps what it can make again: `KOLLIAS_AFFECT_CACHE`, or the user's."""
+    chosen = os.environ.get("KOLLIAS_AFFECT_CACHE")
+    standard = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(chosen) if chosen else Path(standard) / "kollias_affect"
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """Yields a temporary folder beside `path` that becomes `path` on success.
+
+    Another process may have made the same folder meanwhile; then that one stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    try:
+        yield temporary
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if not path.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

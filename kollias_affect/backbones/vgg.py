@@ -10,12 +10,16 @@ BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 SMALLEST = 2 ** len(BLOCKS)
 
 
-def vgg_face(input_shape=(96, 96, 3), width=1.0, name="vgg_face"):
+def vgg_face(
+    input_shape=(96, 96, 3), width=1.0, batch_normalization=False, name="vgg_face"
+):
     """Convolutional and pooling layers of VGG-Face, `conv1_1` … `pool5`.
 
     Args:
         input_shape: `(height, width, 3)`, both at least 32; RGB in [-1, 1].
         width: factor on the numbers of channels, for narrow versions.
+        batch_normalization: normalise between each convolution, then without a bias, and its
+            ReLU. The published weights are those of a network without.
         name: name of the model.
 
     Returns:
@@ -29,25 +33,29 @@ def vgg_face(input_shape=(96, 96, 3), width=1.0, name="vgg_face"):
     inputs = x = parts.image_input(input_shape, width, SMALLEST, "five poolings halve it")
     for block, (convolutions, channels) in enumerate(BLOCKS, start=1):
         for i in range(1, convolutions + 1):
-            x = layers.Conv2D(
-                parts.channels(channels, width),
-                3,
-                padding="same",
-                activation="relu",
-                name=f"conv{block}_{i}",
-            )(x)
+            x = _convolution(
+                x, parts.channels(channels, width), f"conv{block}_{i}", batch_normalization
+            )
         x = layers.MaxPooling2D(2, name=f"pool{block}")(x)
     return keras.Model(inputs, x, name=name)
 
 
-def vgg16(input_shape=(96, 96, 3), width=1.0, name="vgg16"):
+def _convolution(x, channels, name, batch_normalization):
+    if not batch_normalization:
+        return layers.Conv2D(channels, 3, padding="same", activation="relu", name=name)(x)
+    x = layers.Conv2D(channels, 3, padding="same", use_bias=False, name=name)(x)
+    x = layers.BatchNormalization(name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def vgg16(input_shape=(96, 96, 3), width=1.0, batch_normalization=False, name="vgg16"):
     """Convolutional and pooling layers of VGG-16: the topology of `vgg_face`, layer by layer.
 
     The two networks differ in the images that their published weights were trained on, ImageNet
     here and faces there.
 
     Args:
-        input_shape, width, name: as in `vgg_face`.
+        input_shape, width, batch_normalization, name: as in `vgg_face`.
 
     Returns:
         `keras.Model`, as from `vgg_face`.
@@ -57,4 +65,4 @@ def vgg16(input_shape=(96, 96, 3), width=1.0, name="vgg16"):
 
     References: Simonyan & Zisserman (2015), configuration D; paper C §4.2.
     """
-    return vgg_face(input_shape, width, name)
+    return vgg_face(input_shape, width, batch_normalization, name)

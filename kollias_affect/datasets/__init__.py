@@ -9,6 +9,7 @@ from kollias_affect import _checks
 from kollias_affect.clip import Clip
 
 DATASETS = {
+    "fer2013": "kollias_affect.datasets.fer2013",
     "frames_csv": "kollias_affect.datasets.frames_csv",
     "synthetic": "kollias_affect.datasets.synthetic",
 }
