@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from kollias_affect import _files, faces
+from kollias_affect import _checks, _files, faces
 
 
 def of_videos(report, videos, crops=None, **options):
@@ -50,8 +50,9 @@ def _marker(crops, key):
 
 def _people(crops, key):
     parent = Path(key).parent
-    names = json.loads(_marker(crops, key).read_text())["people"]
-    clips = [faces.read(crops / parent, name) for name in names]
+    names = json.loads(_marker(crops, key).read_text(encoding="utf-8"))["people"]
+    folder = crops / parent
+    clips = [faces.read(folder, _checks.inside(folder, name).name) for name in names]
     for clip in clips:
         clip.key = clip.subject = (parent / clip.key).as_posix()
     return clips
