@@ -49,20 +49,25 @@ def _out(text):
     return click.option("--out", required=True, type=click.Path(path_type=Path), help=text)
 
 
+_LOADER_OPTION = click.option(
+    "--option",
+    "loader_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Option of the database's loader, such as variant=FER28; may be given several times.",
+)
+
+
 def _dataset_options(command):
     """Options that say which clips to load."""
     for option in (
-        click.option(
-            "--images",
-            type=click.Path(path_type=Path),
-            help="Folder that the csv's paths start from.",
-        ),
+        _LOADER_OPTION,
         click.option("--split", help="Part of the dataset (for frames_csv: name of the csv file)."),
         click.option(
             "--dataset",
             default="frames_csv",
             show_default=True,
-            help="Format of DATA: frames_csv or synthetic.",
+            help="Name of the database whose format DATA has, see `kollias-affect data`.",
         ),
     ):
         command = option(command)
@@ -103,6 +108,31 @@ def extract(videos, out, labels, **options):
     if labels is not None and clips:
         _write_labelled(clips, listed, labels, out / "frames.csv")
     _report(errors)
+
+
+@main.command()
+@click.argument("name")
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("--split", help="Part of the database.  [default: all of it]")
+@_LOADER_OPTION
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Also write the clips as a csv of frames, above the folders of their images.",
+)
+def data(name, root, split, loader_options, out):
+    """Reads the database NAME at ROOT and prints what was found, what was left out, and why.
+
+    NAME is affwild, affwild2, afew, afew_va, ck48, fer2013, frames_csv, images_csv, omg, recola,
+    sfew or synthetic. Databases of videos have their faces extracted on the first reading.
+    """
+    from kollias_affect import datasets
+
+    clips = _load(name, root, split, loader_options)
+    click.echo(str(clips.report))
+    if out is not None:
+        datasets.frames_csv.write(clips, out)
+        click.echo(f"{out}: {len(clips)} clips.")
 
 
 @main.command()
@@ -167,13 +197,21 @@ def extract(videos, out, labels, **options):
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
 @click.option("--seed", default=0, show_default=True)
 def train(
-    data, out, dataset, split, images, validation, validation_split, validation_share, **options
+    data,
+    out,
+    dataset,
+    split,
+    loader_options,
+    validation,
+    validation_split,
+    validation_share,
+    **options,
 ):
     """Trains an AffWildNet on the clips of DATA."""
     from kollias_affect import training
     from kollias_affect.datasets import sampling
 
-    load = functools.partial(_load, dataset, images=images)
+    load = functools.partial(_load, dataset, options=loader_options)
     clips = load(data, split=split)
     if validation is None and validation_split is None:
         clips, validation_clips = sampling.split(clips, validation_share, options["seed"])
@@ -190,12 +228,12 @@ def train(
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @_dataset_options
-def evaluate(model, data, dataset, split, images):
+def evaluate(model, data, dataset, split, loader_options):
     """Prints the scores of MODEL on the clips of DATA, per dimension, over all frames."""
     from kollias_affect import evaluation, models
 
     network, card = models.load(model)
-    clips = _load(dataset, data, split, images)
+    clips = _load(dataset, data, split, loader_options)
     predictions = evaluation.predict(network, clips)
     table = evaluation.scores(clips, predictions, card["task"])
     click.echo(table.to_string(float_format="%.4f"))
@@ -313,15 +351,22 @@ def _write_labelled(clips, listed, labels, path):
     click.echo(f"{path}: {len(labelled)} clips with labels.")
 
 
-def _load(dataset, root, split=None, images=None):
+def _load(dataset, root, split, options):
+    """The clips of a database; `options` are texts NAME=VALUE with values as Python has them."""
+    import ast
+
     from kollias_affect import datasets
 
-    if images and dataset != "frames_csv":
-        raise ValueError(
-            "`--images` is where the paths of frames_csv start. Received: it with --dataset "
-            f"{dataset}. Leave it out."
-        )
-    return datasets.load(dataset, root, split, **({"images": images} if images else {}))
+    values = {}
+    for pair in options:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"`--option` must be NAME=VALUE. Received: {pair}. Write an = in it.")
+        try:
+            values[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            values[name] = value  # a text without quotes
+    return datasets.load(dataset, root, split, **values)
 
 
 def _build(options):

@@ -76,6 +76,13 @@ class Clip:
         """A copy with other labels: `valence_arousal=`, `expression=` and `valid=`."""
         return dataclasses.replace(self, **{"valid": None, **labels})
 
+    def part(self, start, stop, key):
+        """The frames `start` to `stop` (excluded) as a clip of their own, of the same subject."""
+        sequences = ("times", "landmarks", "valence_arousal", "expression", "valid")
+        cut = {name: getattr(self, name) for name in sequences}
+        cut = {name: None if value is None else value[start:stop] for name, value in cut.items()}
+        return Clip(key, self.paths[start:stop], subject=self.subject, **cut)
+
     def _array(self, name, dtype, frame_shape):
         value = getattr(self, name)
         if value is None:

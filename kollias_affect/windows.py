@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kollias_affect import _checks, _files
+from kollias_affect import EXPRESSIONS, _checks, _files
 
 TASKS = ("valence_arousal", "valence", "arousal", "expression")
 
@@ -27,6 +27,7 @@ def dataset(
     cache=False,
     deterministic=True,
     labels=True,
+    class_weights=None,
 ):
     """Batches of windows for `model.fit`, `evaluate` and `predict`.
 
@@ -50,6 +51,9 @@ def dataset(
             keeps them there, as one file that is mapped and used again by the next run.
         deterministic: `False` lets windows overtake each other, for a little speed.
         labels: `False` yields the inputs alone, for prediction, from clips of any length.
+        class_weights: dict from an expression's index to the weight of its frames, as
+            `sampling.class_weights` gives it; only for the task "expression". Expressions
+            that are not in it have weight 0.
 
     Returns:
         `tf.data.Dataset` of `(inputs, labels, weights)`: `inputs` is a dict of `images`, float32
@@ -67,7 +71,7 @@ def dataset(
     batch_size = _checks.positive_integer("batch_size", batch_size)
     size = _checks.positive_integer("size", size)
     seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
-    frames = _Frames(clips, landmarks, _task(clips, task) if labels else None)
+    frames = _Frames(clips, landmarks, _task(clips, task) if labels else None, class_weights)
     if labels:
         _longer_than_every_clip(clips, length)
     index, inside = window_index([len(clip) for clip in clips], length, stride)
@@ -163,7 +167,7 @@ class _Order:
 class _Frames:
     """The frames of all clips end to end, as tensors that windows are gathered from."""
 
-    def __init__(self, clips, landmarks, task):
+    def __init__(self, clips, landmarks, task, class_weights):
         if not clips or not any(len(clip) for clip in clips):
             raise ValueError(
                 f"`clips` must hold at least one frame. Received: {len(clips)} clips without "
@@ -175,7 +179,23 @@ class _Frames:
             self.landmarks = tf.constant(_landmarks(clips))
         if task is not None:
             self.labels = tf.constant(np.concatenate([_labels(clip, task) for clip in clips]))
-            self.weights = tf.constant(np.concatenate([clip.valid for clip in clips]), tf.float32)
+            weights = np.concatenate([clip.valid for clip in clips]).astype(np.float32)
+            self.weights = tf.constant(weights * _class_weights(clips, task, class_weights))
+
+
+def _class_weights(clips, task, class_weights):
+    if class_weights is None:
+        return np.float32(1)
+    if task != "expression":
+        raise ValueError(
+            f"`class_weights` belong to the task 'expression'. Received: them with {task!r}. Leave "
+            "them out."
+        )
+    table = np.zeros(len(EXPRESSIONS), np.float32)
+    for index, weight in class_weights.items():
+        index = _checks.integer_between("class", index, 0, len(EXPRESSIONS) - 1)
+        table[index] = _checks.number_between("class weight", weight, 0, np.finfo(np.float32).max)
+    return table[np.concatenate([np.maximum(clip.expression, 0) for clip in clips])]
 
 
 def _shown(clips):

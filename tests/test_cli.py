@@ -248,7 +248,9 @@ def test_options_out_of_range(synthetic_root, tmp_path):
         ("epochs", "0"),
     ):
         assert "Received" in refused(*train, *both, f"--{option}", value)
-    assert "`--images`" in refused(*train, *both, "--dataset", "synthetic", "--images", tmp_path)
+    unknown = refused(*train, *both, "--dataset", "synthetic", "--option", "images=here")
+    assert "option of synthetic" in unknown and "subjects" in unknown
+    assert "NAME=VALUE" in refused(*train, *both, "--option", "images")
     assert "does not exist" in refused("train", tmp_path / "none.csv", "--out", tmp_path / "run")
 
 

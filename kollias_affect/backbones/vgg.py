@@ -10,9 +10,7 @@ BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 SMALLEST = 2 ** len(BLOCKS)
 
 
-def vgg_face(
-    input_shape=(96, 96, 3), width=1.0, batch_normalization=False, name="vgg_face"
-):
+def vgg_face(input_shape=(96, 96, 3), width=1.0, batch_normalization=False, name="vgg_face"):
     """Convolutional and pooling layers of VGG-Face, `conv1_1` … `pool5`.
 
     Args:

@@ -4,14 +4,27 @@ A module has a function `load(root, split=None, **options) -> list[Clip]`.
 """
 
 import importlib
+import inspect
 
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
 
 DATASETS = {
-    "fer2013": "kollias_affect.datasets.fer2013",
-    "frames_csv": "kollias_affect.datasets.frames_csv",
-    "synthetic": "kollias_affect.datasets.synthetic",
+    name: f"kollias_affect.datasets.{name}"
+    for name in (
+        "affwild",
+        "affwild2",
+        "afew",
+        "afew_va",
+        "ck48",
+        "fer2013",
+        "frames_csv",
+        "images_csv",
+        "omg",
+        "recola",
+        "sfew",
+        "synthetic",
+    )
 }
 
 __all__ = ["DATASETS", "Clip", "load"]
@@ -35,11 +48,15 @@ def load(name, root, split=None, **options):
         **options: of the module's own `load`.
 
     Returns:
-        list of `Clip`, sorted by key.
+        list of `Clip`, sorted by key; its attribute `report` is the `report.Report` that says
+        what was found, what was left out, and why.
 
     Raises:
         FileNotFoundError: if `root` does not hold the database; says what was expected.
         ValueError: if an argument is unknown, or if labels break a rule of `Clip`.
     """
     module = importlib.import_module(DATASETS[_checks.one_of("dataset", name, DATASETS)])
+    known = list(inspect.signature(module.load).parameters)[2:]
+    for option in options:
+        _checks.one_of(f"option of {name}", option, known)
     return module.load(root, split=split, **options)

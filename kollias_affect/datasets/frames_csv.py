@@ -16,7 +16,9 @@ import pandas as pd
 
 from kollias_affect import EXPRESSIONS, _checks, _files
 from kollias_affect.clip import Clip
+from kollias_affect.datasets.report import Report, refuse_same_keys
 
+LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
 TEXT_COLUMNS = {"clip", "subject", "image", "expression"}
 LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 
@@ -37,13 +39,13 @@ def load(root, split=None, images=None):
         FileNotFoundError: if a csv or an image named in it is missing.
         ValueError: if a row breaks the format, or a label its range.
     """
+    report = Report("frames_csv", root, split, LAYOUT)
     clips = []
-    for path in _csv_files(Path(root), split):
+    for path in _csv_files(report, split):
         folder = path.parent if images is None else Path(images)
         table = _read(path, {3: ["image", "valence", "arousal"]}, {"image"})
         clips += _clips(table, path, folder)
-    _refuse_same_keys(clips)
-    return sorted(clips, key=lambda clip: clip.key)
+    return report.finish(clips)
 
 
 def label(clip, path):
@@ -86,7 +88,7 @@ def write(clips, path, header=True):
     path = Path(path)
     if not clips:
         raise ValueError("`clips` must not be empty. Received: none. Check what was loaded.")
-    _refuse_same_keys(clips)
+    refuse_same_keys(clips)
     tables = [_table(clip, Path(os.path.abspath(path.parent))) for clip in clips]
     table = pd.concat(tables, ignore_index=True)
     if not header:
@@ -101,19 +103,16 @@ def write(clips, path, header=True):
         table.to_csv(temporary, index=False, header=header, lineterminator="\n")
 
 
-def _csv_files(root, split):
+def _csv_files(report, split):
+    root = report.root
     if root.is_file():
         return [_checks.existing_file("root", root)]
     if split is None and (root / "frames.csv").is_file():
         return [root / "frames.csv"]
     found = sorted(root.glob("*.csv" if split is None else f"{split}.csv"))
     if not found:
-        expected = "at least one .csv file" if split is None else f"a file {split}.csv"
-        raise FileNotFoundError(
-            f"`root` must be a csv of frames or a folder with {expected}. Received: {root}, "
-            f"{'which has none' if root.is_dir() else 'which does not exist'}. "
-            "The file has the rows image,valence,arousal, or a header (see the documentation)."
-        )
+        lacking = "none" if split is None else f"no file {split}.csv"
+        raise FileNotFoundError(report.expected(f"which has {lacking}"))
     return found
 
 
@@ -326,15 +325,3 @@ def _relative(path, folder):
             f"the image {path}. Write the csv beside the folders of images."
         )
     return path.relative_to(folder).as_posix()
-
-
-def _refuse_same_keys(clips):
-    keys = [clip.key for clip in clips]
-    twice = (
-        sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
-    )
-    if twice:
-        raise ValueError(
-            f"Clips of one dataset must have different names. Received twice: {twice[:5]}. Read "
-            "one split at a time, or rename them in the column `clip`."
-        )

@@ -141,3 +141,17 @@ def _row(text, columns, separator, path, line):
             f"A row must have {len(columns)} numbers, {separator.join(columns)}. Received: "
             f"{text[:60]!r} in line {line + 1} of {path}. Mend that line, or copy the file again."
         ) from None
+
+
+def names_below(root, parents):
+    """Paths, relative to `root`, of the files in the folders `parents` below it.
+
+    One look at each folder instead of one at each file: databases have millions of frames.
+    """
+    names = set()
+    for parent in parents:
+        folder = Path(root) / parent
+        prefix = "" if parent in ("", ".") else f"{parent}/"
+        if folder.is_dir():
+            names.update(prefix + e.name for e in os.scandir(folder) if e.is_file())
+    return names

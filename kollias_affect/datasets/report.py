@@ -66,7 +66,7 @@ class Report:
         """The message that `root` does not hold this database; `found` says what is wrong."""
         return (
             f"The dataset {self.dataset!r} is read from {self.layout}. Received: {self.root}, "
-            f"{found}. Check the path and FORMATS in the documentation (docs/databases.md)."
+            f"{found}. Check the path; docs/databases.md says more."
         )
 
     def note(self, reason, item, count=1):

@@ -143,7 +143,7 @@ def test_bad_files(root, text, message):
 
 
 def test_missing_root(tmp_path):
-    with pytest.raises(FileNotFoundError, match="csv of frames or a folder"):
+    with pytest.raises(FileNotFoundError, match="a csv of frames .* or a folder .*does not exist"):
         datasets.load("frames_csv", tmp_path / "nowhere")
 
 
