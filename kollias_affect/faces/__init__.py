@@ -4,6 +4,7 @@ from kollias_affect.faces.alignment import align, normalize, prototype, similari
 from kollias_affect.faces.batch import extract_many
 from kollias_affect.faces.detectors import DETECTORS, Box, Detector, detect
 from kollias_affect.faces.extraction import extract, read
+from kollias_affect.faces.eyes import eye_crop
 from kollias_affect.faces.landmarks import anchors, find_landmarks
 from kollias_affect.faces.video import Frame, Video
 from kollias_affect.faces.work import COLUMNS
@@ -20,6 +21,7 @@ __all__ = [
     "detect",
     "extract",
     "extract_many",
+    "eye_crop",
     "find_landmarks",
     "normalize",
     "prototype",

@@ -75,7 +75,7 @@ def align(image, landmarks, size=96):
         )
     transform = similarity(anchors(landmarks), prototype(size))
     moved = landmarks @ transform[:, :2].T + transform[:, 2]
-    return _warp(image, transform, size), moved.astype(np.float32)
+    return warp(image, transform, size), moved.astype(np.float32)
 
 
 def normalize(landmarks, size=96):
@@ -83,8 +83,16 @@ def normalize(landmarks, size=96):
     return (np.asarray(landmarks) * (2 / (size - 1)) - 1).astype(np.float32)
 
 
-def _warp(image, transform, size):
-    scale = np.hypot(*transform[:, 0])
+def warp(image, transform, size, border=cv2.BORDER_CONSTANT):
+    """The square crop that an affine map cuts out of an image, without aliasing.
+
+    Args:
+        image: uint8 `[height, width]` or `[height, width, 3]`.
+        transform: `[2, 3]`, from pixels of the image to pixels of the crop.
+        size: side of the crop in pixels.
+        border: what lies beyond the image, one of OpenCV's constants; black by default.
+    """
+    scale = np.linalg.norm(transform[:, :2], axis=1).min()
     if scale * _FINEST < 1:  # a very large face: shrink the image first, to bound the grid below
         shrink = scale * _FINEST
         height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
@@ -98,5 +106,5 @@ def _warp(image, transform, size):
     fine = transform * finer
     fine[:, 2] += (finer - 1) / 2
     side = size * finer
-    crop = cv2.warpAffine(image, fine, (side, side), flags=cv2.INTER_LINEAR)
+    crop = cv2.warpAffine(image, fine, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
     return crop if finer == 1 else cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,77 @@
+"""Crops laid out by the centres of the eyes, as paper D cuts them (after FER-2013's)."""
+
+import cv2
+import numpy as np
+
+from kollias_affect import _checks
+from kollias_affect.faces.alignment import warp
+
+# Paper D §3.1, in distances between the centres of the eyes: beyond the outer corners of the
+# eyes on either side, above the eyes, below them.
+SIDES, ABOVE, BELOW = 0.62, 0.9, 1.35
+
+_RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)  # the subject's right is left in the image
+_OUTER_CORNERS = (36, 45)
+_MOUTH = slice(48, 68)
+
+
+def eye_crop(image, landmarks, size=256):
+    """The grey face of paper D: upright by the centres of the eyes, stretched in size and light.
+
+    The line through the centres of the eyes becomes level. The box reaches 0.62 of their distance
+    beyond the outer corners, 0.9 above and 1.35 below; it is nearly square and is stretched to a
+    square. Pixels beyond the image's border repeat those at it. The darkest pixel becomes 0 and
+    the brightest 255; a crop of one shade becomes 0.
+
+    Args:
+        image: uint8 RGB `[height, width, 3]`.
+        landmarks: `[68, 2]` in pixels of the image.
+        size: side of the crop in pixels.
+
+    Returns:
+        uint8 grey `[size, size]`.
+
+    Raises:
+        ValueError: if the landmarks are not finite, the eyes coincide, or they are swapped (so
+            that the mouth would lie above them).
+
+    References: paper D §3.1.
+    """
+    size = _checks.integer_between("size", size, 2, 4096)
+    image = _checks.rgb_image("image", np.asarray(image))
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    crop = warp(grey, _transform(landmarks, size), size, cv2.BORDER_REPLICATE)
+    return cv2.normalize(crop, None, 0, 255, cv2.NORM_MINMAX)
+
+
+def _transform(landmarks, size):
+    """The map from the image to the crop, `[2, 3]`."""
+    landmarks = np.asarray(landmarks, np.float64)
+    if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
+        raise ValueError(
+            "`landmarks` must be finite and of shape (68, 2). Received: shape "
+            f"{landmarks.shape}, {int((~np.isfinite(landmarks)).sum())} not finite. Leave frames "
+            "without a face out."
+        )
+    right, left = landmarks[_RIGHT_EYE].mean(axis=0), landmarks[_LEFT_EYE].mean(axis=0)
+    distance = np.hypot(*(left - right))
+    along = (left - right) / max(distance, 1e-12)
+    below = np.array([-along[1], along[0]])  # a quarter turn clockwise, as y points down
+    middle = (right + left) / 2
+    mouth = (landmarks[_MOUTH].mean(axis=0) - middle) @ below
+    if distance < 1 or mouth <= 0:
+        raise ValueError(
+            "The eyes must be at least one pixel apart, the subject's right eye (points 36 to 41) "
+            f"left of the other when the mouth is below. Received: centres {right.tolist()} and "
+            f"{left.tolist()}, the mouth {mouth:g} pixels below them. Mend the order of the "
+            "points, or leave this face out."
+        )
+    outer_right, outer_left = ((landmarks[i] - middle) @ along for i in _OUTER_CORNERS)
+    start = outer_right - SIDES * distance
+    width = outer_left + SIDES * distance - start
+    height = (ABOVE + BELOW) * distance
+    # The centres of the first and last pixels lie on the box's edges, as in `align`.
+    scale = (size - 1) / np.array([[width], [height]])
+    linear = np.stack([along, below]) * scale
+    origin = middle + start * along - ABOVE * distance * below
+    return np.concatenate([linear, -(linear @ origin)[:, None]], axis=1)
