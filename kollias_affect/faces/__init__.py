@@ -2,9 +2,10 @@
 
 from kollias_affect.faces.alignment import align, normalize, prototype, similarity
 from kollias_affect.faces.batch import extract_many
+from kollias_affect.faces.cropping import LAYOUTS, faces_of
 from kollias_affect.faces.detectors import DETECTORS, Box, Detector, detect
 from kollias_affect.faces.extraction import extract, read
-from kollias_affect.faces.eyes import eye_crop
+from kollias_affect.faces.eyes import eye_align, eye_crop
 from kollias_affect.faces.landmarks import anchors, find_landmarks
 from kollias_affect.faces.video import Frame, Video
 from kollias_affect.faces.work import COLUMNS
@@ -12,6 +13,7 @@ from kollias_affect.faces.work import COLUMNS
 __all__ = [
     "COLUMNS",
     "DETECTORS",
+    "LAYOUTS",
     "Box",
     "Detector",
     "Frame",
@@ -21,7 +23,9 @@ __all__ = [
     "detect",
     "extract",
     "extract_many",
+    "eye_align",
     "eye_crop",
+    "faces_of",
     "find_landmarks",
     "normalize",
     "prototype",

@@ -9,10 +9,9 @@ import pandas as pd
 
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
-from kollias_affect.faces import alignment, detectors
-from kollias_affect.faces.landmarks import find_landmarks
+from kollias_affect.faces import alignment, cropping, detectors
 from kollias_affect.faces.video import Video
-from kollias_affect.faces.work import Face, Work, image_name
+from kollias_affect.faces.work import Work, image_name
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +25,7 @@ def extract(
     size=96,
     faces="main",
     longest_side=640,
+    layout="procrustes",
     overwrite=False,
     on_frame=None,
 ):
@@ -48,6 +48,7 @@ def extract(
         faces: `"main"` for the longest, largest face; `"all"` for every face, each with its own
             folder, table and landmarks (names: see `tracking.people`).
         longest_side: frames are shrunk to this for detection alone; `None` for full size.
+        layout: of the crops, see `cropping.faces_of`.
         overwrite: work on the video anew even if it is finished.
         on_frame: called with 1 after every frame, for progress bars.
 
@@ -70,15 +71,17 @@ def extract(
         "faces": _checks.one_of("faces", faces, ("main", "all")),
         "longest_side": longest_side
         and _checks.integer_between("longest_side", longest_side, 80, 100_000),
+        "layout": _checks.one_of("layout", layout, cropping.LAYOUTS),
         "prototype": alignment.PROTOTYPE.tolist(),
     }
+    how = [settings[name] for name in ("size", "layout", "longest_side")]
     with Work(_checks.writable_folder("out_dir", out_dir), frames.path.stem, settings) as work:
         done = work.begin(overwrite) if overwrite or not work.finished() else None
         if done is not None:
             frames.skip = done
             for frame in frames:
                 if frame.image is not None:
-                    work.add(frame, _faces_of(frame.image, find, settings))
+                    work.add(frame, cropping.faces_of(frame.image, find, *how))
                 if on_frame is not None:
                     on_frame(1)
             work.publish(frames.broken)
@@ -105,19 +108,6 @@ def read(out_dir, name):
         times=table["timestamp"].to_numpy(),
         landmarks=landmarks,
     )
-
-
-def _faces_of(image, find, settings):
-    faces = []
-    for box in detectors.detect(image, find, settings["longest_side"]):
-        points = find_landmarks(image, box)
-        try:
-            crop, moved = alignment.align(image, points, settings["size"])
-        except ValueError:  # all points in one place: no face
-            _log.debug("No landmarks in %s.", box)
-            continue
-        faces.append(Face(box, points, alignment.normalize(moved, settings["size"]), crop))
-    return faces
 
 
 def _identity(path):

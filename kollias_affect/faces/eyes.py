@@ -37,11 +37,28 @@ def eye_crop(image, landmarks, size=256):
 
     References: paper D §3.1.
     """
+    crop, _ = eye_align(image, landmarks, size)
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    return cv2.normalize(grey, None, 0, 255, cv2.NORM_MINMAX)
+
+
+def eye_align(image, landmarks, size=96):
+    """The face in the layout of `eye_crop`, in colour and as light as it is.
+
+    Args:
+        image, landmarks, size: see `eye_crop`.
+
+    Returns:
+        `(crop, landmarks_in_crop)`, as `align` returns them.
+
+    Raises:
+        ValueError: as `eye_crop`.
+    """
     size = _checks.integer_between("size", size, 2, 4096)
     image = _checks.rgb_image("image", np.asarray(image))
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    crop = warp(grey, _transform(landmarks, size), size, cv2.BORDER_REPLICATE)
-    return cv2.normalize(crop, None, 0, 255, cv2.NORM_MINMAX)
+    transform = _transform(landmarks, size)
+    moved = np.asarray(landmarks, np.float64) @ transform[:, :2].T + transform[:, 2]
+    return warp(image, transform, size, cv2.BORDER_REPLICATE), moved.astype(np.float32)
 
 
 def _transform(landmarks, size):

@@ -2,7 +2,7 @@
 
 from kollias_affect.models.cnn import cnn
 from kollias_affect.models.cnn_rnn import affwildnet, cnn_rnn
-from kollias_affect.models.files import CROP, describe, load, read_card, save
+from kollias_affect.models.files import CROP, CROPS, describe, load, read_card, save
 from kollias_affect.models.fusion import fuse
 from kollias_affect.models.multi_rnn import multi_rnn
 from kollias_affect.models.parts import RNNS
@@ -11,6 +11,7 @@ from kollias_affect.models.tasks import TASKS
 
 __all__ = [
     "CROP",
+    "CROPS",
     "REFERENCES",
     "RNNS",
     "TASKS",

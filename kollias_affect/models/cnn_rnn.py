@@ -23,6 +23,7 @@ def cnn_rnn(
     dropout=0.5,
     rnn_dropout=0.8,
     reset_after=True,
+    output_activation=None,
     initializer=None,
     frozen=False,
     name="cnn_rnn",
@@ -52,6 +53,8 @@ def cnn_rnn(
             convention; who reads it as TF1's keep probability passes 0.2.
         reset_after: of GRUs; `False` is the form of TensorFlow 1 and the authors' weights, `True`
             has fast kernels.
+        output_activation: Default: linear for valence and arousal, softmax for expressions;
+            `"linear"` goes with paper A's squared error (eq. 5).
         initializer: dict of `kernel_initializer` and `bias_initializer` for the fully connected
             layers, such as `initializers.papers()`. Default: Keras' own.
         frozen: keep the backbone's weights fixed (learning rate 1e-3 in paper B; it freezes the
@@ -68,7 +71,7 @@ def cnn_rnn(
 
     References: paper C §4.2.1.3, table 8; paper B §5.2.
     """
-    output = output_layer(task, **(initializer or {}))
+    output = output_layer(task, output_activation, **(initializer or {}))
     backbone = parts.resolve_backbone(backbone, frozen)
     inputs = parts.frame_inputs(backbone, landmarks, length)
     last = backbone.layers[-1].name

@@ -14,8 +14,10 @@ from kollias_affect import _checks, _files
 from kollias_affect.models.tasks import TASKS
 
 CARD = "kollias_affect.json"
-# How `faces.align` lays a face: see there. Written into every card, compared before use.
-CROP = "procrustes-5-anchors, prototype 1"
+# How `faces` lays out a crop, by the names in `faces.LAYOUTS`: see there. Written into every
+# card, looked up before use.
+CROPS = {"procrustes": "procrustes-5-anchors, prototype 1", "eyes": "eyes, paper D"}
+CROP = CROPS["procrustes"]
 
 KEYS = {"task", "outputs", "range", "image", "crop", "landmarks", "length", "versions"}
 
