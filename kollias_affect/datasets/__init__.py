@@ -27,7 +27,7 @@ DATASETS = {
     )
 }
 
-__all__ = ["DATASETS", "Clip", "load"]
+__all__ = ["DATASETS", "Clip", "load", "loader_options"]
 
 
 def __getattr__(name):
@@ -55,8 +55,24 @@ def load(name, root, split=None, **options):
         FileNotFoundError: if `root` does not hold the database; says what was expected.
         ValueError: if an argument is unknown, or if labels break a rule of `Clip`.
     """
-    module = importlib.import_module(DATASETS[_checks.one_of("dataset", name, DATASETS)])
-    known = list(inspect.signature(module.load).parameters)[2:]
+    known = loader_options(name)
     for option in options:
         _checks.one_of(f"option of {name}", option, known)
-    return module.load(root, split=split, **options)
+    return _module(name).load(root, split=split, **options)
+
+
+def loader_options(name):
+    """Dict from the options of a database's loader to their defaults.
+
+    Loaders that extract faces from videos take the options of `faces.extract` too.
+    """
+    found = list(inspect.signature(_module(name).load).parameters.values())[2:]
+    if any(option.kind is option.VAR_KEYWORD for option in found):
+        from kollias_affect import faces
+
+        found += list(inspect.signature(faces.extract).parameters.values())[2:]
+    return {option.name: option.default for option in found if option.kind != option.VAR_KEYWORD}
+
+
+def _module(name):
+    return importlib.import_module(DATASETS[_checks.one_of("dataset", name, DATASETS)])

@@ -10,17 +10,20 @@ import numpy as np
 
 from kollias_affect import _checks
 
+NANOSECOND = 1e-9
+DIGITS = 9  # of correlations that are compared
+
 
 def match(frame_times, annotation_times, values, bound=None):
     """The annotation nearest in time to each frame.
 
-    Where two annotations are equally near (to a nanosecond), on either side of the frame or at
-    the same time, their values are averaged. The order of the annotations does not matter.
+    Where several are equally near (to a nanosecond), on either side of the frame or at the same
+    time, it is the mean of their values. The order of the annotations does not matter.
 
     Args:
         frame_times: seconds, `[frames]`, in any order.
         annotation_times: seconds, `[annotations]`, in any order; the same time may come twice.
-        values: `[annotations]` or `[annotations, dims]`.
+        values: `[annotations]` or `[annotations, dims]`; NaN for no value.
         bound: largest distance in seconds that a frame may have from its annotation. Default:
             no bound.
 
@@ -45,17 +48,32 @@ def match(frame_times, annotation_times, values, bound=None):
         raise ValueError(
             "`annotation_times` must not be empty. Received: none. Leave the clip out."
         )
-    times, values = _merged(times, values)
-    after = np.searchsorted(times, frames).clip(0, len(times) - 1)
-    before = (after - 1).clip(0)
-    far_after, far_before = np.abs(times[after] - frames), np.abs(times[before] - frames)
+    # Sorted by value too: the sum of the same numbers is then the same to the last bit.
+    order = np.lexsort((*values.reshape(len(times), -1).T[::-1], times))
+    times, values = times[order], values[order]
+    distances = _distances(frames, times)
+    _refuse_far(frames, distances, bound)
     # Times are decimal numbers of seconds in binary: 0.02 is as far from 0 as from 0.04, and a
     # comparison of floats would say otherwise.
-    same = np.isclose(far_after, far_before, rtol=0, atol=1e-9)
-    nearest = np.where((far_before < far_after) | same, before, after)
-    _refuse_far(frames, np.minimum(far_after, far_before), bound)
-    other = np.where(same, after, nearest)
-    return (values[nearest] + values[other]) / 2
+    slack = NANOSECOND + 4 * np.spacing(np.abs(frames) + distances)
+    start = np.searchsorted(times, frames - distances - slack, side="left")
+    stop = np.searchsorted(times, frames + distances + slack, side="right")
+    return _means(values, start, stop)
+
+
+def _distances(frames, times):
+    """Seconds from each frame to the nearest of sorted times."""
+    after = np.searchsorted(times, frames).clip(0, len(times) - 1)
+    before = (after - 1).clip(0)
+    return np.minimum(np.abs(times[after] - frames), np.abs(times[before] - frames))
+
+
+def _means(values, start, stop):
+    """Mean of `values[start[i]:stop[i]]` for each i, none of them empty."""
+    padded = np.concatenate([values, np.zeros_like(values[:1])])  # `stop` may be the length
+    edges = np.stack([start, stop], axis=-1).reshape(-1)
+    sums = np.add.reduceat(padded, edges, axis=0)[::2] if len(edges) else values[:0]
+    return sums / (stop - start).reshape(-1, *[1] * (values.ndim - 1))
 
 
 def _times(name, times):
@@ -69,19 +87,6 @@ def _times(name, times):
     return times
 
 
-def _merged(times, values):
-    """Sorted times, each once, and the mean of the values at each."""
-    # Sorted by value too: the mean of the same numbers is then the same to the last bit.
-    order = np.lexsort((*values.reshape(len(times), -1).T[::-1], times))
-    times, values = times[order], values[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(times) > 0])
-    if len(starts) == len(times):
-        return times, values
-    counts = np.diff(np.r_[starts, len(times)])
-    sums = np.add.reduceat(values, starts, axis=0)
-    return times[starts], sums / counts.reshape(-1, *[1] * (values.ndim - 1))
-
-
 def _refuse_far(frames, distances, bound):
     if bound is None:
         return
@@ -90,7 +95,7 @@ def _refuse_far(frames, distances, bound):
             f"`bound` must be a number of seconds of at least 0. Received: {bound}. Use half the "
             "time between two annotations, say."
         )
-    far = np.flatnonzero(distances > bound + 1e-9)
+    far = np.flatnonzero(distances > bound + NANOSECOND)
     if len(far):
         raise ValueError(
             f"Every frame must have an annotation within {bound} s. Received: a frame at "
@@ -124,9 +129,10 @@ def agree(annotations, keep=(2, 4), accept=None):
 
     Args:
         annotations: `[annotators, frames]`, one dimension (valence or arousal) of one video.
-        keep: least and largest number of annotators to keep.
-        accept: function of a tuple of indices that says whether these annotators may be kept
-            together; a group that it refuses is passed over.
+        keep: least and largest number of annotators to keep (fewer if there are not as many).
+        accept: function of a tuple of ascending indices that says whether these annotators may
+            be kept together; a group that it refuses is passed over. It is asked about groups
+            of the least number and above.
 
     Returns:
         `Agreement`. Constant traces correlate with nobody and are left out, unless fewer than
@@ -145,9 +151,10 @@ def agree(annotations, keep=(2, 4), accept=None):
     order = np.lexsort(traces.T[::-1])
     ordered = correlation_matrix(traces[order])
     varied = np.flatnonzero(np.ptp(traces[order], axis=1) > 0).tolist()
-    allowed = _allowed(accept, order)
+    least = min(least, max(len(varied), 1))
+    allowed = _allowed(accept, order, least)
     if len(varied) >= 2:
-        group = _group(ordered, varied, min(least, len(varied)), most, allowed)
+        group = _group(ordered, varied, least, most, allowed)
     else:
         group = tuple(range(len(traces)))
         group = group if allowed(group) else None
@@ -240,15 +247,19 @@ def _range(keep):
     return least, most
 
 
-def _allowed(accept, order):
-    """`accept` for groups of positions in `order`."""
+def _allowed(accept, order, least):
+    """`accept` for groups of positions in `order`; smaller ones than `least` may yet grow."""
     if accept is None:
         return lambda group: True
-    return lambda group: bool(accept(tuple(sorted(order[list(group)].tolist()))))
+    return lambda group: (
+        len(group) < least or bool(accept(tuple(sorted(order[list(group)].tolist()))))
+    )
 
 
 def _group(correlations, varied, least, most, allowed):
     """The annotators that agree most, or `None` if no group of at least `least` is allowed."""
+    # Equal correlations differ in their last digits, which must not decide.
+    correlations = np.round(correlations, DIGITS)
     pairs = sorted(itertools.combinations(varied, 2), key=lambda pair: -correlations[pair])
     for pair in filter(allowed, pairs):
         group = pair
@@ -256,7 +267,7 @@ def _group(correlations, varied, least, most, allowed):
             joining = _next(correlations, varied, group, allowed)
             if joining is None:
                 break
-            correlation = correlations[joining, group].mean()
+            correlation = _to_group(correlations, joining, group)
             if len(group) >= least and not 0 < correlation >= correlations[pair] / 2:
                 break
             group = (*group, joining)
@@ -268,8 +279,13 @@ def _group(correlations, varied, least, most, allowed):
 def _next(correlations, varied, group, allowed):
     """The annotator outside who correlates most with those inside and is allowed, or `None`."""
     outside = [index for index in varied if index not in group]
-    outside.sort(key=lambda index: -correlations[index, group].mean())
+    outside.sort(key=lambda index: -_to_group(correlations, index, group))
     return next((index for index in outside if allowed((*group, index))), None)
+
+
+def _to_group(correlations, index, group):
+    """Mean correlation of one annotator with those of a group."""
+    return np.round(correlations[index, group].mean(), DIGITS)
 
 
 def _mean(traces):

@@ -9,10 +9,11 @@ import numpy as np
 
 from kollias_affect import EXPRESSIONS, _checks
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import archives
+from kollias_affect.datasets import archives, reading
 from kollias_affect.datasets.report import Report
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "contempt")
+SIDE = 48
 FRAMES = 3  # per sequence
 LAYOUT = "an h5 file with data_pixel, uint8 [n, 48, 48], and data_label, [n], or its folder"
 
@@ -59,7 +60,7 @@ def load(root, split=None, contempt=None, unpack_to=None):
 def _file(report):
     if report.root.is_file():
         return report.root
-    found = sorted(report.root.glob("*.h5"))
+    found = reading.files(report.root, (".h5",))
     if len(found) != 1:
         raise FileNotFoundError(report.expected(f"which has {len(found)} files ending in .h5"))
     return found[0]
@@ -70,23 +71,22 @@ def _read(path):
     try:
         with h5py.File(path, "r") as file:
             pixels, labels = file["data_pixel"][()], file["data_label"][()]
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError) as error:  # TypeError: a group in place of an array
         raise ValueError(
             f"CK+ is read from {LAYOUT}. Received: {path} ({error}). Copy it again."
         ) from error
     labels = np.asarray(labels).reshape(-1)
     if (
         pixels.dtype != np.uint8
-        or pixels.ndim != 3
-        or pixels.shape[:1] != labels.shape
+        or pixels.shape != (len(labels), SIDE, SIDE)
         or len(labels) % FRAMES
         or not np.isin(labels, range(len(CLASSES))).all()
         or (labels.reshape(-1, FRAMES) != labels[::FRAMES, None]).any()
     ):
         raise ValueError(
-            "CK+ has uint8 pictures and as many labels from 0 to 6, in threes of one label. "
-            f"Received: {path} with {pixels.dtype} {pixels.shape} and labels {labels.shape} from "
-            f"{labels.min(initial=0)} to {labels.max(initial=0)}. Copy it again."
+            "CK+ has uint8 pictures of 48 x 48 and as many labels from 0 to 6, in threes of one "
+            f"label. Received: {path} with {pixels.dtype} {pixels.shape} and labels "
+            f"{labels.shape} such as {labels[:6].tolist()}. Copy it again."
         )
     return pixels, labels.astype(np.int64)
 

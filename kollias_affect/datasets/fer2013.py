@@ -7,17 +7,19 @@ an order of its own, alphabetical folders give another one; here all are `EXPRES
 """
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import EXPRESSIONS, _checks, _files
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import archives, reading
 from kollias_affect.datasets.report import Report
 
 SIDE = 48
+PARTS = ("train", "test")
 USAGES = ("Training", "PublicTest", "PrivateTest")
 # The published numbers of images; copies that were augmented or split anew have others.
 PUBLISHED = {"Training": 28709, "PublicTest": 3589, "PrivateTest": 3589}
@@ -99,16 +101,23 @@ def _usages(split, variant, emotiw):
 
 def _images(report, unpack_to):
     """Dict from usage to clips."""
-    root = report.root
-    if root.is_file() and archives.is_tar(root):
-        root = archives.unpacked(root, lambda to: archives.extract_tar(root, to), unpack_to)
-        root = reading.only_folder(root)
+    packed = archives.is_tar(report.root)
+    root = archives.unpacked_tar(report.root, unpack_to) if packed else report.root
+    if root.is_dir() and not _holds_it(root):
+        root = reading.only_folder(root)  # unpacking may have made a folder around it
     table = root if root.is_file() else _csv_in(root)
-    if table is not None:
-        rows = _read_csv(table)
-        folder = archives.unpacked(table, lambda to: _write_images(rows, to), unpack_to)
-        return _from_csv(rows, folder)
-    return _from_folders(report, root)
+    if table is None:
+        return _from_folders(report, root)
+    rows = _read_csv(table)
+    if packed:
+        folder = _unpacked_beside(table, rows)
+    else:
+        folder = archives.unpacked(table, lambda to: _write_images(rows, table, to), unpack_to)
+    return _from_csv(rows, folder)
+
+
+def _holds_it(folder):
+    return _csv_in(folder) is not None or any(reading.find_folder(folder, p) for p in PARTS)
 
 
 def _csv_in(folder):
@@ -117,11 +126,30 @@ def _csv_in(folder):
     )
 
 
+def _unpacked_beside(table, rows):
+    """The images of a csv that was itself unpacked, and changes no more."""
+    folder = table.with_name(f"{table.stem}-images")
+    if not folder.is_dir():
+        with _files.atomic_folder(folder) as temporary:
+            _write_images(rows, table, temporary)
+    return folder
+
+
 def _read_csv(path):
-    reading.refuse_other_encodings(path)
+    """The csv as text; its index plus 2 is the number of the line."""
+    reading.refuse_other_encodings(_checks.existing_file("root", path))
     try:
-        table = pd.read_csv(path, skipinitialspace=True, dtype=str, encoding="utf-8-sig")
-    except (pd.errors.ParserError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # more fields than the header
+            table = pd.read_csv(
+                path,
+                skipinitialspace=True,
+                dtype=str,
+                encoding="utf-8-sig",
+                index_col=False,
+                skip_blank_lines=False,
+            ).dropna(how="all")
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise ValueError(
             "FER-2013's csv has the columns emotion, pixels and Usage. Received: "
             f"{path} ({str(error).strip()}). Copy or download it again."
@@ -137,67 +165,70 @@ def _read_csv(path):
     known = {str(i) for i in range(len(CLASSES))}
     _refuse_row(~table["emotion"].isin(known), "an emotion from 0 to 6", table["emotion"], path)
     _refuse_row(~table["Usage"].isin(USAGES), f"a usage of {USAGES}", table["Usage"], path)
-    pixels = table["pixels"].fillna("")
-    shape = pixels.str.fullmatch(r"\d{1,3}( +\d{1,3})*") & (
-        pixels.str.count(r" +") == SIDE * SIDE - 1
-    )
-    _refuse_row(~shape, f"{SIDE * SIDE} whole numbers", pixels.str.slice(0, 30), path)
     return table
 
 
 def _refuse_row(bad, rule, values, path):
     if bad.any():
-        row = int(np.flatnonzero(bad)[0])
+        first = bad.idxmax()
         raise ValueError(
-            f"A row of FER-2013's csv must have {rule}. Received: {values.iloc[row]!r} in line "
-            f"{row + 2} of {path} ({int(bad.sum())} such rows). Copy or download it again."
+            f"A row of FER-2013's csv must have {rule}. Received: {values[first]!r} in line "
+            f"{first + 2} of {path} ({int(bad.sum())} such rows). Copy or download it again."
         )
 
 
-def _write_images(rows, folder):
+def _write_images(rows, path, folder):
     import cv2
     import tqdm
 
-    for row, text in enumerate(tqdm.tqdm(rows["pixels"], "unpacking images", disable=None)):
-        values = np.array(text.split(), np.int64)
-        if values.max() > 255:
-            raise ValueError(
-                f"A pixel must be a number from 0 to 255. Received: {values.max()} in line "
-                f"{row + 2} of the csv. Copy or download it again."
-            )
-        image = values.astype(np.uint8).reshape(SIDE, SIDE)
+    pixels = rows["pixels"].items()
+    for row, text in tqdm.tqdm(pixels, "unpacking images", len(rows), disable=None):
+        image = _image(text, f"line {row + 2} of {path}")
         (folder / f"{row:05d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+
+
+def _image(text, where):
+    """uint8 `[48, 48]` from the text of one row."""
+    fields = str(text).split()
+    try:
+        values = np.array(fields, np.int64)
+        if len(values) != SIDE * SIDE or values.min() < 0 or values.max() > 255:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"A row of FER-2013's csv must have {SIDE * SIDE} whole numbers from 0 to 255 as its "
+            f"pixels. Received: {len(fields)} fields, {str(text)[:30]!r} …, in {where}. Copy or "
+            "download it again."
+        ) from None
+    return values.astype(np.uint8).reshape(SIDE, SIDE)
 
 
 def _from_csv(rows, folder):
     images = {usage: [] for usage in USAGES}
-    for row, (emotion, usage) in enumerate(zip(rows["emotion"], rows["Usage"], strict=True)):
+    for row, emotion, usage in rows[["emotion", "Usage"]].itertuples():
         path = str(folder / f"{row:05d}.png")
         images[usage].append(_clip(f"{usage}_{row:05d}", path, CLASSES[int(emotion)]))
     return images
 
 
 def _from_folders(report, root):
-    parts = {name: reading.find_folder(root, name) for name in ("train", "test")}
+    parts = {name: reading.find_folder(root, name) for name in PARTS}
     if not any(parts.values()):
         raise FileNotFoundError(report.expected("which has none of them"))
     images = {}
     for part, folder in parts.items():
-        for emotion in reading.folders(folder) if folder else ():
-            name = reading.expression_of(emotion.name)
-            if name is None:
-                raise ValueError(
-                    f"A folder of FER-2013 bears the name of one of its expressions. Received: "
-                    f"{emotion}. Move it away."
-                )
-            for file in reading.files(emotion, reading.IMAGE_ENDINGS, report):
-                prefix = re.match("(Training|PublicTest|PrivateTest)_", file.name)
-                usage = prefix[1] if prefix else {"train": "Training"}.get(part)
-                if usage is None:
-                    report.note("images of test/ without PublicTest_ or PrivateTest_", file.name)
-                    continue
-                key = f"{usage}/{name}/{Path(file.name).stem}"
-                images.setdefault(usage, []).append(_clip(key, str(file), name))
+        found = reading.by_expression(folder, reading.IMAGE_ENDINGS, report) if folder else ()
+        for name, file in found:
+            prefix = re.match("(Training|PublicTest|PrivateTest)_", file.name)
+            usage = prefix[1] if prefix else {"train": "Training"}.get(part)
+            if usage is None:
+                report.note("images of test/ without PublicTest_ or PrivateTest_", file.name)
+                continue
+            key = f"{usage}/{name}/{Path(file.name).stem}"
+            images.setdefault(usage, []).append(_clip(key, str(file), name))
+    for other in reading.folders(root):
+        if other.name.lower() not in PARTS:
+            report.note("folders ignored beside train/ and test/", other.name)
     return images
 
 
@@ -208,4 +239,7 @@ def _clip(key, path, expression):
 def _compare_with_published(report, counts):
     for usage, count in counts.items():
         if count != PUBLISHED[usage]:
-            report.note(f"images of {usage}, not {PUBLISHED[usage]:,} as published", usage, count)
+            report.note(
+                "parts with another number of images than published (augmented, split anew, cut)",
+                f"{usage} {count:,}, not {PUBLISHED[usage]:,}",
+            )

@@ -16,6 +16,7 @@ import pandas as pd
 
 from kollias_affect import EXPRESSIONS, _checks, _files
 from kollias_affect.clip import Clip
+from kollias_affect.datasets import reading
 from kollias_affect.datasets.report import Report, refuse_same_keys
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
@@ -109,7 +110,7 @@ def _csv_files(report, split):
         return [_checks.existing_file("root", root)]
     if split is None and (root / "frames.csv").is_file():
         return [root / "frames.csv"]
-    found = sorted(root.glob("*.csv" if split is None else f"{split}.csv"))
+    found = reading.tables(root, split)
     if not found:
         lacking = "none" if split is None else f"no file {split}.csv"
         raise FileNotFoundError(report.expected(f"which has {lacking}"))
@@ -167,7 +168,8 @@ def _read(path, headerless, named):
 
 def _clips(table, path, folder):
     root = Path(os.path.abspath(folder))
-    images = table["image"].map(lambda image: _inside(root, image))
+    inside = reading.inside(root)
+    images = table["image"].map(lambda image: inside(image) if image else "")
     keys = table["clip"] if "clip" in table else images.map(lambda image: _folder(image, path))
     if (keys == "").any():
         row = int(np.flatnonzero(keys == "")[0])
@@ -181,16 +183,9 @@ def _clips(table, path, folder):
     return [_clip(key, rows, root, path) for key, rows in table.groupby(keys, sort=True)]
 
 
-def _inside(root, image):
-    """Path of an image relative to `root`, in its normal form; `""` for none."""
-    return _checks.inside(root, image).relative_to(root).as_posix() if image else ""
-
-
 def _folder(image, path):
-    if not image:
-        return ""
-    folder = Path(image).parent.as_posix()
-    return path.stem if folder == "." else folder
+    """The clip of an image: the folder it lies in, or the csv; `""` for no image."""
+    return (image.rpartition("/")[0] or path.stem) if image else ""
 
 
 def _images_exist(images, root, path):
@@ -201,7 +196,7 @@ def _images_exist(images, root, path):
         names.setdefault(folder, []).append(name)
     for folder, files in names.items():
         place = root / folder
-        there = {file.name for file in place.iterdir()} if place.is_dir() else set()
+        there = set(os.listdir(place)) if place.is_dir() else set()
         missing = [name for name in files if name not in there]
         if missing:
             raise FileNotFoundError(
@@ -214,7 +209,7 @@ def _images_exist(images, root, path):
 def _clip(key, rows, root, path):
     return Clip(
         key=key,
-        paths=[str(root / image) if image else "" for image in rows["image"]],
+        paths=[os.path.join(root, image) if image else "" for image in rows["image"]],
         times=_times(rows, path),
         landmarks=_landmarks(rows, path),
         valence_arousal=_valence_arousal(rows, path),

@@ -4,6 +4,7 @@ The collection "facial_expressions" has this form (`images/` and `legend.csv`).
 """
 
 import csv
+import os
 from pathlib import Path
 
 from kollias_affect import EXPRESSIONS, _checks
@@ -45,16 +46,12 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
     mapping = _mapping(mapping)
     report = Report("images_csv", root, split, LAYOUT)
     root = report.root
-    if root.is_file() and archives.is_tar(root):
-        root = archives.unpacked(root, lambda to: archives.extract_tar(root, to), unpack_to)
-        root = reading.only_folder(root)
+    if archives.is_tar(root):
+        root = reading.only_folder(archives.unpacked_tar(root, unpack_to))
     table = root if root.is_file() else _csv_in(report, root, split)
     folder = _image_folder(table, images)
-    labels = {}
-    for line, name, emotion in _rows(table):
-        path = _checks.inside(folder, name).relative_to(folder.absolute()).as_posix()
-        labels.setdefault(path, []).append((line, emotion))
-    there = reading.names_below(folder, {Path(path).parent.as_posix() for path in labels})
+    labels = _labels(table, folder)
+    there = reading.names_below(folder, {path.rpartition("/")[0] for path in labels})
     clips = []
     for path, rows in labels.items():
         expression = _agreed(report, path, rows, mapping, table)
@@ -65,16 +62,38 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
                 f"Every image named in {table} must exist. Received: {path} in line {rows[0][0]}, "
                 f"which is not in {folder}. Copy it there, or say with `images` where it is."
             )
-        subject = Path(path).stem.rstrip("0123456789").rstrip("_-") or Path(path).stem
-        where = str(folder / path)
-        clips.append(Clip(path, [where], expression=[expression], subject=subject))
+        where = os.path.join(folder, path)
+        clips.append(Clip(path, [where], expression=[expression], subject=_subject(path)))
     for path in sorted(there - set(labels)):
         if path.lower().endswith(reading.IMAGE_ENDINGS):
             report.note("images without a row, left out", path)
     return report.finish(clips)
 
 
+def _labels(table, folder):
+    """Dict from the path of an image, relative to `folder`, to its `(line, emotion)`s."""
+    inside = reading.inside(folder)
+    labels = {}
+    for line, name, emotion in _rows(table):
+        try:
+            path = inside(name)
+        except ValueError as error:
+            raise ValueError(f"{error} It is in line {line} of {table}.") from error
+        labels.setdefault(path, []).append((line, emotion))
+    return labels
+
+
+def _subject(path):
+    stem = os.path.splitext(os.path.basename(path))[0]
+    return stem.rstrip("0123456789").rstrip("_-") or stem
+
+
 def _mapping(mapping):
+    if mapping is not None and not isinstance(mapping, dict):
+        raise ValueError(
+            "`mapping` must be a dict from names in the csv to expressions. Received: "
+            f"{mapping!r}. Write {{'contempt': 'disgust'}}, for example."
+        )
     mapping = {str(name).strip().lower(): to for name, to in (mapping or {}).items()}
     for to in mapping.values():
         _checks.one_of("mapping", to, (*EXPRESSIONS, None))
@@ -82,7 +101,7 @@ def _mapping(mapping):
 
 
 def _csv_in(report, root, split):
-    found = sorted(root.glob("*.csv" if split is None else f"{split}.csv"))
+    found = reading.tables(root, split)
     if len(found) != 1:
         names = ", ".join(path.name for path in found[:5])
         what = f"which has {len(found)} csv files{': ' if names else ''}{names}"
@@ -91,14 +110,15 @@ def _csv_in(report, root, split):
 
 
 def _image_folder(table, images):
+    """The folder that names start from, as an absolute path."""
+    beside = table.parent / "images"
     if images is None:
-        beside = table.parent / "images"
-        return beside if beside.is_dir() else table.parent
+        images = beside if beside.is_dir() else table.parent
     if not Path(images).is_dir():
         raise FileNotFoundError(
             f"`images` must be a folder. Received: {images}, which is none. Check the path."
         )
-    return Path(images)
+    return os.path.abspath(images)
 
 
 def _rows(path):
@@ -139,8 +159,7 @@ def _columns(row, path):
 
 def _agreed(report, path, rows, mapping, table):
     """Index of the expression of one image, or `None` if it is left out."""
-    names = {emotion.lower() for _, emotion in rows}
-    found = {_expression(name, mapping, rows[0][0], table) for name in names}
+    found = {_expression(emotion.lower(), mapping, line, table) for line, emotion in rows}
     if len(found) > 1:
         report.note("images listed with different labels, left out", path)
         return None

@@ -148,12 +148,7 @@ def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
             for start, stop in _runs(of_frame[i] == quadrant, length)
         ]
         copies += _copied(runs, int(frames), random)
-    used = {}
-    for clip, start, stop in copies:
-        used.setdefault(clip.key, []).append(
-            clip.part(start, stop, f"{clip.key}+{len(used.get(clip.key, ())) + 1}")
-        )
-    result = Clips([*clips, *(part for key in sorted(used) for part in used[key])])
+    result = Clips([*clips, *_duplicates(copies, {clip.key for clip in clips})])
     after = counts + missing
     result.report = Balance(
         dict(zip(QUADRANTS, (counts / counts.sum()).tolist(), strict=True)),
@@ -224,6 +219,19 @@ def _copied(runs, frames, random):
     return chosen
 
 
+def _duplicates(copies, keys):
+    """Clips of the copied runs, sorted by key and number, with keys that are not in `keys`."""
+    made = {}
+    for clip, start, stop in copies:
+        parts, last = made.get(clip.key, ([], 0))
+        last += 1
+        while f"{clip.key}+{last}" in keys:  # balanced before
+            last += 1
+        parts.append(clip.part(start, stop, f"{clip.key}+{last}"))
+        made[clip.key] = parts, last
+    return [part for key in sorted(made) for part in made[key][0]]
+
+
 def class_weights(clips):
     """Weights that make the expressions count alike: frames / (classes * frames of the class).
 
@@ -268,12 +276,12 @@ def discretize(valence_arousal, bins=20):
     """
     bins = _checks.positive_integer("bins", bins)
     values = np.asarray(valence_arousal, np.float64)
-    known = np.isfinite(values).all(axis=-1)
-    if values.shape[-1:] != (2,) or (np.abs(values[known]) > 1).any():
+    if values.shape[-1:] != (2,) or (np.abs(values) > 1).any():
         raise ValueError(
             "`valence_arousal` must be pairs in [-1, 1], last axis 2. Received: shape "
-            f"{values.shape}, largest value {np.abs(values[known]).max(initial=0):g}. Scale them."
+            f"{values.shape}, largest value {np.nanmax(np.abs(values), initial=0):g}. Scale them."
         )
+    known = ~np.isnan(values).any(axis=-1)
     cells = np.floor((np.where(known[..., None], values, 0) + 1) / 2 * bins).astype(np.int64)
     cells = np.minimum(cells, bins - 1)  # 1.0 itself belongs to the last cell
     return np.where(known, cells[..., 0] * bins + cells[..., 1], -1)
@@ -301,9 +309,10 @@ def undiscretize(classes, bins=20):
     ):
         raise ValueError(
             f"`classes` must be integers from 0 to {bins**2 - 1}, or -1. Received: "
-            f"{classes.dtype} from {classes.min(initial=0)} to {classes.max(initial=0)}. Use the "
-            "`bins` that `discretize` was called with."
+            f"{classes.dtype} such as {classes.reshape(-1)[:5].tolist()}. Use the `bins` that "
+            "`discretize` was called with."
         )
+    classes = classes.astype(np.int64)
     cells = np.stack([classes // bins, classes % bins], axis=-1)
     centres = (2 * cells + 1) / bins - 1
     return np.where(classes[..., None] < 0, np.nan, centres)

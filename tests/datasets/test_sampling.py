@@ -1,5 +1,9 @@
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kollias_affect import EXPRESSIONS
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import sampling
 
@@ -33,3 +37,248 @@ def test_one_subject_cannot_be_split():
         sampling.split(clips(1))
     with pytest.raises(ValueError, match="between 0 and 1"):
         sampling.split(clips(), 20)
+
+
+def affect_clips(seed, count=6, longest=40):
+    """Clips whose valence and arousal wander, with frames that do not count, in all quadrants."""
+    random = np.random.default_rng(seed)
+    made = []
+    for i in range(count):
+        frames = int(random.integers(1, longest)) if i else 8
+        steps = random.choice([-0.2, 0, 0.2], (frames, 2))
+        labels = np.clip(random.choice([-0.2, 0.2], 2) + steps.cumsum(axis=0), -1, 1)
+        valid = random.random(frames) < 0.9
+        if i == 0:
+            labels = np.array([[1, 1], [-1, 1], [1, -1], [-1, -1]] * 2) / 2
+            valid[:] = True
+        paths = [f"{i}/{frame}" for frame in range(frames)]
+        subject = str(random.integers(3))
+        made.append(Clip(f"c{i}", paths, valence_arousal=labels, valid=valid, subject=subject))
+    return made
+
+
+def quadrants(clips):
+    """Numbers of valid frames in the four quadrants, counted frame by frame."""
+    counts = dict.fromkeys(sampling.QUADRANTS, 0)
+    for clip in clips:
+        for (valence, arousal), valid in zip(clip.valence_arousal, clip.valid, strict=True):
+            name = ("-v" if valence < 0 else "+v") + ("-a" if arousal < 0 else "+a")
+            counts[name] += bool(valid)
+    return counts
+
+
+SEEDS = st.integers(0, 2**32 - 1)
+SHARES = st.lists(st.integers(1, 9), min_size=4, max_size=4).map(
+    lambda parts: tuple(part / sum(parts) for part in parts)
+)
+
+
+@given(SEEDS, SHARES, st.integers(1, 12))
+def test_balanced_shares_are_those_asked_for(seed, shares, length):
+    clips = affect_clips(seed)
+    balanced = sampling.balance_quadrants(clips, shares, seed, length)
+    before, after = quadrants(clips), quadrants(balanced)
+    total = sum(after.values())
+    for name, share in zip(sampling.QUADRANTS, shares, strict=True):
+        assert abs(after[name] - share * total) <= 3  # rounding of four quadrants
+    assert any(after[name] == before[name] for name in before)  # as few as possible are added
+    report = balanced.report
+    assert (report.frames_before, report.frames_after) == (sum(before.values()), total)
+    assert report.before == {n: before[n] / sum(before.values()) for n in before}
+    assert report.after == {name: after[name] / total for name in after}
+
+
+@given(SEEDS, SHARES, st.integers(1, 12))
+def test_duplicates_are_consecutive_valid_frames_of_one_clip_in_one_quadrant(seed, shares, length):
+    clips = affect_clips(seed)
+    balanced = sampling.balance_quadrants(clips, shares, seed, length)
+    assert all(one is other for one, other in zip(clips, balanced, strict=False))
+    of_key = {clip.key: clip for clip in clips}
+    for part in balanced[len(clips) :]:
+        source = of_key[part.key.rpartition("+")[0]]
+        start = source.paths.index(part.paths[0])
+        rows = slice(start, start + len(part))
+        assert part.paths == source.paths[rows] and part.subject == source.subject
+        assert np.array_equal(part.valence_arousal, source.valence_arousal[rows])
+        assert part.valid.all() and source.valid[rows].all() and 1 <= len(part) <= length
+        assert sorted(quadrants([part]).values()) == [0, 0, 0, len(part)]
+    assert len({clip.key for clip in balanced}) == len(balanced)
+
+
+@given(SEEDS, SHARES)
+def test_balance_ignores_the_order_of_the_clips_and_is_seeded(seed, shares):
+    clips = affect_clips(seed)
+    order = np.random.default_rng(seed).permutation(len(clips))
+
+    def parts(clips, seed=1):
+        balanced = sampling.balance_quadrants(clips, shares, seed, 5)
+        return [(clip.key, clip.paths) for clip in balanced[len(clips) :]]
+
+    assert parts(clips) == parts(clips) == parts([clips[i] for i in order])
+
+
+def test_another_seed_duplicates_other_frames():
+    clips = affect_clips(0, 30)
+    shares = (0.1, 0.3, 0.3, 0.3)
+    paths = [
+        [clip.paths for clip in sampling.balance_quadrants(clips, shares, seed, 5)[30:]]
+        for seed in (0, 1)
+    ]
+    assert paths[0] != paths[1]
+
+
+def test_the_default_shares_are_those_of_the_paper():
+    balanced = sampling.balance_quadrants(affect_clips(3, 200))
+    assert list(balanced.report.after.values()) == pytest.approx(
+        [0.43, 0.24, 0.19, 0.14], abs=0.001
+    )
+    assert str(balanced.report).count("->") == 5 and "-> 43.0%" in str(balanced.report)
+
+
+def test_balancing_twice_gives_new_names():
+    once = sampling.balance_quadrants(affect_clips(3), length=5)
+    twice = sampling.balance_quadrants(once, (0.1, 0.3, 0.3, 0.3), length=5)
+    assert len({clip.key for clip in twice}) == len(twice) > len(once)
+
+
+def test_shares_by_name():
+    clips = affect_clips(5)
+    named = dict(zip(sampling.QUADRANTS, sampling.PAPER_SHARES, strict=True))
+    assert sampling.balance_quadrants(clips, named).report == (
+        sampling.balance_quadrants(clips).report
+    )
+    with pytest.raises(ValueError, match="`quadrant` must be one of"):
+        sampling.balance_quadrants(clips, {"v+a+": 1})
+
+
+def test_a_quadrant_without_frames_needs_no_share():
+    clips = [Clip("a", ["1"] * 6, valence_arousal=[[0.5, 0.5]] * 5 + [[-0.5, 0]])]
+    balanced = sampling.balance_quadrants(clips, (0.5, 0.5, 0, 0))
+    assert quadrants(balanced) == {"+v+a": 5, "-v+a": 5, "+v-a": 0, "-v-a": 0}
+    with pytest.raises(ValueError, match=r"\+v-a with 0 frames and a share of 0.25"):
+        sampling.balance_quadrants(clips, (0.25,) * 4)
+    with pytest.raises(ValueError, match=r"-v\+a with 1 frames and a share of 0"):
+        sampling.balance_quadrants(clips, (1, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "shares", [(0.5, 0.5), (0.3, 0.3, 0.3, 0.3), (2, -1, 0, 0), (np.nan, 0.5, 0.25, 0.25)]
+)
+def test_shares_that_are_none(shares):
+    with pytest.raises(ValueError, match="add up to 1"):
+        sampling.balance_quadrants(affect_clips(0), shares)
+
+
+def test_clips_that_cannot_be_balanced():
+    with pytest.raises(ValueError, match="valence and arousal of every clip"):
+        sampling.balance_quadrants(clips())
+    with pytest.raises(ValueError, match="with 0 frames"):
+        sampling.balance_quadrants([])
+
+
+@given(SEEDS, st.integers(2, 6))
+def test_folds_by_person(seed, folds):
+    random = np.random.default_rng(seed)
+    made = [
+        Clip(str(i), ["x"] * int(random.integers(1, 30)), subject=f"s{random.integers(12)}")
+        for i in range(40)
+    ]
+    result = sampling.person_folds(made, folds, seed)
+    assert len(result) == folds
+    held_out = []
+    for training, validation in result:
+        assert not {clip.subject for clip in training} & {clip.subject for clip in validation}
+        assert training and validation and len(training) + len(validation) == 40
+        keys = [int(clip.key) for clip in training]
+        assert keys == sorted(keys)  # the order of what was given
+        held_out += [clip.key for clip in validation]
+    assert sorted(held_out) == sorted(clip.key for clip in made)
+    # No fold is larger than a fair share and one subject.
+    frames = [sum(len(clip) for clip in validation) for _, validation in result]
+    of_subject = {}
+    for clip in made:
+        of_subject[clip.subject] = of_subject.get(clip.subject, 0) + len(clip)
+    assert max(frames) <= sum(frames) / folds + max(of_subject.values())
+    # The order of the clips does not matter.
+    other = sampling.person_folds([made[i] for i in random.permutation(40)], folds, seed)
+    assert [{c.key for c in v} for _, v in other] == [{c.key for c in v} for _, v in result]
+
+
+def test_folds_are_seeded():
+    def keys(seed):
+        return [[clip.key for clip in v] for _, v in sampling.person_folds(clips(), 5, seed)]
+
+    assert keys(1) == keys(1) != keys(2)
+
+
+def test_subjects_without_valid_frames_fill_no_fold_alone():
+    nobody = [Clip(f"n{i}", [""], subject=f"n{i}") for i in range(3)]
+    result = sampling.person_folds([*clips(3, 1), *nobody], 6)
+    assert [len(validation) for _, validation in result] == [1] * 6
+
+
+@pytest.mark.parametrize("folds", [1, 0, 2.5, "5", None, 11])
+def test_bad_folds(folds):
+    with pytest.raises(ValueError, match="folds"):
+        sampling.person_folds(clips(), folds)
+
+
+@given(SEEDS, st.integers(1, 40), st.sampled_from([(), (7,), (2, 3)]))
+def test_discretized_values_come_back_within_half_a_cell(seed, bins, shape):
+    values = np.random.default_rng(seed).uniform(-1, 1, (*shape, 2))
+    values[..., 0] = np.round(values[..., 0] * bins) / bins  # on the edges of cells
+    classes = sampling.discretize(values, bins)
+    assert classes.shape == shape and classes.dtype == np.int64
+    assert (classes >= 0).all() and (classes < bins**2).all()
+    back = sampling.undiscretize(classes, bins)
+    assert back.shape == values.shape and (np.abs(back - values) <= 1 / bins + 1e-12).all()
+    assert np.array_equal(sampling.discretize(back, bins), classes)
+
+
+def test_cells_are_numbered_by_valence_then_arousal():
+    assert sampling.discretize([[-1, -1], [-1, 1], [1, -1], [1, 1], [0, 0]]).tolist() == [
+        0,
+        19,
+        380,
+        399,
+        210,
+    ]
+
+
+def test_small_integers_are_classes_too():
+    classes = np.array([3, 250], np.uint8)
+    assert np.array_equal(
+        sampling.undiscretize(classes, 300), sampling.undiscretize(classes.tolist(), 300)
+    )
+
+
+def test_missing_labels_have_no_cell():
+    assert sampling.discretize([[np.nan, 0], [0, np.nan], [0, 0]], 2).tolist() == [-1, -1, 3]
+    assert np.isnan(sampling.undiscretize([-1, 3], 2)).tolist() == [[True] * 2, [False] * 2]
+
+
+@pytest.mark.parametrize("bad", [[[1.1, 0]], [[0, -np.inf]], [0, 0, 0], 0.5, [[]]])
+def test_values_that_have_no_cell(bad):
+    with pytest.raises(ValueError, match=r"pairs in \[-1, 1\]"):
+        sampling.discretize(bad)
+
+
+@pytest.mark.parametrize("bad", [[400], [-2], [0.5], ["a"]])
+def test_classes_that_are_none(bad):
+    with pytest.raises(ValueError, match="integers from 0 to 399"):
+        sampling.undiscretize(bad)
+
+
+@given(st.lists(st.integers(-1, 6), min_size=1, max_size=60))
+def test_class_weights_make_expressions_count_alike(labels):
+    valid = np.array(labels) >= 0
+    clip = Clip("a", ["x"] * len(labels), expression=labels, valid=valid)
+    if not valid.any():
+        with pytest.raises(ValueError, match="need valid frames"):
+            sampling.class_weights([clip])
+        return
+    weights = sampling.class_weights([clip, Clip("b", ["x"])])
+    assert set(weights) == set(clip.expression[valid].tolist())
+    sums = [weights[index] * labels.count(index) for index in weights]
+    assert np.allclose(sums, sums[0]) and sum(sums) == pytest.approx(valid.sum())
+    assert all(0 <= index < len(EXPRESSIONS) for index in weights)

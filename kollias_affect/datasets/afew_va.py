@@ -1,0 +1,246 @@
+"""AFEW-VA (Kossaifi et al., 2017): 600 film clips with valence, arousal and 68 landmarks.
+
+The images are whole frames. They are taken as they are, or the faces are aligned by the landmarks
+that come with them.
+
+References: paper C §2.3 and §5.1.2.
+"""
+
+import itertools
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from kollias_affect import _checks, faces
+from kollias_affect.clip import Clip
+from kollias_affect.datasets import aligned, reading
+from kollias_affect.datasets.report import Report, refuse_same_keys
+
+LARGEST_LABEL = 10  # labels are whole numbers from -10 to 10
+LAYOUT = "a folder with 01/001/00000.png and 01/001/001.json, or with 001/00000.png and so on"
+
+
+def load(root, split=None, crops=None, size=96):
+    """Reads AFEW-VA; a subject is an actor.
+
+    Args:
+        root: folder of the 12 groups, or of the clips themselves.
+        split: `None`; the database has no official split.
+        crops: folder for faces aligned by the landmarks. Default: the whole frames.
+        size: side of these crops in pixels.
+
+    Returns:
+        list of `Clip` with `valence_arousal` in [-1, 1]; `landmarks` are in [-1, 1] of the crop
+        or, without `crops`, of the frame. Frames without landmarks have no path.
+
+    Raises:
+        FileNotFoundError, ValueError: if the files are missing or malformed, or a split is named.
+    """
+    if split is not None:
+        raise ValueError(
+            f"AFEW-VA has no official split. Received: split={split!r}. Load all of it, and split "
+            "it by actor with `kollias_affect.datasets.sampling.person_folds`."
+        )
+    size = _checks.integer_between("size", size, 16, 2048)
+    report = Report("afew_va", root, split, LAYOUT)
+    if not report.root.is_dir():
+        raise FileNotFoundError(report.expected("which is no folder"))
+    found = [_Frames(report, folder, path) for folder, path in _clip_folders(report)]
+    refuse_same_keys(found)
+    if crops is None:
+        clips = [frames.clip() for frames in found]
+    else:
+        found = tqdm(found, desc="aligning faces", unit=" clips", disable=None)
+        clips = [frames.cropped(Path(crops), size) for frames in found]
+    return report.finish(reading.filled(report, clips))
+
+
+def _clip_folders(report):
+    """Yields folder and json file of each clip."""
+    for folder in reading.below(report.root, depth=3, skip=("__macosx",)):
+        if _is_cropped(folder):
+            report.note("folders of crops, left out", folder.name)
+            continue
+        if _is_cropped(folder.parent) and folder != report.root:
+            continue
+        tables = reading.files(folder, (".json",))
+        if len(tables) > 1:
+            raise ValueError(
+                f"A clip has one json file. Received: {[table.name for table in tables]} in "
+                f"{folder}. Move the other one away."
+            )
+        if tables:
+            yield folder, tables[0]
+        elif reading.files(folder, (".png",)):
+            report.note("folders of images without a json file", folder.name)
+
+
+def _is_cropped(folder):
+    return folder.name.lower().endswith("_cropped")
+
+
+class _Frames:
+    """The frames of one clip: those that its json file lists."""
+
+    def __init__(self, report, folder, path):
+        self.report, self.folder, self.key = report, folder, folder.name
+        table = _read(path)
+        self.actor = _actor(report, self.key, table)
+        self._compare_name(path, table)
+        listed = sorted((_number(path, name), name) for name in table["frames"])
+        _refuse_same_numbers(path, listed)
+        entries = [(name, table["frames"][name]) for _, name in listed]
+        self.labels = np.array([_labels(path, *e) for e in entries]).reshape(-1, 2) / LARGEST_LABEL
+        self.landmarks = [_landmarks(path, *entry) for entry in entries]
+        self.images = self._images([number for number, _ in listed])
+
+    def clip(self):
+        """The whole frames."""
+        usable = [p is not None for p in self.landmarks]
+        paths = [str(i) if i and u else "" for i, u in zip(self.images, usable, strict=True)]
+        return self._labelled(Clip(self.key, paths, landmarks=self._in_frame(paths)))
+
+    def cropped(self, crops, size):
+        """The aligned faces, made if they are not there yet."""
+        points = {i: p for i, p in enumerate(self.landmarks, 1) if p is not None}
+        if not aligned.exists(crops, self.key):
+            aligned.make(crops, self.key, self._decoded(), points, size, self._source())
+        clip, _ = aligned.read(crops, self.key, size, self._source())
+        lost = sum(
+            i is not None and p is not None
+            for i, p in zip(self.images, self.landmarks, strict=True)
+        ) - int(clip.has_image.sum())
+        if lost:
+            self.report.note("frames that cannot be read or aligned", self.key, lost)
+        return self._labelled(clip)
+
+    def _labelled(self, clip):
+        clip = clip.labelled(valence_arousal=self.labels)
+        clip.subject = self.actor
+        return clip
+
+    def _compare_name(self, path, table):
+        names = [str(name).strip() for name in (path.stem, table.get("video_id")) if name]
+        others = [name for name in names if name.lstrip("0") != self.key.lstrip("0")]
+        if others:
+            self.report.note("clips named otherwise than their folder", f"{self.key} ({others[0]})")
+
+    def _images(self, numbers):
+        """Path or `None` per frame; what does not fit is counted."""
+        files, others = reading.numbered(self.folder, reading.IMAGE_ENDINGS)
+        for name in others:
+            if not name.lower().endswith((".json", "_cropped")):
+                self.report.note("files that are no numbered images", f"{self.key}/{name}")
+        counts = {
+            "images that the json file does not list": len(files.keys() - set(numbers)),
+            "frames without an image": len(set(numbers) - files.keys()),
+            "frames without landmarks": sum(p is None for p in self.landmarks),
+        }
+        for reason, count in counts.items():
+            if count:
+                self.report.note(reason, self.key, count)
+        return [self.folder / files[n] if n in files else None for n in numbers]
+
+    def _in_frame(self, paths):
+        """Landmarks in [-1, 1] of the frame; `None` if no image tells its size."""
+        image = next((i for i in map(_read_image, filter(None, paths)) if i is not None), None)
+        if image is None:
+            self.report.note(
+                "clips without an image that can be read, so without landmarks", self.key
+            )
+            return None
+        missing = np.full((68, 2), np.nan)
+        points = np.array([missing if p is None else p for p in self.landmarks])
+        return points * 2 / (np.array(image.shape[1::-1]) - 1) - 1
+
+    def _decoded(self):
+        for i, path in enumerate(self.images, 1):
+            yield faces.Frame(i, np.nan, None if path is None else _read_image(path))
+
+    def _source(self):
+        return f"{self.key}, {len(self.images)} frames"
+
+
+def _read(path):
+    text = "\n".join(reading.lines(path))
+    try:
+        table = json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"A json file must be whole. Received: {path}, line {error.lineno} ({error.msg}). Copy "
+            "it again."
+        ) from error
+    except _Twice as error:
+        _refuse(path, "names every key once", f"the key {error} twice")
+    if not isinstance(table, dict) or not isinstance(table.get("frames"), dict):
+        _refuse(path, 'holds {"frames": {"00000": …}}', "another content")
+    return table
+
+
+class _Twice(Exception):
+    """A key that comes twice in one object."""
+
+
+def _unique(pairs):
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return result
+
+
+def _refuse(path, rule, received):
+    raise ValueError(
+        f"A json file of AFEW-VA {rule}. Received: {received} in {path}. Copy the file again."
+    )
+
+
+def _number(path, name):
+    if not (name.isdecimal() and name.isascii()):
+        _refuse(path, "numbers its frames, as their images are named", f"frame {name!r}")
+    return int(name)
+
+
+def _refuse_same_numbers(path, listed):
+    for (number, first), (following, second) in itertools.pairwise(listed):
+        if number == following:
+            _refuse(path, "names every frame once", f"frames {first!r} and {second!r}")
+
+
+def _labels(path, name, entry):
+    values = [entry.get(key) for key in ("valence", "arousal")] if isinstance(entry, dict) else []
+    good = [type(v) in (int, float) and abs(v) <= LARGEST_LABEL for v in values]
+    if not values or not all(good):
+        rule = f"has valence and arousal in [-{LARGEST_LABEL}, {LARGEST_LABEL}]"
+        _refuse(path, rule, f"{values or entry!r} of frame {name!r}")
+    return values
+
+
+def _landmarks(path, name, entry):
+    """float64 `[68, 2]` in pixels; `None` if there are none, or all are in one place."""
+    points = entry.get("landmarks")
+    if not points:
+        return None
+    try:
+        points = np.array(points, np.float64)
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    if points.shape != (68, 2) or not np.isfinite(points).all():
+        _refuse(path, "has 68 landmarks [x, y] per frame, or none", f"others of frame {name!r}")
+    return points if np.ptp(points, axis=0).any() else None
+
+
+def _actor(report, key, table):
+    actor = str(table.get("actor") or "").strip()
+    if not actor:
+        report.note("clips without an actor, subjects of their own", key)
+    return actor or key
+
+
+def _read_image(path):
+    """uint8 RGB, or `None` if it cannot be read."""
+    image = cv2.imread(str(path))
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -1,0 +1,353 @@
+"""OMG-Emotion (Barros et al., 2018): utterances of YouTube videos, one label per utterance.
+
+The csv files name utterances by video and number; both together are the key. Several video ids
+may come from one YouTube video, so the subject is the link: a split by person then never has
+one speaker on both sides. Expressions are the majority of the annotators' votes.
+"""
+
+import csv
+import dataclasses
+import logging
+import urllib.parse
+from pathlib import Path
+
+import numpy as np
+
+from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect.clip import Clip
+from kollias_affect.datasets import crops, reading
+from kollias_affect.datasets.report import Report
+
+_log = logging.getLogger(__name__)
+
+TABLES = {
+    "train": ("omg_TrainVideos.csv",),
+    "validation": ("omg_ValidationVideos.csv",),
+    "test": ("omg_TestVideos_WithLabels.csv", "omg_TestVideos_WithoutLabels.csv"),
+}
+COLUMNS = ("link", "start", "end", "video", "utterance")
+LABELS = ("arousal", "valence", "EmotionMaxVote")
+# EmotionMaxVote's numbers, in order.
+CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+# Paper B §3.
+PUBLISHED = {"train": 2442, "validation": 617, "test": 2229}
+NO_VIDEOS = ("youtube_videos_temp", "detailedannotation")
+LAYOUT = (
+    "omg_TrainVideos.csv, omg_ValidationVideos.csv and omg_TestVideos_WithLabels.csv, and folders "
+    "with <video>/utterance_N.mp4 as the challenge's prepare_data.py makes them (not needed with "
+    "labels_only=True)"
+)
+
+
+def load(root, split=None, videos=None, crops=None, labels_only=False, **options):
+    """Reads OMG-Emotion; an utterance is a clip, its label that of each of its frames.
+
+    Args:
+        root: folder of the csv files.
+        split: `"train"`, `"validation"`, `"test"`, or `None` for all that have labels. If only
+            `omg_TestVideos_WithoutLabels.csv` is there, clips of `"test"` have no labels.
+        videos: folder with `<video>/utterance_N.mp4`. Default: `root` and the folders in it, up
+            to two levels deep, that hold such videos.
+        crops: folder of extracted faces; see `crops.of_videos`, which extracts missing ones.
+        labels_only: look for no frames: each clip has one, without an image.
+        **options: of `faces.extract`.
+
+    Returns:
+        list of `Clip` with `valence_arousal` (arousal in [0, 1]) and `expression`; `expression`
+        is `None` for utterances without a majority vote.
+
+    Raises:
+        FileNotFoundError, ValueError: if the files are missing or malformed, or an argument is
+            unknown.
+    """
+    if split is not None:
+        _checks.one_of("split", split, TABLES)
+    report = Report("omg", root, split, LAYOUT)
+    utterances = _utterances(report, split)
+    if labels_only:
+        clips = [utterance.label(Clip(key, [""])) for key, utterance in utterances.items()]
+        return report.finish(clips, _video)
+    return report.finish(_with_frames(report, utterances, videos, crops, options), _video)
+
+
+def read_predictions(path, clips):
+    """Reads predictions in the challenge's format, in the order of given clips.
+
+    Args:
+        path: csv with a header and the columns `video`, `utterance`, `arousal` and `valence`, one
+            row per utterance in any order.
+        clips: list of `Clip`, or of their keys, `<video>/utterance_N`.
+
+    Returns:
+        float32 `[clips, 2]`, valence then arousal.
+
+    Raises:
+        ValueError: if an utterance is missing, not among the clips or there twice, or if a row is
+            malformed.
+    """
+    keys = [clip if isinstance(clip, str) else clip.key for clip in clips]
+    rows, twice = {}, []
+    for line, row in _rows(path, ("video", "utterance", "arousal", "valence")):
+        key = _key(row, path, line)
+        if key in rows:
+            twice.append(key)
+        rows[key] = [_number(row, name, -np.inf, path, line) for name in ("valence", "arousal")]
+    problems = {
+        "missing": sorted(set(keys) - rows.keys()),
+        "not among the clips": sorted(rows.keys() - set(keys)),
+        "there twice": twice,
+    }
+    problems = [f"{len(found)} {name} {found[:5]}" for name, found in problems.items() if found]
+    if problems:
+        raise ValueError(
+            f"Predictions have one row for each of the {len(keys)} utterances. Received: "
+            f"{', '.join(problems)} in {path}. Predict the same utterances."
+        )
+    return np.array([rows[key] for key in keys], np.float32).reshape(-1, 2)
+
+
+def read_annotators(root, split, video, utterance):
+    """Reads what each annotator said of an utterance, from `DetailedAnnotation/<split>/`.
+
+    Args:
+        root: folder that holds `DetailedAnnotation`.
+        split: name of the folder in it, such as `"train"`.
+        video, utterance: `"5b44393ed"` and `"utterance_4"`.
+
+    Returns:
+        dict from the annotator's number to float64 `[rows, 2]`, valence then arousal, on the raw
+        scale of the files, 0 to 100: no document says how they were mapped to the labels.
+
+    Raises:
+        FileNotFoundError, ValueError: if the files are missing or malformed.
+    """
+    folder = reading.find_folder(root, "DetailedAnnotation")
+    name = f"{split}/{video}/{_stem(utterance)}.mp4"
+    folder = folder and _checks.inside(folder, name)
+    if folder is None or not folder.is_dir():
+        raise FileNotFoundError(
+            f"Annotators are read from DetailedAnnotation/{name}/K.txt. Received: {root}, which "
+            "has no such folder. Check the names, or copy that folder from the challenge."
+        )
+    for nested in reading.folders(folder):
+        _log.warning("Ignored the folder %s: another utterance's, in the wrong place.", nested)
+    return {int(f.stem): _annotator(f) for f in reading.files(folder, (".txt",)) if _numbered(f)}
+
+
+def _numbered(file):
+    if not file.stem.isdecimal():
+        _log.warning("Ignored %s, whose name is no annotator's number.", file)
+    return file.stem.isdecimal()
+
+
+def _annotator(path):
+    values = [
+        [_number(row, name, -np.inf, path, line) for name in ("valence", "arousal")]
+        for line, row in _rows(path, ("arousal", "valence", "emotion"))
+    ]
+    return np.array(values).reshape(-1, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Utterance:
+    """A row of a table; `place` is where it is, for messages."""
+
+    file: str
+    subject: str
+    valence_arousal: tuple | None
+    expression: int | None
+    place: str = dataclasses.field(compare=False)
+
+    def label(self, clip):
+        """`clip` with this label on each frame."""
+        labels, frames = (self.valence_arousal, self.expression), len(clip)
+        va, expression = (None if label is None else [label] * frames for label in labels)
+        return dataclasses.replace(
+            clip, valence_arousal=va, expression=expression, subject=self.subject
+        )
+
+
+def _video(clip):
+    return clip.key.split("/")[0]
+
+
+def _utterances(report, split):
+    """Dict from `<video>/<utterance>` to `_Utterance`."""
+    tables = _tables(report, split)
+    utterances = {}
+    for part, path in tables.items():
+        others = len(utterances)
+        for key, utterance in _read(report, path):
+            before = utterances.setdefault(key, utterance)
+            if before is not utterance:
+                _refuse_other_label(key, before, utterance)
+                report.note("rows that repeat an utterance", utterance.place)
+        count = len(utterances) - others
+        if count != PUBLISHED[part]:
+            report.note(f"utterances of {part}, not {PUBLISHED[part]:,} as published", part, count)
+    _note_shared_links(report, utterances)
+    return utterances
+
+
+def _tables(report, split):
+    """Dict from split to its csv."""
+    tables = {}
+    for part in TABLES if split is None else (split,):
+        names = TABLES[part] if split else TABLES[part][:1]
+        path = next((report.root / n for n in names if (report.root / n).is_file()), None)
+        if path is None:
+            report.note("tables that are absent", names[0])
+        else:
+            tables[part] = path
+    if not tables:
+        raise FileNotFoundError(report.expected("which has none of these tables for that split"))
+    return tables
+
+
+def _rows(path, columns):
+    """Yields `(line number, dict of the fields)` of a csv with a header that names `columns`."""
+    content = reading.lines(path)
+    while content and not content[-1].strip():
+        content = content[:-1]
+    reader = csv.reader(content)
+    header = [name.strip() for name in next(reader, [])]
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise ValueError(
+            f"The header of {path} names the columns {columns}. Received: {header[:10]}, without "
+            f"{missing}. Copy the file again, or add the header."
+        )
+    for fields in reader:
+        if len(fields) != len(header):
+            raise ValueError(
+                f"A row must have {len(header)} fields, {','.join(header)}. Received: {fields} in "
+                f"line {reader.line_num} of {path}. Mend that line, or copy the file again."
+            )
+        yield reader.line_num, dict(zip(header, (f.strip() for f in fields), strict=True))
+
+
+def _read(report, path):
+    """Yields `(key, _Utterance)` of each row of a table."""
+    for line, row in _rows(path, COLUMNS):
+        place = f"line {line} of {path}"
+        if not row["video"] or not row["utterance"]:
+            report.note("rows without video or utterance", place)
+            continue
+        key = _key(row, path, line)
+        valence_arousal, expression = _label(row, path, line)
+        if valence_arousal is None:
+            report.note("utterances without labels", key)
+        elif expression is None:
+            report.note("utterances without a majority vote, so without expression", key)
+        subject = _youtube(row["link"]) or row["video"]
+        file = f"{row['video']}/{row['utterance']}"
+        yield key, _Utterance(file, subject, valence_arousal, expression, place)
+
+
+def _key(row, path, line):
+    names = (row["video"], row["utterance"])
+    # Names from a file: they must not lead out of the folder of videos.
+    plain = Path(*names).parts == names and ".." not in names
+    if not plain or not _stem(names[1]):
+        raise ValueError(
+            "An utterance is named by a video and a file in its folder, both plain names. "
+            f"Received: {names} in line {line} of {path}. Mend that line, or copy the file again."
+        )
+    return f"{names[0]}/{_stem(names[1])}"
+
+
+def _stem(utterance):
+    return utterance[:-4] if utterance.lower().endswith(".mp4") else utterance
+
+
+def _label(row, path, line):
+    """`((valence, arousal), expression)`, each `None` where it is missing."""
+    given = [name for name in LABELS if name in row]
+    if not given:
+        return None, None
+    if len(given) < len(LABELS):
+        raise ValueError(
+            f"A table has all of the columns {LABELS}, or none. Received: {path} with {given} "
+            "alone. Copy the file again."
+        )
+    valence = _number(row, "valence", -1, path, line)
+    arousal = _number(row, "arousal", 0, path, line)
+    vote = row["EmotionMaxVote"]
+    if vote and vote not in map(str, range(len(CLASSES))):
+        raise ValueError(
+            f"EmotionMaxVote is a number from 0 to 6. Received: {vote!r} in line {line} of "
+            f"{path}. Mend that line, or copy the file again."
+        )
+    return (valence, arousal), EXPRESSIONS.index(CLASSES[int(vote)]) if vote else None
+
+
+def _number(row, name, least, path, line):
+    """The number in a column, finite; labels, which have a finite `least`, are at most 1."""
+    try:
+        value = float(row[name])
+    except ValueError:
+        value = np.nan
+    most = 1 if np.isfinite(least) else np.inf
+    if not (np.isfinite(value) and least <= value <= most):
+        raise ValueError(
+            f"{name} must be a number in [{least}, {most}]. Received: {row[name]!r} in line {line} "
+            f"of {path}. Mend that line, or copy the file again."
+        )
+    return value
+
+
+def _refuse_other_label(key, before, after):
+    if before != after:
+        raise ValueError(
+            f"An utterance has one link and one label. Received: {key} with two, in "
+            f"{before.place} and in {after.place}. Mend one of the lines."
+        )
+
+
+def _youtube(link):
+    """The id of a YouTube video in a link, else the link itself."""
+    parts = urllib.parse.urlparse(link)
+    return urllib.parse.parse_qs(parts.query).get("v", [link])[0]
+
+
+def _note_shared_links(report, utterances):
+    videos = {}
+    for key, utterance in utterances.items():
+        videos.setdefault(utterance.subject, set()).add(key.split("/")[0])
+    for names in videos.values():
+        if len(names) > 1:
+            ids = ", ".join(sorted(names))
+            report.note("video ids that share a link, taken as one subject", ids, len(names))
+
+
+def _with_frames(report, utterances, videos, folder, options):
+    folders = _video_folders(report.root, videos, utterances)
+    files = {key: _file(report, folders, key, u.file) for key, u in utterances.items()}
+    people = crops.of_videos(report, files, folder, **options)
+    clips = []
+    for key, utterance in utterances.items():
+        if key not in people and files[key] is None:
+            report.note("utterances without a video file", key)
+        clips += [utterance.label(clip) for clip in people.get(key, ())]
+    return clips
+
+
+def _video_folders(root, videos, utterances):
+    """Folders with folders named after videos, in the order in which they are looked at."""
+    if videos is not None:
+        if not Path(videos).is_dir():
+            raise FileNotFoundError(
+                f"`videos` must be a folder with <video>/utterance_N.mp4. Received: {videos}. "
+                "Check the path."
+            )
+        return [Path(videos)]
+    names = {key.split("/")[0] for key in utterances}
+    candidates = reading.below(root, 2, skip=NO_VIDEOS)
+    return [c for c in candidates if any(f.name in names for f in reading.folders(c))]
+
+
+def _file(report, folders, key, name):
+    found = [path for path in (folder / name for folder in folders) if path.is_file()]
+    if len(found) > 1:
+        report.note("utterances with several video files, the first was taken", key)
+    return found[0] if found else None

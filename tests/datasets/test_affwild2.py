@@ -1,0 +1,444 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from kollias_affect import EXPRESSIONS
+from kollias_affect.datasets import affwild2
+
+NOTES = "3rd ABAW Annotations"
+VA, EXPR = f"{NOTES}/VA_Estimation_Challenge", f"{NOTES}/EXPR_Classification_Challenge"
+HEADER = "Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other"
+AUS = ",".join("0" * 12)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def images(root, name, numbers, folder="cropped_aligned", form="{:05d}.jpg"):
+    for number in numbers:
+        write(root / folder / name / form.format(number), "")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three people for training and one for validation, for both tasks."""
+    rows = ["0.602,0.389", "-5,-5", "-0.25,0.5", "1,-1", "0,0"]
+    numbers = ["0", "-1", "4", "7", "6"]
+    for part, name in (
+        ("Train_Set", "10-60-1280x720"),
+        ("Train_Set", "10-60-1280x720_right"),
+        ("Train_Set", "video10_1_left"),
+        ("Validation_Set", "video10_1_right"),
+    ):
+        write(tmp_path / VA / part / f"{name}.txt", "\n".join(["valence,arousal", *rows, ""]))
+        write(tmp_path / EXPR / part / f"{name}.txt", "\n".join([HEADER, *numbers, ""]))
+    images(tmp_path, "10-60-1280x720", [1, 2, 4, 5, 6])  # without 3, and one beyond the labels
+    images(tmp_path, "10-60-1280x720_right", [1, 2, 3, 4, 5])
+    images(tmp_path, "video10_1_left", [1, 2, 3, 4, 5])
+    images(tmp_path, "video10_1_right", [2, 3], "cropped_aligned_new_50_vids")
+    write(tmp_path / "cropped_aligned" / ".DS_Store", "")
+    write(tmp_path / "cropped_aligned" / "10-60-1280x720" / ".DS_Store", "")
+    write(tmp_path / VA / "Train_Set" / ".DS_Store", "")
+    return tmp_path
+
+
+def count(clips, words):
+    """The number of the one reason of the report that has these words in it."""
+    [(total, _)] = [note for reason, note in clips.report.notes.items() if words in reason]
+    return total
+
+
+def stems(clip):
+    return [os.path.basename(path)[:-4] for path in clip.paths]
+
+
+def test_frame_k_has_line_k_behind_the_header(root):
+    clip = affwild2.load(root, "train")[0]
+    assert stems(clip) == ["00001", "00002", "", "00004", "00005"]
+    assert clip.valence_arousal[[0, 3]].tolist() == np.float32([[0.602, 0.389], [1, -1]]).tolist()
+    assert clip.paths[0] == str(root / "cropped_aligned/10-60-1280x720/00001.jpg")
+
+
+def test_the_report_counts_everything(root):
+    clips = affwild2.load(root)
+    report = clips.report
+    assert (report.clips, report.videos, report.subjects, report.frames) == (4, 2, 4, 20)
+    assert report.without_face == 1 + 3
+    assert report.invalid == 4  # -5 in every clip, and all have the image of that frame
+    assert count(clips, "images without a label") == 1
+    assert count(clips, "labelled frames without an image") == 1 + 3
+    assert report.ranges == {"valence": (-0.25, pytest.approx(1)), "arousal": (-1, 0.5)}
+
+
+def test_minus_5_is_not_valid(root):
+    write(root / VA / "Train_Set/video10_1_left.txt", "valence,arousal\n-5,0.5\n0.5,-5\n0.5,0.5\n")
+    clip = affwild2.load(root, "train")[2]
+    assert clip.valid.tolist() == [False, False, True]
+
+
+def test_only_left_and_right_are_taken_off_a_name():
+    names = ["video10_1_left", "video10_1", "24-30-1920x1080-2", "video2_right", "left_video"]
+    assert [affwild2.video_name(name) for name in names] == [
+        *("video10_1", "video10_1", "24-30-1920x1080-2", "video2", "left_video")
+    ]
+
+
+def test_two_people_of_a_video_are_two_subjects(root):
+    clips = affwild2.load(root, "train")
+    assert [clip.subject for clip in clips] == [clip.key for clip in clips]
+    assert [clip.key for clip in clips] == [
+        *("10-60-1280x720", "10-60-1280x720_right", "video10_1_left")
+    ]
+
+
+def test_expressions_are_put_in_our_order(root):
+    clip = affwild2.load(root, "train", task="expression")[1]
+    names = [EXPRESSIONS[i] for i in clip.expression[clip.valid]]
+    assert names == ["neutral", "happiness", "surprise"]
+    assert clip.valence_arousal is None
+
+
+def test_other_is_not_valid_and_counted(root):
+    clips = affwild2.load(root, "train", task="expression")
+    assert clips[1].valid.tolist() == [True, False, True, False, True]
+    assert count(clips, "class Other, left out") == 3
+    assert clips.report.classes["neutral"] == 3
+
+
+def test_other_becomes_what_the_user_names(root):
+    clips = affwild2.load(root, "train", task="expression", other="fear")
+    assert EXPRESSIONS[clips[1].expression[3]] == "fear" and clips[1].valid[3]
+    assert count(clips, "class Other, taken as fear") == 3
+    with pytest.raises(ValueError, match="`other` must be one of .*'rage'"):
+        affwild2.load(root, task="expression", other="rage")
+
+
+def test_the_header_of_2020_has_no_other(root):
+    path = root / EXPR / "Train_Set/video10_1_left.txt"
+    write(path, HEADER.removesuffix(",Other") + "\n6\n")
+    assert affwild2.load(root, "train", task="expression")[2].expression.tolist() == [6]
+    write(path, HEADER.removesuffix(",Other") + "\n6\n7\n")
+    with pytest.raises(ValueError, match=r"from 0 to 6, or -1.*Received: 7.0 in line 3 of .*left"):
+        affwild2.load(root, task="expression")
+
+
+def test_classes_are_those_that_the_header_names(root):
+    write(root / EXPR / "Train_Set/video10_1_left.txt", "Surprise,Other,Angry\n0\n1\n2\n")
+    clip = affwild2.load(root, "train", task="expression")[2]
+    assert [EXPRESSIONS[i] for i in clip.expression[[0, 2]]] == ["surprise", "anger"]
+    assert clip.valid.tolist() == [True, False, True]
+
+
+def test_columns_are_those_that_the_header_names(root):
+    write(root / VA / "Train_Set/video10_1_left.txt", "arousal,valence\n0.25,0.5\n")
+    assert affwild2.load(root, "train")[2].valence_arousal.tolist() == [[0.5, 0.25]]
+
+
+@pytest.mark.parametrize("name", ["VA_Estimation_Challenge", "VA_Set", "va_set"])
+@pytest.mark.parametrize("train", ["Train_Set", "Training_Set"])
+@pytest.mark.parametrize("above", ["", "Annotations", "a/b"])
+def test_names_and_depths_of_the_annotations(root, name, train, above):
+    target = root / "new" / above / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    (root / VA).rename(target)
+    (target / "Train_Set").rename(target / train)
+    shutil.rmtree(root / NOTES)
+    (root / "cropped_aligned").rename(root / "new" / "cropped_aligned")
+    assert len(affwild2.load(root / "new", "train")) == 3
+
+
+@pytest.mark.parametrize("name", ["EXPR_Set", "EXPR_Recognition_Challenge"])
+def test_names_of_the_expression_set(root, name):
+    (root / EXPR).rename(root / NOTES / name)
+    assert len(affwild2.load(root, "train", task="expression")) == 3
+
+
+def test_doubled_folders(root):
+    for folder in (root / VA / "Train_Set", root / VA, root / "cropped_aligned"):
+        folder.rename(root / "away")
+        folder.mkdir()
+        (root / "away").rename(folder / folder.name)
+    assert [len(clip) for clip in affwild2.load(root, "train")] == [5, 5, 5]
+
+
+def test_several_annotations_have_to_be_chosen_from(root):
+    shutil.copytree(root / NOTES, root / "4th ABAW Annotations")
+    with pytest.raises(ValueError, match="3rd ABAW.*4th ABAW.*Choose one with `annotations`"):
+        affwild2.load(root)
+    assert len(affwild2.load(root, annotations="4th ABAW Annotations")) == 4
+    assert len(affwild2.load(root, annotations=root / VA)) == 4
+
+
+def test_links_that_lead_back(root):
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    (root / NOTES / "loop").symlink_to(root / NOTES, target_is_directory=True)
+    assert len(affwild2.load(root)) == 4
+
+
+def test_annotations_are_not_looked_for_among_the_images(root, monkeypatch):
+    seen = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: seen.append(str(path)) or scandir(path))
+    affwild2.load(root)
+    assert seen and not any("cropped_aligned/" in path for path in seen)
+
+
+def test_one_split_or_both(root):
+    assert [clip.key for clip in affwild2.load(root, "validation")] == ["video10_1_right"]
+    shutil.rmtree(root / VA / "Validation_Set")
+    clips = affwild2.load(root)
+    assert len(clips) == 3 and count(clips, "splits that are missing") == 1
+    with pytest.raises(FileNotFoundError, match="has no folder for the split validation"):
+        affwild2.load(root, "validation")
+
+
+def test_a_name_in_two_splits_is_refused(root):
+    shutil.copy(root / VA / "Train_Set/video10_1_left.txt", root / VA / "Validation_Set")
+    with pytest.raises(ValueError, match="A name is in one split.*Validation_Set/video10_1_left"):
+        affwild2.load(root)
+
+
+def test_width_of_the_numbers_may_vary(root):
+    shutil.rmtree(root / "cropped_aligned/video10_1_left")
+    images(root, "video10_1_left", [1, 5], form="{}.jpg")
+    images(root, "video10_1_left", [3], form="{:07d}.JPG")
+    assert stems(affwild2.load(root, "train")[2]) == ["1", "", "0000003", "", "5"]
+
+
+def test_two_images_of_one_number_are_refused(root):
+    images(root, "video10_1_left", [3], form="{}.jpg")
+    with pytest.raises(ValueError, match=r"'00003.jpg', '3.jpg'\] in .*video10_1_left"):
+        affwild2.load(root)
+
+
+def test_images_that_count_from_0_are_refused(root):
+    images(root, "video10_1_left", [0])
+    with pytest.raises(ValueError, match=r"numbered from 1.*00000.jpg in .*video10_1_left"):
+        affwild2.load(root)
+
+
+def test_stray_files_and_folders_are_counted(root):
+    write(root / "cropped_aligned/list.txt", "")
+    write(root / "cropped_aligned/video10_1_left/Thumbs.db", "")
+    write(root / VA / "Train_Set/readme.md", "")
+    images(root, "unlabelled", [1])
+    images(root, "video10_1_left", [1], "cropped_aligned_new_50_vids")
+    shutil.rmtree(root / "cropped_aligned/10-60-1280x720_right")
+    clips = affwild2.load(root, "train")
+    assert count(clips, "files among the folders") == 1
+    assert count(clips, "no numbered images") == 1
+    assert count(clips, "files ignored") == 1
+    assert count(clips, "folders of images without labels") == 2  # one is of validation
+    assert count(clips, "come twice") == 1
+    assert count(clips, "without a folder of images") == 1
+    assert len(clips) == 2
+
+
+def test_aligned_crops_are_preferred(root):
+    shutil.copytree(root / "cropped_aligned", root / "cropped")
+    assert "/cropped_aligned/" in affwild2.load(root, "train")[0].paths[0]
+    assert "/cropped/" in affwild2.load(root, "train", images="cropped")[0].paths[0]
+    for folder in ("cropped_aligned", "cropped_aligned_new_50_vids"):
+        shutil.rmtree(root / folder)
+    assert "/cropped/" in affwild2.load(root, "train")[0].paths[0]
+
+
+def test_images_may_be_named(root, tmp_path_factory):
+    away = tmp_path_factory.mktemp("elsewhere") / "faces"
+    (root / "cropped_aligned").rename(away)
+    assert len(affwild2.load(root, images=[away, "cropped_aligned_new_50_vids"])) == 4
+    with pytest.raises(FileNotFoundError, match="`images` must be folders.*nowhere"):
+        affwild2.load(root, images="nowhere")
+    with pytest.raises(ValueError, match=r"from `images` or from `crops`"):
+        affwild2.load(root, images=away, crops=root)
+
+
+@pytest.fixture
+def with_video(root, face_video):
+    """A video with one face in 20 of its 24 frames, and labels of it; no images."""
+    for folder in ("cropped_aligned", "cropped_aligned_new_50_vids"):
+        shutil.rmtree(root / folder)
+    (root / "batch1").mkdir()
+    shutil.copy(face_video, root / "batch1/video7.mp4")
+    rows = "0.5,0.5\n" * 25  # one more than the video has frames
+    write(root / VA / "Train_Set/video7.txt", "valence,arousal\n" + rows)
+    return root
+
+
+def test_without_images_faces_are_extracted(with_video, tmp_path, monkeypatch):
+    monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
+    shutil.copy(
+        with_video / VA / "Train_Set/video7.txt", with_video / VA / "Train_Set/video7_left.txt"
+    )
+    clips = affwild2.load(with_video, "train")
+    [clip] = clips
+    assert clip.key == "video7" and len(clip) == 24 and 15 < clip.valid.sum() < 24
+    assert "/cache/affwild2-" in next(filter(None, clip.paths))
+    assert count(clips, "labels beyond the last frame") == 1
+    assert count(clips, "videos with labels that are missing") == 2
+    assert count(clips, "not found in their video") == 1
+
+
+def test_crops_that_were_extracted_are_joined_by_name(with_video, tmp_path):
+    from kollias_affect import faces
+
+    crops = tmp_path / "crops"
+    faces.extract(with_video / "batch1/video7.mp4", crops, faces="all")
+    shutil.rmtree(with_video / "batch1")
+    images(with_video, "video7", [1])  # not looked at
+    clips = affwild2.load(with_video, "train", crops=crops)
+    assert [clip.key for clip in clips] == ["video7"] and clips[0].times is not None
+
+
+MTL = "image,valence,arousal,expression,aus"
+
+
+@pytest.fixture
+def lists(root):
+    """A multitask list for each split, its images not in order."""
+    train = [
+        f"video10_1_left/00004.jpg,0.5,-0.5,4,{AUS}",
+        f"video10_1_left/00002.jpg,0.25,0.75,0,{AUS}",
+        f"video10_1_left/00005.jpg,-5,-5,1,{AUS}",
+        f"10-60-1280x720/00001.jpg,0,0,-1,{AUS}",
+        f"10-60-1280x720/00002.jpg,0,0,7,{AUS}",
+        f"10-60-1280x720/00003.jpg,1,1,6,{AUS}",
+    ]
+    folder = root / "4th" / "MTL_Challenge"
+    write(folder / "train_set.txt", "\n".join([MTL, *train, ""]))
+    rows = [MTL, f"video10_1_right/00003.jpg,0.1,0.2,3,{AUS}"]
+    write(folder / "validation_set.txt", "\n".join(rows))
+    write(folder / "test_set.txt", "\n".join([MTL, "video10_1_left/00001.jpg,"]))
+    return root
+
+
+def test_multitask_frames_are_valid_where_all_labels_are(lists):
+    clips = affwild2.load(lists, "train", task="multitask")
+    plain, left = clips
+    assert stems(left) == ["00002", "00004", "00005"]
+    assert left.valid.tolist() == [True, True, False]
+    assert left.valence_arousal[:2].tolist() == [[0.25, 0.75], [0.5, -0.5]]
+    assert [EXPRESSIONS[i] for i in left.expression[:2]] == ["neutral", "happiness"]
+    assert stems(plain) == ["00001", "00002", ""] and not plain.valid.any()
+    assert count(clips, "class Other, left out") == 1
+    assert count(clips, "labelled frames without an image") == 1
+    assert count(clips, "images without a label") == 3 + 2
+
+
+def test_multitask_splits(lists):
+    assert [clip.key for clip in affwild2.load(lists, "validation", task="multitask")] == [
+        "video10_1_right"
+    ]
+    clips = affwild2.load(lists, task="multitask", other="neutral")
+    assert len(clips) == 3 and clips[0].valid.tolist() == [False, True, False]
+    assert count(clips, "neither train nor validation") == 1
+
+
+def test_multitask_lists_may_be_named(lists):
+    shutil.copytree(lists / "4th", lists / "5th")
+    with pytest.raises(ValueError, match="4th.*5th.*Choose one with `annotations`"):
+        affwild2.load(lists, "train", task="multitask")
+    path = lists / "5th/MTL_Challenge/train_set.txt"
+    for name in ("5th", path, "5th/MTL_Challenge/train_set.txt"):
+        assert len(affwild2.load(lists, "train", task="multitask", annotations=name)) == 2
+
+
+@pytest.mark.parametrize(
+    "row, message",
+    [
+        ("a/00001.jpg,0,0,0", "15 numbers.*in line 3 of"),
+        (f"a/00001.jpg,0,0,0,{AUS},1", "15 numbers.*in line 3 of"),
+        (f"a/00001.jpg,0,x,0,{AUS}", "'0,x,0.*in line 3 of"),
+        (f"a/00001.jpg,0,2,0,{AUS}", r"in \[-1, 1\].*\[0.0, 2.0\] in line 3 of"),
+        (f"a/00001.jpg,0,0,8,{AUS}", "from 0 to 7.*8.0 in line 3 of"),
+        (f"../00001.jpg,0,0,0,{AUS}", r"<name>/<number>.jpg.*'../00001.jpg' in line 3 of"),
+        (f"a/../../00001.jpg,0,0,0,{AUS}", "in line 3 of"),
+        (f"/etc/00001.jpg,0,0,0,{AUS}", "in line 3 of"),
+        (f"a/00000.jpg,0,0,0,{AUS}", "numbered from 1.*in line 3 of"),
+        (f"video10_1_right/00003.jpg,0,0,0,{AUS}", "listed once.*in line 3 of"),
+    ],
+)
+def test_malformed_multitask_rows_name_file_and_line(lists, row, message):
+    path = lists / "4th/MTL_Challenge/validation_set.txt"
+    path.write_text(path.read_text() + f"\n{row}\n")
+    with pytest.raises(ValueError, match=message + r" .*validation_set.txt"):
+        affwild2.load(lists, "validation", task="multitask")
+
+
+def test_a_root_without_lists(root):
+    with pytest.raises(FileNotFoundError, match="not a list with the header image,valence"):
+        affwild2.load(root, task="multitask")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("valence,arousal\n0,0\n0,1.5\n", r"or be -5.*\[0.0, 1.5\] in line 3 of .*left.txt"),
+        ("valence,arousal\n0,0\n-2,0\n", r"\[-2.0, 0.0\] in line 3 of .*left.txt"),
+        ("valence,arousal\n0,nan\n", r"\[0.0, nan\] in line 2 of .*left.txt"),
+        ("valence,arousal\n0,0,0\n", "2 numbers.*'0,0,0' in line 2 of .*left.txt"),
+        ("valence,arousal\n0,x\n", "'0,x' in line 2 of .*left.txt"),
+        ("valence,arousal\n0,0\n\n0,0\n", "'' in line 3 of .*left.txt"),
+        (
+            "valence,dominance\n0,0\n",
+            "header such as valence,arousal.*'valence,dom.*line 1 of .*left",
+        ),
+        ("0,0\n", "Received: '0,0' in line 1 of .*left.txt"),
+        ("", "Received: '' in line 1 of .*left.txt"),
+        ("valence,arousal\n0,0 é\n".encode("latin-1"), "left.txt, whose line 2 has the byte 0xe9"),
+    ],
+)
+def test_malformed_valence_and_arousal_name_file_and_line(root, content, message):
+    write(root / VA / "Train_Set/video10_1_left.txt", content)
+    with pytest.raises(ValueError, match=message):
+        affwild2.load(root, "train")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (HEADER + "\n8\n", "from 0 to 7.*8.0 in line 2 of .*left.txt"),
+        (HEADER + "\n0.5\n", "0.5 in line 2 of .*left.txt"),
+        (HEADER + "\n-5\n", "-5.0 in line 2 of .*left.txt"),
+        (HEADER + "\nhappy\n", "'happy' in line 2 of .*left.txt"),
+        ("expression\n0\n", "header such as Neutral,Anger.*'expression' in line 1 of .*left.txt"),
+        ("Anger,Anger\n0\n", "'Anger,Anger' in line 1 of .*left.txt"),
+    ],
+)
+def test_malformed_expressions_name_file_and_line(root, content, message):
+    write(root / EXPR / "Train_Set/video10_1_left.txt", content)
+    with pytest.raises(ValueError, match=message):
+        affwild2.load(root, "train", task="expression")
+
+
+def test_text_of_windows(root):
+    text = b"\xef\xbb\xbfvalence, arousal\r\n0.5,0.25\r\n\r\n"
+    write(root / VA / "Train_Set/video10_1_left.txt", text)
+    assert affwild2.load(root, "train")[2].valence_arousal.tolist() == [[0.5, 0.25]]
+
+
+def test_a_clip_without_a_frame_is_counted(root):
+    write(root / VA / "Train_Set/video10_1_left.txt", "valence,arousal\n")
+    clips = affwild2.load(root, "train")
+    assert len(clips) == 2 and count(clips, "clips without a frame") == 1
+
+
+def test_a_root_without_annotations(root, tmp_path):
+    with pytest.raises(FileNotFoundError, match="which is no folder"):
+        affwild2.load(root / VA / "Train_Set/video10_1_left.txt")
+    shutil.rmtree(root / VA)
+    with pytest.raises(
+        FileNotFoundError, match="is not a folder va_estimation_challenge or va_set"
+    ):
+        affwild2.load(root)
+    with pytest.raises(FileNotFoundError, match=r"read from .*Train_Set.*Received: .*nowhere"):
+        affwild2.load(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="`split` must be one of"):
+        affwild2.load(root, "test")
+    with pytest.raises(ValueError, match="`task` must be one of"):
+        affwild2.load(root, task="va")

@@ -1,0 +1,322 @@
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from kollias_affect import EXPRESSIONS, datasets
+from kollias_affect.datasets import fer2013
+
+# The csv's numbers, and the names that folders have.
+NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+# (number, usage) of each row; the pictures are all different.
+ROWS = [(6, "Training"), (0, "Training"), (3, "PublicTest"), (6, "PublicTest"), (4, "PrivateTest")]
+ROWS += [(number, "Training") for number in range(7)]
+STYLES = {
+    "fer2013.csv": ("emotion,pixels,Usage", "{0},{1},{2}"),
+    "icml_face_data.csv": ("emotion, Usage, pixels", "{0},{2},{1}"),
+}
+
+
+def picture(row):
+    return np.random.default_rng(row).integers(0, 256, (48, 48), np.uint8)
+
+
+def csv_text(name, rows=ROWS, newline="\n"):
+    header, form = STYLES[name]
+    lines = [header]
+    for row, (number, usage) in enumerate(rows):
+        pixels = " ".join(str(value) for value in picture(row).ravel())
+        lines.append(form.format(number, pixels, usage))
+    return newline.join([*lines, ""])
+
+
+def write_folders(root):
+    for row, (number, usage) in enumerate(ROWS):
+        part = "train" if usage == "Training" else "test"
+        folder = root / part / NAMES[number]
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{usage}_{1000 - row}.png"), picture(row))
+    return root
+
+
+@pytest.fixture(params=["fer2013.csv", "icml_face_data.csv", "folders", "tar of folders", "tar of a csv"])
+def root(request, tmp_path, tar):
+    """The same images in every form that the database comes in."""
+    source = tmp_path / "fer2013"
+    source.mkdir()
+    if "folders" in request.param:
+        write_folders(source)
+    else:
+        name = request.param if request.param in STYLES else "icml_face_data.csv"
+        (source / name).write_text(csv_text(name))
+    return tar(source, tmp_path / "fer2013.tar") if "tar" in request.param else source
+
+
+def content(clips):
+    """Picture and class of each clip."""
+    return {
+        cv2.imread(clip.paths[0], cv2.IMREAD_UNCHANGED).tobytes(): int(clip.expression[0])
+        for clip in clips
+    }
+
+
+def expected(*usages):
+    names = {0: "anger", 1: "disgust", 2: "fear", 3: "happiness", 4: "sadness", 5: "surprise"}
+    return {
+        picture(row).tobytes(): EXPRESSIONS.index(names.get(number, "neutral"))
+        for row, (number, usage) in enumerate(ROWS)
+        if usage in usages
+    }
+
+
+def test_every_form_gives_the_same_classes(root):
+    """Alphabetical folders and the csv number them differently; neutral is 0 here in all."""
+    clips = datasets.load("fer2013", root)
+    assert content(clips) == expected("Training", "PublicTest", "PrivateTest")
+    assert clips.report.classes["neutral"] == 3 and EXPRESSIONS[0] == "neutral"
+    assert content(datasets.load("fer2013", root)) == content(clips)  # what was unpacked
+    assert len({clip.subject for clip in clips}) == len(clips) == 12
+
+
+@pytest.mark.parametrize(
+    ("split", "usages"),
+    [
+        ("Training", ("Training",)),
+        ("train", ("Training",)),
+        ("PublicTest", ("PublicTest",)),
+        ("validation", ("PublicTest",)),
+        ("PrivateTest", ("PrivateTest",)),
+        ("test", ("PublicTest", "PrivateTest")),
+    ],
+)
+def test_public_and_private_test_are_told_apart(root, split, usages):
+    """Folders have both in test/: the prefix of the file says which."""
+    assert content(datasets.load("fer2013", root, split)) == expected(*usages)
+
+
+@pytest.mark.parametrize(
+    ("variant", "split", "usages"),
+    [
+        ("FER28", "train", ("Training",)),
+        ("FER28", "validation", ("PublicTest",)),
+        ("FER32", "train", ("Training", "PublicTest")),
+        ("FER32", "validation", ("PrivateTest",)),
+    ],
+)
+def test_variants_of_paper_d(root, variant, split, usages):
+    assert content(datasets.load("fer2013", root, split, variant=variant)) == expected(*usages)
+
+
+def test_counts_that_are_not_the_published_ones_are_noted(root):
+    [(reason, (count, examples))] = datasets.load("fer2013", root).report.notes.items()
+    assert "augmented, split anew, cut" in reason and count == 3
+    assert examples[0] == "Training 9, not 28,709"
+
+
+@pytest.mark.parametrize("form", ["{}", "\ufeff{}"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_byte_order_marks_and_line_ends(tmp_path, form, newline):
+    text = form.format(csv_text("fer2013.csv", newline=newline) + newline)
+    (tmp_path / "fer2013.csv").write_bytes(text.encode())
+    assert len(datasets.load("fer2013", tmp_path / "fer2013.csv")) == 12
+
+
+def bad_csv(tmp_path, change, name="fer2013.csv"):
+    lines = csv_text(name).splitlines()
+    path = tmp_path / name
+    path.write_text("\n".join(change(lines)) + "\n")
+    return path
+
+
+def replaced(old, new):
+    """A change of the third line, as lines are counted from 1."""
+    return lambda lines: [*lines[:2], lines[2].replace(old, new, 1), *lines[3:]]
+
+
+PIXELS = " ".join(str(value) for value in picture(1).ravel())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (replaced("0,", "7,"), "an emotion from 0 to 6. Received: '7' in line 3 of"),
+        (replaced("0,", "anger,"), "an emotion from 0 to 6. Received: 'anger' in line 3 of"),
+        (replaced("0,", ","), "an emotion from 0 to 6. Received: nan in line 3 of"),
+        (replaced(",Training", ",Train"), "a usage of .*Received: 'Train' in line 3 of"),
+        (replaced(",Training", ""), "a usage of .*in line 3 of"),
+        (replaced(PIXELS, PIXELS.rpartition(" ")[0]), "2303 fields.*in line 3 of"),
+        (replaced(PIXELS, PIXELS + " 0"), "2305 fields.*in line 3 of"),
+        (replaced(PIXELS, "256 " + PIXELS.partition(" ")[2]), "from 0 to 255.*'256 .*in line 3 of"),
+        (replaced(PIXELS, "-1 " + PIXELS.partition(" ")[2]), "from 0 to 255.*in line 3 of"),
+        (replaced(PIXELS, "0.5 " + PIXELS.partition(" ")[2]), "whole numbers.*in line 3 of"),
+        (replaced(PIXELS, "9" * 30 + " " + PIXELS.partition(" ")[2]), "whole numbers.*in line 3"),
+        (replaced(PIXELS, ""), "whole numbers.*in line 3 of"),
+        (replaced(",Training", ",Training,"), "line 3"),
+        (lambda lines: [lines[0], *(f"{line}," for line in lines[1:])], "emotion, pixels and Usage"),
+        (lambda lines: [*lines[:2], "", lines[2].replace("0,", "9,", 1)], "'9' in line 4 of"),
+        (lambda lines: [lines[0].replace("Usage", "usage"), *lines[1:]], r"without \['Usage'\]"),
+        (lambda lines: lines[1:], "without"),
+        (lambda lines: lines[:1], "no clip was found"),
+        (lambda lines: [*lines[:2], lines[2][:999]], "in line 3 of"),
+    ],
+)
+def test_bad_rows_are_named_with_file_and_line(tmp_path, cache, change, message):
+    path = bad_csv(tmp_path, change)
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as error:
+        datasets.load("fer2013", path)
+    assert "fer2013.csv" in str(error.value)
+    assert not [folder for folder in cache.iterdir() if any(folder.glob("*.png"))]
+
+
+def test_bad_rows_in_an_archive_are_named_and_not_forgotten(tmp_path, tar):
+    (tmp_path / "fer2013").mkdir()
+    bad_csv(tmp_path / "fer2013", replaced(PIXELS, PIXELS + " 0"))
+    path = tar(tmp_path / "fer2013", tmp_path / "fer2013.tar")
+    for _ in range(2):  # what the first time unpacked is not taken for whole
+        with pytest.raises(ValueError, match=r"2305 fields.*in line 3 of .*fer2013\.csv"):
+            datasets.load("fer2013", path)
+
+
+def test_other_files_are_no_csv(tmp_path):
+    for content, message in ((b"\xff\xfe", "UTF-8"), (b"", "0 bytes"), (b"hello", "without")):
+        (tmp_path / "fer2013.csv").write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            datasets.load("fer2013", tmp_path)
+
+
+@pytest.mark.parametrize("top", ["fer2013", "."])
+def test_unpack_to_holds_archive_and_images(tmp_path, cache, tar, top):
+    (tmp_path / "fer2013").mkdir()
+    (tmp_path / "fer2013" / "fer2013.csv").write_text(csv_text("fer2013.csv"))
+    path = tar(tmp_path / "fer2013", tmp_path / "fer2013.tar", name=top)
+    shutil.rmtree(tmp_path / "fer2013")
+    for _ in range(2):
+        clips = datasets.load("fer2013", path, unpack_to=tmp_path / "here")
+        assert all(clip.paths[0].startswith(str(tmp_path / "here")) for clip in clips)
+        assert len(content(clips)) == 12
+    assert not list(cache.iterdir())
+
+
+def test_a_folder_around_it_and_doubled_folders(tmp_path):
+    write_folders(tmp_path / "archive" / "fer2013")
+    clips = datasets.load("fer2013", tmp_path / "archive")
+    for part in ("train", "test"):
+        folder = tmp_path / "archive" / "fer2013" / part
+        folder.rename(tmp_path / part)
+        folder.mkdir()
+        (tmp_path / part).rename(folder / part)
+    doubled = datasets.load("fer2013", tmp_path / "archive")
+    assert content(doubled) == content(clips) and len(clips) == 12
+
+
+def test_a_training_part_alone(tmp_path, tar):
+    write_folders(tmp_path / "fer")
+    shutil.rmtree(tmp_path / "fer" / "test")
+    path = tar(tmp_path / "fer", tmp_path / "fer.tar", name=".")
+    for root in (tmp_path / "fer", path):
+        assert content(datasets.load("fer2013", root)) == expected("Training")
+        with pytest.raises(FileNotFoundError, match="split 'PublicTest'.*PublicTest 0, not 3,589"):
+            datasets.load("fer2013", root, "PublicTest")
+
+
+def test_what_is_ignored_in_folders_is_noted(tmp_path):
+    root = write_folders(tmp_path)
+    shutil.copy(root / "test" / "happy" / "PublicTest_998.png", root / "test" / "happy" / "7.png")
+    (root / "train" / "angry" / "Thumbs.db").touch()
+    (root / "train" / "loose.png").touch()
+    (root / "validation" / "angry").mkdir(parents=True)
+    (root / "train" / "angry" / "more").mkdir()
+    clips = datasets.load("fer2013", root)
+    assert len(clips) == 12
+    notes = {examples[0]: count for count, examples in clips.report.notes.values()}
+    assert notes.items() >= {
+        "7.png": 1,
+        "Thumbs.db": 1,
+        "loose.png": 1,
+        "validation": 1,
+        "more": 1,
+    }.items()
+
+
+def test_training_images_need_no_prefix(tmp_path):
+    root = write_folders(tmp_path)
+    (root / "train" / "angry" / "Training_999.png").rename(root / "train" / "angry" / "im0.png")
+    assert len(datasets.load("fer2013", root, "Training")) == 9
+
+
+def test_augmented_copies_are_noted(tmp_path):
+    root = write_folders(tmp_path)
+    for number in range(5):
+        shutil.copy(
+            root / "train" / "angry" / "Training_999.png",
+            root / "train" / "angry" / f"Training_999_aug{number}.png",
+        )
+    report = datasets.load("fer2013", root, "train").report
+    [(_, examples)] = report.notes.values()
+    assert report.classes["anger"] == 7 and examples == ("Training 14, not 28,709",)
+
+
+def test_folders_of_other_names(tmp_path):
+    root = write_folders(tmp_path)
+    (root / "train" / "angry").rename(root / "train" / "grumpy")
+    with pytest.raises(ValueError, match=r"one of \('neutral'.*Received: .*grumpy"):
+        datasets.load("fer2013", root)
+
+
+def test_two_names_of_one_expression_may_not_clash(tmp_path):
+    root = write_folders(tmp_path)
+    shutil.copytree(root / "train" / "angry", root / "train" / "Anger")
+    with pytest.raises(ValueError, match="different names"):
+        datasets.load("fer2013", root)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "tset"}, "`split` must be one of"),
+        ({"variant": "FER99"}, "`variant` must be one of"),
+        ({"variant": "FER28"}, r"`split` must be one of \('train', 'validation'\)"),
+        ({"variant": "FER32+EmotiW", "split": "train"}, "needs SFEW"),
+        ({"emotiw": "somewhere"}, "belongs to the variant"),
+        ({"images": "x"}, "option of fer2013"),
+    ],
+)
+def test_bad_arguments(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.load("fer2013", write_folders(tmp_path), **options)
+
+
+def test_folders_without_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"fer2013\.csv or .*which has none of them"):
+        datasets.load("fer2013", tmp_path)
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        datasets.load("fer2013", tmp_path / "none")
+
+
+@pytest.fixture
+def emotiw(tmp_path):
+    """A small SFEW."""
+    root = tmp_path / "sfew"
+    for part, count in (("Train", 2), ("Val", 1)):
+        for emotion in ("Angry", "Neutral"):
+            folder = root / f"{part}_Aligned_Faces" / emotion
+            folder.mkdir(parents=True)
+            for i in range(count):
+                (folder / f"Movie_00000{i}{count}40_0000000{i}.png").touch()
+    return root
+
+
+@pytest.mark.parametrize(("split", "fer", "added"), [("train", 11, 4), ("validation", 0, 2)])
+def test_the_variant_with_sfew(tmp_path, emotiw, split, fer, added):
+    root = write_folders(tmp_path / "fer")
+    clips = datasets.load("fer2013", root, split, variant="FER32+EmotiW", emotiw=emotiw)
+    assert len(clips) == fer + added and clips.report.classes["neutral"] == (5 if fer else 1)
+    assert any("SFEW" in reason for reason in clips.report.notes)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    from tests_shared import SHARED  # replaced below
+
+    return SHARED
