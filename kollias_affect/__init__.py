@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
 
 _ROOMS = (
+    "adaptation",
     "backbones",
     "datasets",
     "demo",
@@ -26,6 +27,7 @@ _ROOMS = (
     "metrics",
     "models",
     "training",
+    "transfer",
     "weights",
     "windows",
 )

@@ -1,9 +1,11 @@
-"""The CCC loss of papers B and C."""
+"""The CCC loss of papers B and C, and paper A's loss towards the centroids of another network."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from kollias_affect import _checks, metrics
+from kollias_affect.layers import centroid_outputs as rules
 
 LEVELS = ("frame", "sequence")
 
@@ -88,3 +90,167 @@ class CCCLoss(keras.losses.Loss):
     def get_config(self):
         """The arguments of `__init__`."""
         return {**super().get_config(), "level": self.level}
+
+
+def centroid_loss(
+    y_true, y_pred, centroids, sample_weight=None, normalization="softmax", scale=1.0
+):
+    """Paper A's E_b of each sample: how far `1 - f(V)` is from the label.
+
+    Formula: `mean over i of (d_i - [1 - f(V_i)])^2`; `layers.centroid_outputs` has `V` and `f`.
+
+    Args:
+        y_true: one-hot or soft labels d, `[..., classes]`, or class numbers, `[...]`. Which of
+            the two is told by the number of axes: that of `y_pred`, or one less.
+        y_pred: representations X, `[..., units]`.
+        centroids: Z, `[classes, units]`.
+        sample_weight: `None` or `[...]`; only tells which samples count, those above 0. The
+            others may hold anything, NaN included.
+        normalization: `"softmax"` or `"linear"`.
+        scale: of the distances under the softmax; the paper has 1.
+
+    Returns:
+        `[...]`, in [0, 1] for labels in [0, 1]; NaN where a class number is none of the classes
+        and the sample counts. At least in single precision.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+
+    References: paper A eq. 6–8.
+    """
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    _same_samples(y_true.shape, y_pred.shape, centroids.shape)
+    if len(y_true.shape) < len(y_pred.shape):
+        y_true = _one_hot(y_true, len(centroids))
+    if sample_weight is not None:
+        counts = ops.expand_dims(ops.cast(sample_weight, "float32") > 0, -1)
+        y_true, y_pred = ops.where(counts, y_true, 0), ops.where(counts, y_pred, 0)
+    outputs = rules.centroid_outputs(y_pred, centroids, normalization, scale)
+    each = ops.mean(ops.square(ops.cast(y_true, outputs.dtype) - outputs), axis=-1)
+    double = keras.backend.standardize_dtype(y_pred.dtype) == "float64"
+    return ops.cast(each, "float64" if double else "float32")
+
+
+def _one_hot(labels, classes):
+    """`[..., classes]`; NaN where the label is no class, so that the mistake shows."""
+    numbers = ops.arange(classes, dtype="float32")
+    found = ops.expand_dims(ops.cast(labels, "float32"), -1) == numbers
+    return ops.where(ops.any(found, axis=-1, keepdims=True), ops.cast(found, "float32"), np.nan)
+
+
+def _same_samples(labels, representations, centroids):
+    classes, units = centroids
+    samples = tuple(representations[:-1])
+    fitting = [(*samples, classes), samples]
+
+    def fits(shape):
+        pairs = zip(shape, labels, strict=False)
+        return len(shape) == len(labels) and all(a == b or a is None or b is None for a, b in pairs)
+
+    if representations[-1] not in (units, None):
+        raise ValueError(
+            f"Representations must have as many units as the centroids, {units}. Received: shape "
+            f"{tuple(representations)}. Take centroids of a network of the same width."
+        )
+    if not any(fits(shape) for shape in fitting):
+        raise ValueError(
+            f"Labels of representations of shape {tuple(representations)} with {classes} classes "
+            f"must have the shape {fitting[0]} (one-hot) or {fitting[1]} (class numbers). "
+            f"Received: {tuple(labels)}. Drop a last axis of 1, or encode them one-hot."
+        )
+
+
+@keras.saving.register_keras_serializable(package="kollias_affect")
+class CentroidLoss(keras.losses.Loss):
+    """Paper A's E_b: draws representations to the centroids of another network.
+
+    The mean of `centroid_loss` over the samples; samples of weight 0 (padding) are left out of
+    the mean and may hold anything. Keras masks act as weights.
+
+    It does not fall to 0: f adds up to 1, so it cannot be 1 for all classes but one. With one-hot
+    labels its least value is `(k - 2)^2 / (k (k - 1))`, 0.595 for seven classes.
+
+    Args:
+        centroids: Z, `[classes, units]`: an array or `adaptation.Centroids`, kept as float32.
+        normalization: f: `"softmax"` or `"linear"` (paper A §III names both).
+        scale: distances are divided by it before the softmax. Default: 1, the paper's equation.
+            A softmax of distances far above 1 saturates, and its gradient vanishes; the
+            `scale` of `adaptation.Centroids` brings them near 1.
+        reduction: of the samples, as in Keras.
+        name: name of the loss.
+        **kwargs: `dtype`.
+
+    Raises:
+        ValueError: if an argument is out of its range, if the shapes do not fit, or if labels
+            given as NumPy array or list are no classes. In a compiled model such a label
+            makes the loss NaN.
+
+    References: paper A eq. 6–8.
+    """
+
+    def __init__(
+        self,
+        centroids,
+        normalization="softmax",
+        scale=1.0,
+        reduction="mean_with_sample_weight",
+        name="centroid_loss",
+        **kwargs,
+    ):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        self.centroids = rules.centroid_values(centroids)
+        self.normalization = _checks.one_of("normalization", normalization, rules.NORMALIZATIONS)
+        self.scale = rules.positive_scale(scale)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """The loss of one batch; see `centroid_loss` for the shapes."""
+        _refuse_unknown_classes(y_true, len(y_pred.shape), sample_weight, len(self.centroids))
+        weights = _sample_weights(y_pred, sample_weight, getattr(y_pred, "_keras_mask", None))
+        if weights is None:
+            return super().__call__([y_true], y_pred)
+        # `call` needs the weights too: NaN times 0 would still be NaN. A copy has no mask.
+        return super().__call__([y_true, weights], ops.copy(y_pred), weights)
+
+    def call(self, y_true, y_pred):
+        """`centroid_loss`, `[...]`; `y_true` is `[labels]` or `[labels, weights]`."""
+        labels, *weights = y_true
+        return centroid_loss(labels, y_pred, self.centroids, *weights, **self._how())
+
+    def _how(self):
+        return {"normalization": self.normalization, "scale": self.scale}
+
+    def get_config(self):
+        """The arguments of `__init__`, the centroids as nested lists."""
+        return {**super().get_config(), "centroids": self.centroids.tolist(), **self._how()}
+
+
+def _sample_weights(y_pred, *factors):
+    """The product of weights and mask, `[...]`, or `None` if there is neither."""
+    factors = [ops.cast(factor, "float32") for factor in factors if factor is not None]
+    if not factors:
+        return None
+    weights = ops.ones_like(y_pred[..., :1], dtype="float32")
+    for factor in factors:
+        while len(factor.shape) < len(weights.shape):
+            factor = ops.expand_dims(factor, -1)
+        weights = weights * factor
+    return weights[..., 0]
+
+
+def _refuse_unknown_classes(y_true, axes, sample_weight, classes):
+    """Checks class numbers that are there to be looked at: arrays and lists, not tensors."""
+    known = (np.ndarray, list, int, type(None))
+    if not isinstance(y_true, known) or not isinstance(sample_weight, known):
+        return
+    labels = np.asarray(y_true)
+    if labels.ndim != axes - 1:
+        return
+    bad = ~np.isin(labels, np.arange(classes))
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight)
+        bad = bad & (weights.reshape(weights.shape + (1,) * (bad.ndim - weights.ndim)) > 0)
+    if bad.any():
+        raise ValueError(
+            f"Class numbers must be integers from 0 to {classes - 1}. Received: {labels[bad][0]} "
+            f"({int(bad.sum())} such labels). Give samples without a label the weight 0."
+        )

@@ -1,9 +1,10 @@
-"""The concordance correlation coefficient, exact over a whole set of frames."""
+"""The CCC, exact over a whole set of frames, and the accuracy of the nearest centroid."""
 
 import keras
 from keras import ops
 
 from kollias_affect import _checks
+from kollias_affect.layers import centroid_outputs as rules
 
 # Below this the moments of float32 data are rounding noise: both sides are constant and equal.
 _TINY = 1e-12
@@ -145,6 +146,41 @@ class CCC(keras.metrics.Metric):
     def get_config(self):
         """The arguments of `__init__`."""
         return {**super().get_config(), "dimension": self.dimension, "dims": self.dims}
+
+
+@keras.saving.register_keras_serializable(package="kollias_affect")
+class CentroidAccuracy(keras.metrics.Mean):
+    """Share of the samples whose representation is nearest to the centroid of its class.
+
+    Args:
+        centroids: `[classes, units]`: an array or `adaptation.Centroids`, kept as float32.
+        name: name in the logs.
+
+    References: paper A §III.
+    """
+
+    def __init__(self, centroids, name="accuracy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.centroids = rules.centroid_values(centroids)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Takes in one batch.
+
+        Args:
+            y_true: one-hot `[..., classes]`, or class numbers `[...]`.
+            y_pred: representations, `[..., units]`.
+            sample_weight: `None` or `[...]`.
+        """
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        if len(y_true.shape) == len(y_pred.shape):
+            y_true = ops.argmax(y_true, axis=-1)
+        nearest = ops.argmin(rules.relative_distances(y_pred, self.centroids), axis=-1)
+        hits = ops.cast(y_true, "int32") == ops.cast(nearest, "int32")
+        super().update_state(ops.cast(hits, "float32"), sample_weight)
+
+    def get_config(self):
+        """The arguments of `__init__`, the centroids as nested lists."""
+        return {**super().get_config(), "centroids": self.centroids.tolist()}
 
 
 def for_task(task):

@@ -102,3 +102,228 @@ def test_masks_are_weights(batch):
     masked._keras_mask = keras.ops.convert_to_tensor(weights > 0)
     expected = float(losses.CCCLoss()(y_true, y_pred, weights))
     assert float(losses.CCCLoss()(y_true, masked)) == pytest.approx(expected, abs=1e-6)
+
+
+def transcribed_e_b(d, x, z, f, scale=1.0):
+    """Paper A eq. 6-8 in double precision: samples `[m, n]`, one-hot d `[m, k]`, centroids."""
+    total = 0.0
+    for d_m, x_m in zip(np.asarray(d, np.float64), np.asarray(x, np.float64), strict=True):
+        y_m = np.asarray(z, np.float64) - x_m
+        v_m = (y_m * y_m).sum(axis=1)
+        if f == "softmax":
+            e = np.exp((v_m - v_m.max()) / scale)
+            f_m = e / e.sum()
+        else:
+            f_m = v_m / v_m.sum() if v_m.sum() > 0 else np.full(len(z), 1 / len(z))
+        total += ((d_m - (1 - f_m)) ** 2).sum()
+    return total / d.shape[0] / d.shape[1]
+
+
+def centroid_case(name, samples=12, units=128):
+    """One-hot labels, representations and centroids, the latter two as float32."""
+    random = np.random.default_rng(7)
+    d = np.eye(7)[random.integers(7, size=samples)]
+    z = random.normal(0, 0.1, (7, units))
+    x = random.normal(0, 0.1, (samples, units))
+    if name == "saturated":
+        z, x = 10 * z, 10 * x
+    if name == "on a centroid":
+        x = z[random.integers(7, size=samples)]
+    if name == "all centroids on the representation":
+        z = np.repeat(z[:1], 7, axis=0)
+        x = np.repeat(z[:1], samples, axis=0)
+    if name == "all centroids alike":
+        z = np.repeat(z[:1], 7, axis=0)
+    if name == "squared distance 1e6":
+        x = x + 1e3 * direction(random, units)
+    if name == "distance 1e6":
+        x = x + 1e6 * direction(random, units)
+    if name == "far, but equally from all":
+        difference = z[1:] - z[0]
+        away = direction(random, units)
+        away -= difference.T @ np.linalg.lstsq(difference.T, away, rcond=None)[0]
+        x = x + 1e3 * away / np.linalg.norm(away)
+    if name == "far from the origin":
+        z, x = z + 1e3, x + 1e3
+    return d, x.astype(np.float32), z.astype(np.float32)
+
+
+def direction(random, units):
+    away = random.normal(size=units)
+    return away / np.linalg.norm(away)
+
+
+CENTROID_CASES = (
+    "usual",
+    "saturated",
+    "on a centroid",
+    "all centroids on the representation",
+    "all centroids alike",
+    "squared distance 1e6",
+    "distance 1e6",
+    "far, but equally from all",
+    "far from the origin",
+)
+NORMALIZATIONS = ("softmax", "linear")
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("case", CENTROID_CASES)
+def test_centroid_loss_is_the_papers_equation(case, normalization):
+    d, x, z = centroid_case(case)
+    expected = transcribed_e_b(d, x, z, normalization)
+    assert np.isfinite(expected)
+    assert float(losses.CentroidLoss(z, normalization)(d, x)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("case", CENTROID_CASES)
+def test_gradients_of_the_centroid_loss_are_those_of_the_equation(case, normalization):
+    tf = pytest.importorskip("tensorflow")
+    d, x, z = centroid_case(case)
+    variable = tf.Variable(x)
+    with tf.GradientTape() as tape:
+        value = losses.CentroidLoss(z, normalization)(d, variable)
+    gradient = tape.gradient(value, variable).numpy().astype(np.float64)
+    assert np.isfinite(gradient).all()
+    along = np.random.default_rng(0).normal(size=x.shape)
+    along /= np.linalg.norm(along)
+    step = 1e-5 * max(1, np.abs(x).max())
+    ahead, behind = (
+        transcribed_e_b(d, x + sign * step * along, z, normalization) for sign in (1, -1)
+    )
+    numeric = (ahead - behind) / (2 * step)
+    assert (gradient * along).sum() == pytest.approx(numeric, rel=1e-3, abs=1e-7)
+
+
+def test_linear_outputs_are_one_over_k_where_all_distances_are_zero():
+    d, x, z = centroid_case("all centroids on the representation")
+    expected = ((d - 6 / 7) ** 2).mean()
+    assert float(losses.CentroidLoss(z, "linear")(d, x)) == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_least_value_of_the_centroid_loss(normalization):
+    """On its centroid, and as far from each other one: 25/42."""
+    z, d = 3 * np.eye(7, dtype=np.float32), np.eye(7)
+    value = float(losses.CentroidLoss(z, normalization)(d, z))
+    assert value == pytest.approx(25 / 42, abs=1e-6)
+    nearby = z + 0.1 * np.random.default_rng(0).normal(size=z.shape)
+    assert float(losses.CentroidLoss(z, normalization)(d, nearby)) > value
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_computed_in_single(dtype):
+    d, x, z = centroid_case("usual")
+    half = keras.ops.cast(300 + x, dtype)  # squared distances of 1e7 do not fit float16
+    rounded = np.asarray(keras.ops.cast(half, "float32"))
+    expected = transcribed_e_b(d, rounded, z, "linear")
+    assert float(losses.CentroidLoss(z, "linear")(d, half)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_scale_divides_the_distances_under_the_softmax():
+    d, x, z = centroid_case("saturated")
+    loss = losses.CentroidLoss(z, scale=100.0)
+    expected = transcribed_e_b(d, x, z, "softmax", 100.0)
+    assert float(loss(d, x)) == pytest.approx(expected, abs=1e-6)
+    assert abs(expected - transcribed_e_b(d, x, z, "softmax")) > 0.01
+
+
+def test_class_numbers_and_one_hot_labels_are_told_apart_by_their_axes():
+    d, x, z = centroid_case("usual")
+    loss = losses.CentroidLoss(z)
+    expected = float(loss(d, x))
+    assert float(loss(d.argmax(1), x)) == pytest.approx(expected, abs=1e-7)
+    windows = d.argmax(1).reshape(3, 4), x.reshape(3, 4, -1)
+    assert float(loss(*windows)) == pytest.approx(expected, abs=1e-7)
+    soft = 0.9 * d + 0.1 / 7
+    assert float(loss(soft, x)) == pytest.approx(transcribed_e_b(soft, x, z, "softmax"), abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 1), (3, 4, 6), (3, 5), (4, 3, 7), (7,)])
+def test_labels_of_another_shape_are_refused(shape):
+    loss = losses.CentroidLoss(np.eye(7, 5))
+    with pytest.raises(ValueError, match="must have the shape"):
+        loss(np.zeros(shape), np.zeros((3, 4, 5), np.float32))
+
+
+def test_representations_of_another_width_are_refused():
+    with pytest.raises(ValueError, match="as many units as the centroids, 5"):
+        losses.CentroidLoss(np.eye(7, 5))(np.zeros(3, int), np.zeros((3, 6), np.float32))
+
+
+def test_class_numbers_that_are_no_classes():
+    tf = pytest.importorskip("tensorflow")
+    d, x, z = centroid_case("usual")
+    loss, labels = losses.CentroidLoss(z), d.argmax(1)
+    labels[3] = 7
+    weights = np.ones(len(labels), np.float32)
+    with pytest.raises(ValueError, match="from 0 to 6. Received: 7"):
+        loss(labels, x, weights)
+    assert np.isnan(float(tf.function(loss)(tf.constant(labels), x)))
+    weights[3] = 0
+    expected = float(loss(np.delete(labels, 3), np.delete(x, 3, 0)))
+    assert float(loss(labels, x, weights)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_frames_without_weight_do_not_dilute_the_centroid_loss():
+    tf = pytest.importorskip("tensorflow")
+    d, x, z = centroid_case("usual")
+    d, x = d.reshape(3, 4, 7), x.reshape(3, 4, -1)
+    weights = np.ones((3, 4), np.float32)
+    weights[:, 3] = 0
+    expected = transcribed_e_b(d[:, :3].reshape(9, 7), x[:, :3].reshape(9, -1), z, "softmax")
+    x[:, 3], d[:, 3] = np.nan, np.nan
+    loss, variable = losses.CentroidLoss(z), tf.Variable(x)
+    with tf.GradientTape() as tape:
+        value = loss(d, variable, weights)
+    assert float(value) == pytest.approx(expected, abs=1e-6)
+    gradient = tape.gradient(value, variable).numpy()
+    assert np.isfinite(gradient).all() and not gradient[:, 3].any()
+    assert float(loss(d, x, np.zeros((3, 4)))) == 0
+
+
+def test_weights_of_sequences_reach_all_their_frames():
+    d, x, z = centroid_case("usual")
+    d, x = d[:9].reshape(3, 3, 7), x[:9].reshape(3, 3, -1)  # a square: broadcasting would fit too
+    weights = np.array([1.0, 0.0, 2.0])
+    each = [transcribed_e_b(d[i], x[i], z, "softmax") for i in range(3)]
+    expected = (each[0] + 2 * each[2]) / 3
+    assert float(losses.CentroidLoss(z)(d, x, weights)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_masks_are_weights_of_the_centroid_loss():
+    d, x, z = centroid_case("usual")
+    weights = np.arange(12) % 3 > 0
+    masked = keras.ops.convert_to_tensor(x)
+    masked._keras_mask = keras.ops.convert_to_tensor(weights)
+    expected = transcribed_e_b(d[weights], x[weights], z, "softmax")
+    assert float(losses.CentroidLoss(z)(d, masked)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("centroids", "message"),
+    [
+        (np.zeros(7), r"shape \(7,\), 0 of"),
+        (np.full((7, 2), np.nan), "14 of the values NaN"),
+        ({"a": 1}, "Received"),
+    ],
+)
+def test_centroids_that_are_none(centroids, message):
+    with pytest.raises(ValueError, match=message):
+        losses.CentroidLoss(centroids)
+
+
+@pytest.mark.parametrize("options", [{"normalization": "max"}, {"scale": 0}, {"scale": -1.0}])
+def test_options_of_the_centroid_loss_are_checked(options):
+    with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
+        losses.CentroidLoss(np.eye(7), **options)
+
+
+def test_config_of_the_centroid_loss_is_complete(config_is_complete):
+    d, x, z = centroid_case("usual")
+    loss = losses.CentroidLoss(z, "linear", scale=2.0, name="e_b")
+    config_is_complete(loss)
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert isinstance(again, losses.CentroidLoss)
+    assert float(again(d, x)) == float(loss(d, x))

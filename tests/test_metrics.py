@@ -149,3 +149,16 @@ def test_metrics_of_tasks():
         "ccc_arousal",
         "mse",
     ]
+
+
+def test_centroid_accuracy_counts_the_nearest_centroid(config_is_complete):
+    centroids = np.array([[0.0, 0], [100, 0], [0, 100]])
+    x = np.array([[1.0, 2], [90, 5], [10, 80], [60, 0]], np.float32)  # nearest: 0, 1, 2, 1
+    labels = np.array([0, 1, 1, 0])
+    metric = metrics.CentroidAccuracy(centroids)
+    metric.update_state(labels, x)
+    assert float(metric.result()) == 0.5
+    metric.reset_state()
+    metric.update_state(np.eye(3)[labels], x, np.array([1, 1, 1, 0]))
+    assert float(metric.result()) == pytest.approx(2 / 3)
+    config_is_complete(metric)

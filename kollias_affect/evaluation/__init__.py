@@ -3,5 +3,6 @@
 from kollias_affect.evaluation.plots import clip_picture, traces
 from kollias_affect.evaluation.predictions import predict
 from kollias_affect.evaluation.scores import scores
+from kollias_affect.evaluation.tables import markdown, write_table
 
-__all__ = ["clip_picture", "predict", "scores", "traces"]
+__all__ = ["clip_picture", "markdown", "predict", "scores", "traces", "write_table"]

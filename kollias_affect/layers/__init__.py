@@ -1,5 +1,6 @@
 """The Keras layers that Keras lacks."""
 
+from kollias_affect.layers.centroid_outputs import CentroidOutputs
 from kollias_affect.layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
 
-__all__ = ["PeepholeLSTM", "PeepholeLSTMCell"]
+__all__ = ["CentroidOutputs", "PeepholeLSTM", "PeepholeLSTMCell"]

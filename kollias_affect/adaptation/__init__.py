@@ -1,0 +1,32 @@
+"""Paper A: training a network with what another network knows of its own data.
+
+NetB's representations are clustered (`representations`, `Centroids.fit`), and the centroids
+become further desired outputs of NetA (`compile_adapted`, `targets`), which then predicts by its
+outputs or by the nearest centroid (`centroid_classifier`).
+"""
+
+from kollias_affect.adaptation.alternation import Alternated, alternate
+from kollias_affect.adaptation.centroids import Centroids
+from kollias_affect.adaptation.data import representations, targets
+from kollias_affect.adaptation.decision import video_decision
+from kollias_affect.adaptation.grid import Grid
+from kollias_affect.adaptation.networks import (
+    centroid_classifier,
+    compile_adapted,
+    facets,
+    with_classes,
+)
+
+__all__ = [
+    "Alternated",
+    "Centroids",
+    "Grid",
+    "alternate",
+    "centroid_classifier",
+    "compile_adapted",
+    "facets",
+    "representations",
+    "targets",
+    "video_decision",
+    "with_classes",
+]
