@@ -52,7 +52,7 @@ def main():
     test_images, test_labels = read(arguments.data, "PublicTest")
     model.fit(
         batches,
-        validation_data=(to_unit_range(test_images), one_hot(test_labels)),
+        validation_data=({"images": to_unit_range(test_images)}, one_hot(test_labels)),
         validation_batch_size=256,
         epochs=arguments.epochs,
         callbacks=training.callbacks(arguments.out, "val_accuracy"),
@@ -124,9 +124,9 @@ class Faces(keras.utils.PyDataset):
         images = images * share[..., None, None] + images[::-1] * (1 - share[..., None, None])
         labels = labels * share + labels[::-1] * (1 - share)
         if self.teachers:
-            taught = np.mean([teacher.predict_on_batch(images) for teacher in self.teachers], 0)
-            labels = 0.3 * labels + 0.7 * taught
-        return images, labels
+            taught = [teacher.predict_on_batch({"images": images}) for teacher in self.teachers]
+            labels = 0.3 * labels + 0.7 * np.mean(taught, axis=0)
+        return {"images": images}, labels
 
 
 def changed(image, random):

@@ -43,6 +43,8 @@ def main(debug):
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on missing GPUs
     logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="%(message)s")
+    if not debug:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its notes on speed
 
 
 def _out(text):
@@ -128,6 +130,11 @@ def data(name, root, split, loader_options, out):
     """
     from kollias_affect import datasets
 
+    if out is not None and out.exists():
+        raise FileExistsError(
+            f"`--out` must be a new file. Received: {out}, which exists. Move it away, or choose "
+            "another name."
+        )
     clips = _load(name, root, split, loader_options)
     click.echo(str(clips.report))
     if out is not None:
@@ -225,14 +232,18 @@ def train(
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.argument("data", type=click.Path(path_type=Path))
 @_dataset_options
 def evaluate(model, data, dataset, split, loader_options):
-    """Prints the scores of MODEL on the clips of DATA, per dimension, over all frames."""
-    from kollias_affect import evaluation, models
+    """Prints the scores of MODEL on the clips of DATA, over all frames.
 
-    network, card = models.load(model)
+    MODEL is a .keras file, or a name of `kollias-affect weights list`.
+    """
+    from kollias_affect import evaluation, models
+    from kollias_affect import weights as registry
+
+    network, card = models.load(registry.model_file(model))
     clips = _load(dataset, data, split, loader_options)
     predictions = evaluation.predict(network, clips)
     table = evaluation.scores(clips, predictions, card["task"])
@@ -240,27 +251,276 @@ def evaluate(model, data, dataset, split, loader_options):
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_out("Folder of the tables and pictures.")
+@click.option(
+    "--model",
+    help="A .keras file, or a name of `weights list`.  [default: the shipped expression model]",
+)
 @click.option("--detector", default="hog", show_default=True, help="hog, cnn or haar.")
+@click.option("--faces", default="main", show_default=True, help="Of videos: main or all.")
+@click.option(
+    "--annotate/--no-annotate",
+    default=True,
+    show_default=True,
+    help="Also draw the outputs on copies of the inputs, in OUT/annotated.",
+)
 @click.option("--processes", type=int, help="Videos at a time.  [default: one per core]")
-def predict(model, videos, out, **options):
-    """Runs MODEL on raw VIDEOS: a table and a picture of its outputs for each."""
+def predict(inputs, out, model, detector, faces, annotate, processes):
+    """Runs a model on INPUTS: videos, images, or folders of them (one level deep).
+
+    Every video gets a table and a picture of the outputs over time; all images share one table,
+    OUT/predictions.csv, with a row per face. A first input that ends in .keras is the model.
+    """
     from kollias_affect import inference
 
-    tables, errors = inference.predict_videos(model, videos, out, **options)
-    for video, table in tables.items():
-        found = int(table["success"].sum())
-        name = out / Path(video).stem
-        note = "" if found else " No face was found: no outputs."
-        click.echo(f"{video}: {len(table)} frames, {found} with a face.{note} {name}.csv, .png")
+    if model is None and inputs[0].suffix == ".keras":
+        model, *inputs = inputs
+    found = inference.find_inputs(inputs)
+    if not found.videos and not found.images:
+        raise ValueError(
+            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
+            "Name what it is to look at."
+        )
+    others = ", ".join(f"{count} {what}" for what, count in sorted(found.passed_over.items()))
+    if others:
+        click.echo(f"Passed over in folders: {others}.")
+    errors = {}
+    options = {"detector": detector, "annotate": annotate}
+    if found.images:  # first: whether the model can do images at all is known at once
+        table, bad = inference.predict_images(model, found.images, out, **options)
+        _say_images(table, out / inference.IMAGE_TABLE)
+        errors.update(bad)
+    if found.videos:
+        tables, bad = inference.predict_videos(
+            model, found.videos, out, faces=faces, processes=processes, **options
+        )
+        _say_videos(tables, out)
+        errors.update(bad)
     _report(errors)
+
+
+def _say_images(table, path):
+    """One line per image, with what its faces show."""
+    outputs = list(table.columns[table.columns.get_loc("FaceRectHeight") + 1 :])
+    for image, rows in table.groupby("input", sort=False):
+        rows = rows[rows["success"] == 1]
+        told = ", ".join(_result(row[outputs]) for _, row in rows.iterrows())
+        click.echo(f"{image}: {len(rows)} faces{': ' + told if told else ''}")
+    click.echo(f"{path}: {table['input'].nunique()} images, {int(table['success'].sum())} faces.")
+
+
+def _result(values):
+    if values.min() < 0 or len(values) < 3:  # valence and arousal
+        return " ".join(f"{name} {value:+.2f}" for name, value in values.items())
+    best = values.astype(float).idxmax()
+    return f"{best} {values[best]:.2f}"
+
+
+def _say_videos(tables, out):
+    for video, table in tables.items():
+        frames, found = (len(set(rows["frame"])) for rows in (table, table[table["success"] == 1]))
+        note = "" if found else " No face was found: no outputs."
+        name = out / Path(video).stem
+        click.echo(f"{video}: {frames} frames, {found} with a face.{note} {name}.csv, .png")
+
+
+@main.command()
+@_out("Folder of the run; the same command goes on with an interrupted one.")
+@click.option("--a", nargs=2, required=True, metavar="NAME ROOT", help="Dataset to train on.")
+@click.option("--b", nargs=2, required=True, metavar="NAME ROOT", help="Dataset to learn about.")
+@click.option("--split-a", nargs=2, metavar="TRAIN TEST", help="Splits of A.  [default: halves]")
+@click.option("--split-b", nargs=2, metavar="TRAIN TEST", help="Splits of B.  [default: halves]")
+@click.option("--option-a", multiple=True, metavar="NAME=VALUE", help="Option of A's loader.")
+@click.option("--option-b", multiple=True, metavar="NAME=VALUE", help="Option of B's loader.")
+@click.option(
+    "--backbone",
+    required=True,
+    help="Model whose layers before fc1 are the fixed backbone: a file, or a pretrained name.",
+)
+@click.option("--crop-a", is_flag=True, help="A shows whole pictures: cut the faces out first.")
+@click.option("--crop-b", is_flag=True, help="B shows whole pictures: cut the faces out first.")
+@click.option("--lambda", "lambdas", type=float, multiple=True, help="[default: 0 .25 .5 .75 1]")
+@click.option("--seeds", default=3, show_default=True, help="Networks per lambda.")
+@click.option("--normalization", default="linear", show_default=True, help="linear or softmax.")
+@click.option("--scale", default="1.0", show_default=True, help="A number, or centroids.")
+@click.option("--method", default="kmeans", show_default=True, help="kmeans or class_means.")
+@click.option("--balanced", is_flag=True, help="Weigh the classes alike in training.")
+@click.option(
+    "--decision", default="mean", show_default=True, help="Per clip: mean or majority; or frames."
+)
+@click.option("--initializer", default="papers", show_default=True, help="papers or keras.")
+@click.option("--hidden-units", default=1024, show_default=True)
+@click.option("--length", default=1, show_default=True, help="Frames per window.")
+@click.option("--steps", default=1000, show_default=True, help="Batches per network.")
+@click.option("--batch-size", default=128, show_default=True, help="Windows per batch.")
+@click.option("--learning-rate", default=1e-3, show_default=True)
+def adapt(out, a, b, backbone, lambdas, scale, **options):
+    """Trains networks on A with what a network knows of B (paper A), and reports what it does.
+
+    NetB is trained on the training part of B. The centroids of its representations become
+    further desired outputs of NetA, which is trained on A, for every lambda and seed. OUT/report.md
+    holds the paper's tables and figures. Without --split-a or --split-b a dataset is halved by
+    subject.
+    """
+    from kollias_affect.adaptation import experiment, report
+
+    clips, fixed = {}, experiment.fixed_backbone(_model(backbone))
+    for part, dataset in (("a", a), ("b", b)):
+        split, option, crop = (options.pop(f"{n}_{part}") for n in ("split", "option", "crop"))
+        crops = out / f"crops_{part}" if crop else None
+        both = _two_parts(*dataset, split, option, crops, fixed.input_shape[1])
+        clips[f"{part}_train"], clips[f"{part}_test"] = both
+    given = {"lambdas": tuple(lambdas)} if lambdas else {}
+    settings = experiment.Settings(scale=_value(scale, 1.0), **given, **options)
+    run = experiment.Experiment(clips, fixed, out, settings)
+    click.echo(f"Classes: {', '.join(run.names)}. Frames of others, left out: {run.left_out}")
+    run.run(say=click.echo)
+    tables = report.write_report(run)
+    click.echo(tables["table2_accuracy"].to_string(index=False, float_format="%.3f"))
+    click.echo(f"Report: {out / 'report.md'}")
+
+
+def _two_parts(name, root, splits, options, crops, size):
+    """Training and test clips of a dataset, by its splits or halved by subject.
+
+    Their faces are cut out into the folder `crops`, unless it is `None`.
+    """
+    from kollias_affect import transfer
+    from kollias_affect.datasets import sampling
+
+    parts = [_load(name, root, split, options) for split in splits or (None,)]
+    if crops is not None:
+        parts = [transfer.paper_d_crops(clips, crops, size) for clips in parts]
+        for clips in parts:
+            click.echo(f"{name}: {clips.report}")
+    if splits:
+        return parts
+    return sampling.stratified_split([clip for clip in parts[0] if clip.valid.any()])
+
+
+def _model(name):
+    """A model by its file or by its name in `weights.list_pretrained`."""
+    from kollias_affect import models, weights
+
+    if name.endswith(".keras") or Path(name).exists():
+        return models.load(name)[0]
+    return weights.load_pretrained(name)
+
+
+@main.command()
+@_out("Folder of the run; the same command goes on with an interrupted one.")
+@click.option(
+    "--stage",
+    "texts",
+    multiple=True,
+    metavar="DATASET:PATH[:NAME=VALUE...]",
+    help="A stage; give one for each, in order.",
+)
+@click.option("--path", type=int, help="Paper D's submission 1, 2, 3, 5, 6, 7, 8 or 9.")
+@click.option("--fer", type=click.Path(path_type=Path), help="FER-2013, for --path.")
+@click.option("--emotiw", type=click.Path(path_type=Path), help="SFEW, for --path.")
+@click.option(
+    "--crop/--no-crop",
+    default=True,
+    help="For --path: cut faces out of SFEW's full frames, or take its aligned ones.  "
+    "[default: crop]",
+)
+@click.option("--network", help="alexnet or vgg_cnn_m_2048.  [default: alexnet, or --path's]")
+@click.option("--weights", type=click.Path(path_type=Path), help="ImageNet weights: .npy or .mat.")
+@click.option("--model", help="Start from this model, a file or a pretrained name, instead.")
+@click.option("--size", default=256, show_default=True, help="Side of the pictures in pixels.")
+@click.option("--width", default=1.0, show_default=True, help="Factor on channels and units.")
+@click.option("--epochs", default=20, show_default=True, help="Of each stage that does not say.")
+@click.option("--learning-rate", default=1e-3, show_default=True, help="Likewise.")
+@click.option("--batch-size", default=32, show_default=True)
+@click.option("--limit", type=int, help="Frames per class and set, for quick looks.")
+@click.option("--cache", is_flag=True, help="Keep the decoded pictures in memory.")
+@click.option("--seed", default=0, show_default=True)
+def finetune(out, texts, path, fer, emotiw, crop, limit, **options):
+    """Fine-tunes a network for expressions in stages (paper D), and reports on all of them.
+
+    \b
+    A stage is a database, its path, and options of its loader:
+      --stage fer2013:fer2013.tar:variant=FER28 --stage ck48:ck48.h5:epochs=5
+    Several databases with commas between them make one stage. More options are name, epochs,
+    learning_rate, frozen (cnn, a number of last layers to train, or layers with + between),
+    new_head=true, split, validation (a split, a share of the subjects, or none) and crop=true
+    (the images are whole pictures, whose faces are to be cut out).
+    """
+    from kollias_affect import transfer
+
+    how = {"crops_dir": out / "crops", "limit": limit, "seed": options["seed"]}
+    each = {name: options[name] for name in ("epochs", "learning_rate")}
+    published, target = None, None
+    if (path is None) == (not texts) or (path is not None and None in (fer, emotiw)):
+        raise ValueError(
+            "A run has stages, --stage, or one of the paper's paths, --path with --fer and "
+            f"--emotiw. Received: {len(texts)} stages and --path {path}. Give either."
+        )
+    if path is not None:
+        stages, target = transfer.path_stages(path, fer, emotiw, crop, **how, **each)
+        published = transfer.PATHS[path].published
+        options["network"] = options["network"] or transfer.PATHS[path].network
+    else:
+        parsed = [transfer.parse(text, _value) for text in texts]
+        stages = [transfer.stage(found, **how, **{**each, **own}) for own, found in parsed]
+    model, facts = _start(options)
+    same = {name: options[name] for name in ("batch_size", "cache", "seed")}
+    result = transfer.staged(
+        model, stages, out, target, published=published, facts=facts, **same, verbose=2
+    )
+    click.echo(result.table.T.to_string(float_format="%.3f"))
+    click.echo(f"Report: {out / 'report.md'}. Model: {out}/{result.card['stage']}/best.keras")
+
+
+def _start(options):
+    """The model that `finetune` begins with, and what its card says of it."""
+    import keras
+
+    from kollias_affect import _checks, models, transfer
+
+    names = ("network", "weights", "model")
+    network, file, model = (options[name] for name in names)
+    if model is not None:
+        if network is not None or file is not None:
+            raise ValueError(
+                "`--model` stands in place of `--network` and `--weights`. Received: both. "
+                "Leave one out."
+            )
+        start = _model(model)
+        return start, {"start": model, "crop": models.CROPS["eyes"]}
+    keras.utils.set_random_seed(_checks.integer_between("seed", options["seed"], 0, 2**32 - 1))
+    network = network or "alexnet"
+    size, width = options["size"], options["width"]
+    start = transfer.network(network, size, width, pretrained=file, seed=options["seed"])
+    told = f"{network}, width {width}, {'random' if file is None else file.name}"
+    return start, {"start": told, "crop": models.CROPS["eyes"]}
 
 
 @main.group()
 def weights():
-    """Published weights of the papers' authors."""
+    """Weights by name, and published weights of the papers' authors."""
+
+
+@weights.command("list")
+def list_weights():
+    """Prints which weights there are, whose they are, and whether they are here."""
+    from kollias_affect import weights as registry
+
+    table = registry.list_pretrained().drop(columns=["file", "sha256", "source"])
+    table["megabytes"] = table["megabytes"].map("{:.1f}".format, na_action="ignore")
+    click.echo(table.fillna("").to_string(index=False))
+    click.echo("More: kollias-affect weights show NAME")
+
+
+@weights.command("show")
+@click.argument("name")
+def show_weights(name):
+    """Prints what is known of the weights NAME: origin, licence, scores, or how to get them."""
+    from kollias_affect import weights as registry
+
+    click.echo(registry.describe_pretrained(name))
 
 
 @weights.command("import")
@@ -353,20 +613,30 @@ def _write_labelled(clips, listed, labels, path):
 
 def _load(dataset, root, split, options):
     """The clips of a database; `options` are texts NAME=VALUE with values as Python has them."""
-    import ast
+    from kollias_affect import _checks, datasets
 
-    from kollias_affect import datasets
-
+    defaults = datasets.loader_options(dataset)
     values = {}
     for pair in options:
-        name, equals, value = pair.partition("=")
+        name, equals, text = pair.partition("=")
         if not equals:
             raise ValueError(f"`--option` must be NAME=VALUE. Received: {pair}. Write an = in it.")
-        try:
-            values[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            values[name] = value  # a text without quotes
+        _checks.one_of(f"option of {dataset}", name, defaults)
+        values[name] = _value(text, defaults[name])
     return datasets.load(dataset, root, split, **values)
+
+
+def _value(text, default):
+    """An option's value as Python has it; what Python cannot read is a text without quotes."""
+    import ast
+
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    # Options without a default are names and folders, and folders may be named 2024.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return text if default is None and is_number else value
 
 
 def _build(options):

@@ -15,6 +15,7 @@ import numpy as np
 from kollias_affect import EXPRESSIONS, _checks, _files, initializers, models, windows
 from kollias_affect.adaptation import networks
 from kollias_affect.adaptation.centroids import METHODS, Centroids
+from kollias_affect.adaptation.decision import RULES
 from kollias_affect.layers.centroid_outputs import NORMALIZATIONS, positive_scale
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)  # paper A table II
@@ -34,6 +35,8 @@ class Settings:
         initializer: `"papers"` (variance 0.1, biases of 1) or `"keras"`.
         hidden_units: of the fully connected layer (paper: 4096 on VGG-Face's 4608 features).
         dropout, rnn_dropout: see `models.cnn_rnn`.
+        decision: how the frames of a clip become one decision: `"mean"` of the outputs or
+            `"majority"`, see `video_decision` (paper: aggregation), or `"frames"` for none.
         length: frames per window; 1 for single images (paper: 80).
         steps, batch_size: batches that every network is trained for, and windows in each.
         learning_rate: of Adam (paper: 0.001, constant).
@@ -49,6 +52,7 @@ class Settings:
     hidden_units: int = 1024
     dropout: float = 0.5
     rnn_dropout: float = 0.8
+    decision: str = "mean"
     length: int = 1
     steps: int = 1000
     batch_size: int = 128
@@ -60,6 +64,7 @@ class Settings:
             _checks.positive_integer(name, getattr(self, name))
         _checks.one_of("normalization", self.normalization, NORMALIZATIONS)
         _checks.one_of("method", self.method, METHODS)
+        _checks.one_of("decision", self.decision, (*RULES, "frames"))
         if self.scale != "centroids":
             positive_scale(self.scale)
         if not self.lambdas or not all(0 <= lam <= 1 for lam in self.lambdas):
@@ -154,8 +159,9 @@ class Experiment:
             part: one of `PARTS`.
 
         Returns:
-            dict of `labels` int64 `[frames]`, `outputs` and `distances` (V, squared distances to
-            the centroids) float32 `[frames, classes]`, and `representation` `[frames, units]`.
+            dict of `clips` (numbers of the clips) and `labels`, int64 `[frames]`, `outputs` and
+            `distances` (V, squared distances to the centroids), float32 `[frames, classes]`, and
+            `representation`, `[frames, units]`.
         """
         path = self.out_dir / "outputs" / f"{name}.{part}.npz"
         if not path.exists():
@@ -276,7 +282,9 @@ class Experiment:
         found = model.predict({"images": features}, batch_size=1024, verbose=0)
         counts = inside & (self.labels[part][index] >= 0)
         task = networks.task_of(model)
+        owner = np.repeat(np.arange(len(self.clips[part])), [len(c) for c in self.clips[part]])
         return {
+            "clips": owner[index][counts],
             "labels": self.labels[part][index][counts],
             "outputs": found[task][counts],
             "representation": found[networks.REPRESENTATION][counts],
@@ -310,7 +318,7 @@ class Experiment:
                     f"A folder holds one experiment. {path} was made with other {changed}. Repeat "
                     "the arguments to go on with that one, or choose another folder."
                 )
-        elif any(self.out_dir.iterdir()):
+        elif any(not path.name.startswith("crops") for path in self.out_dir.iterdir()):
             raise FileExistsError(
                 f"An experiment needs a folder of its own. {self.out_dir} holds other files. "
                 "Choose another folder."

@@ -7,6 +7,7 @@ import pandas as pd
 
 from kollias_affect import _files
 from kollias_affect.adaptation.centroids import Centroids
+from kollias_affect.adaptation.decision import video_decision
 from kollias_affect.adaptation.experiment import cell_name
 
 # Paper A table II: accuracy on its dataset B (EmotiW validation) and A (training), by λ.
@@ -51,7 +52,8 @@ def write_report(experiment):
         f"its training part, {_accuracy(experiment, 'net_b', 'b_test'):.3f} on its test part; "
         f"purity of its clusters {net_b.purity:.3f}.",
         "",
-        "Accuracies are means over the seeds of NetA. Tables 3 to 5 predict by the nearest "
+        f"Accuracies are means over the seeds of NetA; clips are decided by "
+        f"{experiment.settings.decision}. Tables 3 to 5 predict by the nearest "
         "centroid where lambda is 0 and by the outputs where it is 1.",
     ]
     for name, table in tables.items():
@@ -177,15 +179,33 @@ def _way(lam):
     return WAY_OF.get(lam, "outputs")
 
 
-def _predicted(found, way):
-    if way == "outputs":
-        return found["outputs"].argmax(axis=1)
-    return found["distances"].argmin(axis=1)
+def decisions(experiment, name, part, way="outputs"):
+    """Labels and predicted classes of a network on a part: one per clip, or per frame.
+
+    Args:
+        experiment: `Experiment`; its setting `decision` says how frames are put together.
+        name, part: see `Experiment.outputs`.
+        way: `"outputs"`, or `"centroids"`: the nearest one.
+
+    Returns:
+        `(labels, predicted)`, int64 `[clips]` or `[frames]`. The label of a clip is the most
+        frequent one of its frames.
+    """
+    found = experiment.outputs(name, part)
+    votes = found["outputs"] if way == "outputs" else -found["distances"]
+    if experiment.settings.decision == "frames" or len(np.unique(found["clips"])) == len(votes):
+        return found["labels"], votes.argmax(axis=1)
+    labels, predicted = [], []
+    for clip in np.unique(found["clips"]):
+        frames = found["clips"] == clip
+        labels.append(np.bincount(found["labels"][frames]).argmax())
+        predicted.append(video_decision(votes[frames], experiment.settings.decision))
+    return np.array(labels), np.array(predicted)
 
 
 def _accuracy(experiment, name, part, way="outputs"):
-    found = experiment.outputs(name, part)
-    return float((_predicted(found, way) == found["labels"]).mean())
+    labels, predicted = decisions(experiment, name, part, way)
+    return float((labels == predicted).mean())
 
 
 def _mean(experiment, lam, part):
@@ -194,15 +214,14 @@ def _mean(experiment, lam, part):
 
 
 def _mean_confusion(experiment, lam, part):
-    """Shares of each label's frames by prediction, mean over the seeds, NaN rows without any."""
+    """Share of each label's clips by prediction, mean over the seeds; NaN rows without any."""
     from sklearn.metrics import confusion_matrix
 
     count = len(experiment.names)
     total = np.zeros((count, count))
     for seed in range(experiment.settings.seeds):
-        found = experiment.outputs(cell_name(lam, seed), part)
-        chosen = _predicted(found, _way(lam))
-        total += confusion_matrix(found["labels"], chosen, labels=range(count))
+        labels, predicted = decisions(experiment, cell_name(lam, seed), part, _way(lam))
+        total += confusion_matrix(labels, predicted, labels=range(count))
     sums = total.sum(axis=1, keepdims=True)
     return np.divide(total, sums, out=np.full_like(total, np.nan), where=sums > 0)
 

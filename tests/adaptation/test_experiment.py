@@ -193,6 +193,24 @@ def test_one_common_class_is_not_enough(domains, tmp_path):
         experiment.Experiment(clips, backbone(), tmp_path, SMALL)
 
 
+@pytest.mark.parametrize(
+    ("decision", "predicted"), [("mean", [0, 1]), ("majority", [1, 1]), ("frames", [0, 1, 1, 1])]
+)
+def test_frames_of_a_clip_are_put_together(decision, predicted):
+    class Run:
+        settings = experiment.Settings(decision=decision)
+
+        def outputs(self, name, part):
+            outputs = np.array([[9.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+            labels, clips = np.array([0, 0, 0, 1]), np.array([3, 3, 3, 5])
+            return {"outputs": outputs, "distances": -outputs, "labels": labels, "clips": clips}
+
+    for way in report.WAYS:
+        labels, found = report.decisions(Run(), "net_b", "b_test", way)
+        assert found.tolist() == predicted
+        assert labels.tolist() == ([0, 0, 0, 1] if decision == "frames" else [0, 1])
+
+
 @pytest.mark.parametrize("lambdas", [(), (2.0,), (-0.1, 1.0)])
 def test_lambdas_out_of_range(lambdas):
     with pytest.raises(ValueError, match="`lambdas` must be numbers from 0 to 1"):
@@ -217,7 +235,7 @@ def test_the_command(domains, tmp_path):
     arguments = ["adapt", "--out", tmp_path / "run", "--backbone", file]
     for name, root in domains.items():
         arguments += [f"--{name}", "images_csv", root]
-    arguments += "--lambda 0 --lambda 1 --seeds 1 --steps 2 --hidden-units 8".split()
+    arguments += ["--lambda", 0, "--lambda", 1, "--seeds", 1, "--steps", 2, "--hidden-units", 8]
     result = CliRunner().invoke(cli.main, list(map(str, arguments)))
     assert result.exit_code == 0, result.output
     assert "A by centroids" in result.output and (tmp_path / "run" / "report.md").exists()
