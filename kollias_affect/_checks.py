@@ -1,5 +1,6 @@
 """Checks of arguments whose messages state the rule, the value received and the remedy."""
 
+import math
 import numbers
 import os
 from pathlib import Path
@@ -68,7 +69,8 @@ def rgb_image(name, image):
 
 
 def _is_integer(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and value == int(value)
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and math.isfinite(value) and value == int(value)
 
 
 def existing_file(name, path):

@@ -4,8 +4,9 @@ import contextlib
 import glob
 import json
 import os
+import platform
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
 
@@ -29,12 +30,19 @@ def _remove_leftovers(path):
         return
     for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{path.suffix}"):
         process = leftover.name.removesuffix(f".partial{path.suffix}").rsplit(".", 1)[-1]
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
+        if _is_dead(process):
             leftover.unlink(missing_ok=True)
-        except (PermissionError, ValueError):  # somebody else's process, or not our name
-            continue
+
+
+def _is_dead(process):
+    """Whether the process with this number, a text, is no longer running here."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError, OverflowError):  # somebody else's, or not our name
+        return False
+    return False
 
 
 def write_json(path, content):
@@ -58,13 +66,32 @@ def atomic_folder(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    # Several machines may share the folder: process numbers mean something on one of them only.
+    start = f".{path.name}.{platform.node()}"
+    _remove_leftover_folders(path.parent, start)
+    random = secrets.token_hex(4)
+    temporary = path.with_name(f"{start}.{os.getpid()}.{random}.partial")
+    temporary.mkdir()
     try:
         yield temporary
         try:
             os.replace(temporary, path)
         except OSError:
-            if not path.is_dir():
+            if not is_filled_folder(path):
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_leftover_folders(parent, start):
+    """Temporary folders of processes that were killed while they filled them."""
+    if os.name != "posix":
+        return
+    for leftover in parent.glob(f"{glob.escape(start)}.*.partial"):
+        if _is_dead(leftover.name.split(".")[-3]):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def is_filled_folder(path):
+    """Whether there is a folder with something in it."""
+    return path.is_dir() and any(path.iterdir())

@@ -191,6 +191,11 @@ def _class_weights(clips, task, class_weights):
             f"`class_weights` belong to the task 'expression'. Received: them with {task!r}. Leave "
             "them out."
         )
+    if not isinstance(class_weights, dict):
+        raise ValueError(
+            "`class_weights` must be a dict from an expression's index to a weight. Received: "
+            f"{class_weights!r}. Use `sampling.class_weights`."
+        )
     table = np.zeros(len(EXPRESSIONS), np.float32)
     for index, weight in class_weights.items():
         index = _checks.integer_between("class", index, 0, len(EXPRESSIONS) - 1)

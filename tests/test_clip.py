@@ -47,3 +47,25 @@ def test_paths_are_a_sequence():
     assert Clip("a", [None, "1.jpg"]).paths == ["", "1.jpg"]
     with pytest.raises(ValueError, match="must be a sequence"):
         Clip("a", "1.jpg")
+
+
+def test_parts_keep_every_sequence_and_the_subject():
+    random = np.random.default_rng(0)
+    clip = Clip(
+        "a",
+        ["1", "", "3", "4"],
+        times=np.arange(4) / 25,
+        landmarks=random.uniform(-1, 1, (4, 68, 2)),
+        valence_arousal=random.uniform(-1, 1, (4, 2)),
+        expression=[0, -1, 2, 3],
+        valid=[1, 0, 0, 1],
+        subject="someone",
+    )
+    part = clip.part(1, 4, "a+1")
+    assert (part.key, part.subject, part.paths) == ("a+1", "someone", ["", "3", "4"])
+    assert part.valid.tolist() == [False, False, True] and part.expression.tolist() == [-1, 2, 3]
+    assert np.array_equal(part.times, clip.times[1:])
+    assert np.array_equal(part.landmarks, clip.landmarks[1:])
+    assert np.array_equal(part.valence_arousal, clip.valence_arousal[1:])
+    bare = Clip("b", ["1", "2"]).part(0, 1, "b+1")
+    assert bare.subject == "b" and bare.times is bare.landmarks is bare.valence_arousal is None

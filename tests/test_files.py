@@ -1,4 +1,5 @@
 import os
+import platform
 import subprocess
 import sys
 
@@ -37,3 +38,71 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path):
         mine.name,
         ".other.1.partial.csv",
     }
+
+
+def dead_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "folder"
+    with _files.atomic_folder(path) as temporary:
+        (temporary / "a").touch()
+        assert not path.exists() and temporary.parent == path.parent
+    assert [file.name for file in path.iterdir()] == ["a"] and list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_leaves_no_folder(tmp_path):
+    with pytest.raises(RuntimeError), _files.atomic_folder(tmp_path / "folder") as temporary:
+        (temporary / "a").touch()
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_whoever_was_first_stays(tmp_path):
+    path = tmp_path / "folder"
+    with _files.atomic_folder(path) as mine:
+        (mine / "mine").touch()
+        with _files.atomic_folder(path) as other:
+            (other / "other").touch()
+    assert [file.name for file in path.iterdir()] == ["other"] and len(
+        list(tmp_path.iterdir())
+    ) == 1
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path):
+    (tmp_path / "folder").write_text("mine")
+    with pytest.raises(OSError), _files.atomic_folder(tmp_path / "folder"):
+        pass
+    assert (tmp_path / "folder").read_text() == "mine" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_leftover_folders_of_killed_processes_are_removed(tmp_path):
+    here, dead = platform.node(), dead_process()
+    gone = f".folder.{here}.{dead}.0a.partial"
+    kept = {
+        f".folder.{here}.{os.getppid()}.0a.partial",  # it still runs
+        f".folder.not-{here}.{dead}.0a.partial",  # another machine's
+        f".other.{here}.{dead}.0a.partial",
+        f".folder.{here}.mine.0a.partial",
+    }
+    for name in (gone, *kept):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").touch()
+    with _files.atomic_folder(tmp_path / "folder"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", *kept}
+
+
+def test_the_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "a"))
+    assert _files.cache_folder() == tmp_path / "a"
+    monkeypatch.delenv("KOLLIAS_AFFECT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
+    assert _files.cache_folder() == tmp_path / "b" / "kollias_affect"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert _files.cache_folder() == tmp_path / ".cache" / "kollias_affect"
+    assert not any(tmp_path.iterdir())  # it is made when it is needed

@@ -247,3 +247,47 @@ def test_jpeg_images_are_decoded_exactly(tmp_path):
     [inputs] = windows.dataset([Clip("a", [path])], 1, landmarks=False, labels=False)
     exact = cv2.imread(path)[:, :, ::-1]
     assert np.array_equal(np.rint((inputs["images"][0, 0] + 1) * 127.5), exact)
+
+
+def test_class_weights_scale_the_frames_that_count(make_clip):
+    clip = make_clip(
+        frames=6, expression=[4, 4, 0, 2, -1, 4], valid=[1, 1, 1, 1, 0, 1], missing=(5,)
+    )
+    weights = {4: 0.5, 0: 2.0}
+
+    def collected(**options):
+        data = windows.dataset([clip], length=6, task="expression", **options)
+        return collect(data)[3].tolist()
+
+    # Class 2 has no weight; the last frame has no image.
+    assert collected(class_weights=weights) == [[0.5, 0.5, 2, 0, 0, 0]]
+    assert collected() == [[1, 1, 1, 1, 0, 0]]
+
+
+def test_class_weights_of_the_clips_have_mean_one(make_clip):
+    from kollias_affect.datasets import sampling
+
+    clips = [make_clip("a", expression=[4] * 7 + [1] * 3), make_clip("b", expression=[0] * 10)]
+    weights = sampling.class_weights(clips)
+    data = windows.dataset(clips, length=5, task="expression", class_weights=weights)
+    _, _, labels, of_frame = collect(data)
+    assert np.isclose(of_frame.mean(), 1)
+    sums = [of_frame[labels == index].sum() for index in (0, 1, 4)]
+    assert np.allclose(sums, sums[0])
+
+
+@pytest.mark.parametrize(
+    ("task", "weights", "message"),
+    [
+        ("valence_arousal", {0: 1}, "belong to the task 'expression'"),
+        ("expression", {7: 1}, "from 0 to 6"),
+        ("expression", {"anger": 1}, "from 0 to 6"),
+        ("expression", {0: -1}, "`class weight` must be"),
+        ("expression", {0: np.nan}, "`class weight` must be"),
+        ("expression", [1] * 7, "must be a dict"),
+    ],
+)
+def test_bad_class_weights(make_clip, task, weights, message):
+    clip = make_clip(expression=[0] * 10)
+    with pytest.raises(ValueError, match=message):
+        windows.dataset([clip], length=10, task=task, class_weights=weights)

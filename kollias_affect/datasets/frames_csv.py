@@ -69,7 +69,8 @@ def label(clip, path):
         )
     except ValueError as error:
         raise ValueError(f"{error} The labels are those of {path}.") from error
-    labelled.subject = _subject(rows, path) or clip.subject
+    named = _subject(rows["subject"], path) if "subject" in rows else None
+    labelled.subject = named or clip.subject
     return labelled
 
 
@@ -180,7 +181,14 @@ def _clips(table, path, folder):
         )
     _images_exist(images, root, path)
     table = table.assign(image=images)
-    return [_clip(key, rows, root, path) for key, rows in table.groupby(keys, sort=True)]
+    columns = {
+        "times": _numbers(table, ["time"], path)[:, 0] if "time" in table else None,
+        "valence_arousal": _valence_arousal(table, path),
+        "expression": _expression(table, path),
+        "valid": _valid(table, path),
+    }
+    groups = table.groupby(keys).indices
+    return [_clip(key, groups[key], table, columns, root, path) for key in sorted(groups)]
 
 
 def _folder(image, path):
@@ -206,31 +214,30 @@ def _images_exist(images, root, path):
             )
 
 
-def _clip(key, rows, root, path):
-    return Clip(
-        key=key,
-        paths=[os.path.join(root, image) if image else "" for image in rows["image"]],
-        times=_times(rows, path),
-        landmarks=_landmarks(rows, path),
-        valence_arousal=_valence_arousal(rows, path),
-        expression=_expression(rows, path),
-        valid=_valid(rows, path),
-        subject=_subject(rows, path),
-    )
-
-
-def _times(rows, path):
-    times = _numbers(rows, ["time"], path)[:, 0] if "time" in rows else np.array([np.nan])
-    return None if np.isnan(times).all() else times
+def _clip(key, places, table, columns, root, path):
+    """The clip whose rows have these places in the table; `columns` were read for all at once."""
+    fields = {n: None if values is None else values[places] for n, values in columns.items()}
+    if fields["times"] is not None and np.isnan(fields["times"]).all():
+        fields["times"] = None
+    if LANDMARK_COLUMNS[0] in table:  # large: clip by clip
+        fields["landmarks"] = _landmarks(table.iloc[places], path)
+    if "subject" in table:
+        fields["subject"] = _subject(table["subject"].to_numpy()[places], path)
+    images = table["image"].to_numpy()[places]
+    paths = [os.path.join(root, image) if image else "" for image in images]
+    try:
+        return Clip(key, paths, **fields)
+    except ValueError as error:
+        raise ValueError(f"{error} Its first row is row {places[0] + 1} of {path}.") from error
 
 
 def _valid(rows, path):
     return _numbers(rows, ["valid"], path)[:, 0] > 0 if "valid" in rows else None
 
 
-def _subject(rows, path):
+def _subject(names, path):
     """The one subject of a clip; `None` if it is not named."""
-    subjects = sorted(set(rows["subject"])) if "subject" in rows else [""]
+    subjects = sorted(set(names))
     if len(subjects) > 1:
         raise ValueError(
             f"A clip shows one subject. Received: {subjects[:5]} in one clip of {path}. Give each "
@@ -259,12 +266,10 @@ def _expression(rows, path):
             f"An expression must be one of {EXPRESSIONS}, or empty. Received: "
             f"{sorted(unknown)[:5]} in {path}. Rename them."
         )
-    return names.map(lambda name: EXPRESSIONS.index(name) if name else -1)
+    return names.map(lambda name: EXPRESSIONS.index(name) if name else -1).to_numpy()
 
 
 def _landmarks(rows, path):
-    if LANDMARK_COLUMNS[0] not in rows:
-        return None
     flat = _numbers(rows, LANDMARK_COLUMNS, path)
     if np.isnan(flat).all() and (rows["image"] != "").any():
         return None  # a clip without landmarks beside others; one without a face has no image
@@ -285,8 +290,8 @@ def _numbers(rows, columns, path):
         row, column = np.argwhere(bad.to_numpy())[0]
         cell = rows[columns].iloc[row, column]
         raise ValueError(
-            f"The column {columns[column]} must hold numbers. Received: {cell!r} in row {row + 1} "
-            f"of {len(rows)} of {path}. Mend that row."
+            f"The column {columns[column]} must hold numbers. Received: {cell!r} in row "
+            f"{rows.index[row] + 1} of {path}. Mend that row."
         )
     return values.to_numpy(np.float64)
 

@@ -123,7 +123,7 @@ def _image_folder(table, images):
 
 def _rows(path):
     """Yields line, image and emotion of each row."""
-    reader = csv.reader(reading.lines(path), strict=True)
+    reader = csv.reader(reading.lines(path), strict=True, skipinitialspace=True)
     header, columns = None, 0
     try:
         for row in reader:

@@ -1,6 +1,7 @@
 """Splits of a dataset by person, balance of its labels, and their classes."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -41,6 +42,46 @@ def split(clips, validation=0.2, seed=0):
     chosen = set(np.random.default_rng(seed).permutation(subjects)[:count].tolist())
     training = [clip for clip in clips if clip.subject not in chosen]
     return training, [clip for clip in clips if clip.subject in chosen]
+
+
+def stratified_split(clips, parts=2, seed=0):
+    """Cuts off one of `parts` equal parts for testing, by subject, with like shares of classes.
+
+    Args:
+        clips: list of `Clip` with `expression`; a clip counts by its most frequent one.
+        parts: 2 for halves, 5 for a fifth.
+        seed: which subjects.
+
+    Returns:
+        `(training, test)`, two lists of `Clip` in the order of `clips`. Rare classes may be
+        missing on one side if few subjects show them.
+
+    Raises:
+        ValueError: if there are fewer subjects than parts, or a clip has no valid expression.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    parts = _checks.integer_between("parts", parts, 2, 10**6)
+    subjects = [clip.subject for clip in clips]
+    if len(set(subjects)) < parts:
+        raise ValueError(
+            f"There must be at least as many subjects as parts. Received: parts={parts} and "
+            f"{len(set(subjects))} subjects. Give a test set of its own."
+        )
+    labels = [_most_frequent(clip) for clip in clips]
+    folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with fewer clips than parts, see above
+        training, test = next(folds.split(labels, labels, subjects))
+    return [clips[i] for i in training], [clips[i] for i in test]
+
+
+def _most_frequent(clip):
+    if clip.expression is None or not clip.valid.any():
+        raise ValueError(
+            f"Every clip must have a valid expression. Received: {clip!r}. Leave it out."
+        )
+    return int(np.bincount(clip.expression[clip.valid]).argmax())
 
 
 def person_folds(clips, folds=5, seed=0):

@@ -45,3 +45,57 @@ def test_bad_width():
 def test_unknown_backbone():
     with pytest.raises(ValueError, match="`backbone` must be one of"):
         backbones.build("resnet_51")
+
+
+def test_batch_normalization_comes_between_convolution_and_relu():
+    model = backbones.vgg_face(input_shape=(32, 32, 3), width=0.05, batch_normalization=True)
+    plain = backbones.vgg_face(input_shape=(32, 32, 3), width=0.05)
+    names = [layer.name for layer in model.layers]
+    for name in (layer.name for layer in plain.layers if layer.name.startswith("conv")):
+        place = names.index(name)
+        assert names[place : place + 3] == [name, f"{name}_bn", f"{name}_relu"]
+        convolution = model.get_layer(name)
+        assert not convolution.use_bias and convolution.activation.__name__ == "linear"
+    assert [n for n in names if n.startswith("pool")] == [f"pool{i}" for i in range(1, 6)]
+    assert model.output.shape == plain.output.shape
+    # Each channel has gamma, beta, mean and variance in place of a bias.
+    convolutions = [layer for layer in plain.layers if layer.name.startswith("conv")]
+    channels = sum(layer.filters for layer in convolutions)
+    assert model.count_params() - plain.count_params() == 3 * channels
+
+
+def test_batch_normalization_is_trained_and_saved(tmp_path):
+    import keras
+
+    model = backbones.vgg16(input_shape=(32, 32, 3), width=0.05, batch_normalization=True)
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 32, 32, 3)).astype("float32")
+    before = model.get_layer("conv1_1_bn").moving_variance.numpy()
+    model.compile("sgd", "mse")
+    model.fit(images, np.zeros((8, *model.output.shape[1:])), verbose=0)
+    assert not np.allclose(before, model.get_layer("conv1_1_bn").moving_variance.numpy())
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert np.allclose(model(images), again(images), atol=1e-6)
+
+
+def test_published_weights_do_not_fit_batch_normalization(tmp_path):
+    import h5py
+
+    from kollias_affect import weights
+
+    narrow = {"input_shape": (32, 32, 3), "width": 0.05}
+    path = tmp_path / "vgg.h5"
+    with h5py.File(path, "w") as file:
+        names = []
+        for layer in backbones.vgg_face(**narrow).layers:
+            if not layer.weights:
+                continue
+            group = file.create_group(layer.name)
+            group.attrs["weight_names"] = [f"{layer.name}_W", f"{layer.name}_b"]
+            for name, value in zip(group.attrs["weight_names"], layer.weights, strict=True):
+                group[name] = value.numpy()
+            names.append(layer.name)
+        file.attrs["layer_names"] = names
+    weights.load_vgg_face(backbones.vgg_face(**narrow), path)
+    with pytest.raises(ValueError, match="conv1_1"):
+        weights.load_vgg_face(backbones.vgg_face(**narrow, batch_normalization=True), path)

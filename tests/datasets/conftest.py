@@ -1,10 +1,9 @@
 """What the tests of the loaders share."""
 
 import tarfile
+from pathlib import Path
 
-import cv2
 import hypothesis
-import numpy as np
 import pytest
 
 # The same examples on every machine, as many as stay quick.
@@ -20,16 +19,17 @@ def cache(tmp_path_factory, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def write_image():
-    """Returns a function that writes a small grey image and returns its path."""
+@pytest.fixture(scope="session")
+def shared():
+    """Returns a function from a name to a file of real data that lies beside some checkouts."""
 
-    def write(path, level=0, size=8):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), np.full((size, size), level, np.uint8))
+    def find(name):
+        path = Path(__file__).resolve().parents[3] / "shared" / "data" / name
+        if not path.exists():
+            pytest.skip(f"real data are not part of the repository: {path} is absent")
         return path
 
-    return write
+    return find
 
 
 @pytest.fixture

@@ -19,3 +19,14 @@ def test_modules_are_reached_as_attributes():
     assert callable(datasets.sampling.split) and callable(datasets.frames_csv.write)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = datasets.nothing
+
+
+def test_loaders_that_extract_faces_take_its_options_too(tmp_path):
+    options = datasets.loader_options("omg")
+    assert options["labels_only"] is False and options["detector"] == "hog"
+    assert "options" not in options and "root" not in options and "split" not in options
+    assert "detector" not in datasets.loader_options("fer2013")
+    with pytest.raises(ValueError, match="`option of omg` must be one of .*'detector'"):
+        datasets.load("omg", tmp_path, dtector="hog")
+    with pytest.raises(FileNotFoundError, match="'omg' is read from"):
+        datasets.load("omg", tmp_path, detector="haar")

@@ -40,7 +40,9 @@ def write_folders(root):
     return root
 
 
-@pytest.fixture(params=["fer2013.csv", "icml_face_data.csv", "folders", "tar of folders", "tar of a csv"])
+@pytest.fixture(
+    params=["fer2013.csv", "icml_face_data.csv", "folders", "tar of folders", "tar of a csv"]
+)
 def root(request, tmp_path, tar):
     """The same images in every form that the database comes in."""
     source = tmp_path / "fer2013"
@@ -153,7 +155,10 @@ PIXELS = " ".join(str(value) for value in picture(1).ravel())
         (replaced(PIXELS, "9" * 30 + " " + PIXELS.partition(" ")[2]), "whole numbers.*in line 3"),
         (replaced(PIXELS, ""), "whole numbers.*in line 3 of"),
         (replaced(",Training", ",Training,"), "line 3"),
-        (lambda lines: [lines[0], *(f"{line}," for line in lines[1:])], "emotion, pixels and Usage"),
+        (
+            lambda lines: [lines[0], *(f"{line},x" for line in lines[1:])],
+            "emotion, pixels and Usage",
+        ),
         (lambda lines: [*lines[:2], "", lines[2].replace("0,", "9,", 1)], "'9' in line 4 of"),
         (lambda lines: [lines[0].replace("Usage", "usage"), *lines[1:]], r"without \['Usage'\]"),
         (lambda lines: lines[1:], "without"),
@@ -200,14 +205,14 @@ def test_unpack_to_holds_archive_and_images(tmp_path, cache, tar, top):
 
 def test_a_folder_around_it_and_doubled_folders(tmp_path):
     write_folders(tmp_path / "archive" / "fer2013")
-    clips = datasets.load("fer2013", tmp_path / "archive")
+    before = content(datasets.load("fer2013", tmp_path / "archive"))
     for part in ("train", "test"):
         folder = tmp_path / "archive" / "fer2013" / part
         folder.rename(tmp_path / part)
         folder.mkdir()
         (tmp_path / part).rename(folder / part)
-    doubled = datasets.load("fer2013", tmp_path / "archive")
-    assert content(doubled) == content(clips) and len(clips) == 12
+    after = content(datasets.load("fer2013", tmp_path / "archive"))
+    assert before == after and len(after) == 12
 
 
 def test_a_training_part_alone(tmp_path, tar):
@@ -230,13 +235,16 @@ def test_what_is_ignored_in_folders_is_noted(tmp_path):
     clips = datasets.load("fer2013", root)
     assert len(clips) == 12
     notes = {examples[0]: count for count, examples in clips.report.notes.values()}
-    assert notes.items() >= {
-        "7.png": 1,
-        "Thumbs.db": 1,
-        "loose.png": 1,
-        "validation": 1,
-        "more": 1,
-    }.items()
+    assert (
+        notes.items()
+        >= {
+            "7.png": 1,
+            "Thumbs.db": 1,
+            "loose.png": 1,
+            "validation": 1,
+            "more": 1,
+        }.items()
+    )
 
 
 def test_training_images_need_no_prefix(tmp_path):
@@ -303,7 +311,7 @@ def emotiw(tmp_path):
             folder = root / f"{part}_Aligned_Faces" / emotion
             folder.mkdir(parents=True)
             for i in range(count):
-                (folder / f"Movie_00000{i}{count}40_0000000{i}.png").touch()
+                (folder / f"{emotion}_00000{i}{count}40_0000000{i}.png").touch()
     return root
 
 
@@ -316,7 +324,44 @@ def test_the_variant_with_sfew(tmp_path, emotiw, split, fer, added):
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    from tests_shared import SHARED  # replaced below
+def real(shared, tmp_path_factory):
+    """The real archive, unpacked."""
+    to = tmp_path_factory.mktemp("fer2013")
+    return datasets.load("fer2013", shared("fer2013.tar"), unpack_to=to), to / "fer2013"
 
-    return SHARED
+
+def test_the_real_archive(real):
+    clips, _ = real
+    assert clips.report.frames == 28709 + 3589
+    assert {clip.key.split("/")[0] for clip in clips} == {"Training", "PublicTest"}
+    training = [int(clip.expression[0]) for clip in clips if clip.key.startswith("Training/")]
+    counts = np.bincount(training).tolist()
+    assert dict(zip(EXPRESSIONS, counts, strict=True)) == {
+        "anger": 3995,
+        "disgust": 436,
+        "fear": 4097,
+        "happiness": 7215,
+        "sadness": 4830,
+        "surprise": 3171,
+        "neutral": 4965,
+    }
+    [(_, examples)] = clips.report.notes.values()
+    assert examples == ("PrivateTest 0, not 3,589",)
+
+
+def test_real_images_have_one_class_in_every_form(real, tmp_path):
+    clips, folder = real
+    unpacked = datasets.load("fer2013", folder)
+    classes = [(clip.key, clip.expression[0]) for clip in clips]
+    assert classes == [(clip.key, clip.expression[0]) for clip in unpacked]
+    some = clips[::400]  # 81 images of all classes
+    numbers = {name: number for number, name in enumerate(fer2013.CLASSES)}
+    for name, (header, form) in STYLES.items():
+        lines = [header]
+        for clip in some:
+            pixels = cv2.imread(clip.paths[0], cv2.IMREAD_UNCHANGED).ravel().tolist()
+            usage, emotion, _ = clip.key.split("/")
+            lines.append(form.format(numbers[emotion], " ".join(map(str, pixels)), usage))
+        (tmp_path / name).write_text("\n".join(lines))
+        listed = datasets.load("fer2013", tmp_path / name)
+        assert content(listed) == content(some) and set(content(some).values()) == set(range(7))

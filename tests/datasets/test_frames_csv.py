@@ -221,3 +221,40 @@ def test_rows_longer_than_the_header_are_refused(root):
     path = write(root, "valence,arousal\n0,0,9\n0,0,9\n", "105.csv")
     with pytest.raises(ValueError, match="as many fields in every"):
         frames_csv.label(unlabelled(root), path)
+
+
+def test_rows_are_counted_over_the_file_not_the_clip(root):
+    rows = ["105/00001.jpg,0,0", "105/00002.jpg,0,0", "video 2/00001.jpg,0,0"]
+    path = write(root, "\n".join([*rows, "video 2/00002.jpg,high,0"]))
+    with pytest.raises(ValueError, match=r"'high' in row 4 of .*frames\.csv"):
+        datasets.load("frames_csv", root)
+    write(root, "\n".join([*rows, "video 2/00002.jpg,1.5,0"]))
+    with pytest.raises(ValueError, match=rf"clip 'video 2'.*at frame 2.*is row 3 of {path}"):
+        datasets.load("frames_csv", root)
+
+
+def test_other_encodings_are_named(root):
+    path = root / "frames.csv"
+    path.write_bytes("image,valence,arousal\ncafé/1.jpg,0,0\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"UTF-8 text.*frames\.csv"):
+        datasets.load("frames_csv", root)
+
+
+def test_links_in_a_circle_are_found_as_files(root):
+    """Whether they can be read is seen when they are: one look at each file would take too long."""
+    (root / "105" / "00009.jpg").symlink_to(root / "105" / "00009.jpg")
+    (root / "loop").symlink_to(root / "loop")
+    write(root, "105/00009.jpg,0,0\n")
+    assert len(datasets.load("frames_csv", root)) == 1
+    write(root, "loop/00009.jpg,0,0\n")
+    with pytest.raises(FileNotFoundError, match="must exist"):
+        datasets.load("frames_csv", root)
+
+
+def test_hidden_files_are_no_csv_files(root):
+    write(root, "105/00001.jpg,0,0\n", "train.csv")
+    write(root, "not a csv", "._train.csv")
+    assert len(datasets.load("frames_csv", root)) == 1
+    for split in ("*", "/etc/passwd", "**", "[t]rain"):
+        with pytest.raises(FileNotFoundError, match="which has no file"):
+            datasets.load("frames_csv", root, split)

@@ -282,3 +282,34 @@ def test_class_weights_make_expressions_count_alike(labels):
     sums = [weights[index] * labels.count(index) for index in weights]
     assert np.allclose(sums, sums[0]) and sum(sums) == pytest.approx(valid.sum())
     assert all(0 <= index < len(EXPRESSIONS) for index in weights)
+
+
+def expressive_clips(subjects=12):
+    """One clip per subject and class, the last two classes shown by two subjects alone."""
+    return [
+        Clip(f"{subject}-{label}", ["x.jpg"], expression=[label], subject=str(subject))
+        for subject in range(subjects)
+        for label in range(7)
+        if label < 5 or subject < 2
+    ]
+
+
+def test_stratified_split_keeps_subjects_apart_and_shares_alike():
+    clips = expressive_clips()
+    training, test = sampling.stratified_split(clips, parts=2, seed=1)
+    assert not {c.subject for c in training} & {c.subject for c in test}
+    assert sorted(c.key for c in training + test) == sorted(c.key for c in clips)
+    counts = [
+        np.bincount([c.expression[0] for c in part], minlength=7) for part in (training, test)
+    ]
+    assert (counts[0] == counts[1]).all()  # the rare classes too: one of their subjects each
+
+
+def test_stratified_split_with_too_few_subjects():
+    with pytest.raises(ValueError, match="at least as many subjects as parts.*Received: parts=20"):
+        sampling.stratified_split(expressive_clips(), parts=20)
+
+
+def test_stratified_split_needs_expressions():
+    with pytest.raises(ValueError, match="must have a valid expression"):
+        sampling.stratified_split([Clip("a", ["x.jpg"]), Clip("b", ["x.jpg"])])
