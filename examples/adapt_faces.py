@@ -49,13 +49,18 @@ def main():
     parser.add_argument("out", type=Path, help="folder of the run")
     parser.add_argument("--width", type=float, default=0.25, help="of the backbone")
     parser.add_argument("--epochs", type=int, default=12, help="of the backbone")
+    parser.add_argument("--batch-size", type=int, default=128, help="of the backbone's training")
     parser.add_argument("--steps", type=int, default=600, help="of every other network")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--lambdas", type=float, nargs="*", default=experiment.LAMBDAS)
+    parser.add_argument("--variants", type=int, default=len(VARIANTS), help="only the first ones")
     parser.add_argument("--pairs", type=int, default=len(PAIRS), help="only the first ones")
     arguments = parser.parse_args()
     backbone = trained_backbone(arguments)
     parts = halves(arguments, backbone.input_shape[1])
-    settings = experiment.Settings(seeds=arguments.seeds, steps=arguments.steps)
+    settings = experiment.Settings(
+        lambdas=tuple(arguments.lambdas), seeds=arguments.seeds, steps=arguments.steps
+    )
     rows = []
     for a, b in PAIRS[: arguments.pairs]:
         clips = {**named("a", parts[a]), **named("b", parts[b])}
@@ -64,7 +69,7 @@ def main():
         run.run(lambda line, name=name: print(f"{name}: {line}", flush=True))
         table = report.write_report(run)["table2_accuracy"]
         print(table.to_string(index=False, float_format="%.3f"), flush=True)
-        for variant, changes in VARIANTS.items():
+        for variant, changes in list(VARIANTS.items())[: arguments.variants]:
             rows.append(studied(name, variant, changes, clips, backbone, run))
             print(rows[-1], flush=True)
     evaluation.write_table(pd.DataFrame(rows), arguments.out / "study", index=False)
@@ -76,6 +81,7 @@ def trained_backbone(arguments):
     script = Path(__file__).with_name("train_fer2013.py")
     command = [sys.executable, script, arguments.fer2013, out]
     command += ["--width", arguments.width, "--epochs", arguments.epochs]
+    command += ["--batch-size", arguments.batch_size]
     if not (arguments.out / "backbone.keras").exists():
         subprocess.run(list(map(str, command)), check=True)
         # In single precision: it was trained in mixed.

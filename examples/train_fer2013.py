@@ -39,12 +39,12 @@ def main():
     batches = Faces(images, labels, arguments.batch_size, arguments.seed, arguments.teachers)
     batches.epoch = training.AtomicBackup.epochs_done(f"{arguments.out}/backup")
     model = network(arguments.width)
-    steps = len(batches)
+    steps, warmup = len(batches), min(2, arguments.epochs // 2)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,
-        (arguments.epochs - 2) * steps,
+        (arguments.epochs - warmup) * steps,
         warmup_target=arguments.learning_rate,
-        warmup_steps=2 * steps,
+        warmup_steps=warmup * steps,
     )
     optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-3)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

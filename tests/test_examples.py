@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import h5py
+import numpy as np
 import pytest
+import skimage.data
+
+from kollias_affect import EXPRESSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -42,6 +48,50 @@ def test_prediction_example(trained, face_video, tmp_path):
     out, _ = trained
     printed = run("predict_a_video.py", out / "run" / "best.keras", face_video, tmp_path)
     assert "valence" in printed
+
+
+@pytest.fixture(scope="module")
+def collections(tmp_path_factory):
+    """FER-2013, a collection of photographs and CK+, small, of one face in seven shades."""
+    root = tmp_path_factory.mktemp("collections")
+    face = skimage.data.astronaut()[:200, 120:320]
+    random = np.random.default_rng(0)
+
+    def shade(number, size):
+        light = face * (0.5 + number / 14) + random.normal(0, 4, face.shape)
+        return cv2.resize(light.clip(0, 255).astype(np.uint8)[..., ::-1], (size, size))
+
+    def write(path, image):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), image)
+
+    rows = ["image,emotion"]
+    for number, name in enumerate(EXPRESSIONS):
+        for i in range(20):
+            write(root / "fer" / "train" / name / f"Training_{i}.jpg", shade(number, 48))
+        for i in range(4):
+            write(root / "fer" / "test" / name / f"PublicTest_{i}.jpg", shade(number, 48))
+            write(
+                root / "photos" / "images" / f"person{'abcd'[i]}_{number}.jpg", shade(number, 200)
+            )
+            rows.append(f"person{'abcd'[i]}_{number}.jpg,{name}")
+    (root / "photos" / "legend.csv").write_text("\n".join(rows) + "\n")
+    labels = np.repeat(np.arange(7), 12)
+    with h5py.File(root / "ck48.h5", "w") as file:
+        file["data_label"] = labels
+        file["data_pixel"] = np.stack([shade(i, 48)[..., 0] for i in labels])
+    return root
+
+
+def test_adaptation_example(collections, tmp_path):
+    data = collections / "fer", collections / "photos", collections / "ck48.h5"
+    small = ["--width", 0.05, "--epochs", 1, "--batch-size", 64]
+    small += ["--steps", 3, "--seeds", 1, "--pairs", 1, "--variants", 2, "--lambdas", 0, 1]
+    printed = run("adapt_faces.py", *data, tmp_path / "run", *small)
+    assert "28 pictures: 28 with a face" in printed
+    assert (tmp_path / "run" / "fer2013_to_facial_expressions" / "report.md").exists()
+    study = (tmp_path / "run" / "study.md").read_text()
+    assert study.count("fer2013 → facial_expressions") == 2 and "softmax" in study
 
 
 ROOMS = "datasets|evaluation|faces|inference|initializers|losses|metrics|models|training|windows"

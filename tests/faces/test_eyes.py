@@ -10,7 +10,9 @@ def face(distance=60.0, middle=(160.0, 120.0), angle=0.0):
     points = np.zeros((68, 2))
     for eye, side in ((slice(36, 42), -1), (slice(42, 48), 1)):
         ring = np.deg2rad(np.arange(0, 360, 60) + 180)
-        points[eye] = np.stack([np.cos(ring) * 0.2, np.sin(ring) * 0.1], 1) + (side * 0.5, 0)
+        points[eye] = np.array([side * 0.5, 0]) + np.array([0.2, 0.1]) * np.stack(
+            [np.cos(ring), np.sin(ring)], axis=1
+        )
     points[45] = (0.7, 0)  # the outer corner of the left eye is its point number 3
     points[42:48] = points[42:48] - (points[42:48].mean(axis=0) - (0.5, 0))
     points[48:68] = (0, 1.0)
