@@ -98,7 +98,7 @@ def train(
         **{name: card[name] for name in ("task", "length", "landmarks")},
         "size": card["image"]["size"],
         "layers": _sizes(model),
-        "model": _fingerprint(model),
+        "model": fingerprint(model),
         "learning_rate": _checks.number_between("learning_rate", learning_rate, 0, 10),
         "frozen": frozen,
         "batch_size": batch_size,
@@ -106,11 +106,11 @@ def train(
         "level": level,
         "decay": decay,
         "seed": _checks.integer_between("seed", seed, 0, 2**32 - 1),
-        "training": [_contents(clip) for clip in training],
-        "validation": [_contents(clip) for clip in validation],
+        "training": [contents(clip) for clip in training],
+        "validation": [contents(clip) for clip in validation],
     }
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    _refuse_other_settings(out_dir, settings)
+    refuse_other_settings(out_dir, settings)
     options = {
         "length": card["length"],
         "batch_size": batch_size,
@@ -148,7 +148,7 @@ def train(
     return models.load(out_dir / "best.keras")
 
 
-def callbacks(out_dir, monitor="val_ccc"):
+def callbacks(out_dir, monitor="val_ccc", **facts):
     """The callbacks of a training run that leaves everything in one folder.
 
     `out_dir/best.keras` is the model of the best epoch by `monitor`, `out_dir/log.csv` one row
@@ -158,6 +158,7 @@ def callbacks(out_dir, monitor="val_ccc"):
     Args:
         out_dir: folder of the run.
         monitor: what is to be as large as possible.
+        **facts: more entries of the model's card, see `models.save`.
 
     Returns:
         list of Keras callbacks.
@@ -167,7 +168,7 @@ def callbacks(out_dir, monitor="val_ccc"):
     _forget_unfinished_epochs(out_dir / "log.csv", AtomicBackup.epochs_done(out_dir / "backup"))
     return [
         keras.callbacks.TensorBoard(out_dir / "tensorboard"),
-        BestModel(out_dir / "best.keras", monitor),
+        BestModel(out_dir / "best.keras", monitor, **facts),
         keras.callbacks.CSVLogger(out_dir / "log.csv", append=True),
         AtomicBackup(str(out_dir / "backup"), delete_checkpoint=False),  # last: an epoch is done
     ]
@@ -208,7 +209,7 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
 
 
 class SeedEpochs(keras.callbacks.Callback):
-    """Makes dropout a function of seed and epoch, so that a run that goes on repeats itself.
+    """Makes all chance a function of seed and epoch, so that a run that goes on repeats itself.
 
     Args:
         seed: of the run.
@@ -219,12 +220,11 @@ class SeedEpochs(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Sets the state of every layer's generator."""
-        for number, layer in enumerate(self.model.layers):
-            generator = getattr(layer, "seed_generator", None)
-            if generator is not None:
-                state = np.random.default_rng([self.seed, epoch, number]).integers(2**31, size=2)
-                generator.state.assign(state)
+        """Sets the state of every generator, those of nested models included."""
+        states = [state for state in self.model.variables if state.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            random = np.random.default_rng([self.seed, epoch, number])
+            state.assign(random.integers(2**31, size=2))
 
 
 class BestModel(keras.callbacks.Callback):
@@ -236,10 +236,12 @@ class BestModel(keras.callbacks.Callback):
     Args:
         path: `.keras` file.
         monitor: name in the logs, to be as large as possible.
+        **facts: more entries of the card, see `models.save`.
     """
 
-    def __init__(self, path, monitor="val_ccc"):
+    def __init__(self, path, monitor="val_ccc", **facts):
         super().__init__()
+        self.facts = facts
         self.path = Path(path)
         self.monitor = monitor
         self.best = None
@@ -260,7 +262,8 @@ class BestModel(keras.callbacks.Callback):
         value = float(logs[self.monitor])
         if math.isfinite(value) and (self.best is None or value > self.best):
             self.best = value
-            models.save(self.model, self.path, epoch=epoch + 1, **{self.monitor: value})
+            facts = {**self.facts, "epoch": epoch + 1, self.monitor: value}
+            models.save(self.model, self.path, **facts)
 
 
 def _no_common_subject(training, validation):
@@ -272,10 +275,10 @@ def _no_common_subject(training, validation):
         )
 
 
-def _fingerprint(model):
+def fingerprint(model):
     """Of the architecture: equal for two models built alike, in one process or in two."""
     # Keras numbers the layers without a name of their own through the process.
-    config = re.sub(r'"reshape(_\d+)?"', '"reshape"', json.dumps(model.get_config()))
+    config = re.sub(r'"(reshape|split|power)(_\d+)?"', r'"\1"', json.dumps(model.get_config()))
     return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
@@ -285,7 +288,7 @@ def _sizes(model):
     return {n: c.get("units", c.get("rate")) for n, c in known if {"units", "rate"} & set(c)}
 
 
-def _contents(clip):
+def contents(clip):
     """Name, number of frames, and a fingerprint of the labels of a clip."""
     content = hashlib.sha256(clip.valid.tobytes())
     for labels in (clip.valence_arousal, clip.expression):
@@ -293,7 +296,16 @@ def _contents(clip):
     return [clip.key, len(clip), content.hexdigest()[:16]]
 
 
-def _refuse_other_settings(out_dir, settings):
+def refuse_other_settings(out_dir, settings):
+    """Raises if a folder holds something else, or a run whose `settings.json` differs.
+
+    Args:
+        out_dir: folder of the run, which need not exist.
+        settings: JSON content; has an entry `training`.
+
+    Raises:
+        FileExistsError, ValueError: as said above.
+    """
     path = out_dir / "settings.json"
     ours = path.exists()
     try:

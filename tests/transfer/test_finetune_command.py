@@ -1,0 +1,91 @@
+"""The command `kollias-affect finetune`."""
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from kollias_affect import models
+from kollias_affect.cli import main
+
+NAMES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+SMALL = "--size 48 --width 0.02 --epochs 1 --batch-size 7"
+
+
+def run(*arguments):
+    result = CliRunner().invoke(main, ["finetune", *(str(a) for a in arguments)])
+    return result.exit_code, " ".join(result.output.split())
+
+
+@pytest.fixture
+def fer(tmp_path):
+    for i, name in enumerate(NAMES):
+        for part, usage in (("train", "Training"), ("test", "PublicTest")):
+            folder = tmp_path / "fer" / part / name
+            folder.mkdir(parents=True)
+            level = 20 + 30 * i + (part == "test")
+            cv2.imwrite(str(folder / f"{usage}_{i}.jpg"), np.full((48, 48), level, np.uint8))
+    return tmp_path / "fer"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Images with a csv: two persons per expression."""
+    folder = tmp_path / "own"
+    (folder / "images").mkdir(parents=True)
+    rows = ["image,emotion"]
+    for i, name in enumerate(NAMES):
+        for person in "ab":
+            file = f"{name}{person}_1.png"
+            cv2.imwrite(str(folder / "images" / file), np.full((20, 20), 9 * i, np.uint8))
+            rows.append(f"{file},{name}")
+    (folder / "legend.csv").write_text("\n".join(rows))
+    return folder
+
+
+def test_two_stages_and_their_report(fer, own, tmp_path):
+    out = tmp_path / "run"
+    command = [
+        *("--stage", f"fer2013:{fer}:variant=FER28", "--stage", f"images_csv:{own}:name=own"),
+        *(*SMALL.split(), "--out", out),
+    ]
+    code, output = run(*command)
+    assert code == 0, output
+    assert "target accuracy" in output and f"Model: {out}/2-own/best.keras" in output
+    card = models.read_card(out / "2-own" / "best.keras")
+    assert card["crop"] == models.CROPS["eyes"] and card["start"] == "alexnet, width 0.02, random"
+    code, output = run(*command, "--learning-rate", "0.1")
+    assert code == 2 and "learning_rate (0.001, now 0.1)" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--stage, or one of the paper's paths"),
+        (["--path", "3"], "--path with --fer and --emotiw"),
+        (["--path", "4", "--fer", "x", "--emotiw", "y"], "`path` must be one of"),
+        (["--stage", "fer2013"], "A stage is DATASET:PATH"),
+        (["--stage", "ck48:nowhere.h5"], "which does not exist"),
+    ],
+)
+def test_bad_input_ends_with_one_message(arguments, message, tmp_path):
+    code, output = run(*arguments, "--out", tmp_path / "run")
+    assert code == 2 and message in output and output.count("Error:") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unreadable_second_database_stops_before_the_first_stage(fer, tmp_path):
+    second = tmp_path / "ck.h5"
+    second.write_text("no h5")
+    stages = ["--stage", f"fer2013:{fer}:variant=FER28", "--stage", f"ck48:{second}"]
+    code, output = run(*stages, *SMALL.split(), "--out", tmp_path / "run")
+    assert code == 2 and str(second) in output.replace(" ", "") and "Epoch" not in output
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_do_not_fit(fer, tmp_path):
+    stage = ["--stage", f"fer2013:{fer}:variant=FER28", "--out", tmp_path / "run"]
+    code, output = run(*stage, *SMALL.split(), "--weights", tmp_path / "none.npy")
+    assert code == 2 and "existing file" in output
+    code, output = run(*stage, *SMALL.split(), "--model", "x.keras", "--network", "alexnet")
+    assert code == 2 and "Leave one out" in output

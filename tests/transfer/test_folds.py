@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from kollias_affect import evaluation, models
+from kollias_affect.transfer import cross_validate
+
+
+@pytest.fixture
+def build(tiny):
+    return lambda: tiny("valence_arousal", length=6)
+
+
+@pytest.fixture
+def clips(make_clip):
+    made = [make_clip(name, 6, 10 * i, size=16) for i, name in enumerate("abcd")]
+    for clip in made[:2]:
+        clip.subject = "same"
+    return made
+
+
+def test_scores_are_of_the_whole_corpus_and_a_second_call_only_reads(build, clips, tmp_path):
+    how = {"folds": 2, "out_dir": tmp_path / "run", "epochs": 1, "batch_size": 2, "verbose": 0}
+    first = cross_validate(build, clips, **how)
+    assert [len(p) for p in first.predictions] == [6] * 4
+    expected = evaluation.scores(clips, first.predictions)
+    assert np.allclose(first.scores, expected)
+    assert first.scores.loc["valence", "frames"] == 24
+    models_of = [tmp_path / "run" / f"fold-{k}" / "best.keras" for k in (1, 2)]
+    stamps = [path.stat().st_mtime_ns for path in models_of]
+    # The people of a fold are predicted by its model, which did not see them.
+    fold_of = {
+        clip.key: k
+        for k, path in enumerate(models_of)
+        for clip, values in zip(clips, evaluation.predict(models.load(path)[0], clips), strict=True)
+        if np.allclose(values, first.predictions[clips.index(clip)], atol=1e-6)
+    }
+    assert fold_of["a"] == fold_of["b"] and set(fold_of.values()) == {0, 1}
+    again = cross_validate(build, clips, **how)
+    assert [path.stat().st_mtime_ns for path in models_of] == stamps
+    assert np.allclose(np.concatenate(again.predictions), np.concatenate(first.predictions))
+    assert (tmp_path / "run" / "scores.csv").exists()
+
+
+def test_too_few_people(build, clips, tmp_path):
+    with pytest.raises(ValueError, match="at least as many subjects"):
+        cross_validate(build, clips, 4, tmp_path / "run")
