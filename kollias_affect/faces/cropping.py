@@ -10,7 +10,11 @@ from kollias_affect.faces.work import Face
 _log = logging.getLogger(__name__)
 
 # How a crop is laid out: functions of image, landmarks and size to a crop and its landmarks.
-LAYOUTS = {"procrustes": alignment.align, "eyes": eyes.eye_align}
+LAYOUTS = {
+    "procrustes": alignment.align,
+    "eyes": eyes.eye_align,
+    "eyes_grey": eyes.grey_eye_align,
+}
 
 
 def faces_of(image, detector="hog", size=96, layout="procrustes", longest_side=640):
@@ -20,8 +24,8 @@ def faces_of(image, detector="hog", size=96, layout="procrustes", longest_side=6
         image: uint8 RGB `[height, width, 3]`.
         detector: `"hog"`, `"cnn"`, `"haar"` or a callable (see `detectors.get`).
         size: side of the crops in pixels.
-        layout: one of `LAYOUTS`: `"procrustes"` (five anchors, paper B) or `"eyes"` (paper D's
-            box).
+        layout: one of `LAYOUTS`: `"procrustes"` (five anchors, paper B), `"eyes"` (paper D's box)
+            or `"eyes_grey"` (that box as paper D shades it).
         longest_side: the picture is shrunk to this for detection alone; `None` for full size.
 
     Returns:

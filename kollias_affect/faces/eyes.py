@@ -37,9 +37,7 @@ def eye_crop(image, landmarks, size=256):
 
     References: paper D §3.1.
     """
-    crop, _ = eye_align(image, landmarks, size)
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    return cv2.normalize(grey, None, 0, 255, cv2.NORM_MINMAX)
+    return grey_eye_align(image, landmarks, size)[0][..., 0]
 
 
 def eye_align(image, landmarks, size=96):
@@ -59,6 +57,24 @@ def eye_align(image, landmarks, size=96):
     transform = _transform(landmarks, size)
     moved = np.asarray(landmarks, np.float64) @ transform[:, :2].T + transform[:, 2]
     return warp(image, transform, size, cv2.BORDER_REPLICATE), moved.astype(np.float32)
+
+
+def grey_eye_align(image, landmarks, size=96):
+    """The crop of `eye_crop` with three equal channels, for networks that take colour.
+
+    Args:
+        image, landmarks, size: see `eye_crop`.
+
+    Returns:
+        `(crop, landmarks_in_crop)`, as `align` returns them.
+
+    Raises:
+        ValueError: as `eye_crop`.
+    """
+    crop, moved = eye_align(image, landmarks, size)
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    grey = cv2.normalize(grey, None, 0, 255, cv2.NORM_MINMAX)
+    return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), moved
 
 
 def _transform(landmarks, size):

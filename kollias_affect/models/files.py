@@ -16,7 +16,11 @@ from kollias_affect.models.tasks import TASKS
 CARD = "kollias_affect.json"
 # How `faces` lays out a crop, by the names in `faces.LAYOUTS`: see there. Written into every
 # card, looked up before use.
-CROPS = {"procrustes": "procrustes-5-anchors, prototype 1", "eyes": "eyes, paper D"}
+CROPS = {
+    "procrustes": "procrustes-5-anchors, prototype 1",
+    "eyes": "eyes, paper D",
+    "eyes_grey": "eyes, paper D, grey and stretched",
+}
 CROP = CROPS["procrustes"]
 
 KEYS = {"task", "outputs", "range", "image", "crop", "landmarks", "length", "versions"}
