@@ -306,7 +306,8 @@ def _say_images(table, path):
     for image, rows in table.groupby("input", sort=False):
         rows = rows[rows["success"] == 1]
         told = ", ".join(_result(row[outputs]) for _, row in rows.iterrows())
-        click.echo(f"{image}: {len(rows)} faces{': ' + told if told else ''}")
+        faces = f"{len(rows)} face{'s' if len(rows) > 1 else ''}: {told}" if told else "no face"
+        click.echo(f"{image}: {faces}")
     click.echo(f"{path}: {table['input'].nunique()} images, {int(table['success'].sum())} faces.")
 
 
@@ -403,9 +404,7 @@ def _model(name):
     """A model by its file or by its name in `weights.list_pretrained`."""
     from kollias_affect import models, weights
 
-    if name.endswith(".keras") or Path(name).exists():
-        return models.load(name)[0]
-    return weights.load_pretrained(name)
+    return models.load(weights.model_file(name))[0]
 
 
 @main.command()
@@ -489,13 +488,13 @@ def _start(options):
                 "Leave one out."
             )
         start = _model(model)
-        return start, {"start": model, "crop": models.CROPS["eyes"]}
+        return start, {"start": model, "crop": models.CROPS["eyes_grey"]}
     keras.utils.set_random_seed(_checks.integer_between("seed", options["seed"], 0, 2**32 - 1))
     network = network or "alexnet"
     size, width = options["size"], options["width"]
     start = transfer.network(network, size, width, pretrained=file, seed=options["seed"])
     told = f"{network}, width {width}, {'random' if file is None else file.name}"
-    return start, {"start": told, "crop": models.CROPS["eyes"]}
+    return start, {"start": told, "crop": models.CROPS["eyes_grey"]}
 
 
 @main.group()

@@ -1,8 +1,16 @@
-"""Importers of published weights."""
+"""Importers of published weights, and the weights that are known by name."""
 
 from kollias_affect.weights.alexnet import load_alexnet
 from kollias_affect.weights.conventions import InputConvention
 from kollias_affect.weights.filling import Report
+from kollias_affect.weights.half_precision import store_as_float16
+from kollias_affect.weights.registry import (
+    describe_pretrained,
+    list_pretrained,
+    load_pretrained,
+    model_file,
+    pretrained_file,
+)
 from kollias_affect.weights.resnet50 import load_resnet50
 from kollias_affect.weights.tf1_checkpoint import load_tf1_checkpoint
 from kollias_affect.weights.vgg_cnn_m import load_vgg_cnn_m
@@ -11,9 +19,15 @@ from kollias_affect.weights.vgg_face import load_vgg_face
 __all__ = [
     "InputConvention",
     "Report",
+    "describe_pretrained",
+    "list_pretrained",
     "load_alexnet",
+    "load_pretrained",
     "load_resnet50",
     "load_tf1_checkpoint",
     "load_vgg_cnn_m",
     "load_vgg_face",
+    "model_file",
+    "pretrained_file",
+    "store_as_float16",
 ]

@@ -1,0 +1,298 @@
+"""Pictures and videos with the outputs drawn beside each face."""
+
+import dataclasses
+import fractions
+import functools
+import math
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+import kollias_affect
+from kollias_affect import _files
+
+# Okabe and Ito's colours, told apart by everybody; and dark enough a ground for white letters.
+ORANGE, BLUE, WHITE, GROUND = (230, 159, 0), (86, 180, 233), (255, 255, 255), (20, 20, 20)
+SMALLEST_SIDE = 480  # of an annotated picture: smaller ones are enlarged, or nobody could read them
+JPEG_QUALITY = 92
+_MARK = "annotated by kollias_affect"
+_ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {}}
+_TICK = fractions.Fraction(1, 60_000)  # exact for 24, 25, 30, 50, 60 and 30000/1001 per second
+
+
+@dataclasses.dataclass(frozen=True)
+class Face:
+    """What is drawn of one face.
+
+    Attributes:
+        box: `(x, y, width, height)` in pixels of the picture.
+        outputs: numbers by name: probabilities, or valence and arousal.
+        label: in front of the text, such as a `face_id`, or `""`.
+    """
+
+    box: tuple
+    outputs: dict
+    label: str = ""
+
+
+def draw(image, faces, span=(0, 1), note=None):
+    """Draws a box, the result and a bar per output for every face.
+
+    Probabilities: the likeliest class stands above the box, and its bar is orange. Valence and
+    arousal: both stand above the box, and their bars start at zero in the middle. Bars are left
+    out where they would cover another face.
+
+    Args:
+        image: uint8 RGB `[height, width, 3]`.
+        faces: list of `Face`.
+        span: range of the outputs, `(0, 1)` or `(-1, 1)`.
+        note: text for the upper left corner, or `None`.
+
+    Returns:
+        uint8 RGB, enlarged by a whole number if its longer side is below `SMALLEST_SIDE`.
+    """
+    factor = enlargement(image.shape)
+    picture = Image.fromarray(image)
+    if factor > 1:
+        picture = picture.resize((picture.width * factor, picture.height * factor), Image.BICUBIC)
+    canvas = _Canvas(picture, [_scaled(face.box, factor) for face in faces], span)
+    for box in canvas.boxes:
+        canvas.frame(box)
+    if faces:
+        canvas.results(faces)
+    for face, box in zip(faces, canvas.boxes, strict=True):
+        canvas.bars(face, box)
+    if note:
+        canvas.text(note, (canvas.size // 2, canvas.size // 2), canvas.size)
+    return np.asarray(picture)
+
+
+def enlargement(shape):
+    """By how much `draw` enlarges a picture of this shape."""
+    return max(1, math.ceil(SMALLEST_SIDE / max(shape[:2])))
+
+
+def write_image(image, path):
+    """Writes a picture as JPEG or, if `path` ends in `.png`, as PNG, atomically and marked."""
+    picture = Image.fromarray(image)
+    with _files.atomic(path) as temporary:
+        if temporary.suffix.lower() == ".png":
+            text = PngImagePlugin.PngInfo()
+            text.add_text("comment", _mark())
+            picture.save(temporary, "PNG", pnginfo=text)
+        else:
+            picture.save(temporary, "JPEG", quality=JPEG_QUALITY, comment=_mark())
+
+
+def write_video(frames, path, rate=25):
+    """Writes pictures with their time stamps as mp4 (H.264, or MPEG-4 where that is missing).
+
+    Args:
+        frames: iterable of `(seconds, image)`, uint8 RGB of one shape; time must not run back.
+        path: file ending in `.mp4`, written atomically and marked.
+        rate: about how many pictures per second, for players that ask.
+    """
+    with _files.atomic(path) as temporary, av.open(str(temporary), "w") as container:
+        container.metadata["comment"] = _mark()
+        stream, last = None, None
+        for seconds, image in frames:
+            even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+            if stream is None:
+                stream = _stream(container, even.shape, rate)
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+            tick = round(seconds / _TICK)
+            last = tick if last is None else max(tick, last + 1)
+            picture.pts, picture.time_base = last, _TICK
+            container.mux(stream.encode(picture))
+        if stream is not None:
+            container.mux(stream.encode())
+
+
+def is_annotated(path):
+    """Whether `path` was written by `write_image` or `write_video`."""
+    try:
+        if Path(path).suffix == ".mp4":
+            with av.open(str(path)) as container:
+                comment = container.metadata.get("comment", "")
+        else:
+            with Image.open(path, formats=("JPEG", "PNG")) as image:
+                comment = image.info.get("comment", "")
+    except (av.FFmpegError, OSError, ValueError, SyntaxError):
+        return False
+    comment = comment.decode(errors="replace") if isinstance(comment, bytes) else comment
+    return comment.startswith(_MARK)
+
+
+def _mark():
+    return f"{_MARK} {kollias_affect.__version__}"
+
+
+def _stream(container, shape, rate):
+    name = next(name for name in _ENCODERS if name in av.codecs_available)
+    stream = container.add_stream(name, rate=rate, options=_ENCODERS[name])
+    stream.height, stream.width = shape[:2]
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.time_base = _TICK
+    context.max_b_frames = 0  # pictures leave in the order in which they came
+    if name == "mpeg4":
+        context.qmin = context.qmax = 3
+    return stream
+
+
+def _scaled(box, factor):
+    return tuple(value * factor for value in box)
+
+
+class _Canvas:
+    """A picture, what is taken up on it, and how large letters are."""
+
+    def __init__(self, picture, boxes, span):
+        self.pen = ImageDraw.Draw(picture)
+        self.width, self.height = picture.size
+        self.boxes = boxes
+        self.span = span
+        self.size = max(12, round(min(self.width, self.height) / 34))
+        self.taken = []  # rectangles (left, top, right, bottom) of texts and bars
+
+    def frame(self, box):
+        """The rectangle around a face: orange between dark lines."""
+        x, y, width, height = box
+        line = max(2, self.size // 6)
+        for grow, colour, stroke in ((1, GROUND, line + 2), (0, ORANGE, line)):
+            area = (x - grow, y - grow, x + width + grow, y + height + grow)
+            self.pen.rectangle(area, outline=colour, width=stroke)
+
+    def results(self, faces):
+        """The text of each face: above its box, or where else there is room; all of one size."""
+        texts = [_summary(face, self.span) for face in faces]
+        sizes = [self._fitting(t, 1.3 * box[2]) for t, box in zip(texts, self.boxes, strict=True)]
+        for text, box in zip(texts, self.boxes, strict=True):
+            self._result(text, box, min(sizes))
+
+    def _fitting(self, text, width):
+        """The largest size at which a text is no wider than that, within limits."""
+        size, smallest = self.size, max(10, round(self.size * 0.6))
+        while size > smallest and self._extent(text, size)[0] > width:
+            size -= 1
+        return size
+
+    def _result(self, text, box, size):
+        width, height = self._extent(text, size)
+        x, y, _, tall = box
+        left = min(max(x, 0), max(0, self.width - width))
+        gap = self.size // 5
+        places = [y - height - gap, y + tall + gap, y, y + tall - height]
+        places = [(left, min(max(top, 0), self.height - height)) for top in places]
+        areas = {place: (*place, place[0] + width, place[1] + height) for place in places}
+        free = [p for p in places if not self._hits(areas[p], self.taken)]
+        clear = [p for p in free if not self._hits(areas[p], _corners(self.boxes))]
+        self.text(text, (clear or free or places)[0], size)
+
+    def text(self, text, place, size):
+        """White letters on a dark ground, whose upper left corner is at `place`."""
+        width, height = self._extent(text, size)
+        left, top = place
+        self.taken.append((left, top, left + width, top + height))
+        self.pen.rectangle(self.taken[-1], fill=GROUND)
+        at = (left + size // 3, top + height / 2)
+        self.pen.text(at, text, fill=WHITE, font=_font(size), anchor="lm")
+
+    def bars(self, face, box):
+        """A panel with one bar per output, where it covers no face and no text."""
+        names = list(face.outputs)
+        sizes = (self.size, max(10, round(self.size * 0.75)))
+        for size in sizes if len(self.boxes) == 1 else sizes[1:]:
+            row = round(size * 1.35)
+            words = max(self._extent(name, size)[0] for name in names)
+            width = words + 5 * size
+            height = row * len(names) + size // 2
+            place = self._room(box, width, height)
+            if place is not None:
+                break
+        else:
+            return
+        left, top = place
+        self.taken.append((left, top, left + width, top + height))
+        self.pen.rectangle(self.taken[-1], fill=GROUND)
+        best = max(face.outputs, key=face.outputs.get) if self.span[0] == 0 else None
+        for i, name in enumerate(names):
+            middle = top + size // 4 + row * (i + 0.5)
+            at = (left + size // 3, middle)
+            self.pen.text(at, name, fill=WHITE, font=_font(size), anchor="lm")
+            colour = ORANGE if name == best else BLUE
+            self._bar(left + words, middle, 4.6 * size, 0.36 * size, face.outputs[name], colour)
+
+    def _bar(self, left, middle, length, half, value, colour):
+        low, high = self.span
+        start, end = (
+            left + length * (min(max(v, low), high) - low) / (high - low) for v in (0, value)
+        )
+        area = (min(start, end), middle - half, max(start, end), middle + half)
+        self.pen.rectangle((left, middle - half, left + length, middle + half), fill=(70, 70, 70))
+        self.pen.rectangle(area, fill=colour)
+        if low < 0:
+            zero = (start, middle - half * 1.4, start, middle + half * 1.4)
+            self.pen.line(zero, fill=WHITE, width=max(1, round(half / 4)))
+
+    def _room(self, box, width, height):
+        """Where a panel fits: beside its face, or below it where there are several.
+
+        For a face alone also in a corner of the picture, where it covers least of the face.
+        """
+        x, y, wide, tall = box
+        gap = self.size // 3
+        top = min(max(y, 0), self.height - height)
+        left = min(max(x, 0), self.width - width)
+        beside = [(x + wide + gap, top), (x - width - gap, top)]
+        stacked = [(left, y + tall + gap), (left, y - height - gap)]
+        places = beside + stacked if len(self.boxes) == 1 else stacked + beside
+        for place in places:
+            area = (*place, place[0] + width, place[1] + height)
+            if self._inside(area) and not self._hits(area, self.taken + _corners(self.boxes)):
+                return place
+        if len(self.boxes) > 1:
+            return None
+        corners = [(a, b) for a in (self.width - width, 0) for b in (self.height - height, 0)]
+        areas = [(a, b, a + width, b + height) for a, b in corners]
+        areas = [area for area in areas if self._inside(area) and not self._hits(area, self.taken)]
+        covered = [_shared(area, _corners([box])[0]) for area in areas]
+        return areas[int(np.argmin(covered))][:2] if areas else None
+
+    def _inside(self, area):
+        left, top, right, bottom = area
+        return left >= 0 and top >= 0 and right <= self.width and bottom <= self.height
+
+    def _hits(self, area, others):
+        return any(_shared(area, other) > 0 for other in others)
+
+    def _extent(self, text, size):
+        """Width and height of a text with its ground."""
+        return math.ceil(_font(size).getlength(text)) + 2 * (size // 3), round(size * 1.35)
+
+
+def _summary(face, span):
+    if span[0] == 0:
+        name = max(face.outputs, key=face.outputs.get)
+        text = f"{name} {face.outputs[name]:.2f}"
+    else:
+        text = "  ".join(f"{name} {value:+.2f}" for name, value in face.outputs.items())
+    return f"{face.label} {text}".strip()
+
+
+def _corners(boxes):
+    return [(x, y, x + width, y + height) for x, y, width, height in boxes]
+
+
+def _shared(a, b):
+    """Area that two rectangles (left, top, right, bottom) share."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(width, 0) * max(height, 0)
+
+
+@functools.cache
+def _font(size):
+    return ImageFont.load_default(size)

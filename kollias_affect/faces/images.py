@@ -1,0 +1,64 @@
+"""Photographs: any common image file as upright 8-bit RGB."""
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from kollias_affect import _checks
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+# Only these decoders: others run programs (EPS) or draw what the file tells them to.
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+_DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+
+
+def read_image(path):
+    """Reads a JPEG, PNG, BMP, TIFF or WebP image.
+
+    It is turned upright as its EXIF orientation says. Grey becomes RGB, CMYK is converted, 16 bits
+    lose their lower 8, what is transparent shows white behind it, and of several pictures the
+    first is taken.
+
+    Args:
+        path: image file; its content counts, not its ending.
+
+    Returns:
+        uint8 RGB `[height, width, 3]`.
+
+    Raises:
+        FileNotFoundError, ValueError: if the file is missing, empty, broken, no such image, or
+            unreasonably large.
+    """
+    path = _checks.existing_file("image", path)
+    try:
+        with PIL.Image.open(path, formats=_FORMATS) as image:
+            upright = PIL.ImageOps.exif_transpose(image)
+            return np.asarray(_rgb(upright, path))
+    except (PIL.UnidentifiedImageError, PIL.Image.DecompressionBombError) as error:
+        raise _refusal(path, str(error).split(" '")[0]) from error
+    except (OSError, SyntaxError, EOFError, ValueError) as error:
+        if str(error).startswith("`image`"):
+            raise
+        raise _refusal(path, str(error) or type(error).__name__) from error
+
+
+def _rgb(image, path):
+    if image.mode in _DEEP_GREY:
+        values = np.asarray(image)
+        if values.max() > 65535 or values.min() < 0:
+            raise _refusal(path, "32 bits per pixel")
+        return PIL.Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise _refusal(path, "pixels are fractions of an unknown range")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = PIL.Image.new("RGBA", image.size, "white")
+        image = PIL.Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _refusal(path, reason):
+    return ValueError(
+        f"`image` must be a whole JPEG, PNG, BMP, TIFF or WebP image. Received: {path} ({reason}). "
+        "Check that the file is complete, or save it as JPEG or PNG."
+    )

@@ -1,0 +1,87 @@
+"""The script that writes the shipped weights, on a tiny network and 28 images."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kollias_affect import EXPRESSIONS, models
+from kollias_affect.weights import registry
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture
+def exported(tmp_path, monkeypatch):
+    """Folder with the exported files, and what was printed."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import train_fer2013
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        keras.utils.set_random_seed(0)
+        trained = train_fer2013.network(0.03125)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    models.save(trained, tmp_path / "best.keras", epoch=3)
+    (tmp_path / "log.csv").write_text("epoch,val_accuracy\n0,0.1\n")
+    random = np.random.default_rng(0)
+    rows = ["emotion,pixels,Usage"]
+    for row in range(28):
+        pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
+        rows.append(f"{row % 7},{pixels},PublicTest")
+    (tmp_path / "fer2013.csv").write_text("\n".join(rows) + "\n")
+    out = tmp_path / "out" / "tiny.keras"
+    command = [sys.executable, EXAMPLES / "export_fer2013.py", tmp_path / "best.keras", out]
+    command += ["--data", tmp_path / "fer2013.csv"]
+    monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
+    ran = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    return tmp_path / "out", ran.stdout
+
+
+def test_export_writes_model_card_log_and_manifest(exported):
+    folder, printed = exported
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"tiny.keras", "tiny.md", "tiny.log.csv", "manifest.json"}
+    manifest = json.loads((folder / "manifest.json").read_text())["tiny"]
+    assert manifest["sha256"] == registry.sha256(folder / "tiny.keras")
+    model, card = models.load(folder / "tiny.keras")
+    assert {str(v.dtype) for v in model.weights} == {"float32"}
+    assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
+    assert card["crop"] == models.CROPS["eyes"] and card["epoch"] == 3 and card["images"] == 28
+    assert list(card["recall"]) == list(EXPRESSIONS)
+    assert np.sum(card["confusion"]) == 28 and np.trace(card["confusion"]) / 28 == pytest.approx(
+        card["accuracy"]
+    )
+    assert card["largest_change_by_rounding"] < 0.01
+    text = (folder / "tiny.md").read_text()
+    assert f"| accuracy, one crop | {card['accuracy']:.4f} |" in text and text in printed
+
+
+def test_calibration(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import export_fer2013 as script
+
+    sure = np.eye(7)[np.arange(70) % 7]
+    labels = np.arange(70) % 7
+    assert script.calibration_error(sure, labels) == 0
+    assert script.calibration_error(sure, (labels + 1) % 7) == 1
+    # Ten outputs of 0.8 of which half are right: 0.3 too sure.
+    outputs = np.full((10, 7), 0.2 / 6)
+    outputs[:, 0] = 0.8
+    assert script.calibration_error(outputs, np.arange(10) % 2) == pytest.approx(0.3)
+
+
+def test_the_temperature_that_was_applied_is_found(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import export_fer2013 as script
+
+    random = np.random.default_rng(0)
+    true = random.dirichlet(np.ones(7), 20_000)
+    labels = (true.cumsum(axis=1) > random.random((20_000, 1))).argmax(axis=1)
+    assert script.fitted_temperature(script.at(true, 0.5), labels) == pytest.approx(2, rel=0.05)
