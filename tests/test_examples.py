@@ -91,7 +91,7 @@ def test_adaptation_example(collections, tmp_path):
     assert "28 pictures: 28 with a face" in printed
     assert (tmp_path / "run" / "fer2013_to_facial_expressions" / "report.md").exists()
     study = (tmp_path / "run" / "study.md").read_text()
-    assert study.count("fer2013 → facial_expressions") == 2 and "softmax" in study
+    assert study.count("fer2013 → facial_expressions") == 3 and "small lambdas" in study
 
 
 ROOMS = "datasets|evaluation|faces|inference|initializers|losses|metrics|models|training|windows"

@@ -22,7 +22,7 @@ WAYS = ("outputs", "centroids")
 # Which way of predicting the tables per category use: λ = 0 trains no outputs, and λ = 1 knows
 # no centroids.
 WAY_OF = {0.0: "centroids", 1.0: "outputs"}
-_PERPLEXITY = 5  # few points: less than a third of them
+_PERPLEXITY = 8  # few points: less than a third of them
 
 
 def write_report(experiment):
@@ -148,15 +148,18 @@ def draw_centroids(experiment):
         (f"NetA, λ = {high:g}", "x", [_centroids_of(experiment, high, seed) for seed in seeds]),
     ]
     points = np.concatenate([values for _, _, many in groups for values in many])
+    # So few points are thrown far apart by scikit-learn's own step.
+    perplexity = min(_PERPLEXITY, (len(points) - 1) / 3)
     places = TSNE(
-        3, perplexity=min(_PERPLEXITY, (len(points) - 1) / 3), init="pca", random_state=0
+        3, perplexity=perplexity, init="pca", method="exact", learning_rate=5.0, random_state=0
     ).fit_transform(points)
     places = places.reshape(-1, len(experiment.names), 3)
     paths = []
     for number, name in enumerate(experiment.names):
         figure = Figure(figsize=(5, 4.5), layout="constrained")
         axes = figure.add_subplot(projection="3d")
-        axes.scatter(*places.reshape(-1, 3).T, s=6, color="0.85", depthshade=False)
+        axes.computed_zorder = False  # the markers stay above the other categories' points
+        axes.scatter(*places.reshape(-1, 3).T, s=6, color="0.75", depthshade=False, label="others")
         start = 0
         for (title, marker, many), colour in zip(groups, ("black", "C0", "C1"), strict=True):
             shown = places[start : start + len(many), number]
