@@ -341,3 +341,30 @@ def filled(report, clips):
         if not len(clip):
             report.note("clips without a frame, left out", clip.key)
     return [clip for clip in clips if len(clip)]
+
+
+# How the databases and their users name the same parts, in lower case.
+_PARTS = {
+    "train": ("training", "train_set", "training_set", "train_afew"),
+    "validation": ("val", "valid", "dev", "devel", "validation_set", "val_set", "val_afew"),
+    "test": ("testing", "test_set"),
+}
+
+
+def part_of(split, parts):
+    """The name in `parts` that `split` means ("Train_Set" is "train", "val" is "validation").
+
+    Args:
+        split: name in any case, or `None` for all parts, which is returned as it is.
+        parts: names that the database has, keys of `_PARTS` or others of its own.
+
+    Raises:
+        ValueError: if it is none of them.
+    """
+    if split is None:
+        return None
+    name = str(split).strip().lower()
+    if name in parts:
+        return name
+    meant = next((part for part, names in _PARTS.items() if name in names), name)
+    return _checks.one_of("split", meant if meant in parts else split, parts)

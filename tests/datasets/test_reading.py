@@ -188,3 +188,18 @@ def test_names_below(tmp_path):
     for name in ("1.jpg", "a/2.jpg", "a/b/3.jpg"):
         (tmp_path / name).touch()
     assert reading.names_below(tmp_path, ["", "a", "c"]) == {"1.jpg", "a/2.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("train", "train"), ("Train_Set", "train"), ("val", "validation"), ("dev", "validation")],
+)
+def test_parts_have_several_names(given, meant):
+    assert reading.part_of(given, ("train", "validation")) == meant
+
+
+def test_a_name_of_the_database_itself_goes_first():
+    assert reading.part_of("Dev", ("train", "dev")) == "dev"
+    assert reading.part_of(None, ("train",)) is None
+    with pytest.raises(ValueError, match="one of .'train'.*Received: split='val'"):
+        reading.part_of("val", ("train",))
