@@ -3,8 +3,8 @@
 References: paper C §3.3 (matching) and §3.4 (the most correlated annotators, their mean).
 """
 
-import dataclasses
 import itertools
+import typing
 
 import numpy as np
 
@@ -104,9 +104,8 @@ def _refuse_far(frames, distances, bound):
         )
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Agreement:
-    """What `agree` returns.
+class Agreement(typing.NamedTuple):
+    """What `agree` returns; `np.asarray` of it is `values`.
 
     Attributes:
         values: float64 `[frames]`, mean of the annotators that were kept.
@@ -118,6 +117,9 @@ class Agreement:
     values: np.ndarray
     kept: tuple
     correlations: np.ndarray
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype)
 
 
 def agree(annotations, keep=(2, 4), accept=None):
@@ -223,7 +225,7 @@ def correlation_matrix(annotations):
 def _traces(annotations):
     try:
         traces = np.asarray(annotations, np.float64)
-    except ValueError:
+    except (TypeError, ValueError):
         traces = np.empty(0)
     if traces.ndim != 2 or 0 in traces.shape or not np.isfinite(traces).all():
         raise ValueError(

@@ -30,7 +30,7 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
         root: csv, folder or tar archive (unpacked once).
         split: name of the csv without its ending, if a folder has several.
         images: folder that the names in the csv start from. Default: `images` beside the csv, or
-            else the csv's own folder.
+            else the csv's own folder (also where the names start with `images/`).
         mapping: dict from a name in the csv to one in `EXPRESSIONS`, or to `None` to leave it
             out, such as `{"contempt": "disgust"}`.
         unpack_to: folder for the images of an archive. Default: in the package's cache folder.
@@ -51,6 +51,8 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
     table = root if root.is_file() else _csv_in(report, root, split)
     folder = _image_folder(table, images)
     labels = _labels(table, folder)
+    if images is None and all(path.startswith("images/") for path in labels):
+        folder = os.path.abspath(table.parent)
     there = reading.names_below(folder, {path.rpartition("/")[0] for path in labels})
     clips = []
     for path, rows in labels.items():
@@ -85,7 +87,7 @@ def _labels(table, folder):
 
 def _subject(path):
     stem = os.path.splitext(os.path.basename(path))[0]
-    return stem.rstrip("0123456789").rstrip("_-") or stem
+    return stem.rstrip("0123456789").rstrip("_- ") or stem
 
 
 def _mapping(mapping):

@@ -164,8 +164,11 @@ def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
         shares before and after. The latter are right within one frame per quadrant.
 
     Raises:
-        ValueError: if labels are missing, shares do not add up to 1, or a quadrant has frames
-            and no share or a share and no frames.
+        ValueError: if labels are missing, no frame is valid, shares do not add up to 1, or a
+            quadrant has frames and no share.
+
+    Warns:
+        UserWarning: if a quadrant has a share and no frames; the others keep their proportions.
 
     References: paper C §4.2.
     """
@@ -174,7 +177,7 @@ def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
     of_frame = [_quadrants(clip) for clip in clips]
     counts = np.bincount(np.concatenate([q[q >= 0] for q in of_frame] or [[]]).astype(int))
     counts = np.pad(counts, (0, len(QUADRANTS) - len(counts)))
-    _refuse_impossible(counts, shares)
+    shares = _possible(counts, shares)
     present = shares > 0
     total = (counts[present] / shares[present]).max()
     missing = np.maximum(np.round(total * shares).astype(np.int64) - counts, 0)
@@ -226,14 +229,28 @@ def _quadrants(clip):
     return np.where(clip.valid, negative[:, 0] + 2 * negative[:, 1], -1)
 
 
-def _refuse_impossible(counts, shares):
+def _possible(counts, shares):
+    """The shares of the quadrants that have frames: duplication makes none where there are none."""
+    if not counts.any():
+        raise ValueError(
+            "Quadrants are balanced by duplicating valid frames. Received: clips without any. "
+            "Check that they have images and labels."
+        )
     for name, count, share in zip(QUADRANTS, counts, shares, strict=True):
-        if (count > 0) != (share > 0):
+        if count and not share:
             raise ValueError(
-                "Frames are only ever added, by duplication: a quadrant has a share if it has "
-                f"frames, and only then. Received: {name} with {count} frames and a share of "
-                f"{share}. Change the shares, or leave those frames out."
+                "Frames are only ever added, by duplication: a quadrant that has frames needs a "
+                f"share. Received: {name} with {count} frames and a share of 0. Give it one, or "
+                "leave those frames out."
             )
+        if share and not count:
+            warnings.warn(
+                f"The quadrant {name} shall have a share of {share:.1%} and has no frames. The "
+                "others keep their proportions.",
+                stacklevel=3,
+            )
+    shares = np.where(counts > 0, shares, 0)
+    return shares / shares.sum()
 
 
 def _runs(inside, length):

@@ -232,3 +232,16 @@ def test_bad_ranges(keep):
 def test_unknown_annotator():
     with pytest.raises(ValueError, match="from 0 to 3. Received: annotator=4"):
         annotations.single(np.eye(4), 4)
+
+
+def test_what_agree_returns_can_be_unpacked_and_is_an_array():
+    traces = np.random.default_rng(0).normal(size=(3, 50)).cumsum(axis=1)
+    result = annotations.agree(traces)
+    values, kept, correlations = result
+    assert values is result.values and kept == result.kept and correlations.shape == (3, 3)
+    assert np.array_equal(np.asarray(result), values)
+
+
+def test_traces_that_are_a_dict():
+    with pytest.raises(ValueError, match="must be finite numbers"):
+        annotations.agree({"a": [1.0, 2.0], "b": [2.0, 1.0]})

@@ -211,3 +211,13 @@ def test_the_real_archive(shared):
         (2, "Kimberly_Stewart_0001.jpg"),
         (1, "Tim_Henman_0005.jpg"),
     ]
+
+
+def test_names_that_start_with_the_folder_of_the_images(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("Jane 1.jpg", "Jane 2.jpg"):
+        (tmp_path / "images" / name).write_bytes(b"x")
+    rows = "image,emotion\nimages/Jane 1.jpg,happy\nimages/Jane 2.jpg,sad\n"
+    (tmp_path / "labels.csv").write_text(rows)
+    clips = datasets.load("images_csv", tmp_path)
+    assert [clip.subject for clip in clips] == ["Jane", "Jane"]

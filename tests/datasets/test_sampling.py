@@ -155,10 +155,20 @@ def test_a_quadrant_without_frames_needs_no_share():
     clips = [Clip("a", ["1"] * 6, valence_arousal=[[0.5, 0.5]] * 5 + [[-0.5, 0]])]
     balanced = sampling.balance_quadrants(clips, (0.5, 0.5, 0, 0))
     assert quadrants(balanced) == {"+v+a": 5, "-v+a": 5, "+v-a": 0, "-v-a": 0}
-    with pytest.raises(ValueError, match=r"\+v-a with 0 frames and a share of 0.25"):
-        sampling.balance_quadrants(clips, (0.25,) * 4)
     with pytest.raises(ValueError, match=r"-v\+a with 1 frames and a share of 0"):
         sampling.balance_quadrants(clips, (1, 0, 0, 0))
+
+
+def test_a_share_of_a_quadrant_without_frames_is_said_and_left_out():
+    clips = [Clip("a", ["1"] * 6, valence_arousal=[[0.5, 0.5]] * 5 + [[-0.5, 0]])]
+    with pytest.warns(UserWarning, match=r"\+v-a shall have a share of 25.0% and has no frames"):
+        balanced = sampling.balance_quadrants(clips, (0.25,) * 4)
+    assert quadrants(balanced) == {"+v+a": 5, "-v+a": 5, "+v-a": 0, "-v-a": 0}
+
+
+def test_clips_without_valid_frames_cannot_be_balanced():
+    with pytest.raises(ValueError, match="clips without any"):
+        sampling.balance_quadrants([Clip("a", [""], valence_arousal=[[0, 0]])])
 
 
 @pytest.mark.parametrize(
@@ -172,7 +182,7 @@ def test_shares_that_are_none(shares):
 def test_clips_that_cannot_be_balanced():
     with pytest.raises(ValueError, match="valence and arousal of every clip"):
         sampling.balance_quadrants(clips())
-    with pytest.raises(ValueError, match="with 0 frames"):
+    with pytest.raises(ValueError, match="clips without any"):
         sampling.balance_quadrants([])
 
 
