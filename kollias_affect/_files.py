@@ -9,6 +9,13 @@ import secrets
 import shutil
 from pathlib import Path
 
+from kollias_affect import _checks
+
+REMEDY = (
+    "To do so, set KOLLIAS_AFFECT_CACHE to a folder that can be written, or pass crops= / "
+    "unpack_to=."
+)
+
 
 @contextlib.contextmanager
 def atomic(path):
@@ -52,10 +59,29 @@ def write_json(path, content):
 
 
 def cache_folder():
-    """Where the package keeps what it can make again: `KOLLIAS_AFFECT_CACHE`, or the user's."""
-    chosen = os.environ.get("KOLLIAS_AFFECT_CACHE")
-    standard = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(chosen) if chosen else Path(standard) / "kollias_affect"
+    """Where the package keeps what it can make again: `KOLLIAS_AFFECT_CACHE`, or the user's.
+
+    Raises:
+        OSError: if neither that variable nor a home folder is known.
+    """
+    chosen, standard = (os.environ.get(n) for n in ("KOLLIAS_AFFECT_CACHE", "XDG_CACHE_HOME"))
+    if chosen:
+        return Path(chosen)
+    try:
+        return Path(standard or Path.home() / ".cache") / "kollias_affect"
+    except RuntimeError as error:
+        raise OSError(
+            f"The cache folder lies in the home folder. Received: none ({error}). Choose a folder. "
+            f"{REMEDY}"
+        ) from error
+
+
+def made_folder(path):
+    """Creates the folder `path` and returns it, or raises an `OSError` with the remedy."""
+    try:
+        return _checks.writable_folder("cache folder", path)
+    except OSError as error:
+        raise type(error)(f"{error} {REMEDY}") from error
 
 
 @contextlib.contextmanager
@@ -63,9 +89,12 @@ def atomic_folder(path):
     """Yields a temporary folder beside `path` that becomes `path` on success.
 
     Another process may have made the same folder meanwhile; then that one stays.
+
+    Raises:
+        OSError: if the folder above cannot be written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(path.parent)
     # Several machines may share the folder: process numbers mean something on one of them only.
     start = f".{path.name}.{platform.node()}"
     _remove_leftover_folders(path.parent, start)

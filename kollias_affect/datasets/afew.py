@@ -8,7 +8,7 @@ together.
 
 import dataclasses
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import EXPRESSIONS
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import crops, reading
 from kollias_affect.datasets.report import Report
@@ -26,13 +26,17 @@ LAYOUT = (
 def load(root, split=None, crops=None, **options):
     """Reads AFEW; a video is a clip `<split>/<id>`, its label that of each frame.
 
-    The aligned faces are read if any split has them and `crops` names no other. They bear the
-    numbers of their frames: where a number is missing in between, tracking failed, and the frame
-    stays without an image. They have no times. Without them, faces are extracted from the videos.
+    The aligned faces of a split are read if it has them and `crops` names no other. They bear
+    the numbers of their frames: where a number is missing in between, tracking failed, and the
+    frame stays without an image. They have no times. In a split without them, faces are extracted
+    from the videos. A video without faces that can be read keeps its label, on one frame without
+    an image, and is counted.
 
     Args:
-        root: folder with `Train_AFEW` and `Val_AFEW`, or one of the two.
-        split: `"train"`, `"validation"`, or `None` for both.
+        root: folder with `Train_AFEW` and `Val_AFEW`, one of the two, or a folder up to two
+            levels above.
+        split: `"train"`, `"validation"` (or another name of them, see `reading.part_of`), or
+            `None` for both.
         crops: folder of faces extracted from the videos, `<crops>/train/<id>.csv` and so on; see
             `crops.of_videos`, which extracts missing ones.
         **options: of `faces.extract`.
@@ -44,21 +48,25 @@ def load(root, split=None, crops=None, **options):
         FileNotFoundError, ValueError: if the files are missing or in the wrong place, an argument
             is unknown.
     """
-    if split == "test":
+    if str(split).lower() == "test":
         raise ValueError(
             "The labels of AFEW's test videos are not distributed. Received: split='test'. Use "
             f"one of {tuple(FOLDERS)}."
         )
-    if split is not None:
-        _checks.one_of("split", split, FOLDERS)
+    split = reading.part_of(split, tuple(FOLDERS))
     report = Report("afew", root, split, LAYOUT)
-    videos, faces = {}, {}
+    clips, video_of = [], {}
     for part, folder in _folders(report, split).items():
-        videos.update(_videos(report, part, folder))
-        faces[part] = _faces(report, part, folder)
-    if crops is None and any(faces.values()):
-        return report.finish(_aligned(report, videos, faces))
-    return report.finish(*_extracted(report, videos, crops, options))
+        videos = _videos(report, part, folder)
+        faces = _faces(report, part, folder)
+        if crops is None and faces is not None and reading.folders(faces):
+            found = _aligned(report, part, videos, faces)
+        else:
+            found = _extracted(report, videos, crops, options)
+        for key, people in found.items():
+            clips += people
+            video_of.update((clip.key, key) for clip in people)
+    return report.finish(clips, lambda clip: video_of[clip.key])
 
 
 def _folders(report, split):
@@ -67,7 +75,7 @@ def _folders(report, split):
         raise FileNotFoundError(report.expected("which is no folder"))
     found = {}
     for part in FOLDERS if split is None else (split,):
-        for root in (report.root, reading.only_folder(report.root)):
+        for root in reading.below(report.root, 2):
             itself = root if root.name.lower() == FOLDERS[part].lower() else None
             folder = reading.find_folder(root, FOLDERS[part]) or itself
             if folder is not None:
@@ -108,24 +116,24 @@ def _faces(report, part, folder):
     return faces
 
 
-def _aligned(report, videos, faces):
-    folders = {}
-    for part, folder in faces.items():
-        for inner in reading.folders(folder) if folder else ():
-            key = f"{part}/{inner.name}"
-            folders[key] = inner
-            if key not in videos:
-                report.note("folders of faces without a video, so without a label", key)
-    clips = []
+def _aligned(report, part, videos, faces):
+    """Dict from key to the one clip of a video, in a list."""
+    folders = {f"{part}/{folder.name}": folder for folder in reading.folders(faces)}
+    for key in sorted(folders.keys() - videos.keys()):
+        report.note("folders of faces without a video, so without a label", key)
+    clips = {}
     for key, (_, expression) in videos.items():
-        paths = _frames(report, folders[key]) if key in folders else ()
-        if paths:
-            labels = [expression] * len(paths)
-            clips.append(Clip(key, paths, expression=labels, subject=key.split("/")[1]))
-        else:
+        paths = _frames(report, folders[key]) if key in folders else []
+        if not paths:
             how = "an empty folder" if key in folders else "no folder"
-            report.note(f"videos with {how} of faces", key)
+            report.note(f"videos with {how} of faces, labels alone", key)
+        clips[key] = [_labelled(Clip(key, paths or [""]), key, expression)]
     return clips
+
+
+def _labelled(clip, key, expression):
+    labels = [expression] * len(clip)
+    return dataclasses.replace(clip, expression=labels, subject=key.split("/")[1])
 
 
 def _frames(report, folder):
@@ -146,13 +154,13 @@ def _frames(report, folder):
 
 
 def _extracted(report, videos, folder, options):
-    """`(clips, function from a clip to its video)`."""
+    """Dict from key to the clips of the people in a video."""
     files = {key: file for key, (file, _) in videos.items()}
     people = crops.of_videos(report, files, folder, **options)
-    video_of, clips = {}, []
-    for key, found in people.items():
-        for clip in found:
-            labels = [videos[key][1]] * len(clip)
-            clips.append(dataclasses.replace(clip, expression=labels, subject=key.split("/")[1]))
-            video_of[clip.key] = key
-    return clips, lambda clip: video_of[clip.key]
+    clips = {}
+    for key, (_, expression) in videos.items():
+        if key not in people:
+            report.note("videos that cannot be read, labels alone", key)
+        found = people.get(key, [Clip(key, [""])])
+        clips[key] = [_labelled(clip, key, expression) for clip in found]
+    return clips

@@ -8,6 +8,7 @@ one speaker on both sides. Expressions are the majority of the annotators' votes
 import csv
 import dataclasses
 import logging
+import re
 import urllib.parse
 from pathlib import Path
 
@@ -34,22 +35,25 @@ PUBLISHED = {"train": 2442, "validation": 617, "test": 2229}
 NO_VIDEOS = ("youtube_videos_temp", "detailedannotation")
 LAYOUT = (
     "omg_TrainVideos.csv, omg_ValidationVideos.csv and omg_TestVideos_WithLabels.csv, and folders "
-    "with <video>/utterance_N.mp4 as the challenge's prepare_data.py makes them (not needed with "
-    "labels_only=True)"
+    "with <video>/utterance_N.mp4 (without them, labels alone)"
 )
 
 
 def load(root, split=None, videos=None, crops=None, labels_only=False, **options):
     """Reads OMG-Emotion; an utterance is a clip, its label that of each of its frames.
 
+    An utterance without crops or a video that can be read keeps its label, on one frame without
+    an image, and is counted.
+
     Args:
-        root: folder of the csv files.
-        split: `"train"`, `"validation"`, `"test"`, or `None` for all that have labels. If only
+        root: folder of the csv files, one of these files, or a folder up to two levels above.
+        split: `"train"`, `"validation"`, `"test"` (or another name of them, see
+            `reading.part_of`), or `None` for all that have labels. If only
             `omg_TestVideos_WithoutLabels.csv` is there, clips of `"test"` have no labels.
         videos: folder with `<video>/utterance_N.mp4`. Default: `root` and the folders in it, up
-            to two levels deep, that hold such videos.
+            to three levels deep, that hold such videos.
         crops: folder of extracted faces; see `crops.of_videos`, which extracts missing ones.
-        labels_only: look for no frames: each clip has one, without an image.
+        labels_only: do not look for videos or crops: each clip has one frame without an image.
         **options: of `faces.extract`.
 
     Returns:
@@ -60,12 +64,11 @@ def load(root, split=None, videos=None, crops=None, labels_only=False, **options
         FileNotFoundError, ValueError: if the files are missing or malformed, or an argument is
             unknown.
     """
-    if split is not None:
-        _checks.one_of("split", split, TABLES)
+    split = reading.part_of(split, tuple(TABLES))
     report = Report("omg", root, split, LAYOUT)
     utterances = _utterances(report, split)
     if labels_only:
-        clips = [utterance.label(Clip(key, [""])) for key, utterance in utterances.items()]
+        clips = [utterance.alone(key) for key, utterance in utterances.items()]
         return report.finish(clips, _video)
     return report.finish(_with_frames(report, utterances, videos, crops, options), _video)
 
@@ -166,6 +169,10 @@ class _Utterance:
             clip, valence_arousal=va, expression=expression, subject=self.subject
         )
 
+    def alone(self, key):
+        """The label on one frame without an image."""
+        return self.label(Clip(key, [""]))
+
 
 def _video(clip):
     return clip.key.split("/")[0]
@@ -191,10 +198,11 @@ def _utterances(report, split):
 
 def _tables(report, split):
     """Dict from split to its csv."""
+    named = _csv_files(report)
     tables = {}
     for part in TABLES if split is None else (split,):
         names = TABLES[part] if split else TABLES[part][:1]
-        path = next((report.root / n for n in names if (report.root / n).is_file()), None)
+        path = next((named[n.lower()] for n in names if n.lower() in named), None)
         if path is None:
             report.note("tables that are absent", names[0])
         else:
@@ -202,6 +210,20 @@ def _tables(report, split):
     if not tables:
         raise FileNotFoundError(report.expected("which has none of these tables for that split"))
     return tables
+
+
+def _csv_files(report):
+    """Dict from the name in lower case to a table; of several, the one nearest to the root."""
+    if report.root.is_file():
+        return {report.root.name.lower(): report.root}
+    known = {name.lower() for names in TABLES.values() for name in names}
+    named = {}
+    for folder in reading.below(report.root, 2, skip=NO_VIDEOS):
+        for file in reading.files(folder, (".csv",)):
+            name = file.name.lower()
+            if name in known and named.setdefault(name, file) is not file:
+                report.note("second tables of a name, not read", file.relative_to(report.root))
+    return named
 
 
 def _rows(path, columns):
@@ -273,12 +295,14 @@ def _label(row, path, line):
     valence = _number(row, "valence", -1, path, line)
     arousal = _number(row, "arousal", 0, path, line)
     vote = row["EmotionMaxVote"]
-    if vote and vote not in map(str, range(len(CLASSES))):
+    # Spreadsheets and pandas write 4 as 4.0 once a row has no vote.
+    number = re.fullmatch(r"([0-6])(\.0*)?", vote)
+    if vote and not number:
         raise ValueError(
             f"EmotionMaxVote is a number from 0 to 6. Received: {vote!r} in line {line} of "
             f"{path}. Mend that line, or copy the file again."
         )
-    return (valence, arousal), EXPRESSIONS.index(CLASSES[int(vote)]) if vote else None
+    return (valence, arousal), EXPRESSIONS.index(CLASSES[int(number[1])]) if vote else None
 
 
 def _number(row, name, least, path, line):
@@ -326,9 +350,13 @@ def _with_frames(report, utterances, videos, folder, options):
     people = crops.of_videos(report, files, folder, **options)
     clips = []
     for key, utterance in utterances.items():
-        if key not in people and files[key] is None:
-            report.note("utterances without a video file", key)
-        clips += [utterance.label(clip) for clip in people.get(key, ())]
+        if key in people:
+            clips += [utterance.label(clip) for clip in people[key]]
+        elif utterance.valence_arousal is None:
+            report.note("utterances without labels and without a video that can be read", key)
+        else:
+            report.note("utterances without a video that can be read, labels alone", key)
+            clips.append(utterance.alone(key))
     return clips
 
 
@@ -342,7 +370,8 @@ def _video_folders(root, videos, utterances):
             )
         return [Path(videos)]
     names = {key.split("/")[0] for key in utterances}
-    candidates = reading.below(root, 2, skip=NO_VIDEOS)
+    root = root.parent if root.is_file() else root
+    candidates = reading.below(root, 3, skip=NO_VIDEOS)
     return [c for c in candidates if any(f.name in names for f in reading.folders(c))]
 
 

@@ -60,9 +60,10 @@ def load(
     counted. Else the clip has a frame without an image per rating.
 
     Args:
-        root: folder of the database.
-        split: `"train"`, `"dev"` (also called `"validation"`), or `None` for all. The forms
-            whose files are named after participants (`P16.csv`) have no split.
+        root: folder of the database, one inside it that leads to the ratings, or a folder up to
+            two levels above.
+        split: `"train"`, `"dev"` (also called `"validation"` or `"val"`), or `None` for all. The
+            forms whose files are named after participants (`P16.csv`) have no split.
         ratings: `"gold_standard"`, `"raters"`, `"centred"`, or `"auto"` for the first of these
             that is there.
         rater: for `ratings="raters"`, `"mean"` of the six or the name of one of `RATERS`
@@ -78,7 +79,7 @@ def load(
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
     """
-    _check_split(split)
+    split = _checked_split(split)
     _checks.one_of("rater", rater, ("mean", *RATERS))
     report = Report("recola", root, split, LAYOUT)
     kind, folder = _folder(report, _checks.one_of("ratings", ratings, ("auto", *FOLDERS)))
@@ -145,38 +146,51 @@ def write_gold_standard(path, name, dimension, times, values):
         temporary.write_bytes("".join(f"{line}\r\n" for line in head + rows).encode())
 
 
-def _check_split(split):
-    if split == "test":
+def _checked_split(split):
+    """`"train"`, `"dev"` or `None`."""
+    if str(split).lower() == "test":
         raise ValueError(
             "The labels of RECOLA's test part are not distributed. Received: split='test'. Use "
             f"one of {tuple(SPLITS)}."
         )
-    if split is not None:
-        _checks.one_of("split", split, SPLITS)
+    part = reading.part_of(split, tuple(SPLITS))
+    return part and SPLITS[part]
 
 
 def _folder(report, ratings):
     """`(form of the ratings, folder with arousal/ and valence/)`."""
+    if not report.root.is_dir():
+        raise FileNotFoundError(report.expected("which is no folder"))
     found = [
         (kind, folder)
         for kind, places in FOLDERS.items()
         for folder in (_walk(report.root, parts) for parts in places)
-        if folder is not None and any(reading.find_folder(folder, d) for d in DIMENSIONS)
+        if folder is not None
     ]
     wanted = [entry for entry in found if ratings in ("auto", entry[0])]
     if not wanted:
         what = "ratings" if ratings == "auto" else f"ratings of the form {ratings!r}"
         raise FileNotFoundError(report.expected(f"which has no {what}"))
-    for kind, folder in found:
+    for kind, folder in dict.fromkeys(found):
         if (kind, folder) != wanted[0]:
             report.note("other ratings, which were not read", f"{kind} in {folder.name}")
     return wanted[0]
 
 
 def _walk(root, parts):
-    if root.name.lower() == parts[-1].lower():
-        return root
-    folder = root
+    """The folder that `parts` lead to, from `root`, from inside of it or from above it."""
+    names = [part.lower() for part in parts]
+    for top in reading.below(root, 2):
+        # `root` may be one of the folders on the way.
+        inside = names.index(top.name.lower()) + 1 if top.name.lower() in names else 0
+        for start in (0, inside):
+            folder = _down(top, parts[start:])
+            if folder is not None and any(reading.find_folder(folder, d) for d in DIMENSIONS):
+                return folder
+    return None
+
+
+def _down(folder, parts):
     for part in parts:
         folder = folder and reading.find_folder(folder, part)
     return folder
@@ -202,7 +216,7 @@ def _pairs(report, folder, endings, split):
             f"with recordings of participants ({names[0]}, …) in {folder}. Load all of them and "
             "split by person (`sampling.split`, `sampling.person_folds`)."
         )
-    prefix = "" if split is None else f"{SPLITS[split]}_"
+    prefix = "" if split is None else f"{split}_"
     return {name: (valence[name], arousal[name]) for name in names if name.startswith(prefix)}
 
 
@@ -320,7 +334,8 @@ def _people(report, traces, videos, folder, options):
 
 def _videos(report, videos):
     if videos is None:
-        videos = reading.find_folder(report.root, *VIDEOS)
+        tops = reading.below(report.root, 2)
+        videos = next((v for v in (reading.find_folder(t, *VIDEOS) for t in tops) if v), None)
     elif not Path(videos).is_dir():
         raise FileNotFoundError(
             f"`videos` must be a folder of videos. Received: {videos}. Check the path."

@@ -8,6 +8,8 @@ import numpy as np
 from kollias_affect import EXPRESSIONS
 
 EXAMPLES = 3  # named per reason
+LONGEST = 600  # characters of the message of an empty result
+LEAST = 150  # of them for its causes, however long the path is
 
 
 class Clips(list):
@@ -91,9 +93,7 @@ class Report:
             ValueError: if two have the same key.
         """
         if not clips:
-            part = "" if self.split is None else f" in the split {self.split!r}"
-            why = "".join(f"; {line.strip()}" for line in self._note_lines())
-            raise FileNotFoundError(self.expected(f"in which no clip was found{part}{why}"))
+            raise FileNotFoundError(self._nothing_found())
         refuse_same_keys(clips)
         self.clips = len(clips)
         self.videos = len({video_of(clip) if video_of else clip.key for clip in clips})
@@ -103,6 +103,21 @@ class Report:
         result = Clips(sorted(clips, key=lambda clip: clip.key))
         result.report = self
         return result
+
+    def _nothing_found(self):
+        """The message of an empty result: the causes first, the most frequent one in front.
+
+        Of causes that are equally frequent, the one noted last: it lies nearest to the end.
+        """
+        part = "" if self.split is None else f" in the split {self.split!r}"
+        # A number that differs from the published one follows from the other causes.
+        last = reversed(self.notes.items())
+        notes = sorted(last, key=lambda n: (n[0].endswith("as published"), -n[1][0]))
+        why = "; ".join(line.strip() for line in _lines_of(dict(notes)))
+        expected = self.expected(f"in which no clip was found{part}")
+        start = f"Nothing could be read{part}: "
+        room = max(LEAST, LONGEST - len(start) - len(expected) - len(". "))
+        return f"{start}{_shortened(why, room)}. {expected}" if why else expected
 
     def _count(self, clip):
         shown, valid = clip.has_image, clip.valid
@@ -137,13 +152,18 @@ class Report:
             lines.append(f"  {name:<21} {low:>9.3f} to {high:.3f}")
         for name, count in self.classes.items():
             lines.append(f"  {name:<21} {count:>9,}")
-        return "\n".join(lines + self._note_lines())
+        return "\n".join(lines + _lines_of(self.notes))
 
-    def _note_lines(self):
-        return [
-            f"  {count:,} {reason}: {', '.join(examples)}{' …' if count > len(examples) else ''}"
-            for reason, (count, examples) in self.notes.items()
-        ]
+
+def _lines_of(notes):
+    return [
+        f"  {count:,} {reason}: {', '.join(examples)}{' …' if count > len(examples) else ''}"
+        for reason, (count, examples) in notes.items()
+    ]
+
+
+def _shortened(text, most):
+    return text if len(text) <= most else f"{text[: most - 2]} …"
 
 
 def refuse_same_keys(clips):

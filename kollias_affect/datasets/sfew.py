@@ -27,8 +27,8 @@ def load(root, split=None, aligned=None):
 
     Args:
         root: folder of the database.
-        split: `"train"`, `"validation"`, `"test"`, whose images have no label, or `None` for the
-            two that have labels.
+        split: `"train"`, `"validation"`, `"test"`, whose images have no label (or another name of
+            them, see `reading.part_of`), or `None` for the two that have labels.
         aligned: `True` for the aligned faces, `False` for the full frames, whose faces are still
             to be found, `None` for the aligned faces if any of these splits has them.
 
@@ -39,8 +39,7 @@ def load(root, split=None, aligned=None):
         FileNotFoundError, ValueError: if the files are missing or in the wrong place, an argument
             is unknown.
     """
-    if split is not None:
-        _checks.one_of("split", split, FULL)
+    split = reading.part_of(split, tuple(FULL))
     _checks.one_of("aligned", aligned, (None, True, False))
     report = Report("sfew", root, split, LAYOUT)
     parts = LABELLED if split is None else (split,)
@@ -60,7 +59,9 @@ def _folders(report, parts, aligned):
     kind = "aligned faces" if aligned else "full frames"
     for part, folder in found.items():
         if folder is None:
-            report.note(f"splits without {kind}", part)
+            other = _find(report.root, part, not aligned)
+            rule = f", not mixed with what aligned={not aligned} reads" if other else ""
+            report.note(f"splits without {kind}{rule}", part)
         if folder is None or not aligned:
             _note_packed(report, part)
     if "test" not in parts and _find(report.root, "test", aligned):

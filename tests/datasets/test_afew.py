@@ -77,7 +77,7 @@ def test_frames_are_in_the_order_of_their_numbers_without_padding(root):
     assert [os.path.basename(path) for path in clip.paths] == ["9.jpg", "10.jpg", "11.jpg"]
 
 
-def test_ids_without_faces_are_dropped_and_counted(root):
+def test_ids_without_faces_keep_their_label_and_are_counted(root):
     train(root, "Fear", "000000001", stems=[])
     train(root, "Fear", "000000002", stems=[])
     faces_folder = root / "Train_AFEW" / afew.FACES["train"] / "Faces"
@@ -85,10 +85,13 @@ def test_ids_without_faces_are_dropped_and_counted(root):
     touch(faces_folder / "000000003" / "1.jpg")
     touch(faces_folder / "000046280" / "Thumbs.db")
     clips = afew.load(root)
-    assert len(clips) == 3
+    assert len(clips) == 5
+    alone = clips[0]
+    assert alone.key == "train/000000001" and alone.paths == [""] and alone.times is None
+    assert EXPRESSIONS[alone.expression[0]] == "fear" and alone.subject == "000000001"
     notes = clips.report.notes
-    assert notes["videos with no folder of faces"] == (1, ("train/000000001",))
-    assert notes["videos with an empty folder of faces"] == (1, ("train/000000002",))
+    assert notes["videos with no folder of faces, labels alone"] == (1, ("train/000000001",))
+    assert notes["videos with an empty folder of faces, labels alone"][0] == 1
     assert notes["folders of faces without a video, so without a label"] == (
         1,
         ("train/000000003",),
@@ -126,7 +129,18 @@ def test_test_labels_are_not_distributed(root):
     with pytest.raises(ValueError, match="not distributed.*'test'"):
         afew.load(root, "test")
     with pytest.raises(ValueError, match="`split` must be one of .'train', 'validation'"):
-        afew.load(root, "Val")
+        afew.load(root, "all")
+
+
+@pytest.mark.parametrize("name", ["val", "Dev", "Val_AFEW", "VALIDATION"])
+def test_splits_have_several_names(root, name):
+    assert labels(afew.load(root, name)) == {"validation/001703120": "happiness"}
+
+
+def test_root_may_be_two_levels_above_and_hold_other_files(root, tmp_path):
+    touch(tmp_path / "readme.txt")
+    touch(root / "readme.txt")
+    assert len(afew.load(tmp_path)) == len(afew.load(tmp_path.parent)) == 3
 
 
 def test_an_id_with_two_labels_in_one_split_is_refused(root):
@@ -173,14 +187,14 @@ def test_faces_in_an_archive_are_noted_and_an_emotion_in_one_is_refused(root):
     touch(root / "Val_AFEW" / f"{afew.FACES['validation']}.zip")
     clips = afew.load(root)
     assert "archives of aligned faces that were not unpacked (unzip them)" in clips.report.notes
-    assert clips.report.notes["videos with no folder of faces"][0] == 1
+    assert clips.report.notes["videos that cannot be read, labels alone"][0] == 1
     touch(root / "Val_AFEW/Neutral.zip")
     with pytest.raises(FileNotFoundError, match="Neutral.zip, without a folder of neutral"):
         afew.load(root)
 
 
 def test_missing_folders_say_what_was_expected(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Train_AFEW/<Emotion>.*2 splits that are absent"):
+    with pytest.raises(FileNotFoundError, match="2 splits that are absent.*Train_AFEW/<Emotion>"):
         afew.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         afew.load(tmp_path / "nowhere")
@@ -207,11 +221,14 @@ def videos(tmp_path, write_video):
 def test_without_aligned_faces_they_are_extracted(videos):
     (videos / "Train_AFEW/Sad/000000001.avi").write_text("no video")
     clips = afew.load(videos, detector=lambda image: [BOX])
-    assert labels(clips) == {"train/001703120": "sadness", "validation/001703120": "happiness"}
-    assert [clip.subject for clip in clips] == ["001703120"] * 2
-    assert all(len(clip) == 2 and clip.valid.all() and clip.times[0] == 0 for clip in clips)
+    broken, *shown = clips
+    assert labels(shown) == {"train/001703120": "sadness", "validation/001703120": "happiness"}
+    assert [clip.subject for clip in shown] == ["001703120"] * 2
+    assert all(len(clip) == 2 and clip.valid.all() and clip.times[0] == 0 for clip in shown)
+    assert broken.paths == [""] and labels([broken]) == {"train/000000001": "sadness"}
     assert clips.report.notes["videos that cannot be read"][0] == 1
-    assert clips.report.videos == 2
+    assert clips.report.notes["videos that cannot be read, labels alone"][0] == 1
+    assert clips.report.videos == 3
 
 
 def test_crops_that_are_named_replace_the_aligned_faces(videos, tmp_path):
@@ -220,5 +237,14 @@ def test_crops_that_are_named_replace_the_aligned_faces(videos, tmp_path):
     assert [len(clip) for clip in clips] == [2, 2]
     assert clips.report.without_face == 4
     assert (tmp_path / "crops/train/001703120.csv").is_file()
-    (aligned,) = afew.load(videos)  # aligned faces of one split are not mixed with other crops
-    assert aligned.key == "train/001703120" and len(aligned) == 1
+
+
+def test_each_split_has_aligned_faces_or_is_extracted(videos):
+    faces_folder = videos / "Train_AFEW" / afew.FACES["train"] / "Faces"
+    touch(faces_folder / "001703120/7.jpg")
+    aligned, extracted = afew.load(videos, detector=lambda image: [BOX])
+    assert aligned.key == "train/001703120" and len(aligned) == 1 and aligned.times is None
+    assert extracted.key == "validation/001703120" and extracted.valid.tolist() == [True, True]
+    (faces_folder / "001703120/7.jpg").unlink()
+    (faces_folder / "001703120").rmdir()  # an empty folder Faces is as good as none
+    assert [len(c) for c in afew.load(videos, detector=lambda image: [BOX])] == [2, 2]

@@ -23,6 +23,8 @@ KEYS = [
     "f8da01d25_2/utterance_1",
 ]
 
+ALONE = "utterances without a video that can be read, labels alone"
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
@@ -125,7 +127,7 @@ def test_split_none_is_all_that_has_labels(root):
     assert absent == (1, ("omg_TestVideos_WithLabels.csv",))
     assert len(labels(root, "validation")) == 1
     with pytest.raises(ValueError, match="`split` must be one of .'train', 'validation', 'test'"):
-        labels(root, "dev")
+        labels(root, "all")
 
 
 def test_test_has_labels_if_they_are_there(root):
@@ -211,15 +213,11 @@ def test_missing_files_say_what_was_expected(root):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         labels(root / "nowhere")
     table(root)
-    with pytest.raises(
-        FileNotFoundError, match="labels_only=True.*4 utterances without a video file"
-    ):
-        omg.load(root, "train")
     with pytest.raises(FileNotFoundError, match="`videos` must be a folder"):
         omg.load(root, "train", videos=root / "nowhere")
 
 
-def test_utterances_without_a_video_are_dropped_and_counted(root, write_video, tmp_path):
+def test_utterances_without_a_video_keep_their_label_and_are_counted(root, write_video, tmp_path):
     table(root)
     video(write_video, root / "train_videos", KEYS[0])
     broken = root / "train_videos" / f"{KEYS[1]}.mp4"
@@ -227,17 +225,78 @@ def test_utterances_without_a_video_are_dropped_and_counted(root, write_video, t
     temporary = root / "train_videos/youtube_videos_temp"  # whole videos, left by the download
     video(write_video, temporary, "f8da01d25_1/utterance_4")
     clips = omg.load(root, "train", crops=tmp_path / "crops", detector=found)
-    (clip,) = clips
+    clip = clips[0]
+    assert [c.key for c in clips] == KEYS and [len(c) for c in clips] == [2, 1, 1, 1]
     assert clip.key == KEYS[0] and clip.subject == "AAAAAAAAAAA"
     assert len(clip) == 2 and clip.valid.all() and clip.landmarks.shape == (2, 68, 2)
     np.testing.assert_allclose(clip.valence_arousal, [[-0.0237, 0.17]] * 2, atol=1e-6)
     assert [EXPRESSIONS[i] for i in clip.expression] == ["neutral", "neutral"]
-    assert clips.report.notes["utterances without a video file"] == (2, tuple(KEYS[2:]))
+    alone = clips[1]
+    assert alone.paths == [""] and not alone.valid.any() and alone.times is None
+    np.testing.assert_allclose(alone.valence_arousal, [[0.293, 0.418]], atol=1e-6)
+    assert clips.report.notes[ALONE] == (3, tuple(KEYS[1:]))
     assert clips.report.notes["videos that cannot be read"][0] == 1
     broken.unlink()
     (root / "train_videos" / f"{KEYS[0]}.mp4").unlink()
-    (again,) = omg.load(root, "train", crops=tmp_path / "crops")  # crops are enough
+    again = omg.load(root, "train", crops=tmp_path / "crops")[0]  # crops are enough
     assert again.paths == clip.paths
+
+
+def test_the_tables_alone_are_enough(root):
+    clips = omg.load(table(root), "train")
+    assert [clip.key for clip in clips] == KEYS and not any(clip.valid.any() for clip in clips)
+    assert clips.report.notes[ALONE][0] == 4
+
+
+def test_videos_without_content_keep_their_labels(root):
+    table(root)
+    for key in KEYS:
+        path = root / "videos" / f"{key}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    clips = omg.load(root, "train", processes=1)
+    assert [clip.key for clip in clips] == KEYS
+    assert clips.report.notes["videos that cannot be read"][0] == 4
+    assert clips.report.notes[ALONE][0] == 4
+
+
+def test_utterances_without_labels_and_video_are_left_out(root):
+    rows, header = [",".join(row.split(",")[:5]) for row in ROWS], ",".join(HEADER.split(",")[:5])
+    table(root, rows, "omg_TestVideos_WithoutLabels.csv", header)
+    with pytest.raises(FileNotFoundError, match="read in the split 'test': 4 utterances with") as e:
+        omg.load(root, "test")
+    assert len(str(e.value)) <= 600
+
+
+@pytest.mark.parametrize("name", ["Train_Set", "TRAINING", "train"])
+def test_splits_have_several_names(root, name):
+    assert len(labels(table(root), name)) == 4
+
+
+@pytest.mark.parametrize("name", ["val", "Dev", "Validation_Set"])
+def test_the_validation_split_has_several_names(root, name):
+    assert len(labels(table(root, name="omg_ValidationVideos.csv"), name)) == 4
+
+
+def test_tables_may_lie_below_in_any_case_or_be_the_root(root, write_video):
+    inner = root / "OMGEmotionChallenge-master" / "data"
+    inner.mkdir(parents=True)
+    table(inner, name="OMG_trainvideos.CSV")
+    video(write_video, inner / "train_videos", KEYS[0])
+    for place in (root, inner, inner / "OMG_trainvideos.CSV"):
+        clips = omg.load(place, detector=lambda image: [])
+        assert [len(clip) for clip in clips] == [2, 1, 1, 1]
+    table(root, ROWS[:1])
+    clips = labels(root)
+    assert len(clips) == 1 and clips.report.notes["second tables of a name, not read"][0] == 1
+
+
+@pytest.mark.parametrize("vote", ["4.0", "4."])
+def test_votes_that_a_spreadsheet_wrote_are_whole(root, vote):
+    (clip,) = labels(table(root, [ROWS[0][:-1] + vote]))
+    assert EXPRESSIONS[clip.expression[0]] == "neutral"
+    with pytest.raises(ValueError, match="from 0 to 6.*'4.5'"):
+        labels(table(root, [ROWS[0][:-1] + "4.5"]))
 
 
 def test_each_split_may_have_a_folder_of_videos_of_its_own(root, write_video):
@@ -264,8 +323,7 @@ def test_folders_of_annotators_are_no_videos(root):
     table(root, ROWS[:1])
     (root / "DetailedAnnotation/train" / f"{KEYS[0]}.mp4").mkdir(parents=True)
     (root / "elsewhere" / f"{KEYS[0]}.mp4").mkdir(parents=True)
-    with pytest.raises(FileNotFoundError, match="1 utterances without a video file"):
-        omg.load(root, "train")
+    assert omg.load(root, "train").report.notes[ALONE] == (1, (KEYS[0],))
 
 
 def test_links_in_a_circle_do_no_harm(root, write_video):

@@ -86,6 +86,19 @@ def test_the_forms_of_the_challenges_lie_in_different_folders(root, place):
     assert len(recola.load(root / place, ratings="gold_standard")) == 1
 
 
+def test_root_may_be_above_or_inside(root, tmp_path):
+    gold(root, place="labels/gs_1")
+    (root / "readme.txt").touch()
+    for place in (tmp_path, root, root / "labels", root / "labels/gs_1"):
+        assert [clip.key for clip in recola.load(place)] == ["train_1"]
+
+
+def test_a_raw_root_may_be_above_or_inside(root, tmp_path):
+    raw(root)
+    for place in (tmp_path, root, root / "RECOLA-Annotation", root / RAW):
+        assert [clip.key for clip in recola.load(place)] == ["P16"]
+
+
 def test_attributes_come_in_any_order_and_keywords_in_any_case(root):
     gold(root)
     head = ["% made by a program", "@RELATION x", "", "@ATTRIBUTE GoldStandard NUMERIC"]
@@ -181,7 +194,9 @@ def test_the_split_is_in_the_name(root):
     with pytest.raises(ValueError, match="not distributed"):
         recola.load(root, "test")
     with pytest.raises(ValueError, match="one of .'train', 'dev', 'validation'"):
-        recola.load(root, "Train")
+        recola.load(root, "all")
+    for name, count in (("Train", 2), ("training", 2), ("val", 1), ("Devel", 1)):
+        assert len(recola.load(root, name)) == count
 
 
 def test_raw_ratings_have_no_split(root):
@@ -266,6 +281,9 @@ def test_missing_folders_say_what_was_expected(root):
         recola.load(gold(root), ratings="raters")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         recola.load(root / "nowhere")
+    (root / "file").touch()
+    with pytest.raises(FileNotFoundError, match="is no folder"):
+        recola.load(root / "file")
     with pytest.raises(FileNotFoundError, match="`videos` must be a folder"):
         recola.load(root, videos=root / "nowhere")
     with pytest.raises(FileNotFoundError, match="no clip was found in the split 'dev'"):

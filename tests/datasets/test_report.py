@@ -66,6 +66,17 @@ def test_no_clip_says_what_was_left_out_and_what_is_expected(tmp_path):
         assert part in message
 
 
+def test_the_message_of_an_empty_result_is_short_and_starts_with_the_main_cause(report):
+    report.note("fish, not 773 as published", "pond", 773)
+    report.note("birds", "owl" * 200)
+    report.note("fish left out", "cod", 7)
+    with pytest.raises(
+        FileNotFoundError, match="^Nothing could be read: 7 fish left out: cod …; 1 b"
+    ) as e:
+        report.finish([])
+    assert len(str(e.value)) <= 600
+
+
 def test_missing_root(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a folder of fish.*nowhere, which does not exist"):
         Report("afew", tmp_path / "nowhere", None, "a folder of fish")

@@ -56,7 +56,12 @@ def test_test_has_no_labels(root):
 
 def test_unknown_splits_are_refused(root):
     with pytest.raises(ValueError, match="one of .'train', 'validation', 'test'"):
-        sfew.load(root, "val")
+        sfew.load(root, "all")
+
+
+@pytest.mark.parametrize("name", ["val", "Dev", "VALIDATION"])
+def test_splits_have_several_names(root, name):
+    assert list(labels(sfew.load(root, name))) == ["validation/Airheads_000519240_00000007"]
 
 
 @pytest.mark.parametrize("val", ["Val_Aligned_Faces", "Val_Aligned_Faces_new"])
@@ -79,7 +84,8 @@ def test_full_frames_and_aligned_faces_are_not_mixed(root):
     touch(root / "Train_Aligned_Faces/Angry" / f"{NAMES[0]}.png")
     clips = sfew.load(root)
     assert list(labels(clips)) == [f"train/{NAMES[0]}"]
-    assert clips.report.notes["splits without aligned faces"] == (1, ("validation",))
+    reason = "splits without aligned faces, not mixed with what aligned=False reads"
+    assert clips.report.notes[reason] == (1, ("validation",))
     with pytest.raises(FileNotFoundError, match="1 splits without aligned faces"):
         sfew.load(root, "validation", aligned=True)
 
@@ -161,7 +167,7 @@ def test_files_in_the_wrong_place_are_counted(root):
 
 def test_missing_folders_say_what_was_expected(root, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="Train/<Emotion>.*2 splits without full frames"):
+    with pytest.raises(FileNotFoundError, match="2 splits without full frames.*Train/<Emotion>"):
         sfew.load(tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         sfew.load(tmp_path / "nowhere")
