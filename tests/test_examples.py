@@ -94,17 +94,23 @@ def test_adaptation_example(collections, tmp_path):
     assert study.count("fer2013 → facial_expressions") == 3 and "small lambdas" in study
 
 
-ROOMS = "datasets|evaluation|faces|inference|initializers|losses|metrics|models|training|windows"
+ROOMS = (
+    "adaptation|backbones|datasets|evaluation|faces|inference|initializers|losses|metrics|models|"
+    "training|transfer|weights|windows"
+)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/data.md", "docs/faces.md", "docs/training.md"])
+PAGES = ("adaptation", "data", "databases", "faces", "training", "transfer", "weights")
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in PAGES)])
 def test_python_of_the_pages_names_what_exists(page):
     """In a fresh process: a name must not be there only because a test imported its module."""
     text = (ROOT / page).read_text()
     for block in re.findall(r"```python\n(.*?)```", text, re.S):
         compile(block, page, "exec")
     names = sorted(set(re.findall(rf"(?<![\w./])((?:{ROOMS})(?:\.[A-Za-z]\w*)+)", text)))
-    names = [name for name in names if not name.endswith((".md", ".csv", ".png", ".py"))]
+    names = [name for name in names if not name.endswith((".md", ".csv", ".npz", ".png", ".py"))]
     code = f"""
 import functools, kollias_affect
 for name in {names!r}:

@@ -34,7 +34,9 @@ def load(root, split=None, crops=None, size=96):
 
     Returns:
         list of `Clip` with `valence_arousal` in [-1, 1]; `landmarks` are in [-1, 1] of the crop
-        or, without `crops`, of the frame. Frames without landmarks have no path.
+        or, without `crops`, of the frame. Frames without landmarks have no path; those whose
+        landmarks all lie in one place have none with `crops`. If a json file names no landmarks
+        at all, its whole frames are all kept, and `landmarks` is `None`.
 
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed, or a split is named.
@@ -95,17 +97,21 @@ class _Frames:
         entries = [(name, table["frames"][name]) for _, name in listed]
         self.labels = np.array([_labels(path, *e) for e in entries]).reshape(-1, 2) / LARGEST_LABEL
         self.landmarks = [_landmarks(path, *entry) for entry in entries]
+        self.has_landmarks = any("landmarks" in entry for _, entry in entries)
         self.images = self._images([number for number, _ in listed])
 
     def clip(self):
         """The whole frames."""
+        if not self.has_landmarks:
+            self.report.note("clips without landmarks, whose images are all kept", self.key)
+            return self._labelled(Clip(self.key, [i and str(i) for i in self.images]))
         usable = [p is not None for p in self.landmarks]
         paths = [str(i) if i and u else "" for i, u in zip(self.images, usable, strict=True)]
         return self._labelled(Clip(self.key, paths, landmarks=self._in_frame(paths)))
 
     def cropped(self, crops, size):
         """The aligned faces, made if they are not there yet."""
-        points = {i: p for i, p in enumerate(self.landmarks, 1) if p is not None}
+        points = {i: p for i, p in enumerate(self.landmarks, 1) if _is_shape(p)}
         if not aligned.exists(crops, self.key):
             aligned.make(crops, self.key, self._decoded(), points, size, self._source())
         clip, _ = aligned.read(crops, self.key, size, self._source())
@@ -138,6 +144,9 @@ class _Frames:
             "images that the json file does not list": len(files.keys() - set(numbers)),
             "frames without an image": len(set(numbers) - files.keys()),
             "frames without landmarks": sum(p is None for p in self.landmarks),
+            "frames whose landmarks lie in one place": sum(
+                p is not None and not _is_shape(p) for p in self.landmarks
+            ),
         }
         for reason, count in counts.items():
             if count:
@@ -153,7 +162,7 @@ class _Frames:
             )
             return None
         missing = np.full((68, 2), np.nan)
-        points = np.array([missing if p is None else p for p in self.landmarks])
+        points = np.array([p if _is_shape(p) else missing for p in self.landmarks])
         return points * 2 / (np.array(image.shape[1::-1]) - 1) - 1
 
     def _decoded(self):
@@ -220,7 +229,7 @@ def _labels(path, name, entry):
 
 
 def _landmarks(path, name, entry):
-    """float64 `[68, 2]` in pixels; `None` if there are none, or all are in one place."""
+    """float64 `[68, 2]` in pixels; `None` if there are none."""
     points = entry.get("landmarks")
     if not points:
         return None
@@ -230,7 +239,11 @@ def _landmarks(path, name, entry):
         points = np.empty(0)
     if points.shape != (68, 2) or not np.isfinite(points).all():
         _refuse(path, "has 68 landmarks [x, y] per frame, or none", f"others of frame {name!r}")
-    return points if np.ptp(points, axis=0).any() else None
+    return points
+
+
+def _is_shape(points):
+    return points is not None and aligned.marks_face(points)
 
 
 def _actor(report, key, table):

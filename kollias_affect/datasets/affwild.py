@@ -1,13 +1,16 @@
 """Aff-Wild (Kollias et al., 2019): 298 videos with valence and arousal of every frame.
 
-Faces are cut out once, by the landmarks that come with the database, or else by its boxes, or
-else where our own detector finds them. A frame without its `.pts` file has no face. Whether the
-`.pts` files count from 0 or from 1 differs between copies and is found out per video.
+Faces are cut out once: each frame by the landmarks that come with the database, or else by its
+box; videos without either where our own detector finds faces. A frame without its `.pts` file has
+no face. Whether the `.pts` files count from 0 or from 1 differs between copies and is found out
+per video. A video that is missing or cannot be read leaves its labels, on frames without an image.
 
 References: paper C §2.4 and §3.
 """
 
 import dataclasses
+import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kollias_affect import _checks, faces
+from kollias_affect.clip import Clip
 from kollias_affect.datasets import aligned, reading
 from kollias_affect.datasets import crops as crop_folders
 from kollias_affect.datasets.report import Report, refuse_same_keys
@@ -40,22 +44,22 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
 
     Args:
         root: the folder that holds `videos`, `annotations` and so on, or the one above it.
-        split: `"train"`, `"test"` (published without labels; then its clips have none), or `None`
-            for all videos that have labels.
+        split: `"train"`, `"test"` (published without labels; then its clips have none; for other
+            names of both see `reading.part_of`), or `None` for all videos that have labels.
         crops: folder of the faces. Videos that `kollias-affect extract` has done there are taken
-            as they are. Default: in the package's cache folder.
+            as they are. Default: in the package's cache folder, where crops are made again when
+            their video, its `.pts` files or `size` have changed.
         size: side in pixels of the crops that are made now.
         detector: of `faces.extract`, for videos without landmarks and boxes.
 
     Returns:
         list of `Clip` with `valence_arousal`, as long as the shortest of both labels and the
-        decoded frames.
+        decoded frames. Landmarks are NaN where a box was used.
 
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
     """
-    if split is not None:
-        _checks.one_of("split", split, SPLITS)
+    split = reading.part_of(split, SPLITS)
     size = _checks.integer_between("size", size, 16, 2048)
     report = Report("affwild", root, split, LAYOUT)
     parts = _parts(report)
@@ -63,9 +67,11 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     for name in SPLITS if split is None else (split,):
         videos += _videos(report, parts, name, labelled=split != "test")
     refuse_same_keys(videos)
-    crops = crop_folders.folder(report) if crops is None else Path(crops)
-    clips = _faces(report, videos, crops, size, detector)
-    clips = [_label(report, v, clips[v.key]) for v in videos if v.key in clips]
+    faces_of = _faces(report, videos, _crops(report, crops), size, detector)
+    clips = [_label(report, v, faces_of[v.key]) for v in videos if v.key in faces_of]
+    clips += [_alone(report, v) for v in videos if v.key not in faces_of and v.labels is not None]
+    # A video with several people in `crops` has none that the labels are of.
+    clips = [clip for clip in clips if clip is not None]
     return report.finish(reading.filled(report, clips))
 
 
@@ -73,16 +79,65 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
 class _Video:
     """One video: its file, labels and point files as far as they are there.
 
-    `labels` is `[frames, 2]`, `points` a dict from the 1-based frame to its `.pts` file in
-    `folder`, which has `corners` points.
+    `labels` is `[frames, 2]`, `points` a dict from the 1-based frame to its `.pts` files: a dict
+    from 68, 4 or both (how many points a file has) to its path.
     """
 
     key: str
     path: Path | None
     labels: np.ndarray | None
-    folder: Path | None
     points: dict
-    corners: int
+
+
+@dataclasses.dataclass
+class _Crops:
+    """Where the crops lie: cut by `.pts` files in `aligned`, of detected faces in `detected`.
+
+    A folder that the user named holds both and stays as it is. In the cache, crops are made again
+    when what they are from has changed.
+    """
+
+    aligned: Path
+    detected: Path
+    named: bool
+
+    def are_detected(self, video):
+        done = (self.detected / f"{video.key}.json").is_file()
+        return done and (self.named or video.path is None or not video.points)
+
+    def are_aligned(self, video, size):
+        if self.named:
+            return aligned.exists(self.aligned, video.key)
+        to_detect = video.path is not None and not video.points
+        return not to_detect and aligned.fits(self.aligned, video.key, size, self.source(video))
+
+    def source(self, video):
+        """What crops are cut from; `None` if that is not there any more."""
+        if video.path is None:
+            return None
+        state = video.path.stat()
+        source = f"{video.path.name}, {state.st_size} bytes"
+        if self.named:
+            return source
+        return f"{source}, changed {state.st_mtime_ns}, .pts files {_fingerprint(video.points)}"
+
+
+def _fingerprint(points):
+    """Changes when a `.pts` file is added, removed, written again or taken for another frame."""
+    content = hashlib.sha256()
+    for frame, paths in sorted(points.items()):
+        for corners, path in paths.items():
+            # Without folders: the root may be spelled in several ways.
+            name, changed = os.path.basename(path), os.stat(path).st_mtime_ns
+            content.update(f"{frame} {corners} {name} {changed}\n".encode())
+    return content.hexdigest()[:16]
+
+
+def _crops(report, crops):
+    if crops is not None:
+        return _Crops(Path(crops), Path(crops), named=True)
+    folder = crop_folders.folder(report)
+    return _Crops(folder.with_name(f"{folder.name}-aligned"), folder, named=False)
 
 
 def _parts(report):
@@ -125,7 +180,7 @@ def _videos(report, parts, split, labelled):
         if name in labels or not labelled:
             values = _read_labels(report, name, labels[name]) if name in labels else None
             points = _point_files(report, parts, split, name, values)
-            videos.append(_Video(name, files.get(name), values, *points))
+            videos.append(_Video(name, files.get(name), values, points))
         else:
             report.note("videos without labels, left out", name)
     return videos
@@ -166,15 +221,23 @@ def _read_labels(report, name, paths):
 
 
 def _point_files(report, parts, split, name, labels):
-    """Folder of the `.pts` files, dict from frame to its file, and how many points these have."""
-    folders = [_inside(parts.get(part), split, name) for part in ("landmarks", "bboxes")]
-    landmarks, boxes = (_listed(report, folder) for folder in folders)
-    if landmarks and boxes.keys() - landmarks.keys():
-        count = len(boxes.keys() - landmarks.keys())
-        report.note("frames with a box and no landmarks, left without a face", name, count)
-    folder, listed, corners = (folders[0], landmarks, 68) if landmarks else (folders[1], boxes, 4)
-    base = _base(report, name, listed, labels)
-    return folder, {number + 1 - base: file for number, file in listed.items()}, corners
+    """Dict from the 1-based frame to a dict from the number of points to their file."""
+    folders = {68: _inside(parts.get("landmarks"), split, name)}
+    folders[4] = _inside(parts.get("bboxes"), split, name)
+    listed = {corners: _listed(report, folder) for corners, folder in folders.items()}
+    boxes = len(listed[4].keys() - listed[68].keys())
+    if listed[68] and boxes:
+        report.note("frames with a box and no landmarks, cut by the box", name, boxes)
+    numbers = sorted(listed[68].keys() | listed[4].keys())
+    base = _base(report, name, numbers, labels)
+    return {
+        number + 1 - base: {
+            corners: os.path.join(folders[corners], files[number])
+            for corners, files in listed.items()
+            if number in files
+        }
+        for number in numbers
+    }
 
 
 def _listed(report, folder):
@@ -197,37 +260,35 @@ def _base(report, name, listed, labels):
 
 
 def _faces(report, videos, crops, size, detector):
-    """Dict from key to a `Clip` of all frames, without labels."""
-    extracted = {v.key for v in videos if (crops / f"{v.key}.json").is_file()}
-    ready = {v.key for v in videos if aligned.exists(crops, v.key)} - extracted
-    for video in videos:
-        if video.path is None and video.key not in extracted | ready:
-            report.note("videos that are missing", video.key)
-    to_align = [v for v in videos if v.path and v.points and v.key not in extracted | ready]
+    """Dict from key to a `Clip` of all frames without labels, of the videos that can be read.
+
+    It is `None` for a video with several people.
+    """
+    detected = {v.key for v in videos if crops.are_detected(v)}
+    others = [v for v in videos if v.key not in detected]
+    ready = {v.key for v in others if crops.are_aligned(v, size)}
+    to_align = [v for v in others if v.path and v.points and v.key not in ready]
     for video in tqdm(to_align, desc="aligning faces", unit=" videos", disable=None):
         if _align(report, video, crops, size):
             ready.add(video.key)
-    to_detect = {v.key: v.path for v in videos if v.key in extracted or not v.points}
-    to_detect = {key: path for key, path in to_detect.items() if key not in ready}
-    for key in to_detect.keys() - extracted:
+    to_detect = {v.key: v.path for v in others if v.path and not v.points and v.key not in ready}
+    for key in to_detect:
         report.note("videos without landmarks and boxes, whose faces are detected", key)
-    people = crop_folders.of_videos(report, to_detect, crops, size=size, detector=detector)
+    to_detect |= {v.key: v.path for v in videos if v.key in detected}
+    folder = crops.detected if crops.named else None
+    people = crop_folders.of_videos(report, to_detect, folder, size=size, detector=detector)
     clips = {key: _main(report, key, found) for key, found in people.items()}
-    for video in videos:
-        if video.key in ready:
-            clips[video.key] = _aligned(report, video, crops, size)
-    return {key: clip for key, clip in clips.items() if clip is not None}
+    ready = [v for v in others if v.key in ready]
+    return clips | {v.key: _aligned(report, v, crops, size) for v in ready}
 
 
 def _align(report, video, crops, size):
     """Makes the crops of one video; whether it can be read."""
-    points = {
-        frame: read_pts(video.folder / name, video.corners) - 1
-        for frame, name in video.points.items()
-    }
+    points = {frame: _points(paths) for frame, paths in video.points.items()}
+    how = {"source": crops.source(video), "overwrite": not crops.named}
     try:
         frames = faces.Video(video.path)
-        aligned.make(crops, video.key, frames, points, size, _source(video))
+        aligned.make(crops.aligned, video.key, frames, points, size, **how)
     except ValueError as error:
         reason = str(error).splitlines()[0]
         report.note("videos that cannot be read", f"{video.key} ({reason})")
@@ -235,12 +296,17 @@ def _align(report, video, crops, size):
     return True
 
 
-def _source(video):
-    return None if video.path is None else f"{video.path.name}, {video.path.stat().st_size} bytes"
+def _points(paths):
+    """The first points of a frame that mark a face, or its last: landmarks, then its box."""
+    for corners, path in paths.items():
+        points = read_pts(path, corners) - 1
+        if aligned.marks_face(points):
+            break
+    return points
 
 
 def _aligned(report, video, crops, size):
-    clip, broken = aligned.read(crops, video.key, size, _source(video))
+    clip, broken = aligned.read(crops.aligned, video.key, size, crops.source(video))
     if broken:
         report.note("videos that break, read as far as they decode", broken)
     beyond = sum(frame > len(clip) for frame in video.points)
@@ -249,6 +315,12 @@ def _aligned(report, video, crops, size):
     empty = len(video.points) - beyond - int(clip.has_image.sum())
     if empty > 0:
         report.note("boxes and landmarks that mark no face", video.key, empty)
+    if clip.landmarks is not None:
+        by_box = clip.has_image & np.isnan(clip.landmarks[:, 0, 0])
+        degenerate = sum(68 in video.points.get(i + 1, ()) for i in np.flatnonzero(by_box))
+        if degenerate:
+            reason = "frames whose landmarks lie in one place, cut by the box"
+            report.note(reason, video.key, degenerate)
     return clip
 
 
@@ -260,8 +332,14 @@ def _main(report, key, people):
     return None
 
 
+def _alone(report, video):
+    """The labels of a video that cannot be shown."""
+    report.note("videos that are missing or cannot be read, labels alone", video.key)
+    return Clip(video.key, [""] * len(video.labels), valence_arousal=video.labels)
+
+
 def _label(report, video, clip):
-    if video.labels is None:
+    if clip is None or video.labels is None:
         return clip
     frames = np.arange(1, len(video.labels) + 1)
     return reading.joined(report, clip, frames, valence_arousal=video.labels)

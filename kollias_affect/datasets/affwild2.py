@@ -1,6 +1,7 @@
 """Aff-Wild2 (ABAW challenges): valence and arousal, or expressions, of every frame.
 
-The images of the database are used where they are there (`cropped_aligned/`), else its videos.
+The images of the database are used where they are there (`cropped_aligned/`), else its videos;
+labels without either are kept, on frames without an image.
 Image `00001.jpg` belongs to the first line behind the header, whatever other images there are: a
 frame without a face has no image. A name that ends in `_left` or `_right` is one of two people in
 a video; other endings belong to the name of the video.
@@ -38,7 +39,7 @@ _SETS = {
     "valence_arousal": ("va_estimation_challenge", "va_set"),
     "expression": ("expr_classification_challenge", "expr_recognition_challenge", "expr_set"),
 }
-_IMAGES = (("cropped_aligned", "cropped_aligned_new_50_vids"), ("cropped",))
+_IMAGES = (r"cropped_aligned.*", r"cropped")
 _VIDEOS = ("batch1", "batch2", "new_vids")
 _NO_ANNOTATIONS = ("cropped", *_VIDEOS, "__macosx")  # starts of names: millions of images
 _MULTITASK = ("image", "valence", "arousal", "expression", *(f"au {i}" for i in range(1, 13)))
@@ -52,7 +53,7 @@ _SPLIT_IN_NAME = {
 def load(
     root,
     split=None,
-    task="valence_arousal",
+    task=None,
     annotations=None,
     images=None,
     crops=None,
@@ -63,12 +64,14 @@ def load(
     """Reads Aff-Wild2; every person in a video is a clip, and a subject of its own.
 
     Args:
-        root: folder that holds annotations, images and videos.
-        split: `"train"`, `"validation"`, or `None` for both.
+        root: folder that holds annotations, images and videos, up to three levels deep; or that
+            of the annotations, beside which the others lie.
+        split: `"train"`, `"validation"` (or another name of them, see `reading.part_of`), or
+            `None` for both.
         task: `"valence_arousal"` (a frame whose valence or arousal is -5 is not valid),
             `"expression"` (-1 is not valid), or `"multitask"` for the lists that have both (a
             frame is valid if all three labels are; clips have the frames that are listed, in order
-            of their numbers).
+            of their numbers). Default: the first of these that there are annotations for.
         annotations: folder of the annotations, or file of a multitask list, where `root` has more
             than one: a path, or one that starts from `root`.
         images: folder, or list of folders, with `<name>/00001.jpg`. Default: the aligned crops
@@ -80,14 +83,14 @@ def load(
 
     Returns:
         list of `Clip` with `valence_arousal`, `expression`, or both. Frames without an image are in
-        it, with an empty path.
+        it, with an empty path; so are all frames of a video that is missing or cannot be read.
 
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
     """
-    if split is not None:
-        _checks.one_of("split", split, SPLITS)
-    _checks.one_of("task", task, TASKS)
+    split = reading.part_of(split, tuple(SPLITS))
+    if task is not None:
+        _checks.one_of("task", task, TASKS)
     if other is not None:
         _checks.one_of("other", other, EXPRESSIONS)
     if images is not None and crops is not None:
@@ -97,6 +100,7 @@ def load(
     report = Report("affwild2", root, split, LAYOUT)
     if not report.root.is_dir():
         raise FileNotFoundError(report.expected("which is no folder"))
+    task = _present_task(report, annotations) if task is None else task
     read = _multitask if task == "multitask" else _per_frame
     labels = read(report, split, task, annotations, other)
     folders = _image_folders(report, images) if crops is None else []
@@ -148,6 +152,21 @@ def _per_frame(report, split, task, annotations, other):
                 fields = _read_expression(report, path, other)
             labels[path.stem] = _Labels(np.arange(1, len(fields["valid"]) + 1), fields)
     return labels
+
+
+def _present_task(report, annotations):
+    """The first task that there are annotations for; valence and arousal if there are none."""
+    task = "multitask"
+    if annotations is None or not (report.root / annotations).is_file():
+        searched = _searched(report, annotations)
+        names = {folder.name.lower() for folder in searched}
+        lists = (path for folder in searched for path in reading.files(folder, (".txt",)))
+        sets = [name for name in _SETS if names & set(_SETS[name])]
+        if sets or not any(map(_is_multitask, lists)):
+            task = (sets or TASKS)[0]
+    if task != TASKS[0]:
+        report.note(f"task with annotations, as there are none of {TASKS[0]}", task)
+    return task
 
 
 def _set_folder(report, task, annotations):
@@ -334,11 +353,32 @@ def _image_folders(report, images):
                     "none. Check the path."
                 )
         return folders
-    for names in _IMAGES:
-        found = [reading.find_folder(report.root, name) for name in names]
-        if any(found):
-            return [folder for folder in found if folder]
-    return []
+    return next(filter(None, (_media_folders(report, name) for name in _IMAGES)), [])
+
+
+def _media_folders(report, pattern):
+    """Folders of images or videos by their names: below the root, or beside the annotations."""
+    found = _folders_below(report.root, pattern, depth=2)
+    beside = _above_annotations(Path(os.path.abspath(report.root)))
+    if not found and beside is not None:
+        found = _folders_below(beside, pattern, depth=1)
+    return found
+
+
+def _folders_below(root, pattern, depth):
+    return [
+        reading.find_folder(parent, folder.name)
+        for parent in reading.below(root, depth, skip=_NO_ANNOTATIONS)
+        for folder in reading.folders(parent)
+        if re.fullmatch(pattern, folder.name.lower())
+    ]
+
+
+def _above_annotations(root):
+    """The folder that holds the folder of annotations `root`; `None` if `root` is not one."""
+    above = root.parent if any(root.name.lower() in names for names in _SETS.values()) else root
+    above = above.parent if above.name.lower().endswith("annotations") else above
+    return None if above == root else above
 
 
 def _from_images(report, labels, folders):
@@ -355,11 +395,17 @@ def _from_images(report, labels, folders):
                 places[entry.name] = entry.path
     for name in places.keys() - labels.keys():
         report.note("folders of images without labels", name)
-    for name in labels.keys() - places.keys():
-        report.note("names with labels and without a folder of images", name)
     return [
-        _from_folder(report, name, labels[name], places[name]) for name in labels if name in places
+        _from_folder(report, name, found, places[name])
+        if name in places
+        else _alone(report, name, found)
+        for name, found in labels.items()
     ]
+
+
+def _alone(report, name, labels):
+    report.note("videos that are missing or cannot be read, labels alone", name)
+    return Clip(name, [""] * len(labels.frames), **labels.fields)
 
 
 def _from_folder(report, name, labels, folder):
@@ -385,16 +431,13 @@ def _from_folder(report, name, labels, folder):
 
 def _from_videos(report, labels, crops, **options):
     files = {}
-    for folder in filter(None, (reading.find_folder(report.root, name) for name in _VIDEOS)):
+    for folder in _media_folders(report, "|".join(_VIDEOS)):
         for path in reading.files(folder, reading.VIDEO_ENDINGS, report):
             if path.stem in files:
                 report.note("videos that come twice, the first is read", path.stem)
             files.setdefault(path.stem, path)
     videos = {video: files.get(video) for video in sorted({video_name(name) for name in labels})}
     people = crop_folders.of_videos(report, videos, crops, faces="all", **options)
-    for video, path in videos.items():
-        if path is None and video not in people:
-            report.note("videos with labels that are missing", video)
     clips = {clip.key: clip for found in people.values() for clip in found}
     for name in clips.keys() - labels.keys():
         report.note("people without labels", name)
@@ -403,6 +446,8 @@ def _from_videos(report, labels, crops, **options):
             report.note("people with labels who were not found in their video", name)
     return [
         reading.joined(report, clips[name], found.frames, **found.fields)
-        for name, found in labels.items()
         if name in clips
+        else _alone(report, name, found)
+        for name, found in labels.items()
+        if name in clips or video_name(name) not in people
     ]

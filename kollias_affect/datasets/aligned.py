@@ -2,10 +2,11 @@
 
 `<crops>/<key>/` holds `00001.jpg` … as `faces.extract` names and encodes them, and `aligned.npz`
 with the times and the landmarks. The folder appears when it is complete, so an interrupted run
-goes on with the video that it was at. It is not made again when the annotations change: remove
-it then.
+goes on with the video that it was at. It is made again only with `overwrite`.
 """
 
+import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from kollias_affect.faces.work import JPEG_QUALITY, image_name
 
 ARRAYS = "aligned.npz"
 _FARTHEST = 2**30  # pixels; what lies further out is as far as this
+_SMALLEST = 1e-6  # pixels; what lies closer together is in one place
 
 
 def exists(crops, key):
@@ -25,7 +27,25 @@ def exists(crops, key):
     return (Path(crops) / key / ARRAYS).is_file()
 
 
-def make(crops, key, frames, points, size, source):
+def fits(crops, key, size, source=None):
+    """Whether `make` has made the crops of `key` of this size and, if named, from `source`."""
+    if not exists(crops, key):
+        return False
+    try:
+        read(crops, key, size, source)
+    except ValueError:
+        return False
+    return True
+
+
+def marks_face(points):
+    """Whether 68 landmarks do not lie in one place, or the 4 corners of a box enclose an area."""
+    if len(points) == 4:
+        return bool((np.ptp(points, axis=0) > 0).all())
+    return bool(np.ptp(faces.anchors(points), axis=0).max() > _SMALLEST)
+
+
+def make(crops, key, frames, points, size, source, overwrite=False):
     """Cuts the face out of every frame that has points.
 
     Args:
@@ -35,15 +55,16 @@ def make(crops, key, frames, points, size, source):
             kept.
         points: dict from the index of a frame to pixels `[points, 2]`, x then y, the centre of the
             left upper pixel at (0, 0): 68 landmarks, by which the face is aligned, or the 4
-            corners of its box, whose square is cut out.
+            corners of its box, whose square is cut out. Frames may differ in that.
         size: side of the crops.
         source: text that tells what `frames` are from; `read` compares it.
+        overwrite: replace crops that were made here before, once the new ones are complete.
 
     Raises:
-        FileExistsError: if the folder is there and was not made here.
+        FileExistsError: if the folder is there and is not to be replaced.
     """
     folder = Path(crops) / key
-    if folder.exists():
+    if folder.exists() and not (overwrite and exists(crops, key)):
         raise FileExistsError(
             f"The crops of {key!r} need the folder {folder}. It exists and is not one of finished "
             "crops. Move it away, or name another folder with `crops`."
@@ -61,10 +82,14 @@ def make(crops, key, frames, points, size, source):
             landmarks.append(nothing if moved is None else moved)
         arrays = {"times": np.float64(times), "found": np.array(found, bool), "size": size}
         arrays["source"] = np.array(source)
-        if all(len(p) == 68 for p in points.values()):
+        if not points or any(len(p) == 68 for p in points.values()):
             arrays["landmarks"] = np.float32(landmarks).reshape(-1, 68, 2)
         arrays["broken"] = np.array(getattr(frames, "broken", None) or "")
         np.savez(temporary / ARRAYS, **arrays)
+        old = temporary.with_name(temporary.name.removesuffix(".partial") + "-old.partial")
+        if overwrite and folder.exists():
+            os.replace(folder, old)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def read(crops, key, size, source=None):
@@ -101,11 +126,13 @@ def read(crops, key, size, source=None):
 
 def _cut(image, points, size):
     """Crop, and landmarks in [-1, 1] of it or `None`; `(None, None)` if the points mark no face."""
+    if not marks_face(points):
+        return None, None
     if len(points) == 4:
         return _square(image, points, size), None
     try:
         crop, moved = faces.align(image, points, size)
-    except ValueError:  # all points in one place
+    except ValueError:  # so far away that numbers overflow
         return None, None
     return crop, faces.normalize(moved, size)
 
@@ -113,8 +140,6 @@ def _cut(image, points, size):
 def _square(image, corners, size):
     """The square around a box, black where it leaves the image; `None` if it shows nothing."""
     low, high = corners.min(axis=0), corners.max(axis=0)
-    if not (high > low).all():
-        return None
     side = (high - low).max()
     # From centres of pixels to their edges, which is what slices count.
     start = np.clip((low + high - side) / 2 + 0.5, -_FARTHEST, _FARTHEST).round().astype(int)

@@ -6,6 +6,7 @@ from kollias_affect.faces.cropping import LAYOUTS, faces_of
 from kollias_affect.faces.detectors import DETECTORS, Box, Detector, detect
 from kollias_affect.faces.extraction import extract, read
 from kollias_affect.faces.eyes import eye_align, eye_crop
+from kollias_affect.faces.fit import fit
 from kollias_affect.faces.landmarks import anchors, find_landmarks
 from kollias_affect.faces.video import Frame, Video
 from kollias_affect.faces.work import COLUMNS
@@ -27,6 +28,7 @@ __all__ = [
     "eye_crop",
     "faces_of",
     "find_landmarks",
+    "fit",
     "normalize",
     "prototype",
     "read",

@@ -51,7 +51,7 @@ def paper_d_crops(
     """Cuts the faces out of clips of whole pictures as paper D does.
 
     Faces are found by Viola and Jones' detector, frontal and profile; detections whose landmarks
-    fit less than `least_fit` are no faces (`faces.fit.fit`, in place of the paper's library).
+    fit less than `least_fit` are no faces (`faces.fit`, in place of the paper's library).
     The largest face that is left is cut out by `faces.eye_crop`: grey, stretched in size and
     light. Pictures of FER-2013 and CK+ are too small for landmarks; the paper only enlarges
     them, which `windows.dataset` does by itself.

@@ -97,7 +97,7 @@ def test_whole_and_broken_numbers_are_divided_by_10(root):
     assert clips[1].valence_arousal[0].tolist() == np.float32([0.1, -0.25]).tolist()
 
 
-@pytest.mark.parametrize("nothing", [[], None, [[0, 0]] * 68])
+@pytest.mark.parametrize("nothing", [[], None])
 def test_a_frame_without_landmarks_stays_without_a_path(flat, nothing):
     table = {"00000": entry(), "00001": {**entry(), "landmarks": nothing}}
     write_clip(flat / "600", table)
@@ -109,6 +109,36 @@ def test_a_frame_without_landmarks_stays_without_a_path(flat, nothing):
 def test_a_missing_entry_of_landmarks_is_the_same(flat):
     write_clip(flat / "600", {"00000": entry(), "00001": {"valence": 0, "arousal": 0}})
     assert afew_va.load(flat)[1].valid.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("place", [[0, 0], [10.0, 20.0], [10.1, 20.3]])
+def test_landmarks_in_one_place_keep_the_image(flat, place, tmp_path):
+    write_clip(flat / "600", {"00000": entry(), "00001": entry(landmarks=[place] * 68)})
+    clips = afew_va.load(flat)
+    assert clips[1].valid.tolist() == [True, True] and clips[1].paths[1].endswith("00001.png")
+    assert np.isfinite(clips[1].landmarks[0]).all() and np.isnan(clips[1].landmarks[1]).all()
+    assert count(clips, "landmarks lie in one place") == 1
+    # They cannot be aligned.
+    cropped = afew_va.load(flat, crops=tmp_path / "crops")
+    assert cropped[1].valid.tolist() == [True, False]
+
+
+def test_a_clip_without_any_landmarks_keeps_its_images(flat):
+    frames = {f"{i:05d}": {"valence": i, "arousal": 0} for i in range(3)}
+    write_clip(flat / "600", frames, images=["00000", "00001"])
+    clips = afew_va.load(flat)
+    assert clips[1].landmarks is None and clips[1].valid.tolist() == [True, True, False]
+    assert count(clips, "clips without landmarks") == 1
+
+
+def test_labels_without_images_are_kept(flat, tmp_path):
+    for path in flat.rglob("*.png"):
+        path.unlink()
+    for crops in (None, tmp_path / "crops"):
+        clips = afew_va.load(flat, crops=crops)
+        assert [len(clip) for clip in clips] == [3, 2]
+        assert not any(clip.valid.any() for clip in clips)
+        assert clips[0].valence_arousal[2].tolist() == [1, -1]
 
 
 def test_landmarks_are_those_of_the_frame(flat):

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -150,14 +152,12 @@ def test_pts_whose_last_number_is_the_label_count_prove_that_they_count_from_1(r
 
 
 def test_pts_names_without_padding_are_sorted_as_numbers(root, load, write_video):
-    for path in (root / "videos" / "train").iterdir():
-        path.unlink()
     gradient = np.full((HEIGHT, WIDTH, 3), np.arange(WIDTH)[None, :, None], np.uint8)
     write_video([gradient] * 11, name=f"{root.name}/videos/train/201.mp4")
     write_labels(root, "201", [0] * 11, [0] * 11)
     for i in range(1, 12):
         write_pts(root / "bboxes/train/201" / f"{i}.pts", box(8 * i, 0, 8 * i + 32, 32))
-    [clip] = load(root)
+    clip = load(root)[1]
     means = [cv2.imread(path).mean() for path in clip.paths]
     assert np.allclose(means, 8 * np.arange(1, 12) + 15.5, atol=3)
 
@@ -193,6 +193,7 @@ def test_boxes_far_larger_than_the_image_need_no_memory_and_far_outside_hold_no_
 def test_a_box_of_zero_size_is_no_detection(root, load):
     write_pts(root / "bboxes/train/201/2.pts", box(right=0, bottom=0))
     write_pts(root / "landmarks/train/105/4.pts", np.zeros((68, 2)))
+    (root / "bboxes/train/105/4.pts").unlink()
     for _ in range(2):  # made, then read
         clips = load(root)
         assert clips[1].valid.tolist() == [True, False, False, True, True]
@@ -205,10 +206,23 @@ def test_pts_beyond_the_last_frame_are_counted(root, load):
     assert count(load(root), ".pts files beyond the last frame") == 1
 
 
-def test_frames_with_a_box_and_no_landmarks_are_counted(root, load):
+@pytest.mark.parametrize("place", [(0.0, 0.0), (10.0, 20.0), (10.1, 20.3)])
+def test_landmarks_in_one_place_fall_back_to_the_box(root, load, place):
+    write_pts(root / "landmarks/train/105/2.pts", np.array([place] * 68))
+    for _ in range(2):  # made, then read
+        clips = load(root)
+        assert clips[0].valid.tolist() == [True, True, False, True, True]
+        assert np.isnan(clips[0].landmarks[1]).all() and np.isfinite(clips[0].landmarks[0]).all()
+        dark, bright = edge(clips[0].paths[1])
+        assert dark < 40 and bright > 160
+        assert count(clips, "landmarks lie in one place") == 1
+
+
+def test_a_frame_without_landmarks_is_cut_by_its_box(root, load):
     (root / "landmarks/train/105/2.pts").unlink()
     clips = load(root)
-    assert not clips[0].valid[1]
+    assert clips[0].valid.tolist() == [True, True, False, True, True]
+    assert np.isnan(clips[0].landmarks[1]).all() and np.isfinite(clips[0].landmarks[0]).all()
     assert count(clips, "a box and no landmarks") == 1
 
 
@@ -270,18 +284,41 @@ def test_all_is_what_has_labels(root, load):
     assert load(root, "test")[0].valence_arousal is not None
 
 
-def test_videos_that_are_missing_or_broken_are_counted(root, load):
-    (root / "videos/train/105.avi").unlink()
-    write_labels(root, "106", [0], [0])
-    write_labels(root, "107", [0], [0])
-    (root / "videos/train/106.avi").write_bytes(b"no video")
-    write_pts(root / "bboxes/train/106/1.pts", box())
-    (root / "annotations/train/valence/107.txt").unlink()
+@pytest.mark.parametrize("content", [None, b"", b"no video"])
+@pytest.mark.parametrize("points", [True, False])
+def test_labels_without_a_video_that_can_be_read_are_kept(root, load, content, points):
+    video = root / "videos/train/105.avi"
+    video.unlink() if content is None else video.write_bytes(content)
+    if not points:
+        shutil.rmtree(root / "landmarks/train/105")
+        shutil.rmtree(root / "bboxes/train/105")
+    for options in ({}, {"crops": None}):
+        clips = load(root, **options)
+        assert [clip.key for clip in clips] == ["105", "201"] and clips[1].valid.any()
+        assert clips[0].paths == [""] * 6 and not clips[0].valid.any()
+        assert clips[0].valence_arousal[:, 1].tolist() == np.float32(np.arange(1, 7) / 10).tolist()
+        assert count(clips, "missing or cannot be read, labels alone") == 1
+
+
+def test_annotations_alone_are_read(root, load):
+    for name in ("videos", "landmarks", "bboxes"):
+        shutil.rmtree(root / name)
+    clips = load(root)
+    assert [len(clip) for clip in clips] == [6, 5]
+    assert count(clips, "labels alone") == 2
+
+
+def test_labels_for_one_of_valence_and_arousal_are_counted(root, load):
+    (root / "annotations/train/valence/105.txt").unlink()
     clips = load(root)
     assert [clip.key for clip in clips] == ["201"]
-    assert count(clips, "videos that are missing") == 1
-    assert count(clips, "cannot be read") == 1
     assert count(clips, "for one of valence and arousal, left out") == 1
+
+
+def test_neither_labels_nor_media_is_an_error(root, load):
+    (root / "videos/test/300.mp4").write_bytes(b"no video")
+    with pytest.raises(FileNotFoundError, match="300"):
+        load(root, "test")
 
 
 def test_a_clip_without_a_frame_is_counted(root, load):
@@ -379,6 +416,56 @@ def test_pickled_arrays_are_refused(root, load, tmp_path):
 def test_the_cache_folder_is_the_default(root, tmp_path, monkeypatch):
     monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
     assert all("/cache/affwild-" in clip.paths[0] for clip in affwild.load(root, "train"))
+
+
+def test_crops_in_the_cache_are_made_again_when_something_changes(root, load, write_video):
+    def current():
+        return load(root, crops=None)
+
+    first = current()
+    stamps = [Path(clip.paths[0]).stat().st_mtime_ns for clip in first]
+    assert [Path(clip.paths[0]).stat().st_mtime_ns for clip in current()] == stamps
+    write_pts(root / "bboxes/train/201/3.pts", box())  # added
+    assert current()[1].valid.all()
+    write_pts(root / "bboxes/train/201/3.pts", box(right=0, bottom=0))  # written again
+    os.utime(root / "bboxes/train/201/3.pts", (1, 1))
+    assert not current()[1].valid[2]
+    write_video([picture(90)] * 4, name=f"{root.name}/videos/train/201.mp4")
+    assert len(current()[1]) == 4 and edge(current()[1].paths[0])[0] > 60
+    assert Path(current()[0].paths[0]).stat().st_mtime_ns == stamps[0]  # nothing of 105 changed
+    again = load(root, crops=None, size=64)
+    assert cv2.imread(again[0].paths[0]).shape == (64, 64, 3)
+    folder = Path(again[0].paths[0]).parents[1]
+    assert sorted(path.name for path in folder.iterdir()) == ["105", "201"]
+    (folder / "105" / "aligned.npz").write_bytes(b"")
+    assert len(load(root, crops=None, size=64)[0]) == 5
+
+
+def test_the_cache_follows_points_that_come_and_go(root, load):
+    boxes = root / "bboxes/train/201"
+    boxes.rename(root / "away")
+    assert not load(root, crops=None)[1].valid.any()  # a picture in which no face is detected
+    (root / "away").rename(boxes)
+    assert load(root, crops=None)[1].valid.sum() == 4
+    boxes.rename(root / "away")
+    assert not load(root, crops=None)[1].valid.any()
+
+
+def test_crops_in_the_cache_outlive_their_video(root, load):
+    load(root, crops=None)
+    (root / "videos/train/105.avi").unlink()
+    assert load(root, crops=None)[0].valid.sum() == 4
+
+
+def test_a_root_spelled_otherwise_uses_the_same_crops(root, load, monkeypatch):
+    before = Path(load(root, crops=None)[0].paths[0]).stat().st_mtime_ns
+    monkeypatch.chdir(root.parent)
+    assert Path(load(root.name, crops=None)[0].paths[0]).stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("split", ["Train_Set", "training", "TRAIN"])
+def test_other_names_of_a_split(root, load, split):
+    assert [clip.key for clip in load(root, split)] == ["105", "201"]
 
 
 def test_without_points_faces_are_detected(root, load, tmp_path, face_video):

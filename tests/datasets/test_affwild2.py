@@ -235,8 +235,8 @@ def test_stray_files_and_folders_are_counted(root):
     assert count(clips, "files ignored") == 1
     assert count(clips, "folders of images without labels") == 2  # one is of validation
     assert count(clips, "come twice") == 1
-    assert count(clips, "without a folder of images") == 1
-    assert len(clips) == 2
+    assert count(clips, "labels alone") == 1
+    assert len(clips) == 3
 
 
 def test_aligned_crops_are_preferred(root):
@@ -276,11 +276,11 @@ def test_without_images_faces_are_extracted(with_video, tmp_path, monkeypatch):
         with_video / VA / "Train_Set/video7.txt", with_video / VA / "Train_Set/video7_left.txt"
     )
     clips = affwild2.load(with_video, "train")
-    [clip] = clips
+    clip = clips[-1]
     assert clip.key == "video7" and len(clip) == 24 and 15 < clip.valid.sum() < 24
     assert "/cache/affwild2-" in next(filter(None, clip.paths))
     assert count(clips, "labels beyond the last frame") == 1
-    assert count(clips, "videos with labels that are missing") == 2
+    assert count(clips, "labels alone") == len(clips) - 1 == 3
     assert count(clips, "not found in their video") == 1
 
 
@@ -292,7 +292,76 @@ def test_crops_that_were_extracted_are_joined_by_name(with_video, tmp_path):
     shutil.rmtree(with_video / "batch1")
     images(with_video, "video7", [1])  # not looked at
     clips = affwild2.load(with_video, "train", crops=crops)
-    assert [clip.key for clip in clips] == ["video7"] and clips[0].times is not None
+    clip = clips[-1]
+    assert clip.key == "video7" and clip.times is not None and clip.valid.any()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no video"])
+def test_labels_without_a_video_that_can_be_read_are_kept(with_video, content):
+    video = with_video / "batch1/video7.mp4"
+    video.unlink() if content is None else video.write_bytes(content)
+    clips = affwild2.load(with_video, "train")
+    assert clips[-1].paths == [""] * 25 and not clips[-1].valid.any()
+    assert (clips[-1].valence_arousal == 0.5).all()
+    assert count(clips, "missing or cannot be read, labels alone") == 4
+
+
+def test_labels_without_a_folder_of_images_are_kept(root):
+    shutil.rmtree(root / "cropped_aligned/10-60-1280x720")
+    clips = affwild2.load(root, "train")
+    assert clips[0].key == "10-60-1280x720" and clips[0].paths == [""] * 5
+    assert clips[0].valence_arousal[3].tolist() == [1, -1] and clips[1].valid.any()
+    assert count(clips, "missing or cannot be read, labels alone") == 1
+
+
+@pytest.mark.parametrize("task", ["valence_arousal", "expression"])
+def test_annotations_alone_are_read(root, task):
+    for folder in ("cropped_aligned", "cropped_aligned_new_50_vids"):
+        shutil.rmtree(root / folder)
+    for top in (root, root / NOTES):
+        clips = affwild2.load(top, "train", task=task)
+        assert [len(clip) for clip in clips] == [5, 5, 5]
+        assert not any(clip.valid.any() for clip in clips)
+
+
+@pytest.mark.parametrize("above", ["images", "Aff-Wild2/images"])
+def test_images_one_or_two_levels_deeper_are_found(root, above):
+    for folder in ("cropped_aligned", "cropped_aligned_new_50_vids"):
+        (root / above).mkdir(parents=True, exist_ok=True)
+        (root / folder).rename(root / above / folder)
+    clips = affwild2.load(root)
+    assert len(clips) == 4 and all(clip.valid.any() for clip in clips)
+
+
+def test_images_beside_the_annotations_are_found(root, monkeypatch):
+    for top in (NOTES, VA):
+        assert all(clip.valid.any() for clip in affwild2.load(root / top))
+    monkeypatch.chdir(root / NOTES)
+    assert all(clip.valid.any() for clip in affwild2.load("."))
+
+
+def test_videos_deeper_or_beside_the_annotations_are_found(with_video):
+    (with_video / "videos").mkdir()
+    (with_video / "batch1").rename(with_video / "videos" / "batch1")
+    for top in (with_video, with_video / NOTES):
+        assert affwild2.load(top, "train")[-1].valid.any()
+
+
+@pytest.mark.parametrize("gone, field", [(VA, "expression"), (EXPR, "valence_arousal")])
+def test_the_only_task_with_annotations_is_taken(root, gone, field):
+    shutil.rmtree(root / gone)
+    clips = affwild2.load(root, "train")
+    assert getattr(clips[0], field) is not None
+    noted = any("task with annotations" in reason for reason in clips.report.notes)
+    assert noted == (field == "expression")
+    with pytest.raises(FileNotFoundError, match="not a folder"):
+        other = {VA: "valence_arousal", EXPR: "expression"}[gone]
+        affwild2.load(root, "train", task=other)
+
+
+@pytest.mark.parametrize("split", ["Validation_Set", "val", "DEV"])
+def test_other_names_of_a_split(root, split):
+    assert [clip.key for clip in affwild2.load(root, split)] == ["video10_1_right"]
 
 
 MTL = "image,valence,arousal,expression,aus"
@@ -328,6 +397,14 @@ def test_multitask_frames_are_valid_where_all_labels_are(lists):
     assert count(clips, "class Other, left out") == 1
     assert count(clips, "labelled frames without an image") == 1
     assert count(clips, "images without a label") == 3 + 2
+
+
+def test_multitask_lists_are_taken_where_there_is_nothing_else(lists):
+    shutil.rmtree(lists / NOTES)
+    [clip] = affwild2.load(lists, "validation")
+    assert clip.expression is not None and clip.valence_arousal is not None
+    path = lists / "4th/MTL_Challenge/train_set.txt"
+    assert affwild2.load(lists, "train", annotations=path)[0].expression is not None
 
 
 def test_multitask_splits(lists):
@@ -431,7 +508,7 @@ def test_a_clip_without_a_frame_is_counted(root):
 def test_a_root_without_annotations(root, tmp_path):
     with pytest.raises(FileNotFoundError, match="which is no folder"):
         affwild2.load(root / VA / "Train_Set/video10_1_left.txt")
-    shutil.rmtree(root / VA)
+    shutil.rmtree(root / NOTES)
     with pytest.raises(
         FileNotFoundError, match="is not a folder va_estimation_challenge or va_set"
     ):
