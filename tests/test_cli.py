@@ -384,7 +384,8 @@ def test_bad_data_end_in_a_message(tmp_path, monkeypatch):
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("a.csv"))
-    assert "cannot be used" in message("images_csv", "a.tar", whole.getvalue())
+    unwritable = message("images_csv", "a.tar", whole.getvalue())
+    assert "`cache folder` must be a folder that can be written" in unwritable
 
 
 def test_training_takes_options_of_the_loader(faces, tmp_path):

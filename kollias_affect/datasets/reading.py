@@ -1,5 +1,6 @@
 """What the loaders share: folders and files in a natural order, and text that is checked."""
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -41,7 +42,14 @@ def natural(name):
 def folders(path):
     """Folders in a folder, in natural order, hidden ones left out."""
     entries = [entry for entry in os.scandir(path) if not entry.name.startswith(".")]
-    return [Path(e.path) for e in sorted(entries, key=lambda e: natural(e.name)) if e.is_dir()]
+    return [Path(e.path) for e in sorted(entries, key=lambda e: natural(e.name)) if _is_folder(e)]
+
+
+def _is_folder(entry):
+    """A link that leads to itself is no folder; as a file it is named, see `files`."""
+    with contextlib.suppress(OSError):
+        return entry.is_dir()
+    return False
 
 
 def files(path, endings, report=None):

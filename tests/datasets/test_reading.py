@@ -57,6 +57,12 @@ def test_links_that_lead_nowhere_are_no_files(tmp_path):
     assert reading.files(tmp_path, (".jpg",)) == []
 
 
+def test_links_in_a_circle_are_no_folders(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "train").mkdir()
+    assert reading.folders(tmp_path) == [tmp_path / "train"]
+
+
 def test_links_in_a_circle_are_named(tmp_path):
     (tmp_path / "1.jpg").symlink_to(tmp_path / "1.jpg")
     with pytest.raises(OSError, match=r"symbolic links.*1\.jpg"):

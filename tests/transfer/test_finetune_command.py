@@ -53,7 +53,9 @@ def test_two_stages_and_their_report(fer, own, tmp_path):
     assert code == 0, output
     assert "target accuracy" in output and f"Model: {out}/2-own/best.keras" in output
     card = models.read_card(out / "2-own" / "best.keras")
-    assert card["crop"] == models.CROPS["eyes"] and card["start"] == "alexnet, width 0.02, random"
+    assert (
+        card["crop"] == models.CROPS["eyes_grey"] and card["start"] == "alexnet, width 0.02, random"
+    )
     code, output = run(*command, "--learning-rate", "0.1")
     assert code == 2 and "learning_rate (0.001, now 0.1)" in output
 
