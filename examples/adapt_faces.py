@@ -78,7 +78,7 @@ def main():
 
 
 def trained_backbone(arguments):
-    """The layers before `fc1` of a network that `train_fer2013.py` trains."""
+    """The convolutions of a network that `train_fer2013.py` trains."""
     out = arguments.out / "backbone"
     script = Path(__file__).with_name("train_fer2013.py")
     command = [sys.executable, script, arguments.fer2013, out]

@@ -337,7 +337,7 @@ def _say_videos(tables, out):
 @click.option(
     "--backbone",
     required=True,
-    help="Model whose layers before fc1 are the fixed backbone: a file, or a pretrained name.",
+    help="Model whose convolutions are the fixed backbone: a file, or a pretrained name.",
 )
 @click.option("--crop-a", is_flag=True, help="A shows whole pictures: cut the faces out first.")
 @click.option("--crop-b", is_flag=True, help="B shows whole pictures: cut the faces out first.")

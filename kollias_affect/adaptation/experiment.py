@@ -332,15 +332,22 @@ def cell_name(lam, seed):
 
 
 def fixed_backbone(model):
-    """The part of a model of images in front of its fully connected layers.
+    """The part of a model of images in front of its first fully connected layer.
 
     Args:
-        model: of `models.cnn`, with a layer `fc1`; or a backbone, which is returned as it is.
+        model: of `models.cnn` or `transfer.network`; or a backbone, which is returned as it is.
+
+    Raises:
+        ValueError: if the model does not take single images.
     """
-    names = [layer.name for layer in model.layers]
-    if "fc1" not in names:
-        return model
-    return keras.Model(model.inputs, model.get_layer("fc1").input, name="backbone")
+    shapes = [tuple(tensor.shape) for tensor in model.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise ValueError(
+            "A fixed backbone takes single images, [batch, size, size, 3]. Received: a model with "
+            f"the inputs {shapes}. Take one of `models.cnn` without landmarks, say."
+        )
+    dense = next((layer for layer in model.layers if isinstance(layer, keras.layers.Dense)), None)
+    return model if dense is None else keras.Model(model.inputs, dense.input, name="backbone")
 
 
 def _features(backbone, clips):
