@@ -4,6 +4,7 @@ import functools
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -44,6 +45,7 @@ def main(debug):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on missing GPUs
     logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="%(message)s")
     if not debug:
+        warnings.formatwarning = lambda message, *_: f"Warning: {message}\n"  # without our code
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its notes on speed
 
 
@@ -366,7 +368,7 @@ def adapt(out, a, b, backbone, lambdas, scale, **options):
     """
     from kollias_affect.adaptation import experiment, report
 
-    clips, fixed = {}, experiment.fixed_backbone(_model(backbone))
+    clips, fixed = {}, _backbone(backbone)
     for part, dataset in (("a", a), ("b", b)):
         split, option, crop = (options.pop(f"{n}_{part}") for n in ("split", "option", "crop"))
         crops = out / f"crops_{part}" if crop else None
@@ -400,11 +402,12 @@ def _two_parts(name, root, splits, options, crops, size):
     return sampling.stratified_split([clip for clip in parts[0] if clip.valid.any()])
 
 
-def _model(name):
-    """A model by its file or by its name in `weights.list_pretrained`."""
+def _backbone(name):
+    """The convolutions of a model, by its file or by its name in `weights.list_pretrained`."""
     from kollias_affect import models, weights
+    from kollias_affect.adaptation import experiment
 
-    return models.load(weights.model_file(name))[0]
+    return experiment.fixed_backbone(models.load_any(weights.model_file(name)))
 
 
 @main.command()
@@ -478,6 +481,7 @@ def _start(options):
     import keras
 
     from kollias_affect import _checks, models, transfer
+    from kollias_affect import weights as importers
 
     names = ("network", "weights", "model")
     network, file, model = (options[name] for name in names)
@@ -487,7 +491,7 @@ def _start(options):
                 "`--model` stands in place of `--network` and `--weights`. Received: both. "
                 "Leave one out."
             )
-        start = _model(model)
+        start = models.load(importers.model_file(model))[0]
         return start, {"start": model, "crop": models.CROPS["eyes_grey"]}
     keras.utils.set_random_seed(_checks.integer_between("seed", options["seed"], 0, 2**32 - 1))
     network = network or "alexnet"

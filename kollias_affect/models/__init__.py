@@ -2,7 +2,7 @@
 
 from kollias_affect.models.cnn import cnn
 from kollias_affect.models.cnn_rnn import affwildnet, cnn_rnn
-from kollias_affect.models.files import CROP, CROPS, describe, load, read_card, save
+from kollias_affect.models.files import CROP, CROPS, describe, load, load_any, read_card, save
 from kollias_affect.models.fusion import fuse
 from kollias_affect.models.multi_rnn import multi_rnn
 from kollias_affect.models.parts import RNNS
@@ -21,6 +21,7 @@ __all__ = [
     "describe",
     "fuse",
     "load",
+    "load_any",
     "multi_rnn",
     "read_card",
     "reference",

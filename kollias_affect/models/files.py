@@ -54,17 +54,32 @@ def load(path):
     Raises:
         FileNotFoundError, ValueError: if the file is missing, or is no model.
     """
+    model = load_any(path)
+    described = describe(model)
+    return model, read_card(path) or described
+
+
+def load_any(path):
+    """Loads a Keras model file of any kind, such as a backbone; runs no code from it.
+
+    Args:
+        path: `.keras` file.
+
+    Returns:
+        `keras.Model`, not compiled.
+
+    Raises:
+        FileNotFoundError, ValueError: if the file is missing, or is no model.
+    """
     path = _checks.existing_file("model", path)
     rule = f"`model` must be a Keras model file. Received: {path}"
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{rule}, which is no .keras archive. Train one, or check the path.")
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it anew.") from error
-    described = describe(model)
-    return model, read_card(path) or described
 
 
 def read_card(path):

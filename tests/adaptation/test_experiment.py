@@ -254,6 +254,10 @@ def test_the_command(domains, tmp_path):
     result = CliRunner().invoke(cli.main, list(map(str, arguments)))
     assert result.exit_code == 0, result.output
     assert "A by centroids" in result.output and (tmp_path / "run" / "report.md").exists()
+    backbone().save(tmp_path / "backbone.keras")  # a plain file of Keras, without any card
+    arguments[2], arguments[4] = tmp_path / "other", tmp_path / "backbone.keras"
+    result = CliRunner().invoke(cli.main, [*map(str, arguments), "--lambda", "1"])
+    assert result.exit_code == 0, result.output
     refused = CliRunner().invoke(cli.main, [*map(str, arguments), "--scale", "wide"])
     assert refused.exit_code == 2 and "Received" in refused.output
     assert "Traceback" not in refused.output
