@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from kollias_affect import _checks, _files, losses, metrics, models, windows
+from kollias_affect.datasets import sampling
 
 # Paper B §5.4: with the CNN fixed, and end to end (1e-4 or 1e-5).
 LEARNING_RATES = {"frozen": 1e-3, "end-to-end": 1e-4}
@@ -83,7 +84,7 @@ def train(
     Raises:
         ValueError: if a subject is on both sides, or `out_dir` holds a run with other settings.
     """
-    _no_common_subject(training, validation)
+    sampling.refuse_common_subjects(training, validation, "training and validation")
     epochs = _checks.positive_integer("epochs", epochs)
     card = models.describe(model)
     if card["length"] is None:
@@ -264,15 +265,6 @@ class BestModel(keras.callbacks.Callback):
             self.best = value
             facts = {**self.facts, "epoch": epoch + 1, self.monitor: value}
             models.save(self.model, self.path, **facts)
-
-
-def _no_common_subject(training, validation):
-    common = {clip.subject for clip in training} & {clip.subject for clip in validation}
-    if common:
-        raise ValueError(
-            "No subject may be in both training and validation. Received in both: "
-            f"{sorted(common)[:5]}. Split with `datasets.sampling.split`."
-        )
 
 
 def fingerprint(model):

@@ -15,7 +15,9 @@ import numpy as np
 from kollias_affect import EXPRESSIONS, _checks, _files, initializers, models, windows
 from kollias_affect.adaptation import networks
 from kollias_affect.adaptation.centroids import METHODS, Centroids
+from kollias_affect.adaptation.data import targets
 from kollias_affect.adaptation.decision import RULES
+from kollias_affect.datasets import sampling
 from kollias_affect.layers.centroid_outputs import NORMALIZATIONS, positive_scale
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)  # paper A table II
@@ -98,7 +100,8 @@ class Experiment:
         self.settings = settings or Settings()
         self.clips = {part: list(clips[part]) for part in PARTS}
         for name in "ab":
-            _no_common_subject(*(self.clips[f"{name}_{part}"] for part in ("train", "test")))
+            both = (self.clips[f"{name}_{part}"] for part in ("train", "test"))
+            sampling.refuse_common_subjects(*both, "parts of a dataset")
         labels = {part: _labels(self.clips[part]) for part in PARTS}
         in_both = set(labels["a_train"].tolist()) & set(labels["b_train"].tolist())
         self.classes = sorted(in_both - {-1})
@@ -198,7 +201,8 @@ class Experiment:
         how = self.settings
         scale = 1.0 if centroids is None else how.scale
         networks.compile_adapted(model, z, lam, how.normalization, how.learning_rate, scale=scale)
-        data = self._batches(part, seed)
+        task = networks.task_of(model)
+        data = targets(self._batches(part, seed), len(self.classes), task).prefetch(2)
         model.fit(data, steps_per_epoch=how.steps, shuffle=False, verbose=0)
         bare = keras.Model(model.input, model.output, name=name)
         with _files.atomic(path) as temporary:
@@ -232,33 +236,31 @@ class Experiment:
         """Endless batches of windows of features, in an order of its own in every round."""
         import tensorflow as tf
 
-        how = self.settings
-        index, inside = windows.window_index(
-            [len(clip) for clip in self.clips[part]], how.length, how.length
-        )
+        index, inside = self._windows(part)
         weights = self._weights(part)
         counting = np.flatnonzero((weights[index] * inside).sum(axis=1))
-        desired = np.eye(len(self.classes), dtype=np.float32)[np.maximum(self.labels[part], 0)]
-        features = tf.constant(self.features(part))
-        task = "expression" if len(self.classes) == len(EXPRESSIONS) else "classes"
+        features, weights = tf.constant(self.features(part)), tf.constant(weights)
+        labels, index = tf.constant(self.labels[part]), tf.constant(index)
+        inside = tf.constant(inside, tf.float32)
 
         def batch(rows):
-            places = tf.gather(tf.constant(index), rows)
+            places = tf.gather(index, rows)
             images = tf.gather(features, places)[:, :, None, None, :]
-            target = tf.gather(tf.constant(desired), places)
-            weight = tf.gather(tf.constant(weights), places)
-            weight *= tf.cast(tf.gather(tf.constant(inside), rows), tf.float32)
-            both = (task, networks.REPRESENTATION)
-            return {"images": images}, dict.fromkeys(both, target), dict.fromkeys(both, weight)
+            weight = tf.gather(weights, places) * tf.gather(inside, rows)
+            return {"images": images}, tf.gather(labels, places), weight
 
         return (
             tf.data.Dataset.from_tensor_slices(counting)
             .shuffle(len(counting), seed=seed)
             .repeat()
-            .batch(how.batch_size)
+            .batch(self.settings.batch_size)
             .map(batch)
-            .prefetch(2)
         )
+
+    def _windows(self, part):
+        """`windows.window_index` of a part."""
+        length = self.settings.length
+        return windows.window_index([len(clip) for clip in self.clips[part]], length, length)
 
     def _weights(self, part):
         labels = self.labels[part]
@@ -274,10 +276,7 @@ class Experiment:
         return found["representation"], found["labels"]
 
     def _predict(self, model, part):
-        how = self.settings
-        index, inside = windows.window_index(
-            [len(clip) for clip in self.clips[part]], how.length, how.length
-        )
+        index, inside = self._windows(part)
         features = self.features(part)[index][:, :, None, None, :]
         found = model.predict({"images": features}, batch_size=1024, verbose=0)
         counts = inside & (self.labels[part][index] >= 0)
@@ -395,12 +394,3 @@ def _fingerprint(backbone):
 
 def _hash(content):
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _no_common_subject(training, test):
-    common = {clip.subject for clip in training} & {clip.subject for clip in test}
-    if common:
-        raise ValueError(
-            f"No subject may be in both parts of a dataset. Received in both: {sorted(common)[:5]}."
-            " Split by subject."
-        )

@@ -44,6 +44,16 @@ def split(clips, validation=0.2, seed=0):
     return training, [clip for clip in clips if clip.subject in chosen]
 
 
+def refuse_common_subjects(first, second, names):
+    """Raises `ValueError` if a subject is in both of two lists of `Clip`, called `names`."""
+    common = {clip.subject for clip in first} & {clip.subject for clip in second}
+    if common:
+        raise ValueError(
+            f"No subject may be in both {names}. Received in both: {sorted(common)[:5]}. Split "
+            "with `datasets.sampling.split`."
+        )
+
+
 def stratified_split(clips, parts=2, seed=0):
     """Cuts off one of `parts` equal parts for testing, by subject, with like shares of classes.
 
