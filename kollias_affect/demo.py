@@ -63,7 +63,7 @@ def run(out_dir, say=print, epochs=10, seed=0, subjects=8, clips_per_subject=2, 
         table.to_csv(temporary, float_format="%.4f", lineterminator="\n")
     evaluation.clip_picture(
         validation_clips[0],
-        predictions[0],
+        predictions[validation_clips[0].key],
         ("valence", "arousal"),
         out_dir / "demo.png",
         title=f"Synthetic clip {validation_clips[0].key}, a subject not trained on",

@@ -233,7 +233,7 @@ def _of_clip(network, clip, card):
     """Outputs of the frames of a clip, NaN without a face."""
     if not clip.has_image.any():
         return np.full((len(clip), len(card["outputs"])), np.nan, np.float32)
-    return np.clip(evaluation.predict(network, [clip])[0], *card["range"])
+    return np.clip(evaluation.predict(network, [clip])[clip.key], *card["range"])
 
 
 def _of_faces(network, faces, card):

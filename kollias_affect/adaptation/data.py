@@ -80,8 +80,8 @@ def _of_clips(extractor, clips, task, batch_size):
             "it with `Clip.labelled`."
         )
     found = evaluation.predict(extractor, clips, batch_size)
-    for clip, x in zip(clips, found, strict=True):
-        yield x[clip.valid], getattr(clip, task)[clip.valid]
+    for clip in clips:
+        yield found[clip.key][clip.valid], getattr(clip, task)[clip.valid]
 
 
 def _of_batches(extractor, dataset):

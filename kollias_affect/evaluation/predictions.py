@@ -1,4 +1,7 @@
-"""Outputs for every frame of clips."""
+"""Outputs for every frame of clips, each under its clip's key, and their way back to the clips."""
+
+import collections
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,11 +21,12 @@ def predict(model, clips, batch_size=4, verbose=0):
         verbose: of `keras.Model.predict`.
 
     Returns:
-        list of float32 `[frames, outputs]`, one per clip; NaN where there is no face.
+        dict from the key of each clip to float32 `[frames, outputs]`; NaN where there is no face.
 
     Raises:
-        ValueError: if a frame is no image.
+        ValueError: if a frame is no image, or two clips have one key.
     """
+    _refuse_same_keys(clips)
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
     single = len(shapes["images"]) == 4  # frames instead of windows
     length = 1 if single else shapes["images"][1]
@@ -41,10 +45,113 @@ def predict(model, clips, batch_size=4, verbose=0):
     if isinstance(outputs, dict):
         outputs = next(value for name, value in outputs.items() if name in windows.TASKS)
     outputs = outputs.reshape(-1, outputs.shape[-1])
-    predictions, start = [], 0
+    predictions, start = {}, 0
     for clip in clips:
         values = outputs[start : start + len(clip)].astype(np.float32)
         values[~clip.has_image] = np.nan
-        predictions.append(values)
+        predictions[clip.key] = values
         start += -(-len(clip) // length) * length  # whole windows
     return predictions
+
+
+def paired(clips, predictions):
+    """The predictions of clips, in the order of the clips, found by their keys.
+
+    Args:
+        clips: list of `Clip`.
+        predictions: dict from the key of every clip to `[frames, outputs]`, as `predict` returns
+            it, in any order; or a table with the columns `clip`, `frame` (from 1) and one per
+            output, as `to_table` returns it, its rows in any order.
+
+    Returns:
+        list of float64 `[frames, outputs]`.
+
+    Raises:
+        ValueError: if two clips have one key, if a clip or a frame has no prediction or two, if
+            there are predictions of other clips, or if predictions have no keys at all: by
+            position alone, a wrong order would pass unseen.
+    """
+    _refuse_same_keys(clips)
+    if hasattr(predictions, "columns"):
+        predictions = from_table(predictions)
+    if not isinstance(predictions, Mapping):
+        raise ValueError(
+            "Predictions are paired with clips by key, never by position. Received: "
+            f"{type(predictions).__name__}. Pass what `predict` returns, or "
+            "{clip.key: values} with one entry per clip."
+        )
+    keys = {clip.key for clip in clips}
+    missing, others = sorted(keys - set(predictions)), sorted(set(predictions) - keys)
+    if missing or others:
+        raise ValueError(
+            f"Predictions must be those of the same {len(clips)} clips. Received: none for "
+            f"{missing[:5]} ({len(missing)} clips), and some for other clips {others[:5]} "
+            f"({len(others)}). Predict the clips that are evaluated."
+        )
+    found = [np.asarray(predictions[clip.key], np.float64) for clip in clips]
+    for clip, values in zip(clips, found, strict=True):
+        if values.ndim != 2 or len(values) != len(clip):
+            raise ValueError(
+                "Predictions need one row per frame. Received: shape "
+                f"{values.shape} for {clip!r}. Keep frames without a face as rows of NaN."
+            )
+    return found
+
+
+def to_table(predictions, names):
+    """Predictions as one table that can be written and shuffled, see `from_table`.
+
+    Args:
+        predictions: as `predict` returns them.
+        names: of the outputs.
+
+    Returns:
+        `pandas.DataFrame` with the columns `clip`, `frame` (from 1), and one per output.
+    """
+    import pandas as pd
+
+    parts = [pd.DataFrame(values, columns=list(names)) for values in predictions.values()]
+    for part, key in zip(parts, predictions, strict=True):
+        part.insert(0, "clip", key)
+        part.insert(1, "frame", np.arange(1, len(part) + 1))
+    return pd.concat(parts, ignore_index=True)
+
+
+def from_table(table):
+    """The predictions in a table, whose rows may be in any order.
+
+    Args:
+        table: `pandas.DataFrame` as `to_table` returns it.
+
+    Returns:
+        dict from the key of each clip to float64 `[frames, outputs]`.
+
+    Raises:
+        ValueError: if `clip` or `frame` is missing, or the frames of a clip are not 1, 2, ...
+    """
+    missing = sorted({"clip", "frame"} - set(table.columns))
+    if missing:
+        raise ValueError(
+            f"A table of predictions must have the columns clip and frame. Received: "
+            f"{list(table.columns)}. Add {missing}, so that rows are found whatever their order."
+        )
+    predictions = {}
+    for key, rows in table.groupby("clip", dropna=False):
+        rows = rows.sort_values("frame")
+        if rows["frame"].tolist() != list(range(1, len(rows) + 1)):
+            raise ValueError(
+                "The frames of a clip are numbered 1, 2, ... without gaps. Received for clip "
+                f"{key!r}: {len(rows)} rows, frames {rows['frame'].tolist()[:8]}. Keep one row per "
+                "frame, empty where there is no face."
+            )
+        predictions[str(key)] = rows.drop(columns=["clip", "frame"]).to_numpy(np.float64)
+    return predictions
+
+
+def _refuse_same_keys(clips):
+    twice = [key for key, count in collections.Counter(c.key for c in clips).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"Clips are known by their keys, which must differ. Received twice: {twice[:5]}. "
+            "Load each clip once."
+        )

@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 from kollias_affect import metrics
+from kollias_affect.evaluation.predictions import paired
 from kollias_affect.models import TASKS
 
 
@@ -16,7 +17,7 @@ def scores(clips, predictions, task="valence_arousal"):
 
     Args:
         clips: list of `Clip` with the labels of the task.
-        predictions: list of `[frames, outputs]`, as `predict` returns them.
+        predictions: see `paired`.
         task: one of `models.TASKS`.
 
     Returns:
@@ -26,16 +27,17 @@ def scores(clips, predictions, task="valence_arousal"):
         and `all` (unweighted means over the classes that occur, and the accuracy).
 
     Raises:
-        ValueError: if a clip has no labels, or predictions of another length.
+        ValueError: if a clip has no labels, and as `paired` does.
     """
     names, _ = TASKS[task]
     kind = "expression" if task == "expression" else "valence_arousal"
-    for clip, values in zip(clips, predictions, strict=True):
-        if getattr(clip, kind) is None or len(values) != len(clip):
-            raise ValueError(
-                "Scores need labels and one prediction per frame. Received: "
-                f"{clip!r} and {len(values)} predictions. Load the clips with their labels."
-            )
+    predictions = paired(clips, predictions)
+    without = [clip.key for clip in clips if getattr(clip, kind) is None]
+    if without:
+        raise ValueError(
+            f"Scores need labels of {task}. Received clips without: {without[:5]}. Load the clips "
+            "with their labels."
+        )
     valid = np.concatenate([clip.valid for clip in clips])
     if not valid.any():
         raise ValueError(
@@ -43,7 +45,7 @@ def scores(clips, predictions, task="valence_arousal"):
             "labels are marked as valid."
         )
     labels = np.concatenate([getattr(clip, kind) for clip in clips])[valid]
-    values = np.concatenate(predictions)[valid].astype(np.float64)
+    values = np.concatenate(predictions)[valid]
     if task == "expression":
         return _of_classes(names, labels, values.argmax(axis=1))
     columns = [("valence", "arousal").index(name) for name in names]

@@ -14,11 +14,11 @@ class CrossValidated:
 
     Attributes:
         scores: `pandas.DataFrame` of `evaluation.scores`, over the predictions of all folds.
-        predictions: list of float32 `[frames, outputs]`, one per clip, in the order given.
+        predictions: dict from the key of each clip to float32 `[frames, outputs]`.
     """
 
     scores: object
-    predictions: list
+    predictions: dict
 
 
 def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, **options):
@@ -54,12 +54,10 @@ def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, **options):
         model = build()
         model, card = training.train(model, train, validation, folder, seed=seed, **options)
         task = card["task"]
-        found = _predicted(model, card, validation, folder)
-        predictions.update(zip((clip.key for clip in validation), found, strict=True))
-    ordered = [predictions[clip.key] for clip in clips]
-    scores = evaluation.scores(clips, ordered, task)
+        predictions.update(_predicted(model, card, validation, folder))
+    scores = evaluation.scores(clips, predictions, task)
     evaluation.write_table(scores, out_dir / "scores")
-    return CrossValidated(scores, ordered)
+    return CrossValidated(scores, predictions)
 
 
 def _predicted(model, card, clips, folder):
@@ -68,9 +66,12 @@ def _predicted(model, card, clips, folder):
     if path.exists():
         with np.load(path, allow_pickle=False) as kept:
             flat = kept["predictions"]
-        return np.split(flat, np.cumsum([len(clip) for clip in clips])[:-1])
+        parts = np.split(flat, np.cumsum([len(clip) for clip in clips])[:-1])
+        return {clip.key: values for clip, values in zip(clips, parts, strict=True)}
     found = evaluation.predict(model, clips)
     names = models.TASKS[card["task"]][0]
     with _files.atomic(path) as temporary:
-        np.savez(temporary, predictions=np.concatenate(found), outputs=np.array(names))
+        np.savez(
+            temporary, predictions=np.concatenate(list(found.values())), outputs=np.array(names)
+        )
     return found

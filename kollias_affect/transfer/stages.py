@@ -339,6 +339,7 @@ def confusion(model, clips):
     """Valid frames by label (row) and prediction (column), integers `[7, 7]`."""
     predictions = evaluation.predict(model, clips)
     counts = np.zeros((len(EXPRESSIONS),) * 2, np.int64)
-    for clip, values in zip(clips, predictions, strict=True):
-        np.add.at(counts, (clip.expression[clip.valid], values[clip.valid].argmax(axis=1)), 1)
+    for clip in clips:
+        chosen = predictions[clip.key][clip.valid].argmax(axis=1)
+        np.add.at(counts, (clip.expression[clip.valid], chosen), 1)
     return counts

@@ -33,7 +33,8 @@ def test_single_images_are_windows_of_length_one(tiny, seven_clips):
     x, labels = adaptation.representations(model, seven_clips("a", frames=1))
     assert x.shape == (7, 6) and labels.tolist() == list(range(7))
     classifier = adaptation.centroid_classifier(model, x)
-    predicted = np.concatenate(evaluation.predict(classifier, seven_clips("a", frames=1)))
+    found = evaluation.predict(classifier, seven_clips("a", frames=1))
+    predicted = np.concatenate(list(found.values()))
     assert predicted.argmax(1).tolist() == labels.tolist()
 
 

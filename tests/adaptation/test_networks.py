@@ -143,12 +143,14 @@ np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
 def test_classifier_predicts_the_same_in_a_process_of_its_own(tiny, seven_clips, tmp_path):
     clips = seven_clips("a", missing=(1,))
     classifier = adaptation.centroid_classifier(tiny(), Z)
-    outputs = np.concatenate(evaluation.predict(classifier, clips))
+    outputs = np.concatenate(list(evaluation.predict(classifier, clips).values()))
     assert outputs.shape == (28, 7) and np.isnan(outputs[1]).all()
     models.save(classifier, tmp_path / "model.keras", lam=0)
     model, card = models.load(tmp_path / "model.keras")
     assert card["task"] == "expression" and card["lam"] == 0
-    assert np.array_equal(np.concatenate(evaluation.predict(model, clips)), outputs, True)
+    assert np.array_equal(
+        np.concatenate(list(evaluation.predict(model, clips).values())), outputs, True
+    )
 
     images = np.random.default_rng(0).uniform(-1, 1, (2, 2, 32, 32, 3)).astype("float32")
     np.save(tmp_path / "images.npy", images)

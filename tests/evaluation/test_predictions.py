@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from kollias_affect import evaluation, models
@@ -11,14 +12,78 @@ def test_every_frame_has_a_prediction_and_missing_faces_have_nan(make_clip, repr
     model = models.affwildnet(**TINY, initializer=None, representation=representation)
     clips = [make_clip("a", 9, missing=(2,)), make_clip("b", 4, 50), make_clip("c", 1, 90)]
     predictions = evaluation.predict(model, clips)
-    assert [values.shape for values in predictions] == [(9, 2), (4, 2), (1, 2)]
-    assert np.flatnonzero(np.isnan(predictions[0]).any(axis=1)).tolist() == [2]
-    assert not np.isnan(predictions[1]).any()
+    assert {key: p.shape for key, p in predictions.items()} == {
+        "a": (9, 2),
+        "b": (4, 2),
+        "c": (1, 2),
+    }
+    assert np.flatnonzero(np.isnan(predictions["a"]).any(axis=1)).tolist() == [2]
+    assert not np.isnan(predictions["b"]).any()
 
 
 def test_predictions_do_not_depend_on_the_other_clips(make_clip):
     model = models.affwildnet(**TINY, initializer=None)
     clips = [make_clip("a", 9), make_clip("b", 6, 50)]
     together = evaluation.predict(model, clips)
-    alone = [evaluation.predict(model, [clip])[0] for clip in clips]
-    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(together, alone, strict=True))
+    for clip in clips:
+        alone = evaluation.predict(model, [clip])
+        assert np.allclose(together[clip.key], alone[clip.key], atol=1e-6)
+
+
+@pytest.fixture
+def pair(make_clip):
+    clips = [make_clip("a", 4), make_clip("b", 4, 50)]
+    return clips, {clip.key: clip.valence_arousal + 1.0 for clip in clips}
+
+
+def test_another_order_of_clips_is_found_by_key(pair):
+    clips, predictions = pair
+    other = dict(reversed(predictions.items()))
+    for found, clip in zip(evaluation.paired(clips, other), clips, strict=True):
+        assert np.array_equal(found, clip.valence_arousal + 1.0)
+
+
+def test_shuffled_rows_are_found_by_clip_and_frame(pair):
+    clips, predictions = pair
+    table = evaluation.to_table(predictions, ["valence", "arousal"]).sample(frac=1, random_state=0)
+    assert table["frame"].tolist() != sorted(table["frame"].tolist())
+    for found, clip in zip(evaluation.paired(clips, table), clips, strict=True):
+        assert np.array_equal(found, predictions[clip.key])
+
+
+def test_a_row_that_is_missing_or_twice_is_refused(pair):
+    clips, predictions = pair
+    table = evaluation.to_table(predictions, ["valence", "arousal"])
+    for broken in (table.drop(2), pd.concat([table, table[:1]])):
+        with pytest.raises(ValueError, match="numbered 1, 2"):
+            evaluation.paired(clips, broken)
+    with pytest.raises(ValueError, match="one row per frame"):
+        evaluation.paired(clips, table.drop([3]))  # the last frame: numbers without a gap
+    with pytest.raises(ValueError, match=r"Add \['clip'\]"):
+        evaluation.paired(clips, table.drop(columns="clip"))
+
+
+def test_predictions_without_keys_are_refused(pair):
+    clips, predictions = pair
+    with pytest.raises(ValueError, match="never by position"):
+        evaluation.paired(clips, list(predictions.values()))
+
+
+def test_predictions_of_other_clips_are_refused(pair):
+    clips, predictions = pair
+    with pytest.raises(ValueError, match=r"none for \['b'\]"):
+        evaluation.paired(clips, {"a": predictions["a"]})
+    with pytest.raises(ValueError, match=r"other clips \['b'\]"):
+        evaluation.paired(clips[:1], predictions)
+
+
+def test_another_length_is_refused(pair):
+    clips, predictions = pair
+    with pytest.raises(ValueError, match="one row per frame"):
+        evaluation.paired(clips, {**predictions, "b": predictions["b"][:3]})
+
+
+def test_two_clips_of_one_key_are_refused(make_clip):
+    clip = make_clip("a", 4)
+    with pytest.raises(ValueError, match="must differ"):
+        evaluation.paired([clip, clip], {"a": clip.valence_arousal})

@@ -10,14 +10,14 @@ def scored(make_clip):
     random = np.random.default_rng(0)
     predictions = [0.5 * c.valence_arousal + random.normal(0, 0.2, (len(c), 2)) for c in clips]
     predictions[0][~clips[0].valid] = np.nan
-    return clips, predictions
+    return clips, {clip.key: values for clip, values in zip(clips, predictions, strict=True)}
 
 
 def test_scores_are_those_of_all_valid_frames_together(scored):
     clips, predictions = scored
     table = evaluation.scores(clips, predictions)
     labels = np.concatenate([c.valence_arousal[c.valid] for c in clips])
-    values = np.concatenate([p[c.valid] for c, p in zip(clips, predictions, strict=True)])
+    values = np.concatenate([predictions[c.key][c.valid] for c in clips])
     assert list(table.index) == ["valence", "arousal", "mean"]
     for i, name in enumerate(("valence", "arousal")):
         pearson = np.corrcoef(labels[:, i], values[:, i])[0, 1]
@@ -31,13 +31,15 @@ def test_scores_are_those_of_all_valid_frames_together(scored):
 
 def test_constant_predictions_score_zero(make_clip):
     clip = make_clip(frames=10)
-    table = evaluation.scores([clip], [np.full((10, 2), 0.1)])
+    table = evaluation.scores([clip], {"a": np.full((10, 2), 0.1)})
     assert np.allclose(table[["CCC", "Pearson"]], 0, atol=1e-6)
 
 
 def test_one_dimension(scored):
     clips, predictions = scored
-    table = evaluation.scores(clips, [p[:, 1:] for p in predictions], task="arousal")
+    table = evaluation.scores(
+        clips, {key: p[:, 1:] for key, p in predictions.items()}, task="arousal"
+    )
     assert list(table.index) == ["arousal"]
     both = evaluation.scores(*scored)
     assert table.loc["arousal", "CCC"] == pytest.approx(both.loc["arousal", "CCC"])
@@ -46,7 +48,7 @@ def test_one_dimension(scored):
 def test_expressions_have_accuracy_and_f1(make_clip):
     clip = make_clip(frames=4, expression=[0, 4, 4, -1], valid=[1, 1, 1, 0])
     outputs = np.eye(7)[[0, 4, 0, 6]]
-    table = evaluation.scores([clip], [outputs], task="expression")
+    table = evaluation.scores([clip], {"a": outputs}, task="expression")
     assert table.loc["happiness", "recall"] == 0.5 and table.loc["neutral", "precision"] == 0.5
     assert table.loc["all", "accuracy"] == pytest.approx(2 / 3)
     assert table.loc["happiness", "frames"] == 2 and table.loc["all", "frames"] == 3
@@ -54,6 +56,4 @@ def test_expressions_have_accuracy_and_f1(make_clip):
 
 def test_clips_without_labels_are_refused(make_clip):
     with pytest.raises(ValueError, match="Scores need labels"):
-        evaluation.scores([make_clip(frames=3, valence_arousal=None)], [np.zeros((3, 2))])
-    with pytest.raises(ValueError, match="one prediction per frame"):
-        evaluation.scores([make_clip(frames=3)], [np.zeros((2, 2))])
+        evaluation.scores([make_clip(frames=3, valence_arousal=None)], {"a": np.zeros((3, 2))})

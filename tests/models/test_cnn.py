@@ -67,6 +67,7 @@ def test_models_of_single_frames_predict_clips(make_clip):
     model = models.cnn(tiny_backbone(), "valence_arousal", hidden_units=8)
     clips = [make_clip("a", 5, missing=(1,)), make_clip("b", 3, 50)]
     predictions = evaluation.predict(model, clips)
-    assert [len(values) for values in predictions] == [5, 3]
-    assert np.isnan(predictions[0][1]).all() and np.isfinite(predictions[1]).all()
+    assert [len(values) for values in predictions.values()] == [5, 3]
+    assert np.isnan(predictions[clips[0].key][1]).all()
+    assert np.isfinite(predictions[clips[1].key]).all()
     assert models.describe(model)["length"] is None
