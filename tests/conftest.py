@@ -71,7 +71,7 @@ def make_clip(tmp_path):
 
     def make(key="a", frames=10, level=0, missing=(), size=96, **fields):
         folder = tmp_path / key
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for i in range(frames):
             path = folder / f"{i + 1:05d}.png"

@@ -1,18 +1,37 @@
 """From a model and clips to predictions per frame, scores and pictures."""
 
+from kollias_affect.evaluation import postprocess
+from kollias_affect.evaluation.aggregation import aggregate
+from kollias_affect.evaluation.averaging import average
+from kollias_affect.evaluation.fusion import decision_fusion
 from kollias_affect.evaluation.plots import clip_picture, traces
 from kollias_affect.evaluation.predictions import from_table, paired, predict, to_table
-from kollias_affect.evaluation.scores import scores
+from kollias_affect.evaluation.regions import PAPER_B_REGIONS, mse_by_region
+from kollias_affect.evaluation.resampling import compare, confidence_intervals
+from kollias_affect.evaluation.scores import confusion, scores
 from kollias_affect.evaluation.tables import markdown, write_table
+from kollias_affect.evaluation.tensorboard import AffectTensorBoard
+from kollias_affect.evaluation.videos import video_of
 
 __all__ = [
+    "PAPER_B_REGIONS",
+    "AffectTensorBoard",
+    "aggregate",
+    "average",
     "clip_picture",
+    "compare",
+    "confidence_intervals",
+    "confusion",
+    "decision_fusion",
     "from_table",
     "markdown",
+    "mse_by_region",
     "paired",
+    "postprocess",
     "predict",
     "scores",
     "to_table",
     "traces",
+    "video_of",
     "write_table",
 ]

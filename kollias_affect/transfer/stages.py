@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, _checks, _files, evaluation, models, training, windows
+from kollias_affect import _checks, _files, evaluation, models, training, windows
 from kollias_affect.transfer import optimization, report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
@@ -272,7 +272,7 @@ def _run(model, stage, folder, settings, cache, verbose):
         callbacks=[
             training.SeedEpochs(seed),
             optimization.falling_rate(stage.learning_rate),
-            *training.callbacks(folder, "val_accuracy", **facts),
+            *training.callbacks(folder, "val_accuracy", stage.validation, settings, **facts),
         ],
         verbose=verbose,
     )
@@ -337,9 +337,4 @@ def _evaluated(stage, folder, sets):
 
 def confusion(model, clips):
     """Valid frames by label (row) and prediction (column), integers `[7, 7]`."""
-    predictions = evaluation.predict(model, clips)
-    counts = np.zeros((len(EXPRESSIONS),) * 2, np.int64)
-    for clip in clips:
-        chosen = predictions[clip.key][clip.valid].argmax(axis=1)
-        np.add.at(counts, (clip.expression[clip.valid], chosen), 1)
-    return counts
+    return evaluation.confusion(clips, evaluation.predict(model, clips)).to_numpy()

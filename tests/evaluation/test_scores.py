@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from scipy import stats
+from sklearn import metrics as sklearn_metrics
 
-from kollias_affect import evaluation, metrics
+from kollias_affect import EXPRESSIONS, evaluation, metrics
+from kollias_affect.evaluation import measures
 
 
 @pytest.fixture
@@ -13,26 +16,56 @@ def scored(make_clip):
     return clips, {clip.key: values for clip, values in zip(clips, predictions, strict=True)}
 
 
+@pytest.fixture
+def expressions(make_clip):
+    """Two clips of 60 frames, of which some do not count, with five of the seven classes."""
+    random = np.random.default_rng(0)
+    clips = [
+        make_clip(key, 60, expression=random.integers(0, 5, 60), valid=random.random(60) < 0.8)
+        for key in "ab"
+    ]
+    predictions = {clip.key: random.dirichlet(np.ones(7), 60) for clip in clips}
+    for clip in clips:
+        predictions[clip.key][np.arange(60), clip.expression] += 0.2
+    return clips, predictions
+
+
+def together(clips, predictions):
+    labels = np.concatenate([c.valence_arousal[c.valid] for c in clips]).astype(np.float64)
+    return labels, np.concatenate([predictions[c.key][c.valid] for c in clips])
+
+
 def test_scores_are_those_of_all_valid_frames_together(scored):
     clips, predictions = scored
     table = evaluation.scores(clips, predictions)
-    labels = np.concatenate([c.valence_arousal[c.valid] for c in clips])
-    values = np.concatenate([predictions[c.key][c.valid] for c in clips])
+    labels, values = together(clips, predictions)
     assert list(table.index) == ["valence", "arousal", "mean"]
     for i, name in enumerate(("valence", "arousal")):
-        pearson = np.corrcoef(labels[:, i], values[:, i])[0, 1]
-        assert table.loc[name, "Pearson"] == pytest.approx(pearson)
+        pearson = stats.pearsonr(labels[:, i], values[:, i]).statistic
+        assert table.loc[name, "Pearson"] == pytest.approx(pearson, abs=1e-9)
         mse = np.mean((labels[:, i] - values[:, i]) ** 2)
-        assert table.loc[name, "MSE"] == pytest.approx(mse)
-    assert np.allclose(table["CCC"][:2], metrics.ccc(labels, values))
+        assert table.loc[name, "MSE"] == pytest.approx(mse, abs=1e-9)
+        assert table.loc[name, "RMSE"] == pytest.approx(np.sqrt(mse), abs=1e-9)
+        agree = np.mean(np.sign(labels[:, i]) == np.sign(values[:, i]))
+        assert table.loc[name, "SAGR"] == pytest.approx(agree)
+    assert np.allclose(table["CCC"][:2], metrics.ccc(labels, values), rtol=0, atol=1e-9)
     assert table.loc["mean", "CCC"] == pytest.approx(table["CCC"][:2].mean())
     assert table["frames"].tolist() == [48, 48, 48]
 
 
+def test_scores_are_not_the_mean_of_those_of_the_clips(scored):
+    clips, predictions = scored
+    clips[1].valence_arousal[:] /= 10
+    each = [evaluation.scores([c], {c.key: predictions[c.key]}).loc["mean", "CCC"] for c in clips]
+    assert abs(evaluation.scores(clips, predictions).loc["mean", "CCC"] - np.mean(each)) > 0.01
+
+
+@pytest.mark.filterwarnings("error")
 def test_constant_predictions_score_zero(make_clip):
     clip = make_clip(frames=10)
     table = evaluation.scores([clip], {"a": np.full((10, 2), 0.1)})
-    assert np.allclose(table[["CCC", "Pearson"]], 0, atol=1e-6)
+    assert (table[["CCC", "Pearson"]] == 0).all(axis=None)
+    assert not table.isna().any(axis=None)
 
 
 def test_one_dimension(scored):
@@ -45,6 +78,14 @@ def test_one_dimension(scored):
     assert table.loc["arousal", "CCC"] == pytest.approx(both.loc["arousal", "CCC"])
 
 
+def test_outputs_of_another_task_are_refused(scored):
+    clips, predictions = scored
+    with pytest.raises(ValueError, match="Received: 2 columns"):
+        evaluation.scores(clips, predictions, task="valence")
+    with pytest.raises(ValueError, match="`task` must be one of"):
+        evaluation.scores(clips, predictions, task="Valence")
+
+
 def test_expressions_have_accuracy_and_f1(make_clip):
     clip = make_clip(frames=4, expression=[0, 4, 4, -1], valid=[1, 1, 1, 0])
     outputs = np.eye(7)[[0, 4, 0, 6]]
@@ -54,6 +95,72 @@ def test_expressions_have_accuracy_and_f1(make_clip):
     assert table.loc["happiness", "frames"] == 2 and table.loc["all", "frames"] == 3
 
 
+def test_expression_scores_are_those_of_scikit_learn(expressions):
+    clips, predictions = expressions
+    table = evaluation.scores(clips, predictions, "expression")
+    labels = np.concatenate([c.expression[c.valid] for c in clips])
+    chosen = np.concatenate([predictions[c.key][c.valid] for c in clips]).argmax(axis=1)
+    each = sklearn_metrics.recall_score(
+        labels, chosen, labels=range(7), average=None, zero_division=0
+    )
+    assert np.allclose(table.loc[list(EXPRESSIONS), "recall"], each, rtol=0, atol=1e-9)
+    for row, classes in (("all", np.unique(labels)), ("all seven", range(7))):
+        f1 = sklearn_metrics.f1_score(
+            labels, chosen, labels=classes, average="macro", zero_division=0
+        )
+        assert table.loc[row, "F1"] == pytest.approx(f1, abs=1e-9)
+        accuracy = sklearn_metrics.accuracy_score(labels, chosen)
+        assert table.loc[row, "accuracy"] == pytest.approx(accuracy, abs=1e-9)
+    assert table.loc["all", "F1"] > table.loc["all seven", "F1"]
+    confusion = evaluation.confusion(clips, predictions)
+    expected = sklearn_metrics.confusion_matrix(labels, chosen, labels=range(7))
+    assert np.array_equal(confusion, expected)
+    assert confusion.index.name == "label" and list(confusion.columns) == list(EXPRESSIONS)
+
+
+def test_per_video_has_a_row_per_video_and_keeps_those_without_a_frame(make_clip):
+    clips = [make_clip(f"v1_{side}", 10, i) for i, side in enumerate(("left", "right"))]
+    clips += [make_clip("v2", 10, 50), make_clip("v0", 5, 90, valid=np.zeros(5))]
+    random = np.random.default_rng(0)
+    predictions = {clip.key: random.normal(0, 1, (len(clip), 2)) for clip in clips}
+    table = evaluation.scores(clips, predictions, per_video=True)
+    assert table["frames"].to_dict() == {"v0": 0, "v1": 20, "v2": 10}
+    assert table.drop(columns="frames").loc["v0"].isna().all()
+    expected = measures.ccc(*together(clips[:2], predictions))
+    assert table.loc["v1", "CCC valence"] == pytest.approx(expected[0], abs=1e-9)
+    assert table.loc["v1", "CCC mean"] == pytest.approx(expected.mean(), abs=1e-9)
+    one = evaluation.scores(clips, predictions, per_video=True, video_of=lambda clip: "all")
+    assert one.loc["all", "MSE mean"] == evaluation.scores(clips, predictions).loc["mean", "MSE"]
+
+
+def test_expressions_per_video(expressions):
+    clips, predictions = expressions
+    table = evaluation.scores(clips, predictions, "expression", per_video=True)
+    alone = evaluation.scores(clips[:1], {"a": predictions["a"]}, "expression").loc["all"]
+    assert table.loc["a"].to_dict() == pytest.approx(alone.to_dict())
+
+
 def test_clips_without_labels_are_refused(make_clip):
     with pytest.raises(ValueError, match="Scores need labels"):
         evaluation.scores([make_clip(frames=3, valence_arousal=None)], {"a": np.zeros((3, 2))})
+
+
+def test_valid_frames_without_a_prediction_are_refused(scored):
+    clips, predictions = scored
+    predictions["b"][7, 1] = np.nan
+    with pytest.raises(ValueError, match=r"at frame 8 of clip 'b' \(1 such"):
+        evaluation.scores(clips, predictions)
+
+
+def test_shuffled_predictions_score_the_same_and_mismatched_ones_are_refused(scored):
+    clips, predictions = scored
+    expected = evaluation.scores(clips, predictions)
+    table = evaluation.to_table(predictions, ("valence", "arousal"))
+    for other in (dict(reversed(predictions.items())), table.sample(frac=1, random_state=0)):
+        assert evaluation.scores(clips, other).equals(expected)
+    assert np.allclose(evaluation.scores(clips[::-1], predictions), expected, rtol=1e-12)
+    swapped = {"a": predictions["b"], "b": predictions["a"]}
+    with pytest.raises(ValueError, match="one row per frame"):
+        evaluation.scores(clips, swapped)
+    with pytest.raises(ValueError, match="never by position"):
+        evaluation.scores(clips, list(predictions.values()))
