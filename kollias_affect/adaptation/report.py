@@ -140,6 +140,8 @@ def draw_centroids(experiment):
     from matplotlib.figure import Figure
     from sklearn.manifold import TSNE
 
+    from kollias_affect.evaluation import plots
+
     low, high = _ends(experiment)
     seeds = range(experiment.settings.seeds)
     groups = [
@@ -154,6 +156,7 @@ def draw_centroids(experiment):
         3, perplexity=perplexity, init="pca", method="exact", learning_rate=5.0, random_state=0
     ).fit_transform(points)
     places = places.reshape(-1, len(experiment.names), 3)
+    colours = ("black", plots.style.BLUE, plots.style.VERMILLION)
     paths = []
     for number, name in enumerate(experiment.names):
         figure = Figure(figsize=(5, 4.5), layout="constrained")
@@ -161,15 +164,14 @@ def draw_centroids(experiment):
         axes.computed_zorder = False  # the markers stay above the other categories' points
         axes.scatter(*places.reshape(-1, 3).T, s=6, color="0.75", depthshade=False, label="others")
         start = 0
-        for (title, marker, many), colour in zip(groups, ("black", "C0", "C1"), strict=True):
+        for (title, marker, many), colour in zip(groups, colours, strict=True):
             shown = places[start : start + len(many), number]
             start += len(many)
             axes.scatter(*shown.T, s=70, marker=marker, color=colour, label=title, depthshade=False)
         axes.set(title=f"Centroids of {name}", xlabel="t-SNE 1", ylabel="t-SNE 2", zlabel="t-SNE 3")
         axes.legend(loc="upper left", fontsize=8)
         path = experiment.out_dir / f"figure_{name}.png"
-        with _files.atomic(path) as temporary:
-            figure.savefig(temporary, dpi=120, metadata={"Software": None})
+        plots.save(figure, path)
         paths.append(path)
     return paths
 

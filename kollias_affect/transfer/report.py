@@ -1,11 +1,10 @@
 """The report over the stages of a fine-tuning: tables, confusion matrices, distributions."""
 
-import matplotlib.figure
 import numpy as np
 import pandas as pd
-from sklearn.metrics import ConfusionMatrixDisplay
 
 from kollias_affect import EXPRESSIONS, _files
+from kollias_affect.evaluation import plots
 from kollias_affect.evaluation.costs import cost_sensitive_accuracy
 from kollias_affect.evaluation.tables import write_table
 
@@ -47,18 +46,13 @@ def write(rows, published, out_dir):
 
 
 def confusion_files(counts, stem, title):
-    """Writes counts as `<stem>.csv` and shares of each label, in percent, as `<stem>.png`."""
+    """Writes counts as `<stem>.csv` and drawn, with shares of each label, as `<stem>.png`."""
     names = list(EXPRESSIONS)
     table = pd.DataFrame(counts, names, names)
     with _files.atomic(stem.with_name(f"{stem.name}.csv")) as temporary:
         table.to_csv(temporary, lineterminator="\n")
-    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = matplotlib.figure.Figure(figsize=(6, 6), layout="constrained")
-    axes = figure.subplots()
-    shown = ConfusionMatrixDisplay(100 * counts / totals, display_labels=names)
-    shown.plot(ax=axes, cmap="Blues", values_format=".1f", xticks_rotation=45, colorbar=False)
-    axes.set_title(f"{title}: % of each label", fontsize=10)
-    _save(figure, stem.with_name(f"{stem.name}.png"))
+    figure = plots.confusion(counts, title=title)
+    plots.save(figure, stem.with_name(f"{stem.name}.png"))
 
 
 def distributions(sets, out_dir):
@@ -74,14 +68,7 @@ def distributions(sets, out_dir):
         counts[name] = np.bincount(labels, minlength=len(EXPRESSIONS))
     table = pd.DataFrame(counts, list(EXPRESSIONS)).T
     write_table(table, out_dir / "distributions")
-    figure = matplotlib.figure.Figure(figsize=(9, 1 + 1.6 * len(sets)), layout="constrained")
-    panels = figure.subplots(len(sets), sharex=True, squeeze=False)[:, 0]
-    for panel, (name, values) in zip(panels, counts.items(), strict=True):
-        bars = panel.bar(EXPRESSIONS, values, color="tab:blue")
-        panel.bar_label(bars, fontsize=8)
-        panel.set_title(f"{name}: {values.sum():,} frames", fontsize=10)
-        panel.margins(y=0.25)
-    _save(figure, out_dir / "distributions.png")
+    plots.save(plots.distribution(counts), out_dir / "distributions.png")
 
 
 def _accuracy(counts):
@@ -97,8 +84,3 @@ def _cost_sensitive(counts):
     labels, predictions = np.indices(counts.shape).reshape(2, -1)
     times = counts.reshape(-1)
     return cost_sensitive_accuracy(np.repeat(labels, times), np.repeat(predictions, times))
-
-
-def _save(figure, path):
-    with _files.atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120, metadata={"Software": None})

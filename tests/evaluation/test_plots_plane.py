@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+from matplotlib.patches import Circle
+
+from kollias_affect.evaluation import plots
+
+RANDOM = np.random.default_rng(0)
+LABELS = np.clip(RANDOM.normal(0, 0.3, (500, 2)), -1, 1)
+PREDICTIONS = LABELS / 2
+
+
+def mesh(panel):
+    """The counts that a panel shows, and how they are coloured."""
+    (found,) = [c for c in panel.collections if hasattr(c, "get_coordinates")]
+    return found.get_array(), found.norm
+
+
+def path(panel):
+    (found,) = [c for c in panel.collections if hasattr(c, "get_segments")]
+    return found
+
+
+def test_labels_and_predictions_share_squares_axes_and_colours():
+    left, right, bar = plots.histogram(PREDICTIONS, LABELS).axes
+    assert mesh(left)[1] is mesh(right)[1] and mesh(left)[1].vmin == 1
+    for panel in (left, right):
+        assert panel.get_xlim() == panel.get_ylim() == (-1, 1) and panel.get_aspect() == 1
+        assert panel.get_xlabel() == "valence (−1 … 1)"
+        assert panel.get_ylabel() == "arousal (−1 … 1)"
+        assert mesh(panel)[0].sum() == 500
+    assert left.get_title() == "labels: 500 frames"
+    assert right.get_title() == "predictions: 500 frames"
+    assert bar.get_ylabel() == "frames per square"
+
+
+def test_valence_goes_right_and_arousal_up():
+    counts, _ = mesh(plots.histogram([[0.95, -0.45]], bins=20).axes[0])
+    assert np.argwhere(counts.filled(0)).tolist() == [[5, 19]]  # row: arousal, column: valence
+
+
+def test_squares_without_a_frame_are_white_and_not_the_lightest_colour():
+    counts, _ = mesh(plots.histogram(LABELS).axes[0])
+    assert counts.mask.any() and counts.min() >= 1
+
+
+def test_predictions_beyond_the_range_are_counted_at_its_edge():
+    counts, _ = mesh(plots.histogram([[1.7, 0.0], [0.0, -3.0]]).axes[0])
+    assert counts.sum() == 2 and counts[:, -1].sum() == 1 and counts[0].sum() == 1
+
+
+def test_labels_out_of_range_are_refused():
+    with pytest.raises(
+        ValueError, match=r"Labels of arousal must lie in \[-1, 1\].*-5 to 0.*valid"
+    ):
+        plots.histogram(np.zeros((2, 2)), [[0, 0], [0, -5]])
+
+
+def test_frames_without_a_face_are_left_out_of_both():
+    predictions = PREDICTIONS.copy()
+    predictions[:100] = np.nan
+    left, right, _ = plots.histogram(predictions, LABELS).axes
+    assert mesh(left)[0].sum() == mesh(right)[0].sum() == 400
+
+
+@pytest.mark.parametrize("labels", [None, np.zeros((3, 2))])
+def test_nothing_but_gaps_is_an_empty_plane(labels, tmp_path):
+    """A network that diverges shall not end its training by the picture of it."""
+    nothing = np.full((3, 2), np.nan)
+    figure = plots.histogram(nothing, labels)
+    assert figure.axes[0].get_title().endswith("0 frames")
+    plots.save(figure, tmp_path / "a.png")
+    plots.save(plots.trajectory([0, 1, 2], nothing, labels), tmp_path / "b.svg")
+
+
+def test_ranges_of_omg():
+    panel = plots.histogram(np.abs(LABELS), ranges={"arousal": (0, 1)}).axes[0]
+    assert panel.get_ylim() == (0, 1) and panel.get_ylabel() == "arousal (0 … 1)"
+    assert mesh(panel)[0].shape == (20, 20)
+
+
+def test_the_way_is_coloured_by_time_and_breaks_at_gaps():
+    values = np.array([[0, 0], [0.1, 0], [np.nan] * 2, [0.3, 0.1], [0.4, 0.2]])
+    panel, bar = plots.trajectory([0, 1, 2, 3, 4], values).axes
+    drawn = [segment.tolist() for segment in path(panel).get_segments()]
+    assert drawn == [[[0, 0], [0.1, 0]], [[0.3, 0.1], [0.4, 0.2]]]
+    assert path(panel).get_array().tolist() == [0, 3]
+    assert bar.get_ylabel() == "time (s)" and path(panel).get_clim() == (0, 4)
+
+
+def test_frames_between_gaps_are_dots():
+    values = LABELS.copy()
+    values[1::2] = np.nan
+    panel = plots.trajectory(np.arange(500.0), values).axes[0]
+    assert max(len(c.get_offsets()) for c in panel.collections) == 250
+
+
+def labels_inside(figure):
+    """Whether every text lies within the figure, once drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    box = figure.get_tightbbox(canvas.get_renderer())
+    return (
+        min(box.x0, box.y0) > 0
+        and box.x1 < figure.get_figwidth()
+        and (box.y1 < figure.get_figheight())
+    )
+
+
+@pytest.mark.parametrize("title", [None, "title"])
+@pytest.mark.parametrize("labels", [None, LABELS])
+def test_no_text_is_cut_off(title, labels):
+    times = np.arange(500.0)
+    assert labels_inside(plots.histogram(PREDICTIONS, labels, title))
+    assert labels_inside(plots.trajectory(times, PREDICTIONS, labels, title))
+    ranges = {"arousal": (0, 1)}
+    assert labels_inside(plots.histogram(np.abs(PREDICTIONS), None, title, ranges))
+
+
+def test_the_circle_and_both_ends_are_marked():
+    panel = plots.trajectory(np.arange(500), LABELS).axes[0]
+    (circle,) = [patch for patch in panel.patches if isinstance(patch, Circle)]
+    assert circle.center == (0, 0) and circle.radius == 1 and panel.get_aspect() == 1
+    ends = {
+        c.get_label(): c.get_offsets()[0] for c in panel.collections if len(c.get_offsets()) == 1
+    }
+    assert np.allclose(ends["start"], LABELS[0]) and np.allclose(ends["end"], LABELS[-1])
+
+
+def test_labels_and_predictions_share_the_colours_of_time():
+    left, right, bar = plots.trajectory(np.arange(500.0), PREDICTIONS, LABELS).axes
+    assert (left.get_title(), right.get_title()) == ("labels", "predictions")
+    assert path(left).norm is path(right).norm and bar.get_ylabel() == "time (min:s)"
+
+
+def test_one_frame_is_a_picture(tmp_path):
+    plots.save(plots.trajectory([2.0], [[0.3, 0.2]]), tmp_path / "a.png")
+    figure = plots.histogram([[0.3, 0.2]])
+    plots.save(figure, tmp_path / "b.png")
+    assert figure.axes[0].get_title() == "1 frame"
