@@ -11,14 +11,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kollias_affect import _checks, _files, losses, metrics, models, windows
+from kollias_affect import _checks, _files, evaluation, losses, metrics, models, windows
 from kollias_affect.datasets import sampling
 
 # Paper B §5.4: with the CNN fixed, and end to end (1e-4 or 1e-5).
 LEARNING_RATES = {"frozen": 1e-3, "end-to-end": 1e-4}
 
 
-def compile_model(model, learning_rate, task="valence_arousal", level="frame", decay=None):
+def compile_model(
+    model, learning_rate, task="valence_arousal", level="frame", decay=None, loss="ccc"
+):
     """Compiles a model as the papers do: Adam, CCC loss (cross entropy for expressions).
 
     Args:
@@ -28,17 +30,22 @@ def compile_model(model, learning_rate, task="valence_arousal", level="frame", d
         level: of the CCC loss.
         decay: `None` for a constant rate, or `(steps, rate)`: the rate is multiplied by `rate`
             every `steps` batches, in steps (paper C: exponential decay).
+        loss: for valence and arousal `"ccc"`, or `"mse"` as for paper C's baseline (§4.1.1).
 
     Returns:
         `model`.
     """
+    _checks.one_of("loss", loss, ("ccc", "mse"))
     if decay is not None:
         steps = _checks.positive_integer("decay steps", decay[0])
         rate = _checks.number_between("decay rate", decay[1], 0, 1)
         learning_rate = keras.optimizers.schedules.ExponentialDecay(
             learning_rate, steps, rate, staircase=True
         )
-    loss = "sparse_categorical_crossentropy" if task == "expression" else losses.CCCLoss(level)
+    if task == "expression":
+        loss = "sparse_categorical_crossentropy"
+    elif loss == "ccc":
+        loss = losses.CCCLoss(level)
     model.compile(
         keras.optimizers.Adam(learning_rate),
         loss={task: loss},
@@ -58,6 +65,7 @@ def train(
     stride=None,
     level="frame",
     decay=None,
+    loss="ccc",
     cache=False,
     seed=0,
     verbose=1,
@@ -74,7 +82,7 @@ def train(
         learning_rate: Default: paper B's, 1e-3 with a frozen backbone and 1e-4 end to end.
         batch_size: windows per batch.
         stride: of the training windows, see `windows.dataset`.
-        level, decay: see `compile_model`.
+        level, decay, loss: see `compile_model`.
         cache, seed: see `windows.dataset`.
         verbose: of `keras.Model.fit`.
 
@@ -106,6 +114,7 @@ def train(
         "stride": stride,
         "level": level,
         "decay": decay,
+        "loss": loss,
         "seed": _checks.integer_between("seed", seed, 0, 2**32 - 1),
         "training": [contents(clip) for clip in training],
         "validation": [contents(clip) for clip in validation],
@@ -120,7 +129,7 @@ def train(
         "size": card["image"]["size"],
         "cache": cache,
     }
-    compile_model(model, settings["learning_rate"], card["task"], level, decay)
+    compile_model(model, settings["learning_rate"], card["task"], level, decay, loss)
     monitor = "val_accuracy" if card["task"] == "expression" else "val_ccc"
     with windows.naming_bad_images([*training, *validation]):
         data = windows.dataset(
@@ -138,7 +147,7 @@ def train(
             validation_data=validation_data,
             epochs=epochs,
             shuffle=False,  # of batches; the windows are shuffled already
-            callbacks=[SeedEpochs(seed), *callbacks(out_dir, monitor)],
+            callbacks=[SeedEpochs(seed), *callbacks(out_dir, monitor, validation, settings)],
             verbose=verbose,
         )
     if not (out_dir / "best.keras").exists():
@@ -149,7 +158,7 @@ def train(
     return models.load(out_dir / "best.keras")
 
 
-def callbacks(out_dir, monitor="val_ccc", **facts):
+def callbacks(out_dir, monitor="val_ccc", clips=None, settings=None, **facts):
     """The callbacks of a training run that leaves everything in one folder.
 
     `out_dir/best.keras` is the model of the best epoch by `monitor`, `out_dir/log.csv` one row
@@ -159,6 +168,10 @@ def callbacks(out_dir, monitor="val_ccc", **facts):
     Args:
         out_dir: folder of the run.
         monitor: what is to be as large as possible.
+        clips: the validation clips; with them TensorBoard shows what
+            `evaluation.AffectTensorBoard` says, without them Keras' scalars alone.
+        settings: dict of hyper-parameters to show beside them; lists of `contents` are shown
+            as their number of frames.
         **facts: more entries of the model's card, see `models.save`.
 
     Returns:
@@ -168,7 +181,7 @@ def callbacks(out_dir, monitor="val_ccc", **facts):
     out_dir.mkdir(parents=True, exist_ok=True)
     _forget_unfinished_epochs(out_dir / "log.csv", AtomicBackup.epochs_done(out_dir / "backup"))
     return [
-        keras.callbacks.TensorBoard(out_dir / "tensorboard"),
+        _tensorboard(out_dir / "tensorboard", clips, settings or {}),
         BestModel(out_dir / "best.keras", monitor, **facts),
         keras.callbacks.CSVLogger(out_dir / "log.csv", append=True),
         AtomicBackup(str(out_dir / "backup"), delete_checkpoint=False),  # last: an epoch is done
@@ -272,6 +285,17 @@ def fingerprint(model):
     # Keras numbers the layers without a name of their own through the process.
     config = re.sub(r'"(reshape|split|power)(_\d+)?"', r'"\1"', json.dumps(model.get_config()))
     return hashlib.sha256(config.encode()).hexdigest()[:16]
+
+
+def _tensorboard(folder, clips, settings):
+    """The callback; of the clips in the settings it shows the number of frames."""
+    if clips is None:
+        return keras.callbacks.TensorBoard(folder)
+    shown = dict(settings)
+    for name in ("training", "validation"):
+        if name in shown:
+            shown[f"{name} frames"] = sum(frames for _, frames, _ in shown.pop(name))
+    return evaluation.AffectTensorBoard(folder, clips, hyper_parameters=shown)
 
 
 def _sizes(model):

@@ -1,0 +1,355 @@
+import csv
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.util import tensor_util
+
+from kollias_affect import EXPRESSIONS, evaluation, models, training, windows
+from kollias_affect.evaluation import projector, tensorboard
+from kollias_affect.evaluation.tensorboard import AffectTensorBoard, sample
+
+UNITS = 6
+
+
+def tiny(task="valence_arousal", window=(4,)):
+    """A network of pictures of 8 x 8, alone or in windows, compiled in no time."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((*window, 8, 8, 3), name="images")
+    x = keras.layers.Reshape((*window, 192))(images)
+    x = keras.layers.Dense(UNITS, "tanh", name="hidden")(x)
+    x = keras.layers.Dropout(0.5, name="dropout")(x)
+    model = keras.Model({"images": images}, models.tasks.output_layer(task)(x), name="tiny")
+    return training.compile_model(model, 1e-3, task)
+
+
+def drive(model, board, epochs=1):
+    """Calls a callback as a training would, without one."""
+    board.set_model(model)
+    board.on_train_begin()
+    for epoch in range(epochs):
+        board.on_epoch_end(epoch, {})
+    board.on_train_end()
+
+
+def events(run):
+    """Dict from tag to `[(step, value)]`, in the order they were written."""
+    accumulator = EventAccumulator(str(run), size_guidance={"tensors": 0}).Reload()
+    return {
+        tag: [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in accumulator.Tensors(tag)]
+        for tag in accumulator.Tags()["tensors"]
+    }
+
+
+def steps(found, tag):
+    return [step for step, _ in found[tag]]
+
+
+def picture(value):
+    """Pixels of an image summary: width, height, PNG."""
+    import cv2
+
+    return cv2.imdecode(np.frombuffer(value[2], np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.fixture
+def clips(make_clip):
+    return [make_clip(key, 9, 20 * i, (3,), size=8) for i, key in enumerate("abcd")]
+
+
+def fit(model, clips, board, epochs=3, callbacks=()):
+    task = models.describe(model)["task"]
+    data = windows.dataset(clips, length=4, size=8, landmarks=False, task=task)
+    return model.fit(
+        data,
+        validation_data=data,
+        epochs=epochs,
+        callbacks=[*callbacks, board],
+        shuffle=False,
+        verbose=0,
+    )
+
+
+class Scores(keras.callbacks.Callback):
+    """What the predictions of each epoch really score."""
+
+    def __init__(self, clips):
+        super().__init__()
+        self.clips, self.tables = clips, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.tables.append(
+            evaluation.scores(self.clips, evaluation.predict(self.model, self.clips))
+        )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Folder, tables, history and model of one training with everything."""
+    import cv2
+
+    from kollias_affect.clip import Clip
+
+    root = tmp_path_factory.mktemp("trained")
+    cv2.imwrite(str(root / "face.png"), np.full((8, 8, 3), 90, np.uint8))
+    random = np.random.default_rng(0)
+    clips = [
+        Clip(
+            key,
+            ["" if i == 3 else str(root / "face.png") for i in range(9)],
+            times=np.arange(9) / 25,
+            valence_arousal=random.uniform(-1, 1, (9, 2)),
+        )
+        for key in "abcd"
+    ]
+    model = tiny()
+    true = Scores(clips)
+    chosen = {"rate": 0.001, "layers": {"fc1": 8}, "frozen": False, "decay": None, "task": "va"}
+    board = AffectTensorBoard(
+        root / "log", clips, clips_shown=2, hyper_parameters=chosen, budget=None, points=20
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "TensorBoard lacks")
+        history = fit(model, clips, board, callbacks=[true])
+    return root / "log", true.tables, history.history, model, clips
+
+
+def test_keras_own_scalars_are_there(trained):
+    folder, _, history, _, _ = trained
+    assert steps(events(folder / "train"), "epoch_loss") == [0, 1, 2]
+    found = events(folder / "validation")["epoch_ccc_valence"]
+    assert np.allclose([value for _, value in found], history["val_ccc_valence"])
+
+
+def test_scalars_are_the_scores_of_the_clips(trained):
+    folder, tables, _, _, _ = trained
+    found = events(folder / "validation")
+    for name in ("valence", "arousal", "mean"):
+        assert steps(found, f"affect/ccc_{name}") == [0, 1, 2]
+        values = [value for _, value in found[f"affect/ccc_{name}"]]
+        assert np.allclose(values, [t.loc[name, "CCC"] for t in tables], atol=1e-6)
+
+
+def test_pictures_of_every_epoch_show_the_same_clips(trained):
+    found = events(trained[0] / "validation")
+    images = [tag for tag in found if tag.startswith(("pictures/", "traces/"))]
+    assert sorted(images) == ["pictures/histogram", "traces/a", "traces/b"]
+    for tag in images:
+        assert steps(found, tag) == [0, 1, 2]
+        pixels = picture(found[tag][0][1])
+        assert pixels.shape[0] > 200 and pixels.shape[1] > 500 and np.ptp(pixels) == 255
+    first, last = (picture(found["traces/a"][i][1]).astype(int) for i in (0, -1))
+    assert first.shape == last.shape and (first != last).any()
+
+
+def test_hyper_parameters_reach_their_plugin(trained):
+    run = EventAccumulator(str(trained[0] / "validation")).Reload()
+    content = run.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    found = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    assert set(found) == {"rate", "layers.fc1", "frozen", "decay", "task"}
+    assert found["rate"].number_value == 0.001 and found["layers.fc1"].number_value == 8
+    assert found["frozen"].HasField("bool_value") and found["decay"].string_value == "None"
+
+
+def test_projector_rows_are_frames_with_their_labels(trained):
+    folder, _, _, model, clips = trained
+    folder = folder / "validation"
+    vectors = np.loadtxt(folder / projector.TENSORS, delimiter="\t")
+    with open(folder / projector.METADATA, newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len(vectors) == len(rows) == 20 and vectors.shape[1] == UNITS
+    config = (folder / projector.CONFIG).read_text()
+    assert projector.TENSORS in config and projector.METADATA in config
+    assert "tensor_shape: 20" in config
+    by_key = {clip.key: clip for clip in clips}
+    hidden = evaluation.predict(keras.Model(model.input, model.get_layer("hidden").output), clips)
+    for row, vector in zip(rows, vectors, strict=True):
+        clip, i = by_key[row["clip"]], int(row["frame"]) - 1
+        assert clip.valid[i]
+        assert np.allclose([float(row["valence"]), float(row["arousal"])],
+                           clip.valence_arousal[i], atol=1e-3)  # fmt: skip
+        assert np.allclose(vector, hidden[row["clip"]][i], atol=1e-4)
+
+
+def test_an_output_named_representation_is_taken():
+    model = models.affwildnet(
+        length=4, width=0.02, input_shape=(32, 32, 3), rnn_units=6, representation=True
+    )
+    taken = projector.representation_model(model)
+    assert taken.output is model.output["representation"]
+
+
+def test_labels_with_tabs_do_not_shift_columns(clips, tmp_path):
+    labels = {"note": np.array(["a\tb\nc"] * 36, object)}
+    assert projector.write(tmp_path, tiny(), clips, labels, points=5) == 5
+    lines = (tmp_path / projector.METADATA).read_text().splitlines()
+    assert len(lines) == 6 and {line.count("\t") for line in lines} == {2}
+
+
+def test_expressions_have_a_confusion_matrix(clips, tmp_path):
+    clips = [c.labelled(expression=np.arange(9) % 7, valid=np.arange(9) != 5) for c in clips]
+    model = tiny("expression")
+    drive(model, AffectTensorBoard(tmp_path, clips, clips_shown=1))
+    found = events(tmp_path / "validation")
+    assert {"pictures/confusion", "traces/a"} <= set(found) and "pictures/histogram" not in found
+    table = evaluation.scores(clips, evaluation.predict(model, clips), "expression")
+    assert found["affect/accuracy"][0][1] == pytest.approx(table.loc["all", "accuracy"])
+    assert found["affect/macro_f1"][0][1] == pytest.approx(table.loc["all", "F1"])
+    with open(tmp_path / "validation" / projector.METADATA, newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len(rows) == 4 * 7  # frame 4 has no face, frame 6 does not count
+    assert all(row["expression"] == EXPRESSIONS[(int(row["frame"]) - 1) % 7] for row in rows)
+
+
+def test_one_dimension_has_no_plane(clips, tmp_path):
+    drive(tiny("arousal"), AffectTensorBoard(tmp_path, clips, points=0))
+    found = events(tmp_path / "validation")
+    assert {"affect/ccc_arousal", "traces/a"} <= set(found)
+    assert "pictures/histogram" not in found
+    assert not (tmp_path / "validation" / projector.CONFIG).exists()
+
+
+def test_a_resumed_run_continues_the_steps(clips, tmp_path):
+    for epochs in (1, 2, 2):  # the last one has nothing to do
+        training.train(tiny(), clips[:2], clips[2:], tmp_path, epochs=epochs, verbose=0)
+    found = events(tmp_path / "tensorboard" / "validation")
+    for tag in ("epoch_ccc", "affect/ccc_mean", "pictures/histogram"):
+        assert steps(found, tag) == [0, 1]
+    run = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
+    content = run.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    shown = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    assert shown["training frames"].number_value == 18 and "training" not in shown
+    assert shown["learning_rate"].number_value == 1e-4
+
+
+class Stopwatch:
+    """Time that passes only by being told to."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.fixture
+def shown_epochs(monkeypatch):
+    """Returns a function that says which epochs have pictures, and whether the end has some.
+
+    An epoch takes 10 s, pictures 2 s.
+    """
+
+    def run(clips, folder, epochs, **options):
+        clock = Stopwatch()
+        monkeypatch.setattr(tensorboard, "time", clock)
+
+        def predict(model, clips):
+            clock.now += 2
+            raise RuntimeError("no picture today")
+
+        monkeypatch.setattr(tensorboard, "predict", predict)
+        board = AffectTensorBoard(folder, clips, points=0, **options)
+        board.set_model(tiny())
+        board.on_train_begin()
+        shown = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for epoch in range(epochs):
+                clock.now += 10
+                before = clock.now
+                board.on_epoch_end(epoch, {})
+                shown += [epoch] * (clock.now > before)
+            before = clock.now
+            board.on_train_end()
+        return shown, clock.now > before
+
+    return run
+
+
+def test_pictures_wait_until_their_cost_is_within_the_budget(clips, tmp_path, shown_epochs):
+    # 2 s of 5 % are 40 s: four epochs of 10 s.
+    assert shown_epochs(clips, tmp_path, 10) == ([0, 4, 8], True)
+    assert shown_epochs(clips, tmp_path, 5, budget=0.1) == ([0, 2, 4], False)
+    assert shown_epochs(clips, tmp_path, 3, budget=None) == ([0, 1, 2], False)
+    assert shown_epochs(clips, tmp_path, 5, budget=None, every=2) == ([1, 3], True)
+
+
+def test_a_failure_is_told_and_training_goes_on(clips, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(tensorboard.plots, "histogram", fail)
+    monkeypatch.setattr(projector._files, "atomic", fail)
+    with pytest.warns(UserWarning) as told:
+        history = fit(tiny(), clips, AffectTensorBoard(tmp_path, clips), epochs=2)
+    assert history.epoch == [0, 1]
+    texts = [str(warning.message) for warning in told]
+    assert any("scores and pictures" in t and "the disk is full" in t for t in texts)
+    assert any("the projector's files" in t for t in texts)
+
+
+def test_predicting_does_not_undo_an_early_stop(clips, tmp_path):
+    model = tiny()
+    model.stop_training = True
+    drive(model, AffectTensorBoard(tmp_path, clips, points=0))
+    assert model.stop_training
+
+
+def test_pictures_do_not_change_the_training(clips, tmp_path):
+    losses = []
+    for board in (AffectTensorBoard(tmp_path, clips, budget=None), keras.callbacks.Callback()):
+        losses.append(fit(tiny(), clips, board, epochs=2).history["loss"])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+def test_models_of_single_pictures(make_clip, tmp_path):
+    clips = [make_clip(str(i), 1, 20 * i, size=8, expression=[i]) for i in range(7)]
+    drive(tiny("expression", window=()), AffectTensorBoard(tmp_path, clips, points=5))
+    found = events(tmp_path / "validation")
+    assert "pictures/confusion" in found and not any(tag.startswith("traces") for tag in found)
+
+
+def test_few_frames_are_taken_as_they_are(clips):
+    assert sample(clips, frames=36, length=4) == clips
+
+
+def test_a_large_set_is_sampled_in_whole_windows_from_all_over(make_clip):
+    clips = [make_clip(str(i), 45, size=8, missing=range(4)) for i in range(4)]
+    taken = sample(clips, frames=96, length=4, seed=1)
+    assert 80 < sum(len(clip) for clip in taken) <= 96
+    assert {len(clip) for clip in taken} <= {8, 5} and len({c.subject for c in taken}) == 4
+    again, other = sample(clips, 96, 4, seed=1), sample(clips, 96, 4, seed=2)
+    assert [c.key for c in taken] == [c.key for c in again] != [c.key for c in other]
+    first = taken[0]
+    whole = next(clip for clip in clips if clip.subject == first.subject)
+    start = int(first.key.split()[-1].split("-")[0]) - 1
+    assert np.array_equal(first.valence_arousal, whole.valence_arousal[start : start + len(first)])
+
+
+def test_stretches_without_a_valid_frame_are_not_drawn(make_clip):
+    clips = [make_clip("a", 40, size=8, missing=range(20)), make_clip("b", 40, size=8)]
+    assert all(clip.valid.any() for clip in sample(clips, frames=48, length=4))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"every": 0},
+        {"frames": 0},
+        {"clips_shown": -1},
+        {"budget": 0},
+        {"budget": 2},
+        {"points": -1},
+    ],
+)
+def test_bad_arguments(clips, tmp_path, options):
+    with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
+        AffectTensorBoard(tmp_path, clips, **options)
+
+
+def test_clips_without_labels_are_refused_before_training(clips, tmp_path):
+    for wrong in ([], clips):
+        with pytest.raises(ValueError, match="labels of the model's task 'expression'"):
+            AffectTensorBoard(tmp_path, wrong).set_model(tiny("expression"))
