@@ -237,19 +237,80 @@ def train(
 @click.argument("model")
 @click.argument("data", type=click.Path(path_type=Path))
 @_dataset_options
-def evaluate(model, data, dataset, split, loader_options):
+@click.option("--by", help="Score sequences, utterances or videos: sequence, utterance, video.")
+@click.option(
+    "--statistic", default="median", show_default=True, help="Of a sequence: median, mean, vote."
+)
+@click.option(
+    "--search",
+    type=click.Path(path_type=Path),
+    help="Find post-processing that improves the scores on DATA, and save it to this file.",
+)
+@click.option(
+    "--postprocessing", type=click.Path(path_type=Path), help="Apply what --search has saved."
+)
+@click.option("--per-video", is_flag=True, help="Also print a row for every video.")
+@click.option("--against", help="Another model: print the differences with paired p-values.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write tables and pictures there.")
+def evaluate(
+    model, data, dataset, split, loader_options, by, statistic, search, postprocessing,
+    per_video, against, out,
+):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
     MODEL is a .keras file, or a name of `kollias-affect weights list`.
     """
     from kollias_affect import evaluation, models
     from kollias_affect import weights as registry
+    from kollias_affect.evaluation import report
 
+    if search is not None and postprocessing is not None:
+        raise ValueError(
+            "Post-processing is searched on one set and applied to another. Received: --search and "
+            "--postprocessing. Give one of them."
+        )
     network, card = models.load(registry.model_file(model))
-    clips = _load(dataset, data, split, loader_options)
+    clips, task = _load(dataset, data, split, loader_options), card["task"]
     predictions = evaluation.predict(network, clips)
-    table = evaluation.scores(clips, predictions, card["task"])
+    if search is not None:
+        steps = evaluation.postprocess.search(predictions, clips, task=task)
+        steps.save(search)
+        told = (f"{n} {w} frames" for n, w in zip(steps.names, steps.windows, strict=True))
+        click.echo(f"{search}: median filter of {', '.join(told)}.")
+        predictions = steps.apply(predictions, clips)
+    if postprocessing is not None:
+        steps = evaluation.postprocess.PostProcessing.load(postprocessing)
+        predictions = steps.apply(predictions, clips)
+
+    def scored(values):
+        return values if by is None else evaluation.aggregate(values, clips, by, statistic)
+
+    if out is not None:
+        table = report.write_report(clips, predictions, out, task, scored(predictions))
+    else:
+        table = evaluation.scores(clips, scored(predictions), task)
     click.echo(table.to_string(float_format="%.4f"))
+    if per_video:
+        each = evaluation.scores(clips, scored(predictions), task, per_video=True)
+        click.echo(f"\n{each.to_string(float_format='%.4f')}")
+    if against is not None:
+        other, other_card = models.load(registry.model_file(against))
+        _refuse_other_task(task, other_card["task"])
+        other = evaluation.predict(other, clips)
+        measure = "accuracy" if task == "expression" else "CCC"
+        compared = evaluation.compare(clips, scored(predictions), scored(other), measure, task)
+        click.echo(f"\n{measure} of {model} and {against}:")
+        click.echo(compared.to_string(float_format="%.4f"))
+    if out is not None:
+        click.echo(f"Tables and pictures: {out}")
+
+
+def _refuse_other_task(task, other):
+    if task != other:
+        raise ValueError(
+            f"Two models are compared on one task. Received: {task} and {other}. Name another "
+            "model."
+        )
 
 
 @main.command()
@@ -499,6 +560,85 @@ def _start(options):
     start = transfer.network(network, size, width, pretrained=file, seed=options["seed"])
     told = f"{network}, width {width}, {'random' if file is None else file.name}"
     return start, {"start": told, "crop": models.CROPS["eyes_grey"]}
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--data",
+    "texts",
+    multiple=True,
+    metavar="[ROLE=]DATASET:PATH[:NAME=VALUE...]",
+    help="A database and what it is for; may be given several times.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the tables; the same command goes on with an interrupted run.",
+)
+@click.option("--smoke", is_flag=True, help="Synthetic clips and tiny networks: minutes.")
+@click.option(
+    "--weights",
+    "files",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Published weights to start from: vgg_face, vgg16, resnet50, alexnet, vgg_cnn_m_2048.",
+)
+@click.option("--backbone", help="For paper A: model whose convolutions are the fixed CNN.")
+@click.option("--steps", default=1000, show_default=True, help="For paper A: batches per network.")
+@click.option("--seeds", default=3, show_default=True, help="For paper A: networks per lambda.")
+@click.option("--width", default=1.0, show_default=True, help="Factor on the numbers of channels.")
+@click.option("--units", default=1.0, show_default=True, help="Factor on units of other layers.")
+@click.option("--size", default=96, show_default=True, help="Side of the images in pixels.")
+@click.option("--length", default=80, show_default=True, help="Frames per window.")
+@click.option("--stride", type=int, help="Frames from window to window.  [default: length]")
+@click.option("--batch-size", default=4, show_default=True, help="Windows per batch.")
+@click.option("--epochs", default=20, show_default=True, help="Of every training.")
+@click.option("--learning-rate", type=float, help="[default: the papers']")
+@click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
+@click.option("--seed", default=0, show_default=True)
+def table(names, texts, out, smoke, files, backbone, steps, seeds, **scale):
+    """Runs the papers' tables NAMES on your data, with the papers' numbers beside.
+
+    Without NAMES it prints which tables there are, and the roles of their data. `all` is every
+    one of them. ROLE is data where it is left out:
+
+    \b
+      kollias-affect table C12 --data affwild:Aff-Wild --out tables
+      kollias-affect table B4 --data omg:OMG --data pretrain=affwild:Aff-Wild --out tables
+      kollias-affect table all --smoke --out smoke
+    """
+    from kollias_affect import experiments
+    from kollias_affect.evaluation import markdown
+
+    if not names:
+        click.echo(experiments.listed())
+        return
+    names = list(experiments.TABLES) if "all" in names else names
+    experiments.refuse_unknown(names)
+    if out is None:
+        raise ValueError("Tables need a folder. Received: no --out. Name one.")
+    if smoke:
+        if texts:
+            raise ValueError(
+                f"`--smoke` has its own synthetic data. Received: --data {texts[0]}. Leave one out."
+            )
+        chosen, options = experiments.SMOKE, experiments.SMOKE_OPTIONS
+        roles = experiments.data.synthetic(out / "synthetic")
+    else:
+        chosen = experiments.Scale(**scale)
+        options = {"steps": steps, "seeds": seeds}
+        if backbone is not None:
+            options["backbone"] = _backbone(backbone)
+        needed = experiments.roles_of(names)
+        roles = experiments.data.read(texts, needed, _value, chosen.seed)
+    weight_files = experiments.weight_files(files)
+    found = experiments.run_tables(
+        names, roles, out, chosen, weight_files, say=click.echo, options=options
+    )
+    for name, frame in found.items():
+        click.echo(f"\n{name}: {experiments.TABLES[name].title}\n{markdown(frame)}")
+    click.echo(f"\nTables: {', '.join(str(out / f'{name}.md') for name in found)}")
 
 
 @main.group()

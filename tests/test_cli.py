@@ -40,7 +40,7 @@ def model(tmp_path_factory):
 
 def test_help_names_every_command():
     output = ok("--help")
-    for command in ("demo", "extract", "data", "train", "evaluate", "predict"):
+    for command in ("demo", "extract", "data", "train", "evaluate", "predict", "table"):
         assert command in output
         assert "Usage" in ok(command, "--help")
 

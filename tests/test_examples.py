@@ -100,7 +100,19 @@ ROOMS = (
 )
 
 
-PAGES = ("adaptation", "data", "databases", "faces", "training", "transfer", "weights")
+PAGES = (
+    "adaptation",
+    "data",
+    "databases",
+    "evaluation",
+    "faces",
+    "pictures",
+    "tables",
+    "tensorboard",
+    "training",
+    "transfer",
+    "weights",
+)
 
 
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in PAGES)])

@@ -1,0 +1,82 @@
+"""The numbers that were copied from the papers, checked against each other."""
+
+import numpy as np
+import pytest
+
+from kollias_affect import EXPRESSIONS, transfer
+from kollias_affect.experiments import TABLES, data
+
+# SFEW's test images per expression, in the order of EXPRESSIONS.
+SFEW_TEST = np.array([58, 69, 17, 41, 95, 55, 37])
+
+
+def published(name, row, column=""):
+    cells = [c for c in TABLES[name].cells if (c.row, c.column) == (row, column)]
+    assert len(cells) == 1
+    return cells[0].published
+
+
+def test_every_table_that_was_asked_for_is_there():
+    of_a = [f"A{n}" for n in range(2, 8)]
+    of_b = [f"B{n}" for n in range(3, 8)]
+    of_c = [f"C{n}" for n in (5, *range(9, 19))]
+    assert list(TABLES) == [*of_a, *of_b, *of_c, "D3", "D4", "D5"]
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_a_declaration_is_whole(table):
+    places = [(cell.row, cell.column) for cell in table.cells]
+    assert len(set(places)) == len(places)
+    assert all(set(cell.published) <= set(table.measures) for cell in table.cells)
+    assert set(table.roles) <= set(data.ROLES) and set(table.optional) < set(table.roles)
+    assert table.varies and table.fixed and table.split
+
+
+def test_paper_a_confusion_has_the_accuracies_of_table_3():
+    rows = TABLES["A5"].cells
+    diagonal = [cell.published[cell.row] for cell in rows]
+    assert diagonal == [published("A3", "lambda 0")[name] for name in EXPRESSIONS]
+    assert all(sum(cell.published.values()) == pytest.approx(1, abs=0.003) for cell in rows)
+
+
+def test_paper_a_totals_are_those_of_table_2():
+    for lam in (0, 1):
+        for table, column in (("A3", "B"), ("A4", "A")):
+            total = published(table, f"lambda {lam}")["total"]
+            assert total == published("A2", f"lambda {lam}", column)["accuracy"]
+
+
+@pytest.mark.parametrize("name", ["B3", "B5", "B6"])
+def test_paper_b_means_are_means(name):
+    for cell in TABLES[name].cells:
+        valence, arousal, mean = cell.published.values()
+        assert mean == pytest.approx((valence + arousal) / 2, abs=0.00051), cell
+
+
+def test_paper_b_tables_agree_on_the_networks_they_share():
+    one, three = (f"CNN-{n}RNN 2nd-pool last-pool fc" for n in (1, 3))
+    for row in (one, three, "Model-level fusion + RNN"):
+        whole = published("B3", row, "post-processed")
+        assert published("B6", row, "with landmarks") == whole
+        pretrained = published("B4", row, "after pretrain2")
+        assert pretrained.items() <= whole.items()
+    assert published("B5", "2nd pool + last pool + fc") == published("B3", three, "post-processed")
+
+
+def test_paper_c_tables_agree_on_the_networks_they_share():
+    cnn = published("C9", "VGG-Face")
+    assert published("C10", "with landmarks") == cnn
+    assert published("C11", "mean of annotators") == cnn
+    assert published("C13", "CNN") == cnn
+    rnn = published("C12", "CNN-GRU")
+    assert published("C13", "CNN-RNN") == rnn
+    assert published("C14", "128 units", "2 layer(s)").items() <= rnn.items()
+
+
+def test_paper_d_confusions_give_the_test_accuracies_of_figure_3():
+    confusion = {(cell.setting.number, cell.setting.label): cell for cell in TABLES["D4"].cells}
+    for number, path in transfer.PATHS.items():
+        rows = np.array([[*confusion[number, name].published.values()] for name in EXPRESSIONS])
+        assert rows.sum(axis=1) == pytest.approx(np.full(7, 100), abs=0.31)
+        right = np.round(np.diag(rows) / 100 * SFEW_TEST)
+        assert right.sum() / SFEW_TEST.sum() == pytest.approx(path.published["test"], abs=0.00051)

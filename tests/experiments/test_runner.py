@@ -1,0 +1,87 @@
+import dataclasses
+import json
+
+import pytest
+
+from kollias_affect.experiments import SMOKE, Laboratory, data, runner
+from kollias_affect.experiments.declaration import Cell, Empty, Table
+
+
+@pytest.fixture
+def laboratory(make_clip, tmp_path):
+    clips = [make_clip(name, 4, 10 * i) for i, name in enumerate("abc")]
+    roles = {"data": data.Parts(clips[:1], clips[1:2], clips[2:])}
+    return Laboratory(roles, tmp_path / "trainings", SMOKE)
+
+
+def table(evaluate, **more):
+    cells = (
+        Cell("one", "left", 1, {"CCC": 0.5}),
+        Cell("one", "right", 2, {"CCC": 0.25}),
+        Cell("two", "left", 3, {}),
+    )
+    return Table("T1", "A test", "No paper", "it", "all", "none", ("CCC",), cells, evaluate, **more)
+
+
+def test_ours_stand_beside_the_papers_numbers(laboratory, tmp_path):
+    frame = runner.run(table(lambda _, setting: {"CCC": setting / 10}), laboratory, tmp_path)
+    assert frame.loc["one", "left: CCC"] == 0.1 and frame.loc["one", "left: CCC (paper)"] == 0.5
+    assert frame.loc["one", "right: CCC"] == 0.2 and frame.loc["two", "left: CCC"] == 0.3
+    assert frame.loc["two"].isna().sum() == 3
+    page = (tmp_path / "T1.md").read_text()
+    assert "No paper" in page and "0.250" in page and "test 1 clips, 4 frames" in page
+    assert (tmp_path / "T1.csv").read_text().startswith(",left: CCC,left: CCC (paper)")
+
+
+def test_a_killed_run_goes_on_behind_the_last_cell(laboratory, tmp_path):
+    asked = []
+
+    def evaluate(_, setting):
+        asked.append(setting)
+        if setting == 2 and asked.count(2) == 1:
+            raise KeyboardInterrupt
+        return {"CCC": 0.0}
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(table(evaluate), laboratory, tmp_path)
+    runner.run(table(evaluate), laboratory, tmp_path)
+    assert asked == [1, 2, 2, 3]
+    runner.run(table(evaluate), laboratory, tmp_path)
+    assert asked == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("what", ["labels", "scale", "cell"])
+def test_a_cell_of_other_data_or_settings_is_run_again(laboratory, tmp_path, what):
+    asked = []
+
+    def evaluate(_, setting):
+        asked.append(setting)
+        return {"CCC": 0.0}
+
+    runner.run(table(evaluate), laboratory, tmp_path)
+    changed = table(evaluate)
+    if what == "labels":
+        laboratory.roles["data"].test[0].valence_arousal[0, 0] *= 0.5
+    if what == "scale":
+        laboratory.scale = dataclasses.replace(SMOKE, epochs=2)
+    if what == "cell":
+        cells = (dataclasses.replace(changed.cells[0], setting=7), *changed.cells[1:])
+        changed = dataclasses.replace(changed, cells=cells)
+    fresh = Laboratory(laboratory.roles, tmp_path / "trainings", laboratory.scale)
+    runner.run(changed, fresh, tmp_path)
+    assert asked == [1, 2, 3, *([7] if what == "cell" else [1, 2, 3])]
+
+
+def test_a_cell_without_its_data_stays_empty_and_says_so(laboratory, tmp_path):
+    told = []
+
+    def evaluate(_, setting):
+        if setting == 2:
+            raise Empty("nobody gave it")
+        return {"CCC": float("nan")}
+
+    frame = runner.run(table(evaluate), laboratory, tmp_path, told.append)
+    assert frame[["left: CCC", "right: CCC"]].isna().all().all()
+    assert told[1].endswith("left empty: nobody gave it")
+    assert "Left empty: one | right: nobody gave it." in (tmp_path / "T1.md").read_text()
+    json.loads((tmp_path / "T1.json").read_text(), parse_constant=pytest.fail)  # no NaN in it
