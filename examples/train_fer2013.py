@@ -5,8 +5,8 @@
 A killed run goes on by the same command. The network has the topology of VGG-Face at half its
 width, with batch normalisation, and sees 48 x 48 grey faces; `run/best.keras` is the epoch with
 the best accuracy on PublicTest. It is trained with mirrored, turned, moved, scaled and partly
-hidden faces, mixed in pairs, against the labels or, with `--teachers`, against the mean of the
-outputs of networks trained before (Hinton et al., 2015).
+hidden faces, mixed in pairs, against the labels or, with `--teachers`, against these and the mean
+of the outputs of networks trained before (Hinton et al., 2015). `--start` goes on from one.
 """
 
 import argparse
@@ -30,15 +30,23 @@ def main():
     parser.add_argument("--width", type=float, default=0.5, help="factor on the channels")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.05, help="the highest")
+    parser.add_argument("--weight-decay", type=float, default=5e-3)
+    parser.add_argument("--mixing", type=float, default=0.3, help="of pairs; 0 for none")
+    parser.add_argument("--start", help=".keras file whose weights come first")
     parser.add_argument("--teachers", nargs="*", default=[], help=".keras files to learn from")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     keras.utils.set_random_seed(arguments.seed)
     keras.config.set_dtype_policy("mixed_bfloat16")
     images, labels = read(arguments.data, "Training")
-    batches = Faces(images, labels, arguments.batch_size, arguments.seed, arguments.teachers)
+    labels = one_hot(labels) * 0.9 + 0.1 / len(EXPRESSIONS)  # smoothed
+    if arguments.teachers:
+        labels = 0.4 * labels + 0.6 * taught(images, arguments.teachers)
+    batches = Faces(images, labels, arguments.batch_size, arguments.seed, arguments.mixing)
     batches.epoch = training.AtomicBackup.epochs_done(f"{arguments.out}/backup")
     model = network(arguments.width)
+    if arguments.start:
+        model.set_weights(models.load(arguments.start)[0].get_weights())
     steps, warmup = len(batches), min(2, arguments.epochs // 2)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -46,7 +54,9 @@ def main():
         warmup_target=arguments.learning_rate,
         warmup_steps=warmup * steps,
     )
-    optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-3)
+    optimizer = keras.optimizers.SGD(
+        rate, momentum=0.9, nesterov=True, weight_decay=arguments.weight_decay
+    )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
     test_images, test_labels = read(arguments.data, "PublicTest")
@@ -97,14 +107,24 @@ def one_hot(labels):
     return np.eye(len(EXPRESSIONS), dtype=np.float32)[labels]
 
 
+def taught(images, teachers):
+    """Mean of the outputs of networks for pictures and their mirror images, `[n, 7]`."""
+    both = [to_unit_range(images), to_unit_range(images[:, :, ::-1])]
+    outputs = [
+        network.predict({"images": faces}, batch_size=256, verbose=0)
+        for network in (models.load(path)[0] for path in teachers)
+        for faces in both
+    ]
+    return np.mean(outputs, axis=0)
+
+
 class Faces(keras.utils.PyDataset):
     """Batches of changed faces; each batch is a function of seed, epoch and its number."""
 
-    def __init__(self, images, labels, batch_size, seed, teachers=()):
+    def __init__(self, images, labels, batch_size, seed, mixing=0.3):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self.images, self.labels = images, one_hot(labels)
+        self.images, self.labels, self.mixing = images, labels, mixing
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
-        self.teachers = [models.load(path)[0] for path in teachers]
 
     def __len__(self):
         return len(self.images) // self.batch_size
@@ -118,15 +138,13 @@ class Faces(keras.utils.PyDataset):
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         random = np.random.default_rng([self.seed, self.epoch, index])
         images = to_unit_range(np.stack([changed(self.images[i], random) for i in chosen]))
-        labels = self.labels[chosen] * 0.9 + 0.1 / len(EXPRESSIONS)  # smoothed
+        labels = self.labels[chosen]
+        if not self.mixing:
+            return {"images": images}, labels
         # Mixed in pairs (Zhang et al., 2018).
-        share = random.beta(0.3, 0.3, (len(chosen), 1)).astype(np.float32)
+        share = random.beta(self.mixing, self.mixing, (len(chosen), 1)).astype(np.float32)
         images = images * share[..., None, None] + images[::-1] * (1 - share[..., None, None])
-        labels = labels * share + labels[::-1] * (1 - share)
-        if self.teachers:
-            taught = [teacher.predict_on_batch({"images": images}) for teacher in self.teachers]
-            labels = 0.3 * labels + 0.7 * np.mean(taught, axis=0)
-        return {"images": images}, labels
+        return {"images": images}, labels * share + labels[::-1] * (1 - share)
 
 
 def changed(image, random):
