@@ -260,7 +260,7 @@ def evaluate(
 
     MODEL is a .keras file, or a name of `kollias-affect weights list`.
     """
-    from kollias_affect import evaluation, models
+    from kollias_affect import _checks, evaluation, models
     from kollias_affect import weights as registry
     from kollias_affect.evaluation import report
 
@@ -269,40 +269,57 @@ def evaluate(
             "Post-processing is searched on one set and applied to another. Received: --search and "
             "--postprocessing. Give one of them."
         )
+    if by is not None:
+        _checks.one_of("by", by, ("sequence", "utterance", "video"))
     network, card = models.load(registry.model_file(model))
     clips, task = _load(dataset, data, split, loader_options), card["task"]
     predictions = evaluation.predict(network, clips)
+    steps = None
     if search is not None:
-        steps = evaluation.postprocess.search(predictions, clips, task=task)
+        unit = {"by": by, "statistic": statistic} if by == "utterance" else {}
+        steps = evaluation.postprocess.search(predictions, clips, task=task, **unit)
         steps.save(search)
-        told = (f"{n} {w} frames" for n, w in zip(steps.names, steps.windows, strict=True))
-        click.echo(f"{search}: median filter of {', '.join(told)}.")
-        predictions = steps.apply(predictions, clips)
+        click.echo(f"{search}: {steps}")
     if postprocessing is not None:
         steps = evaluation.postprocess.PostProcessing.load(postprocessing)
-        predictions = steps.apply(predictions, clips)
-
-    def scored(values):
-        return values if by is None else evaluation.aggregate(values, clips, by, statistic)
-
+    processed, scored = _scored(predictions, clips, steps, by, statistic)
     if out is not None:
-        table = report.write_report(clips, predictions, out, task, scored(predictions))
+        scores = report.write_report(clips, processed, out, task, scored)
     else:
-        table = evaluation.scores(clips, scored(predictions), task)
-    click.echo(table.to_string(float_format="%.4f"))
+        scores = evaluation.scores(clips, scored, task)
+    click.echo(scores.to_string(float_format="%.4f"))
     if per_video:
-        each = evaluation.scores(clips, scored(predictions), task, per_video=True)
+        each = evaluation.scores(clips, scored, task, per_video=True)
         click.echo(f"\n{each.to_string(float_format='%.4f')}")
     if against is not None:
         other, other_card = models.load(registry.model_file(against))
         _refuse_other_task(task, other_card["task"])
-        other = evaluation.predict(other, clips)
+        _, other = _scored(evaluation.predict(other, clips), clips, None, by, statistic)
         measure = "accuracy" if task == "expression" else "CCC"
-        compared = evaluation.compare(clips, scored(predictions), scored(other), measure, task)
+        compared = evaluation.compare(clips, scored, other, measure, task)
         click.echo(f"\n{measure} of {model} and {against}:")
         click.echo(compared.to_string(float_format="%.4f"))
     if out is not None:
         click.echo(f"Tables and pictures: {out}")
+
+
+def _scored(predictions, clips, steps, by, statistic):
+    """Predictions of the frames after post-processing, and what is scored of them."""
+    from kollias_affect import evaluation
+
+    if steps is not None and steps.by is not None:
+        if by != steps.by:
+            raise ValueError(
+                f"These steps are of utterances. Received: --by {by}. Give --by utterance, or "
+                "search without it."
+            )
+        table = steps.apply(predictions, clips)
+        return predictions, evaluation.join_labels(table, predictions, clips)
+    if steps is not None:
+        predictions = steps.apply(predictions, clips)
+    if by is None:
+        return predictions, predictions
+    return predictions, evaluation.aggregate(predictions, clips, by, statistic)
 
 
 def _refuse_other_task(task, other):

@@ -46,11 +46,16 @@ def test_everything_is_written_to_a_folder(model, listed, tmp_path):
 
 def test_post_processing_is_found_on_one_set_and_applied_to_another(model, listed, tmp_path):
     file = tmp_path / "steps.json"
-    assert "median filter of valence" in run(0, "evaluate", model, listed, "--search", file)
+    assert "improves the validation CCC" in run(0, "evaluate", model, listed, "--search", file)
     assert json.loads(file.read_text())["names"] == ["valence", "arousal"]
     run(0, "evaluate", model, listed, "--postprocessing", file)
     message = run(2, "evaluate", model, listed, "--search", file, "--postprocessing", file)
     assert "Give one of them" in message
+    by = ["--by", "utterance"]
+    run(0, "evaluate", model, listed, "--search", file, *by, "--out", tmp_path / "out")
+    assert "utterances" in run(0, "evaluate", model, listed, "--postprocessing", file, *by)
+    message = run(2, "evaluate", model, listed, "--postprocessing", file)
+    assert "These steps are of utterances" in message
 
 
 def test_utterances_are_scored_as_one_each(model, listed, tmp_path):

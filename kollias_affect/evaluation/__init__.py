@@ -1,7 +1,7 @@
 """From a model and clips to predictions per frame, scores and pictures."""
 
 from kollias_affect.evaluation import postprocess
-from kollias_affect.evaluation.aggregation import aggregate
+from kollias_affect.evaluation.aggregation import aggregate, join_labels
 from kollias_affect.evaluation.averaging import average
 from kollias_affect.evaluation.fusion import decision_fusion
 from kollias_affect.evaluation.plots import clip_picture, traces
@@ -24,6 +24,7 @@ __all__ = [
     "confusion",
     "decision_fusion",
     "from_table",
+    "join_labels",
     "markdown",
     "mse_by_region",
     "paired",

@@ -71,6 +71,22 @@ def aggregate(
     return table
 
 
+def join_labels(table, predictions, clips, **options):
+    """A table of utterances without labels, such as `PostProcessing.apply` returns, with them.
+
+    Args:
+        table: of `aggregate`.
+        predictions: the frames' predictions that it was made from, see `paired`.
+        clips: list of `Clip` with labels.
+        **options: of `aggregate`, as the table was made.
+
+    Returns:
+        `pandas.DataFrame`, which `scores` takes.
+    """
+    labels = aggregate(predictions, clips, table.index.name, **options)
+    return table.join(labels.filter(like=LABEL))
+
+
 @dataclasses.dataclass(frozen=True)
 class _Split:
     """How frames make up sequences, and these the units of the result.

@@ -207,6 +207,17 @@ class PostProcessing:
         for name, value in clean.items():
             object.__setattr__(self, name, value)
 
+    def __str__(self):
+        """One line that people read."""
+        of = {"median filter": self.windows, "smoothing": self.smoothing}
+        kept = [
+            f"{step} of {window} for {name}"
+            for step, windows in of.items()
+            for name, window in zip(self.names, windows, strict=True)
+            if window > 1
+        ]
+        return f"{', '.join(kept) or 'no step'} improves the validation CCC"
+
     def apply(self, predictions, clips=None):
         """The predictions after the steps. Labels and `valid` of the clips are not looked at.
 

@@ -108,6 +108,5 @@ def _test_predictions(laboratory, setting):
         processed = steps.apply(predictions, clips)
         if by is None:
             return clips, processed
-        labels = evaluation.aggregate(predictions, clips, by=by).filter(like="label ")
-        return clips, processed.join(labels)
+        return clips, evaluation.join_labels(processed, predictions, clips)
     return clips, predictions if by is None else evaluation.aggregate(predictions, clips, by=by)
