@@ -50,6 +50,13 @@ def test_prediction_example(trained, face_video, tmp_path):
     assert "valence" in printed
 
 
+def test_streaming_example(trained, face_video):
+    out, _ = trained
+    printed = run("stream_from_a_camera.py", out / "run" / "best.keras", face_video).splitlines()
+    assert len(printed) == 24 and all("arousal" in line for line in printed)
+    assert sum("nan" in line for line in printed) == 4  # the face is hidden in four frames
+
+
 @pytest.fixture(scope="module")
 def collections(tmp_path_factory):
     """FER-2013, a collection of photographs and CK+, small, of one face in seven shades."""
@@ -95,7 +102,7 @@ def test_adaptation_example(collections, tmp_path):
 
 
 ROOMS = (
-    "adaptation|backbones|datasets|evaluation|faces|inference|initializers|losses|metrics|models|"
+    "adaptation|backbones|datasets|evaluation|experiments|faces|inference|initializers|losses|metrics|models|"
     "training|transfer|weights|windows"
 )
 
@@ -107,6 +114,7 @@ PAGES = (
     "evaluation",
     "faces",
     "pictures",
+    "streaming",
     "tables",
     "tensorboard",
     "training",

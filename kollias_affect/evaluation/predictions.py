@@ -6,9 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from kollias_affect import windows
+from kollias_affect.models.streaming import Carried
+
+_PIECE = 80  # frames at a time of a clip that is one sequence
 
 
-def predict(model, clips, batch_size=4, verbose=0):
+def predict(model, clips, batch_size=4, verbose=0, stream=False):
     """The model's outputs, frame by frame.
 
     Windows do not overlap; the last one of a clip is padded, and the padding is dropped. Models
@@ -19,16 +22,23 @@ def predict(model, clips, batch_size=4, verbose=0):
         clips: list of `Clip`, with or without labels.
         batch_size: windows per batch.
         verbose: of `keras.Model.predict`.
+        stream: take each clip as one sequence, from its first frame with a face to its last, as
+            `models.Stream` does, whose outputs these are: the recurrent state starts once per clip
+            instead of once per window. `batch_size` and `verbose` do not matter then. To a model
+            of single frames it makes no difference.
 
     Returns:
         dict from the key of each clip to float32 `[frames, outputs]`; NaN where there is no face.
 
     Raises:
-        ValueError: if a frame is no image, or two clips have one key.
+        ValueError: if a frame is no image, two clips have one key, or `stream` is asked of a model
+            with a bidirectional RNN.
     """
     _refuse_same_keys(clips)
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
     single = len(shapes["images"]) == 4  # frames instead of windows
+    if stream and not single:
+        return _predict_sequences(model, clips, shapes)
     length = 1 if single else shapes["images"][1]
     data = windows.dataset(
         clips,
@@ -42,8 +52,7 @@ def predict(model, clips, batch_size=4, verbose=0):
         data = data.map(lambda inputs: {name: value[:, 0] for name, value in inputs.items()})
     with windows.naming_bad_images(clips):
         outputs = model.predict(data, verbose=verbose)
-    if isinstance(outputs, dict):
-        outputs = next(value for name, value in outputs.items() if name in windows.TASKS)
+    outputs = _of_the_task(outputs)
     outputs = outputs.reshape(-1, outputs.shape[-1])
     predictions, start = {}, 0
     for clip in clips:
@@ -52,6 +61,45 @@ def predict(model, clips, batch_size=4, verbose=0):
         predictions[clip.key] = values
         start += -(-len(clip) // length) * length  # whole windows
     return predictions
+
+
+def _predict_sequences(model, clips, shapes):
+    """Outputs of clips in pieces, each with the recurrent state that the piece before left."""
+    length = min(_PIECE, max((len(clip) for clip in clips), default=1))
+    carried = Carried(model, length)
+    outputs = _of_the_task(model.output).shape[-1]
+    predictions = {clip.key: np.full((len(clip), outputs), np.nan, np.float32) for clip in clips}
+    seen = [_from_first_face(clip) for clip in clips if clip.has_image.any()]
+    if clips and not seen:
+        return predictions
+    data = windows.dataset(
+        seen,
+        length=length,
+        batch_size=1,
+        landmarks="landmarks" in shapes,
+        size=shapes["images"][-2],
+        labels=False,
+    )
+    pieces = data.as_numpy_iterator()
+    with windows.naming_bad_images(seen):
+        for clip in seen:
+            carried.reset()
+            found = [_of_the_task(carried(next(pieces)))[0] for _ in range(0, len(clip), length)]
+            values = np.concatenate(found)[: len(clip)]  # less the padding of the last piece
+            values[~clip.has_image] = np.nan
+            predictions[clip.key][-len(clip) :] = values
+    return predictions
+
+
+def _from_first_face(clip):
+    """The clip without what a camera would not have shown to the network yet."""
+    return clip.part(int(np.argmax(clip.has_image)), len(clip), clip.key)
+
+
+def _of_the_task(outputs):
+    if isinstance(outputs, dict):
+        return next(value for name, value in outputs.items() if name in windows.TASKS)
+    return outputs
 
 
 def paired(clips, predictions):

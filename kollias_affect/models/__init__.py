@@ -7,6 +7,7 @@ from kollias_affect.models.fusion import fuse
 from kollias_affect.models.multi_rnn import multi_rnn
 from kollias_affect.models.parts import RNNS
 from kollias_affect.models.reference import REFERENCES, reference
+from kollias_affect.models.streaming import Stream
 from kollias_affect.models.tasks import TASKS
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "REFERENCES",
     "RNNS",
     "TASKS",
+    "Stream",
     "affwildnet",
     "cnn",
     "cnn_rnn",

@@ -1,0 +1,312 @@
+import keras
+import numpy as np
+import pytest
+
+from kollias_affect import backbones, evaluation, models
+from kollias_affect.models.streaming import Carried
+
+FRAMES = 7
+TINY = {"width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
+
+
+def affwildnet(length, **options):
+    return models.affwildnet(length=length, **{**TINY, "initializer": None, **options})
+
+
+def multi(length, mode="3rnn", features=("pool2", "pool5", "fc1"), **options):
+    backbone = backbones.vgg_face((32, 32, 3), width=0.02)
+    sizes = {"rnn_units": 6, "hidden_units": 8}
+    return models.multi_rnn(
+        backbone, "valence_arousal", features, mode, length=length, **sizes, **options
+    )
+
+
+def fusion(length):
+    backbone = backbones.vgg_face((32, 32, 3), width=0.02)
+    members = [
+        affwildnet(length, rnn="peephole_lstm"),
+        models.cnn(backbone, "valence_arousal", hidden_units=8, length=length),
+        multi(length, "2rnn", ("pool5", "fc1")),
+    ]
+    return models.fuse(members, units=5)
+
+
+def frame_by_frame(length):
+    backbone = backbones.cnn_m((48, 48, 3), width=0.02)
+    return models.cnn(backbone, "expression", hidden_units=8, length=length)
+
+
+NETWORKS = {
+    "gru": affwildnet,
+    "gru_of_tensorflow_1": lambda n: affwildnet(n, reset_after=False),
+    "lstm": lambda n: affwildnet(n, rnn="lstm", landmarks=False),
+    "peephole_lstm": lambda n: affwildnet(n, rnn="peephole_lstm", rnn_layers=1),
+    "landmark_encoder": lambda n: affwildnet(n, landmark_units=3, task="expression"),
+    "representation": lambda n: affwildnet(n, representation=True),
+    "no_fc1": lambda n: affwildnet(n, hidden_units=()),
+    "3rnn": lambda n: multi(n, rnn="lstm"),  # twelve states: "state10" sorts before "state2"
+    "1rnn": lambda n: multi(n, "1rnn"),
+    "3rnn-1fc": lambda n: multi(n, "3rnn-1fc", reset_after=False),
+    "fusion": fusion,
+    "no_rnn": frame_by_frame,
+}
+
+
+def pair(build):
+    """The network for windows, and the same for one window of the whole sequence."""
+    keras.utils.set_random_seed(0)
+    model, whole = build(3), build(FRAMES)
+    # Larger convolutions than Keras draws, or little of a frame would arrive behind 13 of them.
+    weights = [w * 1.5 if w.ndim == 4 else w for w in model.get_weights()]
+    model.set_weights(weights)
+    whole.set_weights(weights)
+    return model, whole
+
+
+def frames_of(model, seed=0):
+    random = np.random.default_rng(seed)
+    size = model.inputs[0].shape[-2]
+    images = random.uniform(-1, 1, (FRAMES, size, size, 3)).astype("float32")
+    return images, random.uniform(-1, 1, (FRAMES, 68, 2)).astype("float32")
+
+
+def whole_sequence(model, images, landmarks):
+    """Outputs of the model on one window, a dict of `[frames, outputs]`."""
+    inputs = {"images": images[None], "landmarks": landmarks.reshape(1, -1, 136)}
+    values = model({tensor.name: inputs[tensor.name] for tensor in model.inputs})
+    return {name: np.asarray(value)[0] for name, value in named(model, values).items()}
+
+
+def named(model, values):
+    return values if isinstance(values, dict) else {model.output_names[0]: values}
+
+
+def streamed(stream, model, images, landmarks):
+    steps = [named(model, stream.step(*frame)) for frame in zip(images, landmarks, strict=True)]
+    return {name: np.stack([step[name] for step in steps]) for name in steps[0]}
+
+
+def assert_same(found, expected, tolerance=1e-5):
+    assert set(found) == set(expected)
+    for name, values in expected.items():
+        assert found[name].dtype == np.float32
+        assert np.abs(found[name] - values).max() < tolerance
+        assert values.std(axis=0).max() > 100 * tolerance  # the frames differ, so this can fail
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_stream_gives_what_the_whole_sequence_gives(network):
+    model, whole = pair(NETWORKS[network])
+    images, landmarks = frames_of(model)
+    expected = whole_sequence(whole, images, landmarks)
+    assert_same(streamed(models.Stream(model), model, images, landmarks), expected)
+    # Pieces of several frames, the last one padded.
+    carried, found = Carried(model, 4), []
+    for rows in ([0, 1, 2, 3], [4, 5, 6, 6]):
+        inputs = {"images": images[rows][None], "landmarks": landmarks[rows].reshape(1, -1, 136)}
+        found.append(named(model, carried({name: inputs[name] for name in model.input})))
+    joined = {k: np.concatenate([f[k][0] for f in found])[:FRAMES] for k in expected}
+    assert_same(joined, expected)
+
+
+def test_a_model_of_single_frames_streams_too():
+    model = models.cnn(backbones.vgg_face((32, 32, 3), 0.02), "valence", hidden_units=8)
+    images, landmarks = frames_of(model)
+    inputs = {"images": images, "landmarks": landmarks.reshape(-1, 136)}
+    stream = models.Stream(model)
+    found = streamed(stream, model, images, landmarks)
+    assert_same(found, {"valence": np.asarray(model(inputs))})
+    assert stream.step(images[0], landmarks[0]) == found["valence"][0]
+
+
+@pytest.mark.parametrize("network", ["peephole_lstm", "fusion"])
+def test_a_model_from_a_file_streams(network, tmp_path):
+    model, _ = pair(NETWORKS[network])
+    models.save(model, tmp_path / "model.keras")
+    loaded, _ = models.load(tmp_path / "model.keras")
+    frames = frames_of(model)
+    expected = streamed(models.Stream(model), model, *frames)
+    assert_same(streamed(models.Stream(loaded), model, *frames), expected, 1e-6)
+
+
+def test_names_of_another_process_do_not_collide(tmp_path):
+    """A new process counts names from the start again: `reshape`, as in the file, `reshape_1`."""
+    keras.utils.clear_session()
+    models.save(affwildnet(3), tmp_path / "model.keras")
+    keras.utils.clear_session()
+    loaded, _ = models.load(tmp_path / "model.keras")
+    assert "reshape" in [operation.name for operation in loaded.operations]
+    models.Stream(loaded)
+
+
+def test_a_published_network_streams(monkeypatch):
+    """`reference` builds at full width; a narrow backbone leaves its topology as it is."""
+    full = backbones.vgg_face
+    monkeypatch.setattr(backbones, "vgg_face", lambda: full((32, 32, 3), width=0.02))
+    model, whole = pair(lambda length: models.reference("omg_cnn_gru_3rnn", length=length))
+    frames = frames_of(model)
+    found = streamed(models.Stream(model), model, *frames)
+    assert_same(found, whole_sequence(whole, *frames))
+
+
+def test_outputs_are_float32_under_mixed_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model, whole = pair(affwildnet)
+    finally:
+        keras.config.set_dtype_policy(before)
+    frames = frames_of(model)
+    found = streamed(models.Stream(model), model, *frames)
+    assert found["valence_arousal"].dtype == np.float32
+    expected = whole_sequence(whole, *frames)["valence_arousal"]
+    # Half precision rounds the state of every frame; what matters is that it goes on.
+    assert np.abs(found["valence_arousal"] - expected).max() < 0.05 * np.ptp(expected)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return pair(affwildnet)[0]
+
+
+@pytest.fixture(scope="module")
+def stream(model):
+    return models.Stream(model)
+
+
+def test_reset_forgets_the_clip_before(model, stream):
+    frames = frames_of(model)
+    stream.reset()
+    first = streamed(stream, model, *frames)
+    going_on = streamed(stream, model, *frames)
+    stream.reset()
+    again = streamed(stream, model, *frames)
+    assert_same(again, first, 1e-7)
+    assert np.abs(going_on["valence_arousal"] - first["valence_arousal"])[0].max() > 1e-4
+
+
+def test_a_frame_without_a_face_shows_the_last_face_again(model, stream):
+    images, landmarks = frames_of(model)
+    stream.reset()
+    assert np.isnan(stream.step(None)).all()  # before the first face: nothing is shown
+    found = [stream.step(images[i], landmarks[i]) for i in (0, 1)]
+    assert np.isnan(stream.step(None)).all() and stream.step(None).shape == (2,)
+    found.append(stream.step(images[2], landmarks[2]))
+    shown = [0, 1, 1, 1, 2]
+    whole = affwildnet(5)
+    whole.set_weights(model.get_weights())
+    expected = whole_sequence(whole, images[shown], landmarks[shown])["valence_arousal"]
+    assert np.abs(np.stack(found) - expected[[0, 1, 4]]).max() < 1e-5
+
+
+def test_two_streams_of_one_model_do_not_mix(model, stream):
+    frames, others = frames_of(model), frames_of(model, seed=1)
+    stream.reset()
+    expected = streamed(stream, model, *frames)["valence_arousal"]
+    stream.reset()
+    beside = stream.another()
+    found = []
+    for frame, other in zip(zip(*frames, strict=True), zip(*others, strict=True), strict=True):
+        found.append(stream.step(*frame))
+        beside.step(*other)
+    assert np.abs(np.stack(found) - expected).max() < 1e-6
+
+
+def test_bytes_and_floats_are_the_same_picture(model, stream):
+    landmarks = np.zeros((68, 2))
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    found = []
+    for image in (picture, picture / 127.5 - 1):
+        stream.reset()
+        found.append(stream.step(image, landmarks))
+    assert np.abs(found[0] - found[1]).max() < 1e-6
+
+
+def test_the_state_does_not_grow(model, stream):
+    def size():
+        return [(name, state.shape) for name, state in stream._run.states.items()]
+
+    stream.reset()
+    before = size()
+    streamed(stream, model, *frames_of(model))
+    assert size() == before == [("state1", (1, 6)), ("state2", (1, 6))]
+
+
+def test_the_model_itself_stays_as_it_was(model, tmp_path):
+    frames = frames_of(model)
+    whole = [part[:3] for part in frames]
+    before = whole_sequence(model, *whole)
+    models.Stream(model)
+    assert model.get_layer("fc1").output.shape == (None, 3, 8)
+    models.save(model, tmp_path / "model.keras")
+    loaded, _ = models.load(tmp_path / "model.keras")
+    for each in (model, loaded):
+        assert_same(whole_sequence(each, *whole), before, 1e-6)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((16, 16, 3), np.uint8),
+        np.zeros((1, 32, 32, 3), np.uint8),
+        np.zeros((32, 32), np.uint8),
+        np.zeros((32, 32, 3), np.int64),
+        np.full((32, 32, 3), 200.0),
+        np.full((32, 32, 3), np.nan),
+    ],
+)
+def test_other_images_are_refused(stream, image):
+    with pytest.raises(ValueError, match=r"RGB crop of shape \(32, 32, 3\), uint8 or float in"):
+        stream.step(image, np.zeros((68, 2)))
+
+
+@pytest.mark.parametrize("landmarks", [None, np.zeros((5, 2)), np.full((68, 2), np.nan)])
+def test_missing_landmarks_are_refused(stream, landmarks):
+    with pytest.raises(ValueError, match="takes landmarks with every face"):
+        stream.step(np.zeros((32, 32, 3), np.uint8), landmarks)
+
+
+@pytest.mark.parametrize("rnn", ["blstm", "bgru"])
+def test_a_bidirectional_rnn_cannot_stream(rnn, make_clip):
+    model = affwildnet(3, rnn=rnn)
+    with pytest.raises(ValueError, match="bidirectional.*'rnn1'.*stream=False"):
+        models.Stream(model)
+    with pytest.raises(ValueError, match="bidirectional"):
+        evaluation.predict(model, [make_clip(size=32)], stream=True)
+
+
+def mixed(layer):
+    """A model of windows in which `layer` stands before the output."""
+    inner = affwildnet(3)
+    x = layer(inner.get_layer("rnn2").output)
+    return keras.Model(inner.input, keras.layers.Dense(2, name="valence_arousal")(x))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Conv1D(4, 3, padding="same"),
+        lambda x: keras.layers.Attention()([x, x]),
+        lambda x: keras.ops.cumsum(x, axis=1),
+    ],
+)
+def test_frames_that_meet_outside_of_an_rnn_are_refused(layer):
+    with pytest.raises(ValueError, match="may meet only in RNN layers"):
+        models.Stream(mixed(layer))
+
+
+def test_an_rnn_that_goes_backwards_is_refused():
+    with pytest.raises(ValueError, match="go_backwards=True"):
+        models.Stream(mixed(keras.layers.GRU(4, return_sequences=True, go_backwards=True)))
+
+
+def test_an_rnn_that_is_used_twice_is_refused():
+    shared = keras.layers.GRU(6, return_sequences=True)
+    with pytest.raises(ValueError, match="used once"):
+        models.Stream(mixed(lambda x: shared(shared(x))))
+
+
+def test_a_model_that_is_not_for_faces_is_refused():
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="takes `images`, alone or in windows"):
+        models.Stream(other)
