@@ -19,6 +19,7 @@ _ROOMS = (
     "datasets",
     "demo",
     "evaluation",
+    "experiments",
     "faces",
     "inference",
     "initializers",

@@ -24,7 +24,7 @@ def write_report(clips, predictions, out_dir, task="valence_arousal", scored=Non
     `per_video`, and with two videos or more `intervals` (95 %, of CCC or accuracy); for valence
     and arousal `histogram.png`, and `traces-<clip>.png` and `trajectory-<clip>.png` of the first
     clips; for one of them the traces; for expressions `confusion.csv`, `confusion.png`,
-    `distribution.png` and the traces.
+    `distribution.png` and the traces. Of single images there is no `per_video` and no trace.
 
     Args:
         clips: list of `Clip` with labels.
@@ -47,7 +47,9 @@ def write_report(clips, predictions, out_dir, task="valence_arousal", scored=Non
     with _files.atomic(out_dir / "predictions.csv") as temporary:
         to_table(predictions, names).to_csv(temporary, index=False, lineterminator="\n")
     write_table(table, out_dir / "scores")
-    write_table(per_video, out_dir / "per_video")
+    clips_over_time = [clip for clip in clips if len(clip) > 1]
+    if clips_over_time:
+        write_table(per_video, out_dir / "per_video")
     if (per_video.iloc[:, -1] > 0).sum() > 1:  # videos of which something counts
         measure = "accuracy" if task == "expression" else "CCC"
         intervals = confidence_intervals(clips, scored, measure, task)
@@ -56,7 +58,7 @@ def write_report(clips, predictions, out_dir, task="valence_arousal", scored=Non
         _draw_classes(clips, scored, out_dir)
     elif task == "valence_arousal":
         _draw_plane(clips, predictions, out_dir)
-    for clip in clips[:CLIPS_DRAWN]:
+    for clip in clips_over_time[:CLIPS_DRAWN]:
         labels = labels_of(clip, task)
         figure = plots.traces_figure(
             clip.times, predictions[clip.key], names, labels, title=clip.key
@@ -70,7 +72,7 @@ def _draw_plane(clips, predictions, out_dir):
     values = [predictions[clip.key][clip.valid] for clip in clips]
     figure = plots.histogram(np.concatenate(values), np.concatenate(labels))
     plots.save(figure, out_dir / "histogram.png")
-    for clip in clips[:CLIPS_DRAWN]:
+    for clip in [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]:
         labels = labels_of(clip, "valence_arousal")
         figure = plots.trajectory(clip.times, predictions[clip.key], labels, title=clip.key)
         plots.save(figure, out_dir / f"trajectory-{_file_name(clip)}.png")
