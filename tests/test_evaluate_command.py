@@ -38,7 +38,7 @@ def test_everything_is_written_to_a_folder(model, listed, tmp_path):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     expected = {"histogram.png", "intervals.csv", "per_video.md", "predictions.csv", "scores.csv"}
     assert expected <= names
-    assert {"traces-v1_utterance_2.png", "trajectory-v1_utterance_2.png"} <= names
+    assert {"traces-2-v1_utterance_2.png", "trajectory-2-v1_utterance_2.png"} <= names
     table = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert list(table.columns) == ["clip", "frame", "valence", "arousal"] and len(table) == 36
     assert "RMSE" in printed and "CCC arousal" in printed

@@ -74,6 +74,9 @@ def aggregate(
 def join_labels(table, predictions, clips, **options):
     """A table of utterances without labels, such as `PostProcessing.apply` returns, with them.
 
+    Utterances without a frame that counts have no labels to be scored against: their outputs
+    become NaN, as `aggregate` has them.
+
     Args:
         table: of `aggregate`.
         predictions: the frames' predictions that it was made from, see `paired`.
@@ -83,8 +86,11 @@ def join_labels(table, predictions, clips, **options):
     Returns:
         `pandas.DataFrame`, which `scores` takes.
     """
-    labels = aggregate(predictions, clips, table.index.name, **options)
-    return table.join(labels.filter(like=LABEL))
+    plain = aggregate(predictions, clips, table.index.name, **options)
+    joined = table.join(plain.filter(like=LABEL))
+    outputs = joined.columns[: joined.columns.get_loc("frames")]
+    joined.loc[plain["frames"] == 0, outputs] = np.nan
+    return joined
 
 
 @dataclasses.dataclass(frozen=True)

@@ -270,6 +270,21 @@ class PostProcessing:
             ) from error
 
 
+def no_steps(task="valence_arousal", by=None, statistic="median", length=80):
+    """`PostProcessing` that changes nothing, but for aggregating utterances; see `search`."""
+    return PostProcessing(
+        names=TASKS[task][0],
+        windows=1,
+        smoothing=1,
+        few=None,
+        by=by,
+        statistic=None if by is None else statistic,
+        length=None if by is None else length,
+        validation={},
+        versions={m.__name__: m.__version__ for m in (kollias_affect, np, pd)},
+    )
+
+
 def search(
     predictions,
     clips,
@@ -311,17 +326,7 @@ def search(
     names, _ = TASKS[_checks.one_of("task", task, _AFFECT)]
     filters, smoothers = _candidates(windows, smoothing, by, len(names))
     predictions = _by_key(predictions, clips)
-    steps = PostProcessing(
-        names=names,
-        windows=1,
-        smoothing=1,
-        few=None,
-        by=by,
-        statistic=None if by is None else statistic,
-        length=None if by is None else length,
-        validation={},
-        versions={m.__name__: m.__version__ for m in (kollias_affect, np, pd)},
-    )
+    steps = no_steps(task, by, statistic, length)
     score = _scorer(steps, predictions, clips, task)
 
     def measure(tried):

@@ -8,7 +8,7 @@ import numpy as np
 from kollias_affect import _files
 from kollias_affect.evaluation import plots
 from kollias_affect.evaluation.labels import labels_of
-from kollias_affect.evaluation.predictions import to_table
+from kollias_affect.evaluation.predictions import paired, to_table
 from kollias_affect.evaluation.resampling import confidence_intervals
 from kollias_affect.evaluation.scores import confusion, scores
 from kollias_affect.evaluation.tables import write_table
@@ -22,8 +22,8 @@ def write_report(clips, predictions, out_dir, task="valence_arousal", scored=Non
 
     Files, each table as csv and markdown: `predictions.csv` (see `to_table`), `scores`,
     `per_video`, and with two videos or more `intervals` (95 %, of CCC or accuracy); for valence
-    and arousal `histogram.png`, and `traces-<clip>.png` and `trajectory-<clip>.png` of the first
-    clips; for one of them the traces; for expressions `confusion.csv`, `confusion.png`,
+    and arousal `histogram.png`, and `traces-<number>-<clip>.png` and `trajectory-….png` of the
+    first clips; for one of them the traces; for expressions `confusion.csv`, `confusion.png`,
     `distribution.png` and the traces. Of single images there is no `per_video` and no trace.
 
     Args:
@@ -40,6 +40,8 @@ def write_report(clips, predictions, out_dir, task="valence_arousal", scored=Non
         ValueError: as `scores` does.
     """
     out_dir = Path(out_dir)
+    found = paired(clips, predictions)
+    predictions = {clip.key: values for clip, values in zip(clips, found, strict=True)}
     scored = predictions if scored is None else scored
     table = scores(clips, scored, task)
     per_video = scores(clips, scored, task, per_video=True)
@@ -58,12 +60,12 @@ def write_report(clips, predictions, out_dir, task="valence_arousal", scored=Non
         _draw_classes(clips, scored, out_dir)
     elif task == "valence_arousal":
         _draw_plane(clips, predictions, out_dir)
-    for clip in clips_over_time[:CLIPS_DRAWN]:
+    for number, clip in enumerate(clips_over_time[:CLIPS_DRAWN], start=1):
         labels = labels_of(clip, task)
         figure = plots.traces_figure(
             clip.times, predictions[clip.key], names, labels, title=clip.key
         )
-        plots.save(figure, out_dir / f"traces-{_file_name(clip)}.png")
+        plots.save(figure, out_dir / f"traces-{number}-{_file_name(clip)}.png")
     return table
 
 
@@ -72,10 +74,11 @@ def _draw_plane(clips, predictions, out_dir):
     values = [predictions[clip.key][clip.valid] for clip in clips]
     figure = plots.histogram(np.concatenate(values), np.concatenate(labels))
     plots.save(figure, out_dir / "histogram.png")
-    for clip in [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]:
+    drawn = [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]
+    for number, clip in enumerate(drawn, start=1):
         labels = labels_of(clip, "valence_arousal")
         figure = plots.trajectory(clip.times, predictions[clip.key], labels, title=clip.key)
-        plots.save(figure, out_dir / f"trajectory-{_file_name(clip)}.png")
+        plots.save(figure, out_dir / f"trajectory-{number}-{_file_name(clip)}.png")
 
 
 def _draw_classes(clips, scored, out_dir):

@@ -20,6 +20,8 @@ TABLES = {
     table.name: table for paper in (paper_a, paper_b, paper_c, paper_d) for table in paper.TABLES
 }
 
+# Roles whose clips have valence and arousal, whatever the table is about.
+VALENCE_AROUSAL = ("pretrain", "pretrain2", "annotator")
 # Of paper A's networks, under `SMOKE`.
 SMOKE_OPTIONS = {"steps": 2, "seeds": 1}
 
@@ -33,6 +35,7 @@ __all__ = [
     "data",
     "listed",
     "refuse_missing_roles",
+    "refuse_other_labels",
     "refuse_unknown",
     "roles_of",
     "run_tables",
@@ -56,13 +59,14 @@ def run_tables(names, roles, out_dir, scale=None, weight_files=None, say=print, 
         dict from the name of a table to its `pandas.DataFrame`, see `runner.run`.
 
     Raises:
-        ValueError: before anything is trained, if a table is unknown or a role is missing that
-            a table cannot do without.
+        ValueError: before anything is trained, if a table is unknown, a role is missing that a
+            table cannot do without, or clips lack labels or people.
     """
     refuse_unknown(names)
     tables = [TABLES[name] for name in dict.fromkeys(names)]
     for table in tables:
         refuse_missing_roles(table, roles)
+        refuse_other_labels(table, roles)
     out_dir = _checks.writable_folder("out", out_dir)
     laboratory = Laboratory(
         roles, out_dir / "trainings", scale or Scale(), weight_files, say, options
@@ -104,6 +108,28 @@ def weight_files(texts):
         _checks.one_of("weights", name, (*networks.IMPORTERS, *transfer.NETWORKS))
         found[name] = _checks.existing_file("weights", path)
     return found
+
+
+def refuse_other_labels(table, roles):
+    """Raises `ValueError` if clips lack the labels of a table, or there are too few of them."""
+    for role in (role for role in table.roles if role in roles):
+        found = roles[role]
+        kind = "valence_arousal" if role in VALENCE_AROUSAL else table.labels
+        without = [clip.key for clip in found.everything if getattr(clip, kind) is None]
+        needed = ["training", *(["test"] if role in data.JUDGED else ["validation"])]
+        empty = [n for n in needed if not any(clip.valid.any() for clip in getattr(found, n))]
+        if without or empty:
+            raise ValueError(
+                f"Table {table.name} needs clips with `{kind}` in every part of {role}. Received "
+                f"without: {without[:5]} ({len(without)} clips); parts without a frame that "
+                f"counts: {empty}. Give another database, or another split of it."
+            )
+        people = {clip.subject for clip in found.everything}
+        if role == "data" and len(people) < table.folds:
+            raise ValueError(
+                f"Table {table.name} needs at least {table.folds} people, one per fold. Received: "
+                f"{len(people)}. Give more clips."
+            )
 
 
 def refuse_missing_roles(table, roles):

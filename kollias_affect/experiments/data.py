@@ -1,7 +1,9 @@
 """The clips that an experiment needs, by the role they play in it."""
 
 import dataclasses
+import hashlib
 import itertools
+import os
 
 import numpy as np
 
@@ -23,6 +25,8 @@ ROLES = {
 SHARE = 0.2
 # Roles on whose test part numbers are measured.
 JUDGED = ("data", "other", "emotiw")
+# Roles that `test` may be of: one of them, or it would not be known which.
+TESTED = ("data", "emotiw")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +91,8 @@ def read(texts, names, value, seed=0):
         dict from role to `Parts`.
 
     Raises:
-        FileNotFoundError, ValueError: if a text cannot be read, or a role is none or given twice.
+        FileNotFoundError, ValueError: if a text cannot be read, a role is none or given twice, or
+            a picture that is scored is trained on in another role.
     """
     sources = {}
     for text in texts:
@@ -98,11 +103,81 @@ def read(texts, names, value, seed=0):
                 f"A role has one database. Received for {role} a second one: {text}. Leave it out."
             )
         sources[role] = found
-    test = sources.pop("test", None)
-    return {
-        role: parts(source, test, seed) if role in JUDGED else _whole(source, seed)
+    test, annotator = sources.pop("test", None), sources.pop("annotator", None)
+    tested = [role for role in TESTED if role in sources]
+    if test is not None and (len(tested) != 1 or "other" in sources):
+        raise ValueError(
+            f"`test` belongs to one of {TESTED}. Received: it with {sorted(sources)}. Run tables "
+            "with other test data, and those of paper A, apart."
+        )
+    found = {
+        role: parts(source, test if role in tested else None, seed)
+        if role in JUDGED
+        else Parts(*source.load(seed=seed), [])
         for role, source in sources.items()
     }
+    if annotator is not None and "data" in found:
+        clips = dataclasses.replace(annotator, validation="none").load()[0]
+        found["annotator"] = relabelled(found["data"], clips)
+    _refuse_seen(found)
+    return found
+
+
+def relabelled(data, clips):
+    """The training and validation parts of `data` with the labels of other clips of these keys.
+
+    Raises:
+        ValueError: if a clip is missing.
+    """
+    by_key = {clip.key: clip for clip in clips}
+    training, validation = data.training, data.validation
+    missing = [clip.key for clip in (*training, *validation) if clip.key not in by_key]
+    if missing:
+        raise ValueError(
+            "`annotator` has the clips of `data`, by their keys, with other labels. Received none "
+            f"for {missing[:5]} ({len(missing)} clips). Name them alike."
+        )
+    return Parts(*([by_key[clip.key] for clip in part] for part in (training, validation)), [])
+
+
+def _refuse_seen(found):
+    """Raises if a picture is scored in one role and trained on in another."""
+    for judged, role in itertools.product(JUDGED, found):
+        if judged not in found or role == judged:
+            continue
+        trained = {
+            path for c in (*found[role].training, *found[role].validation) for path in c.paths
+        }
+        both = {path for clip in found[judged].test for path in clip.paths if path} & trained
+        if both:
+            raise ValueError(
+                f"What is scored must not be trained on. Received in the test part of {judged} and "
+                f"in {role}: {sorted(both)[:3]} ({len(both)} pictures). Give another database."
+            )
+
+
+def contents(clips):
+    """Sixteen characters that stand for clips: keys, people, labels, landmarks and pictures.
+
+    A picture counts by path, size and time of change; reading all would take too long.
+    """
+    digest = hashlib.sha256()
+    for clip in clips:
+        digest.update(repr((clip.key, clip.subject, len(clip))).encode())
+        for values in (clip.valid, clip.valence_arousal, clip.expression, clip.landmarks):
+            digest.update(b"-" if values is None else values.tobytes())
+        for path in clip.paths:
+            status = os.stat(path) if path else None
+            stamp = (status.st_size, status.st_mtime_ns) if status else None
+            digest.update(repr((path, stamp)).encode())
+    return digest.hexdigest()[:16]
+
+
+def of_utterances(clips):
+    """Whether the valid frames of each clip have one label, and clips differ in it."""
+    labels = [clip.valence_arousal[clip.valid] for clip in clips if clip.valid.any()]
+    constant = all((values == values[0]).all() for values in labels)
+    return constant and len({values[0].tobytes() for values in labels}) > 1
 
 
 def _source(text, value):
@@ -116,11 +191,6 @@ def _source(text, value):
             f"{text}. Leave out {sorted(options) or 'all but one'}."
         )
     return role, sources[0]
-
-
-def _whole(source, seed):
-    """Parts of a database on which nothing is judged."""
-    return Parts(*source.load(seed=seed), [])
 
 
 def synthetic(root):
@@ -143,16 +213,12 @@ def synthetic(root):
         "data": data,
         "pretrain": first,
         "pretrain2": second,
-        "annotator": Parts(*([_one_annotator(c) for c in part] for part in _lists(data))),
+        "annotator": relabelled(data, [_one_annotator(clip) for clip in data.everything]),
         "other": Parts(second.training, [], second.validation),
         "fer28": Parts(clips[5:7], clips[7:8], []),
         "fer32": Parts(clips[6:9], clips[9:10], []),
         "emotiw": data,
     }
-
-
-def _lists(found):
-    return found.training, found.validation, found.test
 
 
 def _with_expressions(clip):

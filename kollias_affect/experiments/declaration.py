@@ -5,6 +5,8 @@ import hashlib
 import json
 from collections.abc import Callable
 
+from kollias_affect import _checks
+
 
 class Empty(Exception):
     """Raised for a cell that cannot be filled with these data; its text says why."""
@@ -96,6 +98,9 @@ class Table:
             measures to numbers, or raises `Empty`.
         roles: roles of data that the table uses, see `data.ROLES`.
         optional: those of them that need not be given.
+        labels: what the clips are labelled with: `"valence_arousal"` or `"expression"`; those
+            that are trained on before have valence and arousal in any case.
+        folds: people that there must be at least, for cross-validation.
     """
 
     name: str
@@ -109,6 +114,8 @@ class Table:
     evaluate: Callable
     roles: tuple = ("data",)
     optional: tuple = ()
+    labels: str = "valence_arousal"
+    folds: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,10 +128,10 @@ class Scale:
         size: side of the images in pixels.
         picture: the same for paper D, whose networks cut crops out of larger pictures.
         length: frames per window.
-        batch_size: windows per batch.
+        batch_size: windows per batch; `None` for the papers', or 4.
         epochs: of every training.
         stride: of the training windows.
-        learning_rate: `None` for the papers'.
+        learning_rate: `None` for the papers', or paper B's.
         seed: of everything random.
         cache: keep the decoded frames in memory.
     """
@@ -134,12 +141,24 @@ class Scale:
     size: int = 96
     picture: int = 256
     length: int = 80
-    batch_size: int = 4
+    batch_size: int | None = None
     epochs: int = 20
     stride: int | None = None
     learning_rate: float | None = None
     seed: int = 0
     cache: bool = False
+
+    def __post_init__(self):
+        for name in ("width", "units"):
+            _checks.number_between(name, getattr(self, name), 0, 100)
+        for name in ("size", "picture", "length", "epochs"):
+            _checks.positive_integer(name, getattr(self, name))
+        for name in ("batch_size", "stride"):
+            if getattr(self, name) is not None:
+                _checks.positive_integer(name, getattr(self, name))
+        if self.learning_rate is not None:
+            _checks.number_between("learning_rate", self.learning_rate, 0, 10)
+        _checks.integer_between("seed", self.seed, 0, 2**32 - 1)
 
 
 # Minutes on two cores for all tables: the numbers mean nothing, the way is the whole one.

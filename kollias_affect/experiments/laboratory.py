@@ -3,16 +3,22 @@
 import dataclasses
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 
+import kollias_affect
 from kollias_affect import _checks, _files, evaluation, models, training, transfer
 from kollias_affect.experiments import networks
+from kollias_affect.experiments.data import contents, of_utterances
 from kollias_affect.experiments.declaration import Empty, Fusion, Training, fingerprint
 from kollias_affect.weights.download import sha256
 
 VALIDATION, TEST = "validation", "test"
+# Of a fusion whose members are trained on.
+END_TO_END = {"learning_rate": training.LEARNING_RATES["end-to-end"]}
 
 
 class Laboratory:
@@ -60,26 +66,32 @@ class Laboratory:
         return self._kept[key]
 
     def contents(self, *roles):
-        """Of what a result depends on in the clips of roles, labels included."""
+        """Of what a result depends on in the clips of roles, see `data.contents`."""
         return {
-            role: self.once(("contents", role), lambda r=role: self._clips(r)) for role in roles
+            role: self.once(("contents", role), lambda r=role: self._contents(r)) for role in roles
         }
 
-    def _clips(self, role):
-        return fingerprint(
-            {
-                name: [training.contents(clip) for clip in clips]
-                for name, clips in vars(self.roles[role]).items()
-            }
-        )
+    def _contents(self, role):
+        return {name: contents(clips) for name, clips in vars(self.roles[role]).items()}
+
+    @property
+    def landmarks(self):
+        """Whether every clip has landmarks; else no network takes them."""
+        clips = [clip for found in self.roles.values() for clip in found.everything]
+        return all(clip.landmarks is not None for clip in clips)
 
     def fingerprint(self, *content):
-        """Of what a result depends on besides the clips: given content, scale and weights."""
+        """Of what a result depends on besides the clips.
+
+        These are the given content, scale, weights, version, and whether there are landmarks.
+        """
         hashes = {
             name: self.once(("file", name), lambda p=path: sha256(p))
             for name, path in self.weight_files.items()
         }
-        return fingerprint(self.scale, hashes, *content)
+        scale = dataclasses.replace(self.scale, cache=False)  # it changes no number
+        version = kollias_affect.__version__
+        return fingerprint(scale, hashes, version, self.landmarks, *content)
 
     def options_fingerprint(self):
         """Of the options; a model counts by its weights."""
@@ -95,8 +107,16 @@ class Laboratory:
         """
         return self.once(("predictions", fingerprint(setting)), lambda: self._predicted(setting))
 
+    def _plain(self, setting):
+        """A training as it is with these roles, so that equal ones are shared."""
+        if isinstance(setting, Fusion):
+            return Fusion(tuple(self._plain(member) for member in setting.members), setting.mode)
+        before = setting.before if setting.before and self.has(setting.before) else None
+        return dataclasses.replace(setting, before=before, needs_before=False)
+
     def folder(self, setting):
         """The folder of a training, whose name says what it is and what it depends on."""
+        setting = self._plain(setting)
         if isinstance(setting, Fusion):
             roles = {role for member in setting.members for role in self._roles_of(member)}
             name = f"fusion-{setting.mode}"
@@ -134,30 +154,28 @@ class Laboratory:
             return models.load(folder / "best.keras")[0]
         model = self._fused(setting) if isinstance(setting, Fusion) else self._start(setting)
         role = "data" if isinstance(setting, Fusion) else setting.labels
-        options = {} if isinstance(setting, Fusion) else setting.options
+        # Paper B §7.1: "the whole ensemble is trained end-to-end".
+        options = END_TO_END if isinstance(setting, Fusion) else setting.options
         self.say(f"  training {folder.name}")
         data = self.parts(role)
         model = self._train(model, data.training, data.validation, folder, options)
-        _files.write_json(folder / "finished.json", {"setting": _plain(setting)})
+        _files.write_json(folder / "finished.json", {"setting": _as_json(setting)})
         return model
 
     def _train(self, model, clips, validation, folder, options):
+        how = {**self._how(options), "seed": self.scale.seed}
+        return training.train(model, clips, validation, folder, **how)[0]
+
+    def _how(self, options):
+        """Options of `training.train`: the scale's where it has them, else the paper's."""
         scale = self.scale
-        options = dict(options)
-        if scale.learning_rate is not None:
-            options["learning_rate"] = scale.learning_rate
-        model, _ = training.train(
-            model, clips, validation, folder,
-            **{
-                "epochs": scale.epochs, "batch_size": scale.batch_size, "stride": scale.stride,
-                "cache": scale.cache, "seed": scale.seed, "verbose": 0, **options,
-            },
-        )  # fmt: skip
-        return model
+        given = {"batch_size": scale.batch_size, "learning_rate": scale.learning_rate}
+        how = {"epochs": scale.epochs, "stride": scale.stride, "cache": scale.cache, "verbose": 0}
+        return {**how, **options, **{k: v for k, v in given.items() if v is not None}}
 
     def _start(self, setting):
         """The network before it sees the clips of `data`."""
-        before = setting.before if self.has(setting.before or "data") else None
+        before = self._plain(setting).before
         if before is None:
             return self._new(setting)
         folder = self._folder_before(setting)
@@ -170,7 +188,7 @@ class Laboratory:
             model = self._train(
                 self._new(first), data.training, data.validation, folder, setting.options
             )
-            _files.write_json(folder / "finished.json", {"setting": _plain(setting.network)})
+            _files.write_json(folder / "finished.json", {"setting": _as_json(setting.network)})
         return (
             model
             if setting.task == "valence_arousal"
@@ -178,10 +196,9 @@ class Laboratory:
         )
 
     def _new(self, setting):
-        landmarks = all(clip.landmarks is not None for clip in self.parts().everything)
         return networks.build(
             setting.network, setting.task, self.scale, self.weight_files,
-            landmarks=None if landmarks else False,
+            landmarks=None if self.landmarks else False,
         )  # fmt: skip
 
     def _folder_before(self, setting):
@@ -192,13 +209,16 @@ class Laboratory:
     def _fused(self, setting):
         members = [self._model(member) for member in setting.members]
         units = max(2, round(128 * self.scale.units))
-        return models.fuse(members, setting.mode, units)
+        keras.utils.set_random_seed(self.scale.seed)  # whatever was trained before
+        return models.fuse(members, setting.mode, units, frozen=False)
 
     def _decision(self, setting):
         found = [self.predictions(member) for member in setting.members]
         weights = []
         for member in found:
             clips, predictions = member[VALIDATION]
+            if of_utterances(clips):
+                predictions = evaluation.aggregate(predictions, clips, by="utterance")
             table = evaluation.scores(clips, predictions)
             weights.append(table.loc[["valence", "arousal"], "CCC"].to_list())
         if not (np.array(weights) > 0).any(axis=0).all():
@@ -213,30 +233,24 @@ class Laboratory:
 
     def _cross_validated(self, setting):
         clips = self.parts().everything
-        scale, folder = self.scale, self.folder(setting)
-        options = dict(setting.options)
-        if scale.learning_rate is not None:
-            options["learning_rate"] = scale.learning_rate
+        folder, how = self.folder(setting), self._how(setting.options)
         self.say(f"  {setting.folds} folds in {folder.name}")
         found = transfer.cross_validate(
-            lambda: self._start(setting), clips, setting.folds, folder, scale.seed,
-            **{
-                "epochs": scale.epochs, "batch_size": scale.batch_size, "stride": scale.stride,
-                "cache": scale.cache, "verbose": 0, **options,
-            },
-        )  # fmt: skip
+            lambda: self._start(setting), clips, setting.folds, folder, self.scale.seed, **how
+        )
         return {TEST: (clips, found.predictions)}
 
     def _roles_of(self, setting):
-        before = [setting.before] if setting.before and self.has(setting.before) else []
-        return {"data", setting.labels, *before}
+        return {"data", setting.labels, *([setting.before] if setting.before else [])}
 
 
 def _predictions_of(model, clips, path):
     """Predictions of clips, read from their file if it is there."""
-    if path.exists():
+    try:
         with np.load(path, allow_pickle=False) as kept:
             return {clip.key: kept[f"clip{i}"] for i, clip in enumerate(clips)}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        pass  # not there, or damaged: it is made again
     found = evaluation.predict(model, clips)
     with _files.atomic(path) as temporary:
         np.savez(temporary, **{f"clip{i}": found[c.key] for i, c in enumerate(clips)})
@@ -251,5 +265,5 @@ def _told(options):
     return {**options, "backbone": hashlib.sha256(weights).hexdigest()}
 
 
-def _plain(setting):
+def _as_json(setting):
     return json.loads(json.dumps(dataclasses.asdict(setting)))

@@ -56,7 +56,7 @@ def _new_experiment(laboratory):
         steps=options.get("steps", 1000),
         hidden_units=max(2, round(4096 * scale.units)),
         length=scale.length,
-        batch_size=scale.batch_size,
+        batch_size=scale.batch_size or 4,
     )
     content = laboratory.fingerprint(
         dataclasses.asdict(settings),
@@ -131,7 +131,17 @@ def beside_others(laboratory, setting):
 def _table(name, title, number, varies, split, measures, cells, evaluate):
     source = f"Paper A, table {number} (EmotiW 2017)"
     return Table(
-        name, title, source, varies, _FIXED, split, measures, tuple(cells), evaluate, _ROLES
+        name,
+        title,
+        source,
+        varies,
+        _FIXED,
+        split,
+        measures,
+        tuple(cells),
+        evaluate,
+        _ROLES,
+        labels="expression",
     )
 
 

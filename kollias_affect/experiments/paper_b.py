@@ -14,12 +14,12 @@ _V_A = _CCC[:2]
 _ROLES = ("data", "test", "pretrain", "pretrain2")
 
 CNNS = {
-    "VGG-Face": Network("cnn"),
-    "DenseNet-121": Network("cnn", "densenet121"),
-    "ResNet-50": Network("cnn", "resnet50"),
+    "VGG-Face": Network("cnn", options={"hidden_units": (4096,)}),
+    "DenseNet-121": Network("cnn", "densenet121", {"hidden_units": (1500,)}),
+    "ResNet-50": Network("cnn", "resnet50", {"hidden_units": (1500,)}),
 }
 CNN_RNNS = {
-    "AffWildNet": Network("affwildnet", options={"initializer": None}),
+    "AffWildNet": Network("affwildnet", "resnet50", {"initializer": None}),  # paper B table 2
     "DenseNet-RNN": Network("affwildnet", "densenet121", {"initializer": None}),
 }
 ONE_RNN = Network("multi_rnn", options={"mode": "1rnn"})
@@ -70,7 +70,8 @@ B3 = Table(
     "Networks, with and without post-processing",
     "Paper B, table 3 (OMG-Emotion test set)",
     "network; post-processing (median filter, smoothing) as chosen on validation",
-    f"{_FIXED}; pre-trained on the role pretrain2 (Aff-Wild2) if it is given",
+    f"{_FIXED}; pre-trained on the role pretrain2 (Aff-Wild2) if it is given; DenseNet-121 never "
+    "has published weights to start from",
     _SPLIT,
     _CCC,
     tuple(
@@ -189,7 +190,12 @@ B6 = Table(
     _SPLIT,
     _CCC,
     tuple(
-        Cell(name, column, Scored(settings[name], True), _published(_CCC, values))
+        Cell(
+            name,
+            column,
+            Scored(settings[name], True, needs_landmarks=settings is _SETTINGS),
+            _published(_CCC, values),
+        )
         for name, groups in _TABLE_6.items()
         for (column, settings), values in zip(
             {"without landmarks": _WITHOUT, "with landmarks": _SETTINGS}.items(),
@@ -219,7 +225,7 @@ B7 = Table(
     "region that the label lies in",
     f"CNN-3RNN, {_FIXED}; pre-trained on pretrain2 if it is given; post-processed",
     _SPLIT,
-    (*_ERRORS, "frames"),
+    (*_ERRORS, "frames or utterances"),
     tuple(
         Cell(region, "", Scored(_SETTINGS[_3RNN], True, region), _published(_ERRORS, values))
         for region, values in _TABLE_7.items()

@@ -7,8 +7,9 @@ from kollias_affect import EXPRESSIONS, transfer
 from kollias_affect.experiments.declaration import Cell, Table
 
 _FIXED = (
-    "SGD with momentum 0.9, weight decay 5e-4, rate 1e-3 divided by 10 every 10 epochs; random "
-    "crops and mirroring in training; from ImageNet weights where --weights names their file"
+    "SGD with momentum 0.9, weight decay 5e-4, rate 1e-3 divided by 10 every 10 epochs; batches "
+    "of 32 (ours); random crops and mirroring in training; from ImageNet weights where --weights "
+    "names their file"
 )
 _ROLES = ("fer28", "fer32", "emotiw", "test")
 VALIDATION, TEST = "target", "test"
@@ -133,7 +134,7 @@ def _run(laboratory, path):
         folder,
         target.validation,
         target.test,
-        batch_size=8 * scale.batch_size,
+        batch_size=8 * (scale.batch_size or 4),
         seed=scale.seed,
         cache=scale.cache,
         verbose=0,
@@ -208,6 +209,7 @@ D3 = Table(
     accuracies,
     _ROLES,
     ("test",),
+    "expression",
 )
 
 
@@ -235,6 +237,7 @@ def _figure(name, number, title, part, published, submissions):
         confusion,
         _ROLES,
         ("test",),
+        "expression",
     )
 
 

@@ -12,6 +12,7 @@ from kollias_affect.evaluation.tables import markdown, write_table
 from kollias_affect.experiments.declaration import Empty, fingerprint
 
 PAPER = "paper"
+_CELL = {"made_of", "numbers", "empty"}
 
 
 def run(table, laboratory, out_dir, say=print):
@@ -33,7 +34,7 @@ def run(table, laboratory, out_dir, say=print):
     """
     out_dir = Path(out_dir)
     path = out_dir / f"{table.name}.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
+    kept = _kept(path)
     done = {}
     for number, cell in enumerate(table.cells, start=1):
         name = f"{cell.row} | {cell.column}" if cell.column else cell.row
@@ -50,6 +51,15 @@ def run(table, laboratory, out_dir, say=print):
     with _files.atomic(out_dir / f"{table.name}.md") as temporary:
         temporary.write_text(page(table, frame, laboratory, empty), encoding="utf-8")
     return frame
+
+
+def _kept(path):
+    """Cells of an earlier run; none if the file is missing or damaged, so that they are run."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))
+        return {name: cell for name, cell in cells.items() if set(cell) >= _CELL}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
 
 
 def _filled(table, laboratory, cell):
@@ -72,7 +82,7 @@ def frame_of(table, numbers):
             if any(measure in each.published for each in table.cells):
                 row[f"{name} ({PAPER})"] = cell.published.get(measure)
     frame = pd.DataFrame.from_dict(rows, orient="index")
-    return frame.astype({name: float for name in frame if name.split(": ")[-1] != "frames"})
+    return frame.astype({name: float for name in frame if "frames" not in name})
 
 
 def page(table, frame, laboratory, empty=None):
@@ -88,6 +98,11 @@ def page(table, frame, laboratory, empty=None):
         f"- Fixed: {table.fixed}.",
         f"- Scored: {table.split}.",
         f"- Data: {_data(table, laboratory)}",
+        *(
+            []
+            if laboratory.landmarks
+            else ["- Landmarks: not all clips have them, so none is used."]
+        ),
         f"- Scale: {scale}.",
         f"- Version: kollias_affect {kollias_affect.__version__}.",
         *(f"- Left empty: {name}: {reason}." for name, reason in (empty or {}).items()),
@@ -100,6 +115,8 @@ def page(table, frame, laboratory, empty=None):
 def _data(table, laboratory):
     found = []
     for role in table.roles:
+        if role == "test":  # the test part of another one
+            continue
         if not laboratory.has(role):
             found.append(f"{role} was not given")
             continue
@@ -120,7 +137,6 @@ def _made_of(table, cell, laboratory):
         fingerprint(cell),
         laboratory.contents(*given),
         laboratory.options_fingerprint(),
-        kollias_affect.__version__,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from kollias_affect import EXPRESSIONS, evaluation
 from kollias_affect.evaluation import postprocess
+from kollias_affect.experiments.data import of_utterances
 from kollias_affect.experiments.declaration import Empty, Fusion, Training
 from kollias_affect.experiments.laboratory import TEST, VALIDATION
 
@@ -20,11 +21,13 @@ class Scored:
         network: `Training` or `Fusion`.
         processed: filter and smooth the predictions first, as the validation part says.
         region: name of a region of the V-A plane, for errors in it.
+        needs_landmarks: leave the cell empty if there are none, since the row is about them.
     """
 
     network: Training | Fusion
     processed: bool = False
     region: str | None = None
+    needs_landmarks: bool = False
 
 
 def dimensional(laboratory, setting):
@@ -59,7 +62,7 @@ def regions(laboratory, setting):
     row = table.loc[setting.region]
     return {
         **{f"MSE {name}": float(row[f"MSE {name}"]) for name in DIMENSIONS},
-        "frames": int(row.iloc[-1]),  # or utterances
+        "frames or utterances": int(row.iloc[-1]),
     }
 
 
@@ -71,19 +74,15 @@ def expressions(laboratory, setting):
     """
     clips, predictions = _frames(laboratory, setting)[TEST]
     right = {name: [] for name in EXPRESSIONS}
-    for clip in clips:
+    for clip in (clip for clip in clips if clip.valid.any()):
         label = np.bincount(clip.expression[clip.valid], minlength=len(EXPRESSIONS)).argmax()
         chosen = np.nanmean(predictions[clip.key][clip.valid], axis=0).argmax()
         right[EXPRESSIONS[label]].append(bool(chosen == label))
     every = [hit for hits in right.values() for hit in hits]
+    if not every:
+        raise Empty("no frame of the test part counts")
     shares = {name: float(np.mean(hits)) if hits else None for name, hits in right.items()}
     return {**shares, "total": float(np.mean(every))}
-
-
-def of_utterances(clips):
-    """Whether the valid frames of each clip have one label, and clips differ in it."""
-    labels = [clip.valence_arousal[clip.valid] for clip in clips if clip.valid.any()]
-    return len(labels) > 1 and all((values == values[0]).all() for values in labels)
 
 
 def _frames(laboratory, setting):
@@ -95,6 +94,8 @@ def _frames(laboratory, setting):
         missing = [role for role in needed if not laboratory.has(role)]
         if missing:
             raise Empty(f"{', '.join(missing)} was not given")
+    if setting.needs_landmarks and not laboratory.landmarks:
+        raise Empty("not all clips have landmarks")
     return laboratory.predictions(network)
 
 
@@ -103,10 +104,10 @@ def _test_predictions(laboratory, setting):
     found = _frames(laboratory, setting)
     clips, predictions = found[TEST]
     by = "utterance" if of_utterances(clips) else None
+    steps = postprocess.no_steps(by=by)
     if setting.processed:
         steps = postprocess.search(found[VALIDATION][1], found[VALIDATION][0], by=by)
-        processed = steps.apply(predictions, clips)
-        if by is None:
-            return clips, processed
-        return clips, evaluation.join_labels(processed, predictions, clips)
-    return clips, predictions if by is None else evaluation.aggregate(predictions, clips, by=by)
+    processed = steps.apply(predictions, clips)
+    if by is None:
+        return clips, processed
+    return clips, evaluation.join_labels(processed, predictions, clips)

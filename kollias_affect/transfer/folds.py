@@ -25,9 +25,9 @@ def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, **options):
     """Trains a model per fold and scores all clips together, each by the model of its fold.
 
     Fold `k` is trained by `training.train` in `out_dir/fold-<k>`, on the other folds' people, and
-    the best epoch is chosen on its own, as paper C does; so the scores are a little better than
-    those of people who played no part at all. The scores are of the whole corpus at once, not
-    means over folds: correlations do not average. An interrupted call goes on.
+    the best epoch is chosen on its own; so the scores are a little better than those of people who
+    played no part at all. Paper C does not say how it chose. The scores are of the whole corpus at
+    once, not means over folds: correlations do not average. An interrupted call goes on.
 
     Args:
         build: function without arguments that returns a new model of windows, always with the

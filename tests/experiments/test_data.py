@@ -72,3 +72,43 @@ def test_synthetic_roles_keep_people_apart(monkeypatch, make_clip):
     assert other.paths == same.paths
     assert not np.allclose(other.valence_arousal, same.valence_arousal)
     assert all(dataclasses.replace(c).expression is not None for c in roles["data"].everything)
+
+
+def test_an_annotator_has_the_parts_of_data(listed):
+    texts = [f"frames_csv:{listed / 'all.csv'}", f"annotator=frames_csv:{listed / 'all.csv'}"]
+    found = data.read(texts, ("data", "annotator"), lambda text, default: text)
+    assert keys(found["annotator"].training) == keys(found["data"].training)
+    assert keys(found["annotator"].validation) == keys(found["data"].validation)
+    assert not found["annotator"].test
+    texts[1] = f"annotator=frames_csv:{listed / 'two.csv'}"
+    with pytest.raises(ValueError, match="Name them alike"):
+        data.read(texts, ("data", "annotator"), lambda text, default: text)
+
+
+def test_what_is_scored_is_not_trained_on_in_another_role(listed):
+    texts = [f"frames_csv:{listed / 'all.csv'}", f"pretrain=frames_csv:{listed / 'all.csv'}"]
+    with pytest.raises(ValueError, match="must not be trained on"):
+        data.read(texts, ("data", "pretrain"), lambda text, default: text)
+
+
+def test_test_clips_belong_to_one_role(listed):
+    path = f"frames_csv:{listed / 'all.csv'}"
+    texts = [path, f"other={path}", f"test=frames_csv:{listed / 'two.csv'}"]
+    with pytest.raises(ValueError, match="`test` belongs to one of"):
+        data.read(texts, ("data", "other", "test"), lambda text, default: text)
+
+
+@pytest.mark.parametrize("what", ["image", "landmarks", "subject", "labels", "valid"])
+def test_whatever_a_training_sees_is_in_the_contents(make_clip, what):
+    clip = make_clip("a", 4)
+    before = data.contents([clip])
+    assert data.contents([make_clip("a", 4)]) == before
+    if what == "image":
+        with open(clip.paths[0], "ab") as file:
+            file.write(b" ")
+    elif what == "subject":
+        clip.subject = "b"
+    else:
+        values = getattr(clip, "valence_arousal" if what == "labels" else what)
+        values[0] = 0
+    assert data.contents([clip]) != before

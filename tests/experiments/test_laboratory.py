@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,64 @@ def test_a_cell_that_needs_a_role_that_is_not_there_is_empty(roles, tmp_path, tr
     assert not trainings
 
 
+def test_equal_trainings_share_a_folder(roles, tmp_path):
+    laboratory = Laboratory({"data": roles["data"]}, tmp_path, SMOKE)
+    network = Network("cnn")
+    same = [
+        Training(network),
+        Training(network, before="pretrain"),
+        Training(network, before="pretrain", needs_before=True),
+    ]
+    assert len({laboratory.folder(setting) for setting in same}) == 1
+    cached = Laboratory(laboratory.roles, tmp_path, dataclasses.replace(SMOKE, cache=False))
+    assert cached.folder(same[0]) == laboratory.folder(same[0])
+    other = Laboratory(laboratory.roles, tmp_path, dataclasses.replace(SMOKE, epochs=2))
+    assert other.folder(same[0]) != laboratory.folder(same[0])
+
+
+def test_without_landmarks_no_network_takes_them_and_rows_about_them_are_empty(roles, tmp_path):
+    roles["pretrain"].training[0].landmarks = None
+    laboratory = Laboratory(roles, tmp_path, SMOKE)
+    assert not laboratory.landmarks
+    assert "landmarks" not in laboratory._new(Training(Network("cnn"))).input
+    with pytest.raises(Empty, match="not all clips have landmarks"):
+        scoring.dimensional(
+            laboratory, scoring.Scored(Training(Network("cnn")), needs_landmarks=True)
+        )
+
+
+def test_wrong_labels_are_refused_before_anything_is_trained(roles, tmp_path, trainings):
+    with pytest.raises(ValueError, match="needs clips with `expression`"):
+        experiments.run_tables(["C12", "C18"], roles, tmp_path, SMOKE)
+    with pytest.raises(ValueError, match="at least 5 people"):
+        experiments.run_tables(["C16"], roles, tmp_path, SMOKE)
+    assert not trainings
+
+
+def test_a_video_without_a_frame_that_counts_is_no_hit(make_clip, tmp_path):
+    clips = [
+        make_clip("a", 4, valence_arousal=None, expression=[3] * 4),
+        make_clip("b", 4, 9, valence_arousal=None, expression=[0] * 4, valid=[False] * 4),
+    ]
+    laboratory = Laboratory({"data": data.Parts([], [], clips)}, tmp_path, SMOKE)
+    wrong = {clip.key: np.eye(7)[[1] * 4] for clip in clips}
+    laboratory.predictions = lambda _: {"test": (clips, wrong)}
+    scored = scoring.Scored(Training(Network("cnn"), task="expression"))
+    numbers = scoring.expressions(laboratory, scored)
+    assert numbers["total"] == 0 and numbers["neutral"] is None
+
+
+def test_damaged_predictions_are_made_anew(roles, tmp_path):
+    laboratory = Laboratory(roles, tmp_path, SMOKE, say=lambda _: None)
+    setting = Training(Network("cnn", options={"landmarks": False, "length": 1}))
+    before = laboratory.predictions(setting)["test"][1]
+    file = laboratory.folder(setting) / "test.npz"
+    file.write_bytes(file.read_bytes()[:100])
+    again = Laboratory(roles, tmp_path, SMOKE, say=lambda _: None)
+    after = again.predictions(setting)["test"][1]
+    assert all(np.allclose(after[key], before[key], atol=1e-6) for key in before)
+
+
 @pytest.mark.parametrize("processed", [False, True])
 def test_utterances_are_scored_as_one_each(make_clip, tmp_path, processed):
     clips = [
@@ -88,6 +148,10 @@ def test_utterances_are_scored_as_one_each(make_clip, tmp_path, processed):
     if not processed:
         assert numbers["MSE valence"] == pytest.approx(((medians - labels) ** 2)[:, 0].mean())
     assert numbers["CCC valence"] > 0.3
+    clips[3].valid[:] = False  # nothing of it counts, processed or not
+    fewer = scoring.dimensional(laboratory, scoring.Scored(Training(Network("cnn")), processed))
+    assert fewer["MSE valence"] != numbers["MSE valence"]
+    assert np.isfinite(list(fewer.values())).all()
 
 
 def test_fusion_without_a_good_member_is_empty(make_clip, tmp_path):
@@ -117,8 +181,11 @@ def test_labels_that_are_one_per_clip_are_scored_per_utterance(make_clip):
         make_clip(name, 4, i, valence_arousal=np.full((4, 2), i / 10))
         for i, name in enumerate("abc")
     ]
-    assert scoring.of_utterances(constant)
-    assert not scoring.of_utterances([*constant, make_clip("d", 4, 9)])
+    assert data.of_utterances(constant)
+    assert not data.of_utterances([*constant, make_clip("d", 4, 9)])
+    assert not data.of_utterances(
+        [constant[0], constant[0].labelled(valence_arousal=constant[0].valence_arousal)]
+    )
 
 
 def test_feature_names_of_paper_b_are_layers_of_the_backbone():

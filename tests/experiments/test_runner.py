@@ -85,3 +85,10 @@ def test_a_cell_without_its_data_stays_empty_and_says_so(laboratory, tmp_path):
     assert told[1].endswith("left empty: nobody gave it")
     assert "Left empty: one | right: nobody gave it." in (tmp_path / "T1.md").read_text()
     json.loads((tmp_path / "T1.json").read_text(), parse_constant=pytest.fail)  # no NaN in it
+
+
+@pytest.mark.parametrize("content", ["", "{bad", "[1]", '{"one | left": 5}', '{"one | left": {}}'])
+def test_a_damaged_file_of_cells_is_made_anew(laboratory, tmp_path, content):
+    (tmp_path / "T1.json").write_text(content)
+    frame = runner.run(table(lambda _, setting: {"CCC": setting}), laboratory, tmp_path)
+    assert frame.loc["one", "right: CCC"] == 2
