@@ -250,7 +250,10 @@ def train(
     "--postprocessing", type=click.Path(path_type=Path), help="Apply what --search has saved."
 )
 @click.option("--per-video", is_flag=True, help="Also print a row for every video.")
-@click.option("--against", help="Another model: print the differences with paired p-values.")
+@click.option(
+    "--against",
+    help="Another model, post-processed alike: print the differences with paired p-values.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write tables and pictures there.")
 def evaluate(
     model, data, dataset, split, loader_options, by, statistic, search, postprocessing,
@@ -279,10 +282,16 @@ def evaluate(
         unit = {"by": by, "statistic": statistic} if by == "utterance" else {}
         steps = evaluation.postprocess.search(predictions, clips, task=task, **unit)
         steps.save(search)
+    if task == "expression" and (search or postprocessing):
+        raise ValueError(
+            "Post-processing is of valence and arousal. Received: a model of expressions. Leave "
+            "--search and --postprocessing out."
+        )
         click.echo(f"{search}: {steps}")
     if postprocessing is not None:
         steps = evaluation.postprocess.PostProcessing.load(postprocessing)
-    processed, scored = _scored(predictions, clips, steps, by, statistic)
+    how = {"steps": steps, "by": by, "statistic": statistic, "task": task}
+    processed, scored = _scored(predictions, clips, **how)
     if out is not None:
         scores = report.write_report(clips, processed, out, task, scored)
     else:
@@ -294,7 +303,7 @@ def evaluate(
     if against is not None:
         other, other_card = models.load(registry.model_file(against))
         _refuse_other_task(task, other_card["task"])
-        _, other = _scored(evaluation.predict(other, clips), clips, None, by, statistic)
+        _, other = _scored(evaluation.predict(other, clips), clips, **how)
         measure = "accuracy" if task == "expression" else "CCC"
         compared = evaluation.compare(clips, scored, other, measure, task)
         click.echo(f"\n{measure} of {model} and {against}:")
@@ -303,23 +312,25 @@ def evaluate(
         click.echo(f"Tables and pictures: {out}")
 
 
-def _scored(predictions, clips, steps, by, statistic):
+def _scored(predictions, clips, steps, by, statistic, task):
     """Predictions of the frames after post-processing, and what is scored of them."""
     from kollias_affect import evaluation
 
     if steps is not None and steps.by is not None:
-        if by != steps.by:
+        if (by, statistic) != (steps.by, steps.statistic):
             raise ValueError(
-                f"These steps are of utterances. Received: --by {by}. Give --by utterance, or "
-                "search without it."
+                f"These steps are of utterances and their {steps.statistic}. Received: --by {by} "
+                f"--statistic {statistic}. Give --by utterance --statistic {steps.statistic}, or "
+                "search anew."
             )
         table = steps.apply(predictions, clips)
-        return predictions, evaluation.join_labels(table, predictions, clips)
+        options = {"statistic": steps.statistic, "length": steps.length, "task": task}
+        return predictions, evaluation.join_labels(table, predictions, clips, **options)
     if steps is not None:
         predictions = steps.apply(predictions, clips)
     if by is None:
         return predictions, predictions
-    return predictions, evaluation.aggregate(predictions, clips, by, statistic)
+    return predictions, evaluation.aggregate(predictions, clips, by, statistic, task=task)
 
 
 def _refuse_other_task(task, other):
@@ -609,7 +620,7 @@ def _start(options):
 @click.option("--size", default=96, show_default=True, help="Side of the images in pixels.")
 @click.option("--length", default=80, show_default=True, help="Frames per window.")
 @click.option("--stride", type=int, help="Frames from window to window.  [default: length]")
-@click.option("--batch-size", default=4, show_default=True, help="Windows per batch.")
+@click.option("--batch-size", type=int, help="Windows per batch.  [default: the papers', or 4]")
 @click.option("--epochs", default=20, show_default=True, help="Of every training.")
 @click.option("--learning-rate", type=float, help="[default: the papers']")
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")

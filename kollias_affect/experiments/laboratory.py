@@ -1,6 +1,7 @@
 """Trains what the cells of tables ask for, each thing once, and keeps it in one folder."""
 
 import dataclasses
+import gc
 import hashlib
 import json
 import zipfile
@@ -164,7 +165,10 @@ class Laboratory:
 
     def _train(self, model, clips, validation, folder, options):
         how = {**self._how(options), "seed": self.scale.seed}
-        return training.train(model, clips, validation, folder, **how)[0]
+        training.train(model, clips, validation, folder, **how)
+        # Else the graphs of all trainings so far stay in memory.
+        gc.collect()
+        return models.load(folder / "best.keras")[0]
 
     def _how(self, options):
         """Options of `training.train`: the scale's where it has them, else the paper's."""
