@@ -90,9 +90,16 @@ def train(
         `(model, card)` of the best epoch, as `models.load` returns them.
 
     Raises:
-        ValueError: if a subject is on both sides, or `out_dir` holds a run with other settings.
+        ValueError: if a subject is on both sides, no frame of the validation counts, or `out_dir`
+            holds a run with other settings.
     """
     sampling.refuse_common_subjects(training, validation, "training and validation")
+    if not any(clip.valid.any() for clip in validation):
+        raise ValueError(
+            "Validation needs at least one frame that counts, with a face and a label. Received: "
+            f"{[clip.key for clip in validation[:5]]} without any. Choose other clips for it, or "
+            "another seed where they are drawn."
+        )
     epochs = _checks.positive_integer("epochs", epochs)
     card = models.describe(model)
     if card["length"] is None:

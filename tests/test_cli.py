@@ -231,7 +231,8 @@ def test_a_second_extraction_adds_to_the_list(synthetic_root, write_video, tmp_p
     assert "3 clips with labels" in ok("extract", second, nobody, *command)
     # A video without a face beside others does not stand in the way of landmarks.
     train = ["train", out / "frames.csv", "--out", tmp_path / "run", *SMALL.split()]
-    assert "Best epoch 1" in ok(*train)
+    assert "Validation needs at least one frame that counts" in refused(*train)  # it drew `video`
+    assert "Best epoch 1" in ok(*train, "--validation", synthetic_root / "validation.csv")
 
 
 def test_options_out_of_range(synthetic_root, tmp_path):
