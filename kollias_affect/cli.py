@@ -95,6 +95,12 @@ def demo(out, epochs, seed):
 @click.option("--detector", default="hog", show_default=True, help="hog, cnn or haar.")
 @click.option("--size", default=96, show_default=True, help="Side of the crops in pixels.")
 @click.option("--faces", default="main", show_default=True, help="main or all.")
+@click.option(
+    "--detect-every",
+    default=1,
+    show_default=True,
+    help="Detect on every so many frames, and follow the faces between.",
+)
 @click.option("--processes", type=int, help="Videos at a time.  [default: one per core]")
 @click.option(
     "--labels",
@@ -276,17 +282,17 @@ def evaluate(
         _checks.one_of("by", by, ("sequence", "utterance", "video"))
     network, card = models.load(registry.model_file(model))
     clips, task = _load(dataset, data, split, loader_options), card["task"]
+    if task == "expression" and (search or postprocessing):
+        raise ValueError(
+            "Post-processing is of valence and arousal. Received: a model of expressions. Leave "
+            "--search and --postprocessing out."
+        )
     predictions = evaluation.predict(network, clips)
     steps = None
     if search is not None:
         unit = {"by": by, "statistic": statistic} if by == "utterance" else {}
         steps = evaluation.postprocess.search(predictions, clips, task=task, **unit)
         steps.save(search)
-    if task == "expression" and (search or postprocessing):
-        raise ValueError(
-            "Post-processing is of valence and arousal. Received: a model of expressions. Leave "
-            "--search and --postprocessing out."
-        )
         click.echo(f"{search}: {steps}")
     if postprocessing is not None:
         steps = evaluation.postprocess.PostProcessing.load(postprocessing)
@@ -356,8 +362,14 @@ def _refuse_other_task(task, other):
     show_default=True,
     help="Also draw the outputs on copies of the inputs, in OUT/annotated.",
 )
+@click.option(
+    "--detect-every",
+    default=1,
+    show_default=True,
+    help="Of videos: detect on every so many frames, and follow the faces between.",
+)
 @click.option("--processes", type=int, help="Videos at a time.  [default: one per core]")
-def predict(inputs, out, model, detector, faces, annotate, processes):
+def predict(inputs, out, model, detector, faces, annotate, detect_every, processes):
     """Runs a model on INPUTS: videos, images, or folders of them (one level deep).
 
     Every video gets a table and a picture of the outputs over time; all images share one table,
@@ -384,7 +396,13 @@ def predict(inputs, out, model, detector, faces, annotate, processes):
         errors.update(bad)
     if found.videos:
         tables, bad = inference.predict_videos(
-            model, found.videos, out, faces=faces, processes=processes, **options
+            model,
+            found.videos,
+            out,
+            faces=faces,
+            detect_every=detect_every,
+            processes=processes,
+            **options,
         )
         _say_videos(tables, out)
         errors.update(bad)

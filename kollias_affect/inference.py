@@ -86,6 +86,7 @@ def predict_videos(
     progress=True,
     faces="main",
     annotate=True,
+    detect_every=1,
 ):
     """Runs a trained model on videos.
 
@@ -106,6 +107,7 @@ def predict_videos(
         processes, progress: see `faces.extract_many`.
         faces: `"main"` for the main face, `"all"` for every face.
         annotate: write annotated videos.
+        detect_every: see `faces.extract`.
 
     Returns:
         `(tables, errors)`: for each video that went well its `pandas.DataFrame`, for each other
@@ -133,6 +135,7 @@ def predict_videos(
         size=card["image"]["size"],
         faces=faces,
         layout=layout,
+        detect_every=detect_every,
     )
     tables = {}
     for video, clips in results.items():

@@ -9,7 +9,8 @@ from kollias_affect import _checks, _files, faces
 from kollias_affect.faces import extraction
 from kollias_affect.faces.video import Video
 
-COMPARED = ("detector", "size", "faces", "longest_side", "layout")  # options of `faces.extract`
+# Options of `faces.extract`; one that was not written down had its default.
+COMPARED = ("detector", "size", "faces", "longest_side", "layout", "detect_every")
 
 
 def of_videos(report, videos, crops=None, **options):
@@ -73,6 +74,7 @@ def _is_stale(crops, key, video, options):
     before = json.loads(_marker(crops, key).read_text(encoding="utf-8")).get("settings", {})
     defaults = inspect.signature(faces.extract).parameters
     now = {name: options.get(name, defaults[name].default) for name in COMPARED}
+    before = {"detect_every": 1, **before}
     if not isinstance(now["detector"], str):
         now["detector"] = extraction._name_of(now["detector"])
     now = {"video": Path(video).name, **extraction._identity(Path(video)), **now}

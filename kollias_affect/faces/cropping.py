@@ -33,14 +33,18 @@ def faces_of(image, detector="hog", size=96, layout="procrustes", longest_side=6
         picture), `in_crop` (in [-1, 1] of the crop) and `crop`, uint8 RGB `[size, size, 3]`.
         Boxes whose landmarks make no face are left out.
     """
-    crop_out = LAYOUTS[_checks.one_of("layout", layout, LAYOUTS)]
-    found = []
-    for box in detectors.detect(image, detectors.get(detector), longest_side):
-        points = find_landmarks(image, box)
-        try:
-            crop, moved = crop_out(image, points, size)
-        except ValueError:  # all points in one place: no face
-            _log.debug("No landmarks in %s.", box)
-            continue
-        found.append(Face(box, points, alignment.normalize(moved, size), crop))
-    return found
+    _checks.one_of("layout", layout, LAYOUTS)
+    boxes = detectors.detect(image, detectors.get(detector), longest_side)
+    found = [face_in(image, box, size, layout) for box in boxes]
+    return [face for face in found if face is not None]
+
+
+def face_in(image, box, size=96, layout="procrustes"):
+    """The `Face` in a box of a picture, or `None` if its landmarks make no face."""
+    points = find_landmarks(image, box)
+    try:
+        crop, moved = LAYOUTS[layout](image, points, size)
+    except ValueError:  # all points in one place: no face
+        _log.debug("No landmarks in %s.", box)
+        return None
+    return Face(box, points, alignment.normalize(moved, size), crop)

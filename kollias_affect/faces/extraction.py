@@ -1,5 +1,7 @@
 """A whole video to aligned crops, a table and landmarks, in one pass that can be interrupted."""
 
+import contextlib
+import dataclasses
 import hashlib
 import logging
 from pathlib import Path
@@ -10,12 +12,15 @@ import pandas as pd
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
 from kollias_affect.faces import alignment, cropping, detectors
+from kollias_affect.faces.ahead import ahead
+from kollias_affect.faces.following import Follower
 from kollias_affect.faces.video import Video
 from kollias_affect.faces.work import Work, image_name
 
 _log = logging.getLogger(__name__)
 
 SMALLEST, LARGEST = 16, 2048  # sides of crops in pixels
+MOST_FRAMES = 1000  # between two detections
 
 
 def extract(
@@ -28,6 +33,7 @@ def extract(
     layout="procrustes",
     overwrite=False,
     on_frame=None,
+    detect_every=1,
 ):
     """Extracts the aligned face of every frame of a video.
 
@@ -51,6 +57,11 @@ def extract(
         layout: of the crops, see `cropping.faces_of`.
         overwrite: work on the video anew even if it is finished.
         on_frame: called with 1 after every frame, for progress bars.
+        detect_every: run the detector on every so many frames only, 1 to 1000, and follow the
+            faces by their landmarks between them (see `following.Follower`). `confidence` of a
+            followed face is that of its last detection.
+
+    A callable `detector` is called in one thread, which is not the caller's.
 
     Returns:
         `Clip` (`faces="main"`) or list of `Clip` (`faces="all"`), without labels.
@@ -74,22 +85,50 @@ def extract(
         "layout": _checks.one_of("layout", layout, cropping.LAYOUTS),
         "prototype": alignment.PROTOTYPE.tolist(),
     }
-    how = [settings[name] for name in ("size", "layout", "longest_side")]
+    if _checks.integer_between("detect_every", detect_every, 1, MOST_FRAMES) > 1:
+        settings["detect_every"] = int(detect_every)  # see `work.UNRECORDED`
     with Work(_checks.writable_folder("out_dir", out_dir), frames.path.stem, settings) as work:
-        done = work.begin(overwrite) if overwrite or not work.finished() else None
-        if done is not None:
-            frames.skip = done
-            for frame in frames:
-                if frame.image is not None:
-                    work.add(frame, cropping.faces_of(frame.image, find, *how))
-                if on_frame is not None:
-                    on_frame(1)
-            work.publish(frames.broken)
+        if overwrite or not work.finished():
+            _work_on(frames, work, _follower(find, settings), overwrite, on_frame)
         summary = work.summary()
     if summary["broken"]:
         _log.warning("%s. The frames that decode are kept.", summary["broken"])
     clips = [read(out_dir, name) for name in summary["people"]]
     return clips if faces == "all" else clips[0]
+
+
+def _follower(find, settings):
+    size, layout, longest_side = (settings[k] for k in ("size", "layout", "longest_side"))
+    return Follower(
+        settings.get("detect_every", 1),
+        lambda image: cropping.faces_of(image, find, size, layout, longest_side),
+        lambda image, box: cropping.face_in(image, box, size, layout),
+    )
+
+
+def _work_on(frames, work, follower, overwrite, on_frame):
+    """Does what is left of a video. Three threads: decoding, finding faces, writing."""
+    done = work.begin(overwrite, follower.remember)
+    if done is None:
+        return
+    frames.skip = done
+    with contextlib.closing(ahead(_found(ahead(iter(frames)), follower))) as found:
+        for frame, faces, followed in found:
+            if faces is not None:
+                work.add(frame, faces, followed)
+            if on_frame is not None:
+                on_frame(1)
+    work.publish(frames.broken)
+
+
+def _found(frames, follower):
+    """Frames with their faces (`None` where these are done) and whether they were followed."""
+    with contextlib.closing(frames):
+        for frame in frames:
+            if frame.image is None:
+                yield frame, None, False
+            else:
+                yield dataclasses.replace(frame, image=None), *follower.faces(frame.image)
 
 
 def read(out_dir, name):

@@ -6,6 +6,7 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
+from av.video.reformatter import VideoReformatter
 
 from kollias_affect import _checks
 
@@ -60,6 +61,7 @@ class Video:
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1
             interval = 1 / float(stream.average_rate or 25)
+            to_rgb = VideoReformatter()  # kept, as to set one up takes longer than a picture
             last, moved = -np.inf, 0.0
             for picture in self._pictures(container, stream):
                 time = picture.time if picture.time is not None else self._index * interval
@@ -71,9 +73,8 @@ class Video:
                 last = float(time + moved)
                 self._index += 1
                 self._end = last + (float(picture.duration * picture.time_base) or interval)
-                yield Frame(
-                    self._index, last, None if self._index <= self.skip else _upright(picture)
-                )
+                image = None if self._index <= self.skip else _upright(picture, to_rgb)
+                yield Frame(self._index, last, image)
             self._compare_with_duration(container, stream, interval)
         if self._index == 0:
             raise ValueError(
@@ -151,9 +152,9 @@ def _stream(container):
     return container.streams.best("video")
 
 
-def _upright(picture):
+def _upright(picture, to_rgb):
     """The picture as upright RGB, turned and mirrored as the display matrix says."""
-    image = picture.to_ndarray(format="rgb24")
+    image = to_rgb.reformat(picture, format="rgb24").to_ndarray()
     matrix = picture.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return image

@@ -7,6 +7,7 @@ that is published derives from journal and crops, it ends with the same bytes as
 never interrupted. `<video>.json`, written last, marks a finished video.
 """
 
+import base64
 import csv
 import dataclasses
 import importlib.metadata
@@ -16,6 +17,7 @@ import os
 import re
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -46,6 +48,7 @@ COLUMNS = (
     "FaceRectHeight",
 )
 JPEG_QUALITY = 95
+UNRECORDED = {"detect_every": 1}  # settings that are not written down at these values
 LOCK_SECONDS = 10  # how long the workers of a killed parent may take to notice
 
 
@@ -114,10 +117,10 @@ class Work:
         """Whether the video is done with these settings; raises if it is with others."""
         if not self.marker.exists():
             return False
-        before = self.summary()["settings"]
-        other = sorted(k for k in self.settings if self.settings[k] != before.get(k))
+        before, now = ({**UNRECORDED, **s} for s in (self.summary()["settings"], self.settings))
+        other = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
         if other:
-            changes = ", ".join(f"{k}={before.get(k)!r} not {self.settings[k]!r}" for k in other)
+            changes = ", ".join(f"{k}={before.get(k)!r} not {now.get(k)!r}" for k in other)
             raise ValueError(
                 f"A folder holds one extraction per video name. {self.marker} was made with "
                 f"{changes}. Choose another output folder, or overwrite this one."
@@ -126,16 +129,17 @@ class Work:
             shutil.rmtree(self.folder)  # of a run that was killed after its marker
         return True
 
-    def begin(self, overwrite=False):
+    def begin(self, overwrite=False, remember=lambda boxes: None):
         """Prepares for `add`, and returns how many frames are done already.
 
-        `None` if another process has finished the video in the meantime.
+        `None` if another process has finished the video in the meantime. `remember` is called
+        with the boxes of each frame that is done.
         """
         self._take_lock()
         if not overwrite and self.finished():
             shutil.rmtree(self.folder)
             return None
-        header = {"settings": self.settings, "versions": _versions()}
+        header = {"journal": 2, "settings": self.settings, "versions": _versions()}
         lines = self._complete_lines()
         continued = next(lines, None) == header
         if overwrite and self.marker.exists():
@@ -150,15 +154,17 @@ class Work:
             self._restart(header)
             return 0
         frames = 0
-        for line in lines:
-            self.tracker.update([Box(*face["box"]) for face in line["faces"]], line["t"])
+        for line in self._that_stay(lines):
+            boxes = [Box(*face["box"]) for face in line["faces"]]
+            self.tracker.update(boxes, line["t"])
+            remember(boxes)
             frames += 1
         self._file = open(self.journal, "r+b")  # noqa: SIM115 - closed by `__exit__`
         self._file.truncate(self._good_bytes)
         self._file.seek(0, os.SEEK_END)
         return frames
 
-    def add(self, frame, faces):
+    def add(self, frame, faces, followed=False):
         """Writes the crops of one frame, then its line in the journal."""
         ids = self.tracker.update([face.box for face in faces], frame.time)
         line = {"frame": frame.index, "t": frame.time, "faces": []}
@@ -170,10 +176,12 @@ class Work:
                 {
                     "id": face_id,
                     "box": list(face.box),
-                    "in_frame": face.in_frame.tolist(),
-                    "in_crop": face.in_crop.tolist(),
+                    "in_frame": _text(face.in_frame),
+                    "in_crop": _text(face.in_crop),
                 }
             )
+        if followed:
+            line["followed"] = True
         self._append(line)
 
     def publish(self, broken):
@@ -289,6 +297,25 @@ class Work:
                 self._good_bytes += len(line)
                 yield content
 
+    def _that_stay(self, lines):
+        """All lines; where faces are followed, those before the last detection.
+
+        What a followed face looked like is not in the journal: the detection is made again.
+        """
+        all_stay = "detect_every" not in self.settings or self.publication.exists()
+        waiting, start = [], self._good_bytes
+        size = start  # of the journal before the line
+        for line in lines:
+            if not line.get("followed"):
+                yield from waiting
+                waiting, start = [], size
+            waiting.append(line)
+            size = self._good_bytes
+        if all_stay:
+            yield from waiting
+        else:
+            self._good_bytes = start
+
     def _append(self, content):
         self._file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
         self._file.flush()
@@ -303,27 +330,31 @@ class Work:
             source.rename(target)
 
     def _publish_tables(self, person, track):
-        in_frame, in_crop = [], []
-        missing = np.full((68, 2), np.nan, np.float32)
+        _, table_path, landmarks_path = self._outputs(person)
         staged = self.folder / "table.csv"
+        frames = 0
         with open(staged, "w", newline="", encoding="utf-8") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(COLUMNS)
-            lines = self._complete_lines()
-            next(lines)  # the header
-            for line in lines:
-                face = next(
-                    (f for f in line["faces"] if track is not None and f["id"] == track.face_id),
-                    None,
-                )
+            for line, face in self._lines_of(track):
                 table.writerow(self._row(line, face))
-                in_frame.append(missing if face is None else np.float32(face["in_frame"]))
-                in_crop.append(missing if face is None else np.float32(face["in_crop"]))
-        _, table_path, landmarks_path = self._outputs(person)
+                frames += 1
         os.replace(staged, table_path)
         staged = self.folder / "landmarks.npz"
-        np.savez(staged, landmarks=np.stack(in_crop), landmarks_in_frame=np.stack(in_frame))
+        with zipfile.ZipFile(staged, "w") as archive:
+            for name, field in (("landmarks", "in_crop"), ("landmarks_in_frame", "in_frame")):
+                found = (face for _, face in self._lines_of(track))
+                points = (None if face is None else face[field] for face in found)
+                _write_landmarks(archive, name, frames, points)
         os.replace(staged, landmarks_path)
+
+    def _lines_of(self, track):
+        """Each frame's line of the journal, and the entry of the face in it or `None`."""
+        lines = self._complete_lines()
+        next(lines)  # the header
+        for line in lines:
+            faces = line["faces"] if track is not None else []
+            yield line, next((face for face in faces if face["id"] == track.face_id), None)
 
     def _row(self, line, face):
         start = [self.settings["video"], line["frame"], line["t"]]
@@ -331,6 +362,21 @@ class Work:
             return [*start, "", 0, "", "", "", "", ""]
         *rectangle, score = face["box"]
         return [*start, face["id"], 1, score, *rectangle]
+
+
+def _write_landmarks(archive, name, frames, points):
+    """What `np.savez` writes for float32 `[frames, 68, 2]`, but one frame at a time."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (frames, 68, 2)}
+    missing = np.full((68, 2), np.nan, "<f4").tobytes()
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for found in points:
+            file.write(missing if found is None else base64.b64decode(found))
+
+
+def _text(points):
+    """Float32 points as text for the journal, which is shorter and quicker than decimals."""
+    return base64.b64encode(points.astype("<f4").tobytes()).decode()
 
 
 def _write_jpeg(path, image):

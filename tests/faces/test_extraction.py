@@ -148,6 +148,66 @@ def test_resume_gives_the_same_files(whole, face_video, tmp_path, moment):
     assert files(tmp_path) == files(whole)
 
 
+@pytest.fixture(scope="module")
+def tracked(face_video, tmp_path_factory):
+    """Outputs with a detection in every fifth frame, of a run that was not interrupted."""
+    out = tmp_path_factory.mktemp("tracked")
+    faces.extract(face_video, out, detect_every=5)
+    return out
+
+
+def test_followed_landmarks_lie_where_those_of_detections_do(whole, tracked):
+    reference, followed = (
+        np.load(out / "subject01_1.npz")["landmarks_in_frame"] for out in (whole, tracked)
+    )
+    there, wanted = (np.isfinite(points[:, 0, 0]) for points in (followed, reference))
+    assert there[wanted].all()  # none is lost
+    eyes = np.stack([faces.anchors(points)[:2] for points in reference[wanted]])
+    distance = np.linalg.norm(followed - reference, axis=2).mean(axis=1)[wanted]
+    assert (distance / np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)).mean() < 0.02
+    assert np.count_nonzero(distance) > 0  # else nothing was followed
+
+
+def test_hidden_faces_are_not_followed(whole, tracked, face_video):
+    flat = [frame.index for frame in faces.Video(face_video) if frame.image.std() < 10]
+    assert len(flat) == 4
+    table = rows(tracked / "subject01_1.csv")
+    assert {table[index - 1]["success"] for index in flat} == {"0"}
+
+
+def test_a_detector_is_asked_in_some_frames_only(face_video, tmp_path):
+    calls = []
+
+    def detector(image):
+        calls.append(1)
+        return faces.detect(image)
+
+    faces.extract(face_video, tmp_path, detector=detector, detect_every=5)
+    assert len(calls) < 16  # 24 frames: every fifth, and where there is no face
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["frame 1", "frame 4", "frame 8", "half a crop", "before publish", "after _publish_crops"],
+)
+def test_resume_while_faces_are_followed_gives_the_same_files(
+    tracked, face_video, tmp_path, moment
+):
+    code = textwrap.dedent(KILLED).replace("on_frame=on_frame", "on_frame=on_frame, detect_every=5")
+    command = [sys.executable, "-c", code, face_video, tmp_path, moment]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    faces.extract(face_video, tmp_path, detect_every=5)
+    assert files(tmp_path) == files(tracked)
+
+
+@pytest.mark.parametrize(("before", "now"), [(1, 5), (5, 1), (5, 3)])
+def test_another_detect_every_does_not_pass_for_finished(face_video, tmp_path, before, now):
+    options = {"detector": lambda image: [PHOTOGRAPH_BOX]}
+    faces.extract(face_video, tmp_path, detect_every=before, **options)
+    with pytest.raises(ValueError, match=f"was made with detect_every={before} not {now}. "):
+        faces.extract(face_video, tmp_path, detect_every=now, **options)
+
+
 def test_a_torn_line_of_the_journal_is_written_again(whole, face_video, tmp_path):
     class Stop(Exception):
         pass
@@ -266,7 +326,15 @@ def test_time_stamps_that_jump_back_are_moved_and_reported(tmp_path, write_video
 
 @pytest.mark.parametrize(
     "options",
-    [{"size": 1}, {"size": 40000}, {"size": "x"}, {"longest_side": -5}, {"faces": "some"}],
+    [
+        {"size": 1},
+        {"size": 40000},
+        {"size": "x"},
+        {"longest_side": -5},
+        {"faces": "some"},
+        {"detect_every": 0},
+        {"detect_every": 2.5},
+    ],
 )
 def test_bad_arguments(face_video, tmp_path, options):
     with pytest.raises(ValueError, match=rf"`{next(iter(options))}` must be"):

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from kollias_affect.faces import Box
+from kollias_affect.faces.following import Follower
+from kollias_affect.faces.work import Face
+
+RANDOM = np.random.default_rng(0)
+PATTERN = RANDOM.integers(0, 256, (6, 6, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+OTHER = np.ascontiguousarray(PATTERN[::-1])
+FLAT = np.full_like(PATTERN, 128)
+SHAPE = RANDOM.uniform(0.2, 0.8, (68, 2))  # of points in a box of side 1
+
+
+class Scene:
+    """Frames that are just numbers; faces in them stand where `places` says.
+
+    `places[i]` maps a face's name to the box it really has in frame i; `looks` to its crop.
+    Landmarks are looked for in any box that overlaps it, as the real predictor would.
+    """
+
+    def __init__(self, places, looks=lambda frame, name: PATTERN, missed=()):
+        self.places, self.looks, self.missed = places, looks, missed
+        self.searched = []
+
+    def detect(self, frame):
+        self.searched.append(frame)
+        there = {} if frame in self.missed else self.places[frame]
+        return [self._face(frame, name, Box(*box, 1.5)) for name, box in there.items()]
+
+    def look(self, frame, box):
+        for name, place in self.places[frame].items():
+            if abs(place[0] - box.x) < place[2] / 2:
+                return self._face(frame, name, box)
+        return Face(box, np.float32(SHAPE * box.width + box[:2]), SHAPE, FLAT)
+
+    def _face(self, frame, name, box):
+        x, y, side, _ = self.places[frame][name]
+        return Face(box, np.float32(SHAPE * side + (x, y)), SHAPE, self.looks(frame, name))
+
+    def run(self, every):
+        follower = Follower(every, self.detect, self.look)
+        return [follower.faces(frame) for frame in range(len(self.places))]
+
+
+def still(count, **faces):
+    return [faces or {"a": (100, 100, 80, 80)}] * count
+
+
+def test_without_following_every_frame_is_searched():
+    scene = Scene(still(7))
+    assert [followed for _, followed in scene.run(1)] == [False] * 7
+    assert scene.searched == list(range(7))
+
+
+def test_every_so_many_frames_are_searched():
+    scene = Scene(still(12))
+    found = scene.run(5)
+    assert scene.searched == [0, 5, 10]
+    assert [followed for _, followed in found] == [i not in (0, 5, 10) for i in range(12)]
+    assert all(len(faces) == 1 for faces, _ in found)
+
+
+def test_a_followed_face_keeps_the_score_of_its_detection():
+    assert {face.box.score for faces, _ in Scene(still(4)).run(5) for face in faces} == {1.5}
+
+
+def test_the_box_stays_while_the_face_hardly_moves():
+    places = [{"a": (100 + (i % 2), 100, 80, 80)} for i in range(5)]
+    boxes = [faces[0].box[:4] for faces, _ in Scene(places).run(5)]
+    assert boxes == [(100, 100, 80, 80)] * 5
+
+
+def test_the_box_goes_and_grows_with_the_face():
+    places = [{"a": (100 + 10 * i, 100, 80 + 8 * i, 80 + 8 * i)} for i in range(5)]
+    scene = Scene(places)
+    boxes = [faces[0].box[:4] for faces, _ in scene.run(5)]
+    assert scene.searched == [0]
+    assert np.allclose(boxes, [place["a"] for place in places], atol=1)
+
+
+@pytest.mark.parametrize("look", [FLAT, OTHER])
+def test_a_face_that_no_longer_looks_like_itself_is_searched_at_once(look):
+    scene = Scene(still(10), looks=lambda frame, name: look if frame >= 3 else PATTERN)
+    scene.run(8)
+    # Found again in frame 3 as it looks now; a flat crop can never be followed.
+    assert scene.searched == [0, 3] if look is OTHER else list(range(3, 10))
+
+
+def test_a_hidden_face_is_not_followed():
+    places = still(3) + [{}] * 4 + still(3)
+    found = Scene(places).run(5)
+    assert [len(faces) for faces, _ in found] == [len(place) for place in places]
+
+
+def test_without_a_face_every_frame_is_searched():
+    scene = Scene([{}] * 4 + still(3))
+    assert [len(faces) for faces, _ in scene.run(5)] == [0] * 4 + [1] * 3
+    assert scene.searched == [0, 1, 2, 3, 4]
+
+
+def test_a_face_that_one_detection_misses_is_searched_until_it_is_found_again():
+    two = {"a": (100, 100, 80, 80), "b": (400, 100, 80, 80)}
+    scene = Scene([two] * 9)
+    detect = scene.detect
+
+    def without_b(frame):
+        faces = detect(frame)
+        return faces[:1] if frame == 4 else faces
+
+    scene.detect = without_b
+    found = scene.run(4)
+    assert scene.searched == [0, 4, 5]
+    assert [len(faces) for faces, _ in found] == [2, 2, 2, 2, 1, 2, 2, 2, 2]
+
+
+def test_a_face_that_left_is_searched_for_as_many_frames_as_lie_between_detections():
+    both = {"a": (100, 100, 80, 80), "b": (400, 100, 80, 80)}
+    scene = Scene([both] * 4 + [{"a": both["a"]}] * 12)
+    scene.run(4)
+    # Lost in frame 4; frames 3 to 0 are forgotten after frame 7.
+    assert scene.searched[:5] == [0, 4, 5, 6, 7] and 8 not in scene.searched
+
+
+def test_new_faces_are_found_at_the_next_detection():
+    both = {"a": (100, 100, 80, 80), "b": (400, 100, 80, 80)}
+    found = Scene([{"a": both["a"]}] * 2 + [both] * 6).run(5)
+    assert [len(faces) for faces, _ in found] == [1, 1, 1, 1, 1, 2, 2, 2]
+
+
+def test_boxes_that_cannot_be_followed_far_are_no_error():
+    tiny = Scene([{"a": (5, 5, 1, 1)}, {"a": (5, 5, 0, 0)}, {"a": (5, 5, 0, 0)}, {}])
+    assert len(tiny.run(4)) == 4
