@@ -636,6 +636,7 @@ def _start(options):
 @click.option("--width", default=1.0, show_default=True, help="Factor on the numbers of channels.")
 @click.option("--units", default=1.0, show_default=True, help="Factor on units of other layers.")
 @click.option("--size", default=96, show_default=True, help="Side of the images in pixels.")
+@click.option("--picture", default=256, show_default=True, help="The same for paper D.")
 @click.option("--length", default=80, show_default=True, help="Frames per window.")
 @click.option("--stride", type=int, help="Frames from window to window.  [default: length]")
 @click.option("--batch-size", type=int, help="Windows per batch.  [default: the papers', or 4]")
