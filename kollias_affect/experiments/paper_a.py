@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from kollias_affect import EXPRESSIONS
+from kollias_affect.adaptation import report
+from kollias_affect.adaptation.experiment import Experiment, Settings, cell_name
 from kollias_affect.experiments.declaration import Cell, Table
 
 _FIXED = (
@@ -41,8 +43,6 @@ def _experiment(laboratory):
 
 
 def _new_experiment(laboratory):
-    from kollias_affect.adaptation.experiment import Experiment, Settings
-
     scale, options = laboratory.scale, laboratory.options
     a, b = laboratory.parts("data"), laboratory.parts("other")
     clips = {
@@ -69,9 +69,6 @@ def _new_experiment(laboratory):
 
 def _decisions(experiment, setting):
     """Labels and predictions of all seeds on the setting's part, as indices of EXPRESSIONS."""
-    from kollias_affect.adaptation import report
-    from kollias_affect.adaptation.experiment import cell_name
-
     pairs = []
     for seed in range(experiment.settings.seeds):
         experiment.net_a(setting.lam, seed)
@@ -113,8 +110,6 @@ def confusion(laboratory, setting):
 
 def distance(laboratory, setting):
     """Distance of NetA's centroid of a category to NetB's, see `report.centroid_distances`."""
-    from kollias_affect.adaptation import report
-
     experiment = _experiment(laboratory)
     for lam in (min(experiment.settings.lambdas), max(experiment.settings.lambdas)):
         for seed in range(experiment.settings.seeds):
@@ -145,14 +140,6 @@ def _table(name, title, number, varies, split, measures, cells, evaluate):
     )
 
 
-_LAMBDAS = {
-    0.0: (0.446, 0.69),
-    0.25: (0.426, 0.67),
-    0.5: (0.422, 0.622),
-    0.75: (0.398, 0.611),
-    1.0: (0.384, 0.606),
-}
-
 A2 = _table(
     "A2",
     "Accuracy by lambda",
@@ -162,7 +149,7 @@ A2 = _table(
     ("accuracy",),
     [
         Cell(f"lambda {lam:g}", column, Adapted(lam, part), {"accuracy": value})
-        for lam, values in _LAMBDAS.items()
+        for lam, values in report.PAPER_TABLE_2.items()
         for (column, part), value in zip((("B", B_TEST), ("A", A_TEST)), values, strict=True)
     ],
     accuracy,
