@@ -3,35 +3,52 @@
     python examples/train_fer2013.py fer2013.tar run
 
 A killed run goes on by the same command. The network has the topology of VGG-Face at half its
-width, with batch normalisation, and sees 48 x 48 grey faces; `run/best.keras` is the epoch with
-the best accuracy on PublicTest. It is trained with mirrored, turned, moved, scaled and partly
-hidden faces, mixed in pairs, against the labels or, with `--teachers`, against these and the mean
-of the outputs of networks trained before (Hinton et al., 2015). `--start` goes on from one.
+width, with batch normalisation, and sees grey faces. `run/best.keras` holds a running mean of the
+weights (Polyak & Juditsky, 1992), from the epoch at which it was best on PublicTest.
+
+The first epochs see smaller pictures, which cost less (Howard, 2018). The faces are mirrored,
+turned, moved, scaled, lit and partly hidden, and at first mixed in pairs (Zhang et al., 2018). The
+labels are noisy; so, after the first size, the network learns in part from what its own mean said
+of a face before (Laine & Aila, 2017; Kim et al., 2021) or, with `--teachers`, from networks that
+were trained before (Hinton et al., 2015). `--start` goes on from one.
 """
 
 import argparse
-import math
+from pathlib import Path
 
 import cv2
 import keras
 import numpy as np
+import tensorflow as tf
 
-from kollias_affect import EXPRESSIONS, backbones, datasets, models, training
+from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, training
 
 SIZE = 48
+SMOOTHING = 0.1
+STEPS_IN_MEAN = 400
+MIXED_EPOCHS = 0.6  # of all
+EPOCHS_BETWEEN_OUTPUTS = 3
 
 
 def main():
-    """Reads the arguments and trains."""
+    """Reads the arguments and trains on one size of pictures after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="FER-2013: a tar archive, a csv or a folder")
-    parser.add_argument("out", help="folder of the run")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("out", type=Path, help="folder of the run")
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        type=lambda text: tuple(map(int, text.split(":"))),
+        default=[(32, 24), (40, 18), (SIZE, 32)],
+        metavar="SIZE:EPOCHS",
+        help=f"pixels of the pictures, and for how many epochs; the last size is {SIZE}",
+    )
     parser.add_argument("--width", type=float, default=0.5, help="factor on the channels")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.05, help="the highest")
     parser.add_argument("--weight-decay", type=float, default=5e-3)
-    parser.add_argument("--mixing", type=float, default=0.3, help="of pairs; 0 for none")
+    parser.add_argument("--mixing", type=float, default=0.2, help="of pairs; 0 for none")
+    parser.add_argument("--taught", type=float, default=0.7, help="share of outputs in the labels")
     parser.add_argument("--start", help=".keras file whose weights come first")
     parser.add_argument("--teachers", nargs="*", default=[], help=".keras files to learn from")
     parser.add_argument("--seed", type=int, default=0)
@@ -39,48 +56,52 @@ def main():
     keras.utils.set_random_seed(arguments.seed)
     keras.config.set_dtype_policy("mixed_bfloat16")
     images, labels = read(arguments.data, "Training")
-    labels = one_hot(labels) * 0.9 + 0.1 / len(EXPRESSIONS)  # smoothed
+    test = read(arguments.data, "PublicTest")
+    targets = Targets(one_hot(labels), arguments)
     if arguments.teachers:
-        labels = 0.4 * labels + 0.6 * taught(images, arguments.teachers)
-    batches = Faces(images, labels, arguments.batch_size, arguments.seed, arguments.mixing)
-    batches.epoch = training.AtomicBackup.epochs_done(f"{arguments.out}/backup")
-    model = network(arguments.width)
-    if arguments.start:
-        model.set_weights(models.load(arguments.start)[0].get_weights())
-    steps, warmup = len(batches), min(2, arguments.epochs // 2)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        (arguments.epochs - warmup) * steps,
-        warmup_target=arguments.learning_rate,
-        warmup_steps=warmup * steps,
-    )
-    optimizer = keras.optimizers.SGD(
-        rate, momentum=0.9, nesterov=True, weight_decay=arguments.weight_decay
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
-    test_images, test_labels = read(arguments.data, "PublicTest")
+        targets.outputs = taught(images, arguments.teachers)
+    weights = models.load(arguments.start)[0].get_weights() if arguments.start else None
+    last = 0
+    for size, epochs in arguments.sizes:
+        last += epochs
+        if training.AtomicBackup.epochs_done(arguments.out / "backup") < last:
+            weights = train(size, last, images, targets, test, weights, arguments)
+
+
+def train(size, last, images, targets, test, weights, arguments):
+    """Trains on pictures of one size up to the epoch `last`; returns the weights."""
+    model = with_fused_normalization(network(arguments.width, size))
+    mean = network(arguments.width, size)
+    if weights is not None:
+        model.set_weights(weights)
+    batches = Faces(images, targets, size, arguments)
+    loss = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
+    model.compile(optimizer(len(batches), arguments), **loss)
+    mean.compile(**loss)
+    callbacks = training.callbacks(arguments.out, "val_accuracy")
+    best = next(one for one in callbacks if isinstance(one, training.BestModel))
+    callbacks.remove(best)
+    test = {"images": to_unit_range(resized(test[0], size))}, one_hot(test[1])
+    averaging = MeanOfWeights(mean, arguments.out / "mean.keras", test, best)
+    teaching = [] if arguments.teachers else [LearnFromMean(mean, resized(images, size), targets)]
     model.fit(
-        batches,
-        validation_data=({"images": to_unit_range(test_images)}, one_hot(test_labels)),
-        validation_batch_size=256,
-        epochs=arguments.epochs,
-        callbacks=training.callbacks(arguments.out, "val_accuracy"),
-        verbose=2,
+        batches, epochs=last, callbacks=[averaging, *teaching, *callbacks], shuffle=False, verbose=2
     )
+    return model.get_weights()
 
 
-def network(width=0.5):
-    """The expression network: float RGB `[batch, 48, 48, 3]` in [-1, 1] to seven probabilities.
+def network(width=0.5, size=SIZE):
+    """The expression network: float RGB `[batch, size, size, 3]` in [-1, 1] to seven probabilities.
 
     Its first layers make the picture grey and bring it to mean 0 and deviation 1, so that colour
-    and exposure do not matter. The last pooling is an average over what conv5_3 leaves, 3 x 3.
+    and exposure do not matter. The last pooling is an average over what conv5_3 leaves, 3 x 3 of
+    48 x 48 pixels; so the weights are the same for every size.
     """
-    images = keras.Input((SIZE, SIZE, 3), name="images")
+    images = keras.Input((size, size, 3), name="images")
     luma = np.repeat(np.array([0.299, 0.587, 0.114]), 3).reshape(1, 1, 3, 3)  # ITU-R BT.601
     grey = keras.layers.Conv2D(3, 1, use_bias=False, trainable=False, name="grey")
     contrast = keras.layers.GroupNormalization(1, center=False, scale=False, name="contrast")
-    vgg = backbones.vgg_face((SIZE, SIZE, 3), width, batch_normalization=True)
+    vgg = backbones.vgg_face((size, size, 3), width, batch_normalization=True)
     vgg = keras.Model(vgg.input, vgg.get_layer("conv5_3_relu").output, name="vgg_face")
     pool = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool5")
     backbone = keras.Model(images, pool(vgg(contrast(grey(images)))), name="grey_vgg_face")
@@ -90,6 +111,154 @@ def network(width=0.5):
     )
 
 
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """The same function by TensorFlow's kernel: a step takes two thirds of the time on CPUs."""
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalises by the batch in training, else by the moving moments."""
+        if not training:
+            return super().call(inputs, training=False)
+        outputs, mean, variance, *_ = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            tf.cast(self.gamma, tf.float32),
+            tf.cast(self.beta, tf.float32),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1 - self.momentum) * batch)
+        return outputs
+
+
+def with_fused_normalization(model):
+    """A copy of a network, for training."""
+
+    def copied(layer):
+        kind = type(layer)
+        if kind is keras.layers.BatchNormalization:
+            kind = FusedBatchNormalization
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def optimizer(steps, arguments):
+    """SGD with Nesterov's momentum; the rate rises for two epochs, then falls as a cosine."""
+    epochs = sum(epochs for _, epochs in arguments.sizes)
+    warmup = min(2, epochs // 2)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        (epochs - warmup) * steps,
+        warmup_target=arguments.learning_rate,
+        warmup_steps=warmup * steps,
+    )
+    sgd = keras.optimizers.SGD(
+        rate, momentum=0.9, nesterov=True, weight_decay=arguments.weight_decay
+    )
+    sgd.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return sgd
+
+
+class MeanOfWeights(keras.callbacks.Callback):
+    """Keeps an exponential mean of all weights, tests it after each epoch, saves the best one.
+
+    Args:
+        mean: `keras.Model` that holds it, compiled.
+        path: file for a run that goes on.
+        test: inputs and labels.
+        best: `training.BestModel`.
+    """
+
+    def __init__(self, mean, path, test, best):
+        super().__init__()
+        self.mean, self.path, self.test, self.best = mean, path, test, best
+
+    def on_train_begin(self, logs=None):
+        """Takes up the mean, or starts it at the weights."""
+        self.mean.set_weights(self.model.get_weights())
+        if self.path.exists():
+            self.mean.set_weights(models.load(self.path)[0].get_weights())
+        self.best.set_model(self.mean)
+        self.best.on_train_begin()
+        self.step = tf.function(self._step)
+
+    def _step(self):
+        for mean, value in zip(self.mean.variables, self.model.variables, strict=True):
+            if mean.dtype == "float32":  # not the states of random generators
+                mean.assign_add((value - mean) / STEPS_IN_MEAN)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Follows the weights."""
+        self.step()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Tests the mean, as `val_loss` and `val_accuracy`."""
+        scores = self.mean.evaluate(*self.test, batch_size=256, verbose=0, return_dict=True)
+        logs.update({f"val_{name}": value for name, value in scores.items()})
+        self.best.on_epoch_end(epoch, logs)
+        models.save(self.mean, self.path)
+
+
+class Targets:
+    """What the faces are trained against: smoothed labels and outputs of networks.
+
+    `share` is the part of the outputs, `[n, 7]`; there are none at first.
+    """
+
+    def __init__(self, labels, arguments):
+        self.labels = (1 - SMOOTHING) * labels + SMOOTHING / labels.shape[1]
+        self.path = arguments.out / "outputs.npy"
+        self.outputs = np.load(self.path) if self.path.exists() else None
+        self.first = arguments.sizes[0][1]
+        self.epochs = sum(epochs for _, epochs in arguments.sizes)
+        self.taught = arguments.taught
+
+    def at(self, epoch, rows):
+        """Probabilities of some faces in an epoch; the share of the outputs grows by the epochs."""
+        if self.outputs is None:
+            return self.labels[rows]
+        share = self.taught * (epoch + 1) / self.epochs
+        return (1 - share) * self.labels[rows] + share * self.outputs[rows]
+
+    def add(self, outputs):
+        """Takes new outputs into the mean of those before."""
+        self.outputs = outputs if self.outputs is None else 0.6 * self.outputs + 0.4 * outputs
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with _files.atomic(self.path) as temporary:
+            np.save(temporary, self.outputs)
+
+
+class LearnFromMean(keras.callbacks.Callback):
+    """Adds the outputs of the mean of the weights to the targets, every third epoch."""
+
+    def __init__(self, mean, images, targets):
+        super().__init__()
+        self.mean, self.images, self.targets = mean, images, targets
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Looks at the faces and their mirror images in turn."""
+        turn, rest = divmod(epoch - self.targets.first, EPOCHS_BETWEEN_OUTPUTS)
+        if turn >= 0 and rest == 0:
+            images = self.images[:, :, ::-1] if turn % 2 else self.images
+            self.targets.add(outputs_of(self.mean, images))
+
+
+def taught(images, teachers):
+    """Mean of the outputs of networks for pictures and their mirror images, `[n, 7]`."""
+    networks = [models.load(path)[0] for path in teachers]
+    both = images, images[:, :, ::-1]
+    return np.mean([outputs_of(one, faces) for one in networks for faces in both], axis=0)
+
+
+def outputs_of(model, images):
+    """Probabilities `[n, 7]` for grey uint8 `[n, h, w]`, 4096 at a time."""
+    parts = (images[i : i + 4096] for i in range(0, len(images), 4096))
+    inputs = ({"images": to_unit_range(part)} for part in parts)
+    return np.concatenate([model.predict(one, batch_size=256, verbose=0) for one in inputs])
+
+
 def read(data, split):
     """Images of a split, uint8 `[n, 48, 48]`, and labels `[n]`."""
     clips = datasets.load("fer2013", data, split)
@@ -97,9 +266,16 @@ def read(data, split):
     return images, np.concatenate([clip.expression for clip in clips])
 
 
+def resized(images, size):
+    """Pictures `[n, h, w]` of `size` x `size` pixels."""
+    if images.shape[1] == size:
+        return images
+    return np.stack([cv2.resize(one, (size, size), interpolation=cv2.INTER_AREA) for one in images])
+
+
 def to_unit_range(images):
-    """Grey uint8 `[n, h, w]` to float32 RGB `[n, h, w, 3]` in [-1, 1]."""
-    return np.repeat(images[..., None].astype(np.float32) / 127.5 - 1, 3, axis=-1)
+    """Grey `[n, h, w]` in [0, 255] to float32 RGB `[n, h, w, 3]` in [-1, 1]."""
+    return np.repeat(images[..., None].astype(np.float32) / np.float32(127.5) - 1, 3, axis=-1)
 
 
 def one_hot(labels):
@@ -107,24 +283,15 @@ def one_hot(labels):
     return np.eye(len(EXPRESSIONS), dtype=np.float32)[labels]
 
 
-def taught(images, teachers):
-    """Mean of the outputs of networks for pictures and their mirror images, `[n, 7]`."""
-    both = [to_unit_range(images), to_unit_range(images[:, :, ::-1])]
-    outputs = [
-        network.predict({"images": faces}, batch_size=256, verbose=0)
-        for network in (models.load(path)[0] for path in teachers)
-        for faces in both
-    ]
-    return np.mean(outputs, axis=0)
-
-
 class Faces(keras.utils.PyDataset):
     """Batches of changed faces; each batch is a function of seed, epoch and its number."""
 
-    def __init__(self, images, labels, batch_size, seed, mixing=0.3):
+    def __init__(self, images, targets, size, arguments):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self.images, self.labels, self.mixing = images, labels, mixing
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self.images, self.targets, self.size = images, targets, size
+        self.batch_size, self.seed = arguments.batch_size, arguments.seed
+        self.mixing = arguments.mixing
+        self.epoch = training.AtomicBackup.epochs_done(arguments.out / "backup")
 
     def __len__(self):
         return len(self.images) // self.batch_size
@@ -137,34 +304,40 @@ class Faces(keras.utils.PyDataset):
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images))
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         random = np.random.default_rng([self.seed, self.epoch, index])
-        images = to_unit_range(np.stack([changed(self.images[i], random) for i in chosen]))
-        labels = self.labels[chosen]
-        if not self.mixing:
-            return {"images": images}, labels
-        # Mixed in pairs (Zhang et al., 2018).
-        share = random.beta(self.mixing, self.mixing, (len(chosen), 1)).astype(np.float32)
-        images = images * share[..., None, None] + images[::-1] * (1 - share[..., None, None])
-        return {"images": images}, labels * share + labels[::-1] * (1 - share)
+        images = changed(self.images[chosen], random, self.size).astype(np.float32)
+        labels = self.targets.at(self.epoch, chosen)
+        if self.mixing and self.epoch < MIXED_EPOCHS * self.targets.epochs:
+            share = random.beta(self.mixing, self.mixing, (len(chosen), 1)).astype(np.float32)
+            images = images * share[..., None] + images[::-1] * (1 - share[..., None])
+            labels = labels * share + labels[::-1] * (1 - share)
+        return {"images": to_unit_range(images)}, labels
 
 
-def changed(image, random):
-    """A face mirrored, turned, scaled, moved, lit and partly hidden, each at random."""
-    angle, scale = random.uniform(-15, 15), math.exp(random.uniform(-0.15, 0.2))
-    centre = (SIZE - 1) / 2
-    matrix = cv2.getRotationMatrix2D((centre, centre), angle, scale)
-    matrix[:, 2] += random.uniform(-4, 4, 2)
-    if random.random() < 0.5:
-        image = image[:, ::-1]
-    image = cv2.warpAffine(
-        np.ascontiguousarray(image), matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE
-    )
-    levels = (np.arange(256) / 255) ** math.exp(random.uniform(-0.4, 0.4))
-    image = (255 * levels).astype(np.uint8)[image]
-    if random.random() < 0.5:
-        sides = random.integers(6, 20, 2)
-        top, left = random.integers(0, SIZE - sides)
-        image[top : top + sides[0], left : left + sides[1]] = random.integers(256)
-    return image
+def changed(images, random, size=SIZE):
+    """Faces `[n, 48, 48]` mirrored, turned, scaled, moved, lit and partly hidden, each at random."""
+    n = len(images)
+    mirrored, hidden = random.random((2, n)) < 0.5
+    angles, scales = random.uniform(-15, 15, n), np.exp(random.uniform(-0.15, 0.2, n))
+    moves, gammas = random.uniform(-4, 4, (n, 2)), np.exp(random.uniform(-0.4, 0.4, n))
+    levels = (255 * (np.arange(256) / 255) ** gammas[:, None]).astype(np.uint8)
+    sides = random.integers(size // 8, size * 5 // 12, (n, 2))
+    corners = random.integers(0, size - sides)
+    greys = random.integers(256, size=n)
+    centre, factor = (SIZE - 1) / 2, size / SIZE
+    out = np.empty((n, size, size), np.uint8)
+    for i, image in enumerate(images):
+        matrix = cv2.getRotationMatrix2D((centre, centre), angles[i], scales[i])
+        matrix[:, 2] += moves[i]
+        matrix *= factor
+        matrix[:, 2] += (factor - 1) / 2  # pixels are counted from their centres
+        if mirrored[i]:
+            image = cv2.flip(image, 1)
+        image = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+        cv2.LUT(image, levels[i], out[i])
+        if hidden[i]:
+            (top, left), (height, width) = corners[i], sides[i]
+            out[i, top : top + height, left : left + width] = greys[i]
+    return out
 
 
 if __name__ == "__main__":
