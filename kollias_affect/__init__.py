@@ -21,6 +21,7 @@ _ROOMS = (
     "evaluation",
     "experiments",
     "faces",
+    "features",
     "inference",
     "initializers",
     "layers",

@@ -210,6 +210,17 @@ def data(name, root, split, loader_options, out):
     help="CCC loss over frames or sequence means: frame or sequence.",
 )
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
+@click.option(
+    "--features",
+    type=click.Path(path_type=Path),
+    help="With --frozen: keep in this folder what the CNN says of each frame.",
+)
+@click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    help="float32, mixed_bfloat16, or auto: the second where the machine has it.",
+)
 @click.option("--seed", default=0, show_default=True)
 def train(
     data,
@@ -234,6 +245,7 @@ def train(
         validation_clips = load(validation or data, split=validation_split)
     model = _build(options)
     names = ("epochs", "learning_rate", "batch_size", "stride", "level", "decay", "cache", "seed")
+    names += ("features",)
     fit = {name: options[name] for name in names}
     _, card = training.train(model, clips, validation_clips, out, **fit)
     click.echo(f"Best epoch {card['epoch']}: {_score(card)}. Model: {out / 'best.keras'}")
@@ -839,6 +851,11 @@ def _build(options):
     names = ("task", "backbone", "width", "hidden_units", "rnn", "rnn_units", "rnn_layers")
     names += ("dropout", "rnn_dropout", "landmarks", "frozen", "length")
     initializer = _checks.one_of("initializer", options["initializer"], ("papers", "keras"))
+    precisions = ("auto", "float32", "mixed_bfloat16")
+    precision = _checks.one_of("precision", options["precision"], precisions)
+    keras.config.set_dtype_policy(
+        models.native_precision() if precision == "auto" else precision
+    )
     return models.affwildnet(
         **{name: options[name] for name in names},
         initializer="papers" if initializer == "papers" else None,

@@ -5,13 +5,13 @@ import hashlib
 import json
 import math
 import os
-import re
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from kollias_affect import _checks, _files, evaluation, losses, metrics, models, windows
+from kollias_affect import features as feature_files
 from kollias_affect.datasets import sampling
 
 # Paper B §5.4: with the CNN fixed, and end to end (1e-4 or 1e-5).
@@ -67,6 +67,7 @@ def train(
     decay=None,
     loss="ccc",
     cache=False,
+    features=None,
     seed=0,
     verbose=1,
 ):
@@ -84,6 +85,8 @@ def train(
         stride: of the training windows, see `windows.dataset`.
         level, decay, loss: see `compile_model`.
         cache, seed: see `windows.dataset`.
+        features: folder in which to keep what a frozen CNN says of each frame; after the first
+            epoch the CNN does not run again. See `features.of_clips`.
         verbose: of `keras.Model.fit`.
 
     Returns:
@@ -107,6 +110,9 @@ def train(
             "`train` takes models of windows. Received: a model of single frames. Build it with "
             "`length=`, so that every frame of a window is treated for itself."
         )
+    runner = model
+    if features is not None:
+        cnn, runner = feature_files.split(model)
     frozen = any(not layer.trainable for layer in model.layers)
     if learning_rate is None:
         learning_rate = LEARNING_RATES["frozen" if frozen else "end-to-end"]
@@ -114,9 +120,10 @@ def train(
         **{name: card[name] for name in ("task", "length", "landmarks")},
         "size": card["image"]["size"],
         "layers": _sizes(model),
-        "model": fingerprint(model),
+        "model": models.fingerprint(model),
         "learning_rate": _checks.number_between("learning_rate", learning_rate, 0, 10),
         "frozen": frozen,
+        **({"features": True} if features is not None else {}),
         "batch_size": batch_size,
         "stride": stride,
         "level": level,
@@ -136,8 +143,15 @@ def train(
         "size": card["image"]["size"],
         "cache": cache,
     }
-    compile_model(model, settings["learning_rate"], card["task"], level, decay, loss)
+    runner = models.fast(runner)
+    compile_model(runner, settings["learning_rate"], card["task"], level, decay, loss)
     monitor = "val_accuracy" if card["task"] == "expression" else "val_ccc"
+    kept = [None, None]
+    if features is not None:
+        kept = [
+            feature_files.of_clips(cnn, clips, features, options["size"], bool(verbose))
+            for clips in (training, validation)
+        ]
     with windows.naming_bad_images([*training, *validation]):
         data = windows.dataset(
             training,
@@ -145,16 +159,17 @@ def train(
             shuffle=True,
             seed=seed,
             first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
+            features=kept[0],
             **options,
         )
-        validation_data = windows.dataset(validation, **options)
+        validation_data = windows.dataset(validation, features=kept[1], **options)
         _files.write_json(out_dir / "settings.json", settings)
-        model.fit(
+        runner.fit(
             data,
             validation_data=validation_data,
             epochs=epochs,
             shuffle=False,  # of batches; the windows are shuffled already
-            callbacks=[SeedEpochs(seed), *callbacks(out_dir, monitor, validation, settings)],
+            callbacks=[SeedEpochs(seed), *callbacks(out_dir, monitor, validation, settings, model)],
             verbose=verbose,
         )
     if not (out_dir / "best.keras").exists():
@@ -165,7 +180,7 @@ def train(
     return models.load(out_dir / "best.keras")
 
 
-def callbacks(out_dir, monitor="val_ccc", clips=None, settings=None, **facts):
+def callbacks(out_dir, monitor="val_ccc", clips=None, settings=None, model=None, **facts):
     """The callbacks of a training run that leaves everything in one folder.
 
     `out_dir/best.keras` is the model of the best epoch by `monitor`, `out_dir/log.csv` one row
@@ -179,6 +194,8 @@ def callbacks(out_dir, monitor="val_ccc", clips=None, settings=None, **facts):
             `evaluation.AffectTensorBoard` says, without them Keras' scalars alone.
         settings: dict of hyper-parameters to show beside them; lists of `contents` are shown
             as their number of frames.
+        model: what is saved and shown, if it is not the model that `fit` trains but one that
+            shares its weights.
         **facts: more entries of the model's card, see `models.save`.
 
     Returns:
@@ -188,8 +205,8 @@ def callbacks(out_dir, monitor="val_ccc", clips=None, settings=None, **facts):
     out_dir.mkdir(parents=True, exist_ok=True)
     _forget_unfinished_epochs(out_dir / "log.csv", AtomicBackup.epochs_done(out_dir / "backup"))
     return [
-        _tensorboard(out_dir / "tensorboard", clips, settings or {}),
-        BestModel(out_dir / "best.keras", monitor, **facts),
+        _tensorboard(out_dir / "tensorboard", clips, settings or {}, model),
+        BestModel(out_dir / "best.keras", monitor, model, **facts),
         keras.callbacks.CSVLogger(out_dir / "log.csv", append=True),
         AtomicBackup(str(out_dir / "backup"), delete_checkpoint=False),  # last: an epoch is done
     ]
@@ -257,11 +274,13 @@ class BestModel(keras.callbacks.Callback):
     Args:
         path: `.keras` file.
         monitor: name in the logs, to be as large as possible.
+        saved: what is saved, if not the model that is trained.
         **facts: more entries of the card, see `models.save`.
     """
 
-    def __init__(self, path, monitor="val_ccc", **facts):
+    def __init__(self, path, monitor="val_ccc", saved=None, **facts):
         super().__init__()
+        self.saved = saved
         self.facts = facts
         self.path = Path(path)
         self.monitor = monitor
@@ -284,17 +303,10 @@ class BestModel(keras.callbacks.Callback):
         if math.isfinite(value) and (self.best is None or value > self.best):
             self.best = value
             facts = {**self.facts, "epoch": epoch + 1, self.monitor: value}
-            models.save(self.model, self.path, **facts)
+            models.save(self.saved or self.model, self.path, **facts)
 
 
-def fingerprint(model):
-    """Of the architecture: equal for two models built alike, in one process or in two."""
-    # Keras numbers the layers without a name of their own through the process.
-    config = re.sub(r'"(reshape|split|power)(_\d+)?"', r'"\1"', json.dumps(model.get_config()))
-    return hashlib.sha256(config.encode()).hexdigest()[:16]
-
-
-def _tensorboard(folder, clips, settings):
+def _tensorboard(folder, clips, settings, model):
     """The callback; of the clips in the settings it shows the number of frames."""
     if clips is None:
         return keras.callbacks.TensorBoard(folder)
@@ -302,7 +314,7 @@ def _tensorboard(folder, clips, settings):
     for name in ("training", "validation"):
         if name in shown:
             shown[f"{name} frames"] = sum(frames for _, frames, _ in shown.pop(name))
-    return evaluation.AffectTensorBoard(folder, clips, hyper_parameters=shown)
+    return evaluation.AffectTensorBoard(folder, clips, hyper_parameters=shown, model=model)
 
 
 def _sizes(model):

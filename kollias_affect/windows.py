@@ -28,6 +28,7 @@ def dataset(
     deterministic=True,
     labels=True,
     class_weights=None,
+    features=None,
 ):
     """Batches of windows for `model.fit`, `evaluate` and `predict`.
 
@@ -54,6 +55,8 @@ def dataset(
         class_weights: dict from an expression's index to the weight of its frames, as
             `sampling.class_weights` gives it; only for the task "expression". Expressions
             that are not in it have weight 0.
+        features: arrays `[frames, units]`, one per clip, to yield in the place of images; see
+            `features.of_clips`.
 
     Returns:
         `tf.data.Dataset` of `(inputs, labels, weights)`: `inputs` is a dict of `images`, float32
@@ -61,6 +64,7 @@ def dataset(
         `[batch, length, 136]` (x, y of point 0, of point 1, …); `labels` are float32
         `[batch, length, 2]` (`valence_arousal`), `[batch, length, 1]` (`valence`, `arousal`) or
         int64 `[batch, length]` (`expression`); `weights` are float32 `[batch, length]`.
+        `features` stand as `features`, `[batch, length, units]`, in the place of `images`.
 
     Raises:
         ValueError: if there are no clips, if the window is longer than every clip, or if
@@ -79,12 +83,13 @@ def dataset(
     order = _Order(len(index), seed if shuffle else None, first_epoch)
     windows = tf.data.Dataset.from_generator(order, output_signature=order.signature)
     windows = windows.unbatch().apply(tf.data.experimental.assert_cardinality(len(index)))
-    images = _images(frames.paths, size, cache)
+    look = _images(frames.paths, size, cache) if features is None else _features(features)
+    seen = "images" if features is None else "features"
 
     def window(number):
         rows = index[number]
         shown = tf.gather(frames.shown, rows)
-        inputs = {"images": images(shown)}
+        inputs = {seen: look(shown)}
         if landmarks:
             inputs["landmarks"] = tf.gather(frames.landmarks, shown)
         if not labels:
@@ -93,7 +98,8 @@ def dataset(
         return inputs, tf.gather(frames.labels, rows), weights
 
     def to_unit_range(inputs, *rest):
-        inputs = {**inputs, "images": tf.cast(inputs["images"], tf.float32) / 127.5 - 1.0}
+        if features is None:
+            inputs = {**inputs, "images": tf.cast(inputs["images"], tf.float32) / 127.5 - 1.0}
         return (inputs, *rest) if rest else inputs
 
     options = tf.data.Options()
@@ -282,6 +288,21 @@ def _images(paths, size, cache):
     def gather(rows):
         images = tf.numpy_function(lambda rows: mapped[rows], [rows], tf.uint8, stateful=False)
         return tf.ensure_shape(images, (None, size, size, 3))
+
+    return gather
+
+
+def _features(parts):
+    """A function from positions `[length]` within one clip to float32 `[length, units]`."""
+    ends = np.cumsum([len(part) for part in parts])
+
+    def look(rows):
+        number = np.searchsorted(ends, rows[0], side="right")
+        return parts[number][rows - (ends[number] - len(parts[number]))]
+
+    def gather(rows):
+        found = tf.numpy_function(look, [rows], tf.float32, stateful=False)
+        return tf.ensure_shape(found, (None, parts[0].shape[-1]))
 
     return gather
 

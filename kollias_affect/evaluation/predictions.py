@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kollias_affect import windows
+from kollias_affect import models, windows
 from kollias_affect.models.streaming import Carried
 
 _PIECE = 80  # frames at a time of a clip that is one sequence
@@ -51,7 +51,7 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
     if single:
         data = data.map(lambda inputs: {name: value[:, 0] for name, value in inputs.items()})
     with windows.naming_bad_images(clips):
-        outputs = model.predict(data, verbose=verbose)
+        outputs = models.fast(model).predict(data, verbose=verbose)
     outputs = _of_the_task(outputs)
     outputs = outputs.reshape(-1, outputs.shape[-1])
     predictions, start = {}, 0

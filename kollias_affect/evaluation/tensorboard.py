@@ -60,6 +60,7 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         points: at most so many frames in the projector; 0 for no files.
         budget: share of the time of training, in (0, 1]; `None` for no limit.
         seed: of `sample`.
+        model: what predicts the clips, if not the model that is trained.
         **options: of `keras.callbacks.TensorBoard`.
 
     Raises:
@@ -77,9 +78,11 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         points=1000,
         budget=0.05,
         seed=0,
+        model=None,
         **options,
     ):
         super().__init__(log_dir, **options)
+        self.predictor = model
         self.clips = list(clips)
         self.every = _checks.positive_integer("every", every)
         self.clips_shown = _checks.integer_between("clips_shown", clips_shown, 0, 1000)
@@ -93,7 +96,8 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
 
     def set_model(self, model):
         """Checks that clips and model go together, and chooses the frames to predict."""
-        card = models.describe(model)
+        self.predictor = self.predictor or model
+        card = models.describe(self.predictor)
         self.task, names = card["task"], card["outputs"]
         _check_labels(self.clips, self.task)
         self.predicted = sample(self.clips, self.frames, card["length"] or 1, self.seed)
@@ -130,7 +134,7 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         begin = time.perf_counter()
         self._shown = epoch
         with _warning("scores and pictures"), self._val_writer.as_default(epoch):
-            predictions = predict(self.model, self.predicted)
+            predictions = predict(self.predictor, self.predicted)
             for name, value in _scalars(self.predicted, predictions, self.task).items():
                 tf.summary.scalar(f"affect/{name}", value)
             for name, figure in self._pictures.draw(predictions):
@@ -148,7 +152,7 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         else:
             columns = dict(zip(names, labels.T, strict=True))
         folder = Path(self.log_dir, "validation")
-        projector.write(folder, self.model, self.predicted, columns, self.points)
+        projector.write(folder, self.predictor, self.predicted, columns, self.points)
 
 
 class _Pictures:

@@ -2,10 +2,12 @@
 
 from kollias_affect.models.cnn import cnn
 from kollias_affect.models.cnn_rnn import affwildnet, cnn_rnn
-from kollias_affect.models.files import CROP, CROPS, describe, load, load_any, read_card, save
+from kollias_affect.models.fast import fast
+from kollias_affect.models.files import CROP, CROPS, describe, fingerprint, load, load_any, read_card, save
 from kollias_affect.models.fusion import fuse
 from kollias_affect.models.multi_rnn import multi_rnn
 from kollias_affect.models.parts import RNNS
+from kollias_affect.models.precision import native_precision
 from kollias_affect.models.reference import REFERENCES, reference
 from kollias_affect.models.streaming import Stream
 from kollias_affect.models.tasks import TASKS
@@ -21,10 +23,13 @@ __all__ = [
     "cnn",
     "cnn_rnn",
     "describe",
+    "fast",
+    "fingerprint",
     "fuse",
     "load",
     "load_any",
     "multi_rnn",
+    "native_precision",
     "read_card",
     "reference",
     "save",

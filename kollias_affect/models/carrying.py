@@ -4,6 +4,8 @@ import keras
 from keras import layers, ops
 
 from kollias_affect.layers import CentroidOutputs
+from kollias_affect.models.fast import plain
+from kollias_affect.models.parts import is_model_of_frames, is_model_of_windows
 
 # Layers that treat every frame of a window for itself, whatever the window's length.
 _FRAME_BY_FRAME = (
@@ -41,6 +43,7 @@ def carrying(model, length=1):
         ValueError: if a layer needs frames that are still to come, or frames may meet each other
             elsewhere than in an RNN.
     """
+    model = plain(model)
     originals = {tensor.name: tensor for tensor in model.inputs}
     inputs = {
         name: keras.Input(batch_shape=(1, length, *tensor.shape[2:]), name=name)
@@ -57,7 +60,7 @@ def carrying(model, length=1):
     states = {state.name: state for states in before.values() for state in states}
 
     def call(layer, *args, **kwargs):
-        if not before.get(layer.name) and not _is_model_of_windows(layer):
+        if not before.get(layer.name) and not is_model_of_windows(layer):
             return _call_on(layer, length, *args, **kwargs)
         _refuse_second_call(layer, after)
         outputs, new = _call_with_states(layer, length, before[layer.name], args[0])
@@ -88,19 +91,9 @@ def _with_more_inputs(model, inputs, more):
     return keras.Model({**inputs, **more}, [model.output, unused])
 
 
-def _is_model_of_windows(layer):
-    """Whether a layer is such a model itself, as the members of a fusion are."""
-    return isinstance(layer, keras.Model) and any(len(x.shape) == 5 for x in layer.inputs)
-
-
-def _is_model_of_frames(layer):
-    """Whether a layer is a model of single images, as backbones are."""
-    return isinstance(layer, keras.Model) and [len(x.shape) for x in layer.inputs] == [4]
-
-
 def _state_shapes(layer):
     """Shapes of the states of an RNN, or of all RNNs in a model; none for other layers."""
-    if _is_model_of_windows(layer):
+    if is_model_of_windows(layer):
         return [shape for each in layer.operations for shape in _state_shapes(each)]
     if not isinstance(layer, layers.RNN):
         return []
@@ -109,7 +102,7 @@ def _state_shapes(layer):
 
 def _call_with_states(layer, length, states, inputs):
     """Outputs and new states of an RNN, or of a model with RNNs."""
-    if _is_model_of_windows(layer):
+    if is_model_of_windows(layer):
         named = {f"state{number}": state for number, state in enumerate(states, start=1)}
         outputs, new = carrying(layer, length)({**inputs, **named})
         return outputs, [new[name] for name in named]
@@ -152,7 +145,7 @@ def _call_on(layer, length, *args, **kwargs):
             f"Received: the layer {layer.name!r}. Use windows (`stream=False`), or train a model "
             "with rnn='gru' or 'lstm'."
         )
-    if isinstance(layer, _FRAME_BY_FRAME) or _is_model_of_frames(layer):
+    if isinstance(layer, _FRAME_BY_FRAME) or is_model_of_frames(layer):
         return layer(*args, **kwargs)
     if not isinstance(layer, layers.Layer):  # an operation of `keras.ops`
         to, x = layer.output.shape, args[0]

@@ -4,13 +4,17 @@ The card is one more entry, `kollias_affect.json`, of the `.keras` archive; Kera
 look at it, so the file loads with `keras.saving.load_model` alone.
 """
 
+import hashlib
 import json
+import re
 import zipfile
 
 import keras
 
 import kollias_affect
 from kollias_affect import _checks, _files
+from kollias_affect.models.fast import plain
+from kollias_affect.models.precision import in_float32_if_slow
 from kollias_affect.models.tasks import TASKS
 
 CARD = "kollias_affect.json"
@@ -35,6 +39,7 @@ def save(model, path, **facts):
         **facts: more entries of the card (numbers, text), such as a score.
     """
     # The same layers in a model that was never compiled: the file then needs no loss of ours.
+    model = plain(model)
     bare = keras.Model(model.input, model.output, name=model.name)
     with _files.atomic(path) as temporary:
         bare.save(temporary)
@@ -49,12 +54,13 @@ def load(path):
         path: `.keras` file, of this package or saved by Keras itself.
 
     Returns:
-        `(model, card)`; `card` is a dict with the keys of `read_card`.
+        `(model, card)`; `card` is a dict with the keys of `read_card`. A model of mixed precision
+        is in float32 where the machine would only emulate the other.
 
     Raises:
         FileNotFoundError, ValueError: if the file is missing, or is no model.
     """
-    model = load_any(path)
+    model = in_float32_if_slow(load_any(path))
     described = describe(model)
     return model, read_card(path) or described
 
@@ -133,3 +139,10 @@ def describe(model):
             "keras": keras.__version__,
         },
     }
+
+
+def fingerprint(model):
+    """Of the architecture: equal for two models built alike, in one process or in two."""
+    # Keras numbers the layers without a name of their own through the process.
+    config = re.sub(r'"(reshape|split|power)(_\d+)?"', r'"\1"', json.dumps(model.get_config()))
+    return hashlib.sha256(config.encode()).hexdigest()[:16]

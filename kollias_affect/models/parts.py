@@ -53,6 +53,16 @@ def frame_inputs(backbone, landmarks, length=None):
     return inputs
 
 
+def is_model_of_windows(layer):
+    """Whether a layer is a model of windows, as the members of a fusion are."""
+    return isinstance(layer, keras.Model) and any(len(x.shape) == 5 for x in layer.inputs)
+
+
+def is_model_of_frames(layer):
+    """Whether a layer is a model of single images, as backbones are."""
+    return isinstance(layer, keras.Model) and [len(x.shape) for x in layer.inputs] == [4]
+
+
 def taps(backbone, names):
     """Outputs of named layers of the backbone for each frame, flattened, from one pass.
 
@@ -113,6 +123,8 @@ def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True):
     recurrent = RNNS[_checks.one_of("rnn", rnn, RNNS)]
     # TF1's GRU resets the state before the product, Keras' default (and cuDNN's) after it.
     options = {"reset_after": reset_after} if rnn in ("gru", "bgru") else {}
+    # Under mixed precision, rounding would add up from frame to frame.
+    options["dtype"] = keras.config.dtype_policy().variable_dtype
     depth = _checks.positive_integer("rnn_layers", depth)
     units = _checks.positive_integer("rnn_units", units)
     _checks.share("rnn_dropout", dropout)

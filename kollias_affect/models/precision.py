@@ -1,0 +1,49 @@
+"""Which precision a network runs fastest in on this machine."""
+
+import keras
+
+MIXED = "mixed_bfloat16"
+# Of x86 processors on Linux: products of bfloat16 in the processor itself.
+_FLAGS = {"avx512_bf16", "amx_bf16"}
+_CPU_FILE = "/proc/cpuinfo"
+
+
+def native_precision():
+    """The dtype policy to train in here: `"mixed_bfloat16"` where the machine has it, or
+    `"float32"`.
+
+    Weights are float32 in both; with the first one, products take bfloat16 (8 bits of mantissa)
+    and sum in float32. Machines that have it are x86 processors with AVX512-BF16 or AMX, on Linux,
+    and NVIDIA GPUs from compute capability 8.0 on. Elsewhere it would be emulated, slowly.
+
+    Use it as Keras does, before the model is built:
+    `keras.config.set_dtype_policy(models.native_precision())`.
+    """
+    gpus = _compute_capabilities()
+    if gpus:
+        return MIXED if min(gpus) >= (8, 0) else "float32"
+    try:
+        with open(_CPU_FILE) as file:
+            flags = next((line for line in file if line.startswith("flags")), "")
+    except OSError:
+        flags = ""
+    return MIXED if _FLAGS & set(flags.split()) else "float32"
+
+
+def in_float32_if_slow(model):
+    """The model itself; in place in float32 where its mixed precision would be emulated."""
+    if native_precision() == "float32":
+        for layer in model._flatten_layers():
+            if layer.dtype_policy.name == MIXED:
+                layer.dtype_policy = "float32"
+    return model
+
+
+def _compute_capabilities():
+    """Of the GPUs that TensorFlow sees."""
+    if keras.backend.backend() != "tensorflow":
+        return []
+    import tensorflow as tf
+
+    devices = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return [device.get("compute_capability", (0, 0)) for device in devices]
