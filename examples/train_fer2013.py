@@ -314,7 +314,7 @@ class Faces(keras.utils.PyDataset):
 
 
 def changed(images, random, size=SIZE):
-    """Faces `[n, 48, 48]`, each mirrored, turned, scaled, moved, lit and partly hidden at random."""
+    """Faces `[n, 48, 48]`, each mirrored, turned, scaled, moved, lit, partly hidden at random."""
     n = len(images)
     mirrored, hidden = random.random((2, n)) < 0.5
     angles, scales = random.uniform(-15, 15, n), np.exp(random.uniform(-0.15, 0.2, n))

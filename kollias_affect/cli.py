@@ -853,9 +853,7 @@ def _build(options):
     initializer = _checks.one_of("initializer", options["initializer"], ("papers", "keras"))
     precisions = ("auto", "float32", "mixed_bfloat16")
     precision = _checks.one_of("precision", options["precision"], precisions)
-    keras.config.set_dtype_policy(
-        models.native_precision() if precision == "auto" else precision
-    )
+    keras.config.set_dtype_policy(models.native_precision() if precision == "auto" else precision)
     return models.affwildnet(
         **{name: options[name] for name in names},
         initializer="papers" if initializer == "papers" else None,

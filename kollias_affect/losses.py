@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from kollias_affect import _checks, metrics
+from kollias_affect._replicas import gathered
 from kollias_affect.layers import centroid_outputs as rules
 
 LEVELS = ("frame", "sequence")
@@ -56,7 +57,8 @@ class CCCLoss(keras.losses.Loss):
     """Mean over the affect dimensions of `1 - CCC`.
 
     The CCC does not decompose over samples: weights act inside its moments, and the loss of a
-    batch is one number, not a mean over its frames. `reduction="none"` returns one number per
+    batch is one number, not a mean over its frames; under a `tf.distribute` strategy that of the
+    global batch. `reduction="none"` returns one number per
     dimension.
 
     Args:
@@ -84,7 +86,7 @@ class CCCLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """`ccc_loss` at this level, `[dims]`; `y_true` is `[labels]` or `[labels, weights]`."""
-        labels, *weights = y_true
+        y_pred, labels, *weights = gathered([y_pred, *y_true])
         return ccc_loss(labels, y_pred, *weights, level=self.level)
 
     def get_config(self):

@@ -221,6 +221,17 @@ def test_works_under_mirrored_strategy():
     loss_two = model.fit(twice, epochs=2, verbose=0, shuffle=False).history["loss"]
     loss_one = alone.fit(half, epochs=2, verbose=0, shuffle=False).history["loss"]
     assert np.allclose(loss_two, loss_one, atol=1e-5), (loss_two, loss_one)
+    # Any batch: the CCC is that of the global batch, whatever device has which window.
+    keras.utils.set_random_seed(0)
+    alone.set_weights(model.get_weights())
+    for m in (model, alone):
+        m.optimizer.learning_rate = 0.1
+    loss_two = model.fit(data, epochs=4, verbose=0, shuffle=False).history["loss"]
+    loss_one = alone.fit(data, epochs=4, verbose=0, shuffle=False).history["loss"]
+    assert np.allclose(loss_two, loss_one, atol=1e-5), (loss_two, loss_one)
+    assert abs(loss_two[-1] - loss_two[0]) > 1e-3, loss_two
+    weights = zip(model.get_weights(), alone.get_weights())
+    assert max(np.abs(a - b).max() for a, b in weights) < 1e-5
     """
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True

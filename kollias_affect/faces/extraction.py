@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import logging
 from pathlib import Path
 
@@ -128,7 +129,13 @@ def _found(frames, follower):
             if frame.image is None:
                 yield frame, None, False
             else:
-                yield dataclasses.replace(frame, image=None), *follower.faces(frame.image)
+                yield from _without_images(follower.run(itertools.chain([frame], frames)))
+
+
+def _without_images(found):
+    """The same, so that what waits to be written holds no pictures."""
+    for frame, *rest in found:
+        yield dataclasses.replace(frame, image=None), *rest
 
 
 def read(out_dir, name):

@@ -19,6 +19,7 @@ LEAST_MOVE = 0.05
 # Correlation with the crop of the last detection. Up to seven frames later it was at least 0.79 on
 # real and synthetic videos in frames with a face, and at most 0.15 where it was gone.
 LEAST_LIKENESS = 0.6
+LONGEST_WAIT = 16  # frames that are held in memory, where a face may yet appear
 _TEMPLATE = 24  # side of what is compared, in pixels
 _FLATTEST = 2.0  # standard deviation of grey levels below which nothing is to be seen
 
@@ -37,7 +38,9 @@ class Follower:
 
     A frame is searched by the detector if the last search was `every` frames ago; if a followed
     face no longer looks like it did then (`LEAST_LIKENESS`), which is so too after a cut; and
-    while there is no face, or one of the last `every` frames is missing at its place.
+    while there is no face, or one of the last `every` frames is missing at its place. When there
+    was none in `every` frames, `run` searches one frame of `every` (of 16 at least), and those
+    between only if it finds a face.
 
     Args:
         every: at most so many frames from one detection to the next; 1 for detection alone.
@@ -52,9 +55,40 @@ class Follower:
         self.targets = []
         self.age = 0  # frames since the last detection
         self.recent = collections.deque(maxlen=every)
+        self.begun = False  # a run that goes on begins with the frame that was searched last
+
+    def run(self, frames):
+        """Yields each frame, its faces, and whether the detector did not look for them.
+
+        Args:
+            frames: any objects with an `image`, in order.
+        """
+        held = []
+        for frame in frames:
+            held.append(frame)
+            if not self._may_wait(len(held)):
+                yield from self._search(held)
+                held = []
+        if held:
+            yield from self._search(held)
+
+    def _may_wait(self, held):
+        nobody = len(self.recent) == self.every and not any(self.recent)
+        return self.begun and nobody and held < min(self.every, LONGEST_WAIT)
+
+    def _search(self, held):
+        *before, last = held
+        if before and not self.detect(last.image):
+            for frame in held:
+                self.remember([])
+                yield frame, [], frame is not last
+        else:
+            for frame in held:
+                yield frame, *self.faces(frame.image)
 
     def faces(self, image):
         """The faces in the next frame, and whether they were followed rather than detected."""
+        self.begun = True
         found = self._follow(image) if self._may_follow() else None
         followed = found is not None
         if followed:

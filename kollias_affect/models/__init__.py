@@ -3,7 +3,16 @@
 from kollias_affect.models.cnn import cnn
 from kollias_affect.models.cnn_rnn import affwildnet, cnn_rnn
 from kollias_affect.models.fast import fast
-from kollias_affect.models.files import CROP, CROPS, describe, fingerprint, load, load_any, read_card, save
+from kollias_affect.models.files import (
+    CROP,
+    CROPS,
+    describe,
+    fingerprint,
+    load,
+    load_any,
+    read_card,
+    save,
+)
 from kollias_affect.models.fusion import fuse
 from kollias_affect.models.multi_rnn import multi_rnn
 from kollias_affect.models.parts import RNNS

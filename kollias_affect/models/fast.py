@@ -87,7 +87,9 @@ class _Fast(layers.Layer):
         both = isinstance(layer, layers.Bidirectional)
         self.parts = [layer.forward_layer, layer.backward_layer] if both else [layer]
         self.loops = [
-            layers.RNN(_CELLS[type(part)](part.cell), return_sequences=True, dtype=part.dtype_policy)
+            layers.RNN(
+                _CELLS[type(part)](part.cell), return_sequences=True, dtype=part.dtype_policy
+            )
             for part in self.parts
         ]
         self.built = True

@@ -200,6 +200,37 @@ def test_resume_while_faces_are_followed_gives_the_same_files(
     assert files(tmp_path) == files(tracked)
 
 
+def bright(image):
+    """Stands for a detector: a face in every picture that is not dark."""
+    return [PHOTOGRAPH_BOX] if image.mean() > 50 else []
+
+
+@pytest.mark.parametrize("stop", [3, 7, 9, 14, 15, 22, 25])
+def test_resume_where_there_is_nobody_gives_the_same_files(write_video, tmp_path, stop):
+    pictures = [np.full((240, 240, 3), 0 if i < 21 else 200, np.uint8) for i in range(26)]
+    video = write_video(pictures)
+    options = {"detector": bright, "detect_every": 4}
+    faces.extract(video, tmp_path / "whole", **options)
+    assert [row["success"] for row in rows(tmp_path / "whole" / "video.csv")] == (
+        ["0"] * 21 + ["1"] * 5
+    )
+
+    class Stop(Exception):
+        pass
+
+    seen = []
+
+    def count(done):
+        seen.append(done)
+        if len(seen) == stop:
+            raise Stop
+
+    with pytest.raises(Stop):
+        faces.extract(video, tmp_path / "out", on_frame=count, **options)
+    faces.extract(video, tmp_path / "out", **options)
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
 @pytest.mark.parametrize(("before", "now"), [(1, 5), (5, 1), (5, 3)])
 def test_another_detect_every_does_not_pass_for_finished(face_video, tmp_path, before, now):
     options = {"detector": lambda image: [PHOTOGRAPH_BOX]}

@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,14 @@ class Scene:
     def run(self, every):
         follower = Follower(every, self.detect, self.look)
         return [follower.faces(frame) for frame in range(len(self.places))]
+
+
+def run(scene, every):
+    """As the extraction runs it: frames searched, numbers of faces, and what was not searched."""
+    frames = [types.SimpleNamespace(image=i) for i in range(len(scene.places))]
+    found = list(Follower(every, scene.detect, scene.look).run(frames))
+    assert [frame.image for frame, _, _ in found] == list(range(len(frames)))
+    return scene.searched, [len(faces) for _, faces, _ in found], [other for _, _, other in found]
 
 
 def still(count, **faces):
@@ -131,3 +141,25 @@ def test_new_faces_are_found_at_the_next_detection():
 def test_boxes_that_cannot_be_followed_far_are_no_error():
     tiny = Scene([{"a": (5, 5, 1, 1)}, {"a": (5, 5, 0, 0)}, {"a": (5, 5, 0, 0)}, {}])
     assert len(tiny.run(4)) == 4
+
+
+def test_where_there_is_nobody_one_frame_of_so_many_is_searched():
+    searched, counts, others = run(Scene([{}] * 21), 4)
+    assert searched == [0, 1, 2, 3, 7, 11, 15, 19, 20]
+    assert counts == [0] * 21
+    assert [i for i, other in enumerate(others) if not other] == searched
+
+
+@pytest.mark.parametrize("first", range(4, 16))
+def test_no_frame_of_a_face_that_appears_is_lost(first):
+    _, counts, _ = run(Scene([{}] * first + still(20 - first)), 4)
+    assert counts == [0] * first + [1] * (20 - first)
+
+
+def test_frames_that_wait_are_few_whatever_is_asked_for():
+    searched, _, _ = run(Scene([{}] * 1100), 1000)
+    assert searched[1000:1003] == [1015, 1031, 1047]
+
+
+def test_each_frame_is_searched_without_following():
+    assert run(Scene([{}] * 9), 1)[0] == list(range(9))

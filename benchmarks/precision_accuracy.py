@@ -1,0 +1,76 @@
+"""What mixed precision and kept features change in the CCC: the largest change is printed last.
+
+    python benchmarks/precision_accuracy.py [--epochs 8] [--seeds 3]
+
+The narrow AffWildNet of `kollias-affect demo`, trained on its synthetic clips (made in a temporary
+folder) in float32 and in mixed_bfloat16 from the same seeds, and with the CNN frozen, on images
+and on kept features: validation CCC of the best epochs, and the changes of their means over the
+seeds. And one network trained in float32, run in both precisions: that change is due to the
+precision alone, and counts too.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import keras
+import networks
+import numpy as np
+
+from kollias_affect import datasets, evaluation, models, training
+
+
+def network(seed, policy="float32", frozen=False):
+    """The network of the demo."""
+    keras.utils.set_random_seed(seed)
+    with networks.precision(policy):
+        return models.affwildnet(
+            length=20, width=0.125, hidden_units=128, rnn_units=64, initializer=None,
+            dropout=0.2, rnn_dropout=0.2, frozen=frozen,
+        )  # fmt: skip
+
+
+def ccc(model, clips):
+    """Mean CCC of valence and arousal."""
+    return float(evaluation.scores(clips, evaluation.predict(model, clips)).loc["mean", "CCC"])
+
+
+def main():
+    """Trains and compares."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    table = {"float32": [], "mixed_bfloat16": [], "frozen": [], "frozen, kept features": []}
+    run_alone = []
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        clips = [datasets.load("synthetic", folder / "clips", s) for s in ("train", "validation")]
+        for seed in range(arguments.seeds):
+            for name, scores in table.items():
+                frozen = name.startswith("frozen")
+                policy = name if not frozen else "float32"
+                model, card = training.train(
+                    network(seed, policy, frozen), *clips, folder / f"{name}{seed}",
+                    arguments.epochs, learning_rate=1e-3, stride=10, cache=True, seed=seed,
+                    features=folder / "features" if name.endswith("features") else None, verbose=0,
+                )  # fmt: skip
+                scores.append(card["val_ccc"])
+                print(f"seed {seed}, {name}: CCC {card['val_ccc']:.4f}", flush=True)
+                if name == "float32":
+                    other = network(seed, "mixed_bfloat16")
+                    other.set_weights(model.get_weights())
+                    run_alone.append(ccc(other, clips[1]) - ccc(model, clips[1]))
+    means = {name: np.mean(scores) for name, scores in table.items()}
+    changes = {
+        "run in mixed_bfloat16": np.abs(run_alone).max(),
+        "trained in mixed_bfloat16": abs(means["mixed_bfloat16"] - means["float32"]),
+        "kept features": abs(means["frozen, kept features"] - means["frozen"]),
+    }
+    for name, change in changes.items():
+        print(f"{name}: {change:.4f}")
+    print(f"change {max(changes.values()):.4f}")
+
+
+if __name__ == "__main__":
+    main()

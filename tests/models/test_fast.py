@@ -1,0 +1,124 @@
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from kollias_affect import backbones, losses, models
+
+FRAMES = 7
+TINY = {"width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
+
+
+def affwildnet(**options):
+    return models.affwildnet(length=FRAMES, **{**TINY, "initializer": None, **options})
+
+
+def multi(mode, **options):
+    backbone = backbones.vgg_face((32, 32, 3), width=0.02)
+    sizes = {"rnn_units": 6, "hidden_units": 8, "length": FRAMES}
+    taps = ("pool2", "pool5", "fc1")
+    return models.multi_rnn(backbone, "valence_arousal", taps, mode, **sizes, **options)
+
+
+def without_rnn():
+    backbone = backbones.cnn_m((48, 48, 3), width=0.02)
+    return models.cnn(backbone, "expression", hidden_units=8, length=FRAMES)
+
+
+def fusion():
+    return models.fuse([affwildnet(rnn="peephole_lstm"), without_rnn_of_32()], units=5)
+
+
+def without_rnn_of_32():
+    backbone = backbones.vgg_face((32, 32, 3), width=0.02)
+    return models.cnn(backbone, "valence_arousal", hidden_units=8, length=FRAMES)
+
+
+RECURRENT = {
+    "gru": affwildnet,
+    "gru_of_tensorflow_1": lambda: affwildnet(reset_after=False),
+    "lstm": lambda: affwildnet(rnn="lstm", landmarks=False),
+    "peephole_lstm": lambda: affwildnet(rnn="peephole_lstm"),
+    "blstm": lambda: affwildnet(rnn="blstm"),
+    "bgru": lambda: affwildnet(rnn="bgru", reset_after=False),
+    "representation": lambda: affwildnet(representation=True),
+    "3rnn": lambda: multi("3rnn", rnn="lstm"),
+    "1rnn": lambda: multi("1rnn"),
+    "fusion": fusion,
+}
+
+
+def batch(model, count=3):
+    random = np.random.default_rng(0)
+    return {
+        tensor.name: random.uniform(-1, 1, (count, *tensor.shape[1:])).astype(np.float32)
+        for tensor in model.inputs
+    }
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_outputs_are_those_of_the_model(name):
+    keras.utils.set_random_seed(0)
+    model = RECURRENT[name]()
+    runner = models.fast(model)
+    assert runner is not model and runner.output_names == model.output_names
+    inputs = batch(model)
+    ours, theirs = (
+        keras.tree.flatten(network.predict(inputs, verbose=0)) for network in (runner, model)
+    )
+    for a, b in zip(ours, theirs, strict=True):
+        assert np.allclose(a, b, atol=1e-6) and np.ptp(a) > 1e-4
+
+
+@pytest.mark.parametrize("rnn", ["gru", "lstm", "peephole_lstm", "blstm"])
+def test_training_changes_the_same_variables_alike(rnn):
+    keras.utils.set_random_seed(0)
+    model = affwildnet(rnn=rnn, dropout=0.0, rnn_dropout=0.0)
+    inputs, start = batch(model), model.get_weights()
+    labels = np.random.default_rng(1).uniform(-1, 1, (3, FRAMES, 2))
+    found = []
+    for network in (model, models.fast(model)):
+        model.set_weights(start)
+        network.compile(keras.optimizers.SGD(0.5), losses.CCCLoss())
+        network.fit(inputs, labels, epochs=3, verbose=0)
+        found.append(model.get_weights())
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(*found, strict=True))
+    assert max(np.abs(a - b).max() for a, b in zip(found[0], start, strict=True)) > 1e-3
+
+
+def test_the_same_model_has_one_fast_form():
+    model = affwildnet()
+    assert models.fast(model) is models.fast(model)
+    assert models.fast(models.fast(model)) is models.fast(model)
+
+
+def test_a_model_without_recurrent_layers_is_returned_itself():
+    model = without_rnn()
+    assert models.fast(model) is model
+
+
+def test_layers_that_do_more_are_left_as_they_are():
+    inputs = keras.Input((FRAMES, 4))
+    for options in ({"dropout": 0.5}, {"recurrent_dropout": 0.5}, {"return_sequences": False}):
+        layer = keras.layers.GRU(3, **{"return_sequences": True, **options})
+        model = keras.Model(inputs, layer(inputs))
+        assert models.fast(model) is model
+
+
+@pytest.mark.parametrize("name", ["gru", "fusion"])
+def test_what_is_saved_are_plain_layers(name, tmp_path):
+    model = RECURRENT[name]()
+    models.save(models.fast(model), tmp_path / "fast.keras")
+    with zipfile.ZipFile(tmp_path / "fast.keras") as archive:
+        assert b"_Fast" not in archive.read("config.json")
+    loaded, _ = models.load(tmp_path / "fast.keras")
+    inputs = batch(model)
+    assert np.array_equal(loaded.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
+
+
+def test_a_stream_takes_the_fast_form_too():
+    model = affwildnet()
+    image, points = np.zeros((32, 32, 3), np.uint8), np.zeros((68, 2))
+    outputs = [models.Stream(m).step(image, points) for m in (model, models.fast(model))]
+    assert np.array_equal(*outputs)

@@ -1,0 +1,96 @@
+import keras
+import numpy as np
+import pytest
+
+from kollias_affect import models
+from kollias_affect.models import precision
+
+FRAMES = 7
+TINY = {"width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
+
+
+def affwildnet(**options):
+    return models.affwildnet(length=FRAMES, **{**TINY, "initializer": None, **options})
+
+
+@pytest.fixture
+def processor(monkeypatch, tmp_path):
+    """Returns a function that makes the machine one with these flags of its processor."""
+
+    def of(flags):
+        path = tmp_path / "cpuinfo"
+        path.write_text(f"processor : 0\nflags : fpu {flags} sse\n")
+        monkeypatch.setattr(precision, "_CPU_FILE", path)
+        monkeypatch.setattr(precision, "_compute_capabilities", list)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("flags", "policy"),
+    [
+        ("avx2 avx512_bf16", "mixed_bfloat16"),
+        ("amx_bf16 amx_tile", "mixed_bfloat16"),
+        ("avx2 avx512f", "float32"),
+        ("not_avx512_bf16_but_alike", "float32"),
+    ],
+)
+def test_the_processor_decides(processor, flags, policy):
+    processor(flags)
+    assert models.native_precision() == policy
+
+
+def test_float32_where_nothing_is_known(monkeypatch, tmp_path):
+    monkeypatch.setattr(precision, "_CPU_FILE", tmp_path / "absent")
+    monkeypatch.setattr(precision, "_compute_capabilities", list)
+    assert models.native_precision() == "float32"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "policy"),
+    [([(8, 0)], "mixed_bfloat16"), ([(9, 0), (7, 5)], "float32"), ([(6, 1)], "float32")],
+)
+def test_the_oldest_gpu_decides(monkeypatch, capabilities, policy):
+    monkeypatch.setattr(precision, "_compute_capabilities", lambda: capabilities)
+    assert models.native_precision() == policy
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """A model of mixed precision, its file, and inputs."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = affwildnet()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    models.save(model, tmp_path / "mixed.keras")
+    random = np.random.default_rng(0)
+    inputs = {
+        tensor.name: random.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32)
+        for tensor in model.inputs
+    }
+    return model, tmp_path / "mixed.keras", inputs
+
+
+def test_a_file_of_mixed_precision_is_read_as_it_was_where_that_is_fast(mixed, processor):
+    model, path, inputs = mixed
+    processor("avx512_bf16")
+    loaded, _ = models.load(path)
+    assert loaded.get_layer("fc1").compute_dtype == "bfloat16"
+    assert np.array_equal(loaded.predict(inputs), model.predict(inputs))
+
+
+def test_and_in_float32_where_it_would_be_slow(mixed, processor):
+    model, path, inputs = mixed
+    processor("avx2")
+    loaded, _ = models.load(path)
+    exact = affwildnet()
+    exact.set_weights(model.get_weights())
+    assert np.array_equal(loaded.predict(inputs), exact.predict(inputs))
+    assert not np.array_equal(model.predict(inputs), exact.predict(inputs))
+
+
+def test_recurrent_states_are_float32_in_mixed_precision(mixed):
+    model, _, _ = mixed
+    assert model.get_layer("rnn1").compute_dtype == "float32"
+    assert model.get_layer("fc1").compute_dtype == "bfloat16"

@@ -1,0 +1,206 @@
+import os
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from kollias_affect import backbones, evaluation, features, models, training, windows
+from kollias_affect.clip import Clip
+
+LENGTH, SIZE = 4, 32
+TINY = {"rnn_units": 5, "hidden_units": 8, "length": LENGTH}
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Two clips of different lengths; in the first one a frame without an image."""
+    random = np.random.default_rng(0)
+    made = []
+    for name, frames in (("a", 10), ("b", 7)):
+        paths = [str(tmp_path / f"{name}{i}.png") for i in range(frames)]
+        for path in paths:
+            cv2.imwrite(path, random.integers(0, 256, (SIZE, SIZE, 3), np.uint8))
+        if name == "a":
+            paths[3] = ""
+        made.append(
+            Clip(
+                name,
+                paths,
+                landmarks=random.uniform(-1, 1, (frames, 68, 2)),
+                valence_arousal=random.uniform(-1, 1, (frames, 2)),
+            )
+        )
+    return made
+
+
+def backbone(trainable=False):
+    keras.utils.set_random_seed(0)
+    made = backbones.vgg_face((SIZE, SIZE, 3), width=0.02)
+    made.trainable = trainable
+    return made
+
+
+def affwildnet(**options):
+    return models.affwildnet(backbone(), initializer=None, frozen=True, **{**TINY, **options})
+
+
+def multi():
+    taps = ("pool2", "pool5", "fc1")
+    return models.multi_rnn(backbone(), "valence_arousal", taps, "3rnn", frozen=True, **TINY)
+
+
+def without_labels(data):
+    return data.map(lambda inputs, labels, weights: inputs)
+
+
+@pytest.mark.parametrize("build", [affwildnet, multi, lambda: affwildnet(representation=True)])
+def test_the_head_on_features_gives_what_the_model_gives_on_images(build, clips, tmp_path):
+    model = build()
+    cnn, head = features.split(model)
+    kept = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+    assert [part.shape[0] for part in kept] == [10, 7]
+    on_images = model.predict(without_labels(windows.dataset(clips, LENGTH, size=SIZE)))
+    data = windows.dataset(clips, LENGTH, size=SIZE, features=kept)
+    assert data.element_spec[0]["features"].shape[1:] == (None, cnn.output_shape[-1])
+    on_features = head.predict(without_labels(data))
+    pairs = zip(keras.tree.flatten(on_images), keras.tree.flatten(on_features), strict=True)
+    for a, b in pairs:
+        assert np.allclose(a, b, atol=1e-6) and np.ptp(a) > 1e-5
+
+
+def test_the_head_has_the_weights_of_the_model():
+    model = affwildnet()
+    _, head = features.split(model)
+    assert head.output_names == model.output_names
+    assert {id(v) for v in head.trainable_variables} == {id(v) for v in model.trainable_variables}
+
+
+def test_a_cnn_that_is_trained_is_refused():
+    model = models.affwildnet(backbone(trainable=True), **TINY)
+    with pytest.raises(ValueError, match=r"one that is trained. Freeze it"):
+        features.split(model)
+
+
+def files(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
+
+
+def test_what_is_there_is_used_again(clips, tmp_path):
+    cnn, _ = features.split(affwildnet())
+    features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+    before = files(tmp_path / "kept")
+    again, _ = features.split(affwildnet())  # built anew, from the same seed
+    features.of_clips(again, clips[::-1], tmp_path / "kept", SIZE, progress=False)
+    assert files(tmp_path / "kept") == before and len(before) == 2
+
+
+def test_another_picture_of_the_same_size_and_age_is_noticed(clips, tmp_path):
+    cnn, _ = features.split(affwildnet())
+    first = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+    path = clips[1].paths[2]
+    state, image = os.stat(path), cv2.imread(path)
+    image[0, 0] = 255 - image[0, 0]
+    cv2.imwrite(path, image)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    second = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+    assert np.array_equal(first[0], second[0])
+    changed = np.abs(first[1] - second[1]).max(axis=1) > 0
+    assert changed.tolist() == [i == 2 for i in range(7)]
+
+
+@pytest.mark.parametrize("what", ["weights", "layers", "precision"])
+def test_another_cnn_is_noticed(clips, tmp_path, what):
+    cnn, _ = features.split(affwildnet())
+    features.of_clips(cnn, clips[:1], tmp_path / "kept", SIZE, progress=False)
+    if what == "weights":
+        weights = cnn.get_weights()
+        weights[-1] = weights[-1] + np.float32(1e-6)
+        cnn.set_weights(weights)
+    elif what == "layers":
+        cnn.get_layer("pool1").pool_size = (2, 2)
+        other = keras.models.clone_model(
+            cnn,
+            clone_function=lambda layer: (
+                keras.layers.AveragePooling2D(2, name="pool1")
+                if layer.name == "pool1"
+                else layer.__class__.from_config(layer.get_config())
+            ),
+        )
+        other.set_weights(cnn.get_weights())
+        cnn = other
+    else:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            cnn, _ = features.split(affwildnet())
+        finally:
+            keras.config.set_dtype_policy("float32")
+    features.of_clips(cnn, clips[:1], tmp_path / "kept", SIZE, progress=False)
+    assert len(files(tmp_path / "kept")) == 2
+
+
+def test_an_interrupted_extraction_goes_on_and_leaves_no_half_file(clips, tmp_path, monkeypatch):
+    cnn, _ = features.split(affwildnet())
+    whole = features.of_clips(cnn, clips, tmp_path / "whole", SIZE, progress=False)
+    monkeypatch.setattr(features, "_BATCH", 4)
+    real, calls = cnn.predict_on_batch, []
+
+    def stopping(images):
+        calls.append(len(images))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return real(images)
+
+    monkeypatch.setattr(cnn, "predict_on_batch", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+    assert len(list((tmp_path / "kept").iterdir())) == 1  # clip a; nothing of clip b
+    monkeypatch.setattr(cnn, "predict_on_batch", real)
+    kept = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(whole, kept, strict=True))
+
+
+def test_a_missing_image_is_named(clips, tmp_path):
+    os.unlink(clips[1].paths[4])
+    cnn, _ = features.split(affwildnet())
+    with pytest.raises(FileNotFoundError, match=r"b4\.png"):
+        features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+
+
+def test_a_broken_image_is_named(clips, tmp_path):
+    with open(clips[1].paths[4], "wb") as file:
+        file.write(b"no image")
+    cnn, _ = features.split(affwildnet())
+    with pytest.raises(ValueError, match=r"Received: .*b4\.png"):
+        features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+
+
+def test_training_on_kept_features_is_training_on_images(clips, tmp_path):
+    rows = []
+    for name, folder in (("images", None), ("features", tmp_path / "kept")):
+        keras.utils.set_random_seed(0)
+        model = affwildnet(hidden_units=8)
+        trained, card = training.train(
+            model, clips[:1], clips[1:], tmp_path / name, epochs=3, features=folder, verbose=0
+        )
+        log = np.genfromtxt(tmp_path / name / "log.csv", delimiter=",", names=True)
+        rows.append([log[column] for column in log.dtype.names])
+        assert {tensor.name for tensor in trained.inputs} == {"images", "landmarks"}
+        scores = evaluation.scores(clips[1:], evaluation.predict(trained, clips[1:]))
+        assert scores.loc["mean", "CCC"] == pytest.approx(card["val_ccc"], abs=1e-5)
+    assert np.allclose(*rows, atol=1e-5)
+
+
+def test_a_run_does_not_change_between_images_and_features(clips, tmp_path):
+    training.train(affwildnet(), clips[:1], clips[1:], tmp_path / "run", epochs=1, verbose=0)
+    with pytest.raises(ValueError, match="was made with another features"):
+        training.train(
+            affwildnet(), clips[:1], clips[1:], tmp_path / "run",
+            epochs=2, features=tmp_path / "kept", verbose=0,
+        )  # fmt: skip
+
+
+def test_training_end_to_end_has_no_features_to_keep(clips, tmp_path):
+    model = models.affwildnet(backbone(trainable=True), **TINY)
+    with pytest.raises(ValueError, match="Features are kept of one frozen CNN"):
+        training.train(model, clips[:1], clips[1:], tmp_path / "run", features=tmp_path / "kept")
