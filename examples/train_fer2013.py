@@ -81,6 +81,8 @@ def train(size, last, images, targets, test, weights, arguments):
     callbacks = training.callbacks(arguments.out, "val_accuracy")
     best = next(one for one in callbacks if isinstance(one, training.BestModel))
     callbacks.remove(best)
+    if size != SIZE:
+        best.path = arguments.out / f"best-{size}.keras"
     test = {"images": to_unit_range(resized(test[0], size))}, one_hot(test[1])
     averaging = MeanOfWeights(mean, arguments.out / "mean.keras", test, best)
     teaching = [] if arguments.teachers else [LearnFromMean(mean, resized(images, size), targets)]

@@ -853,13 +853,17 @@ def _build(options):
     initializer = _checks.one_of("initializer", options["initializer"], ("papers", "keras"))
     precisions = ("auto", "float32", "mixed_bfloat16")
     precision = _checks.one_of("precision", options["precision"], precisions)
+    before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(models.native_precision() if precision == "auto" else precision)
-    return models.affwildnet(
-        **{name: options[name] for name in names},
-        initializer="papers" if initializer == "papers" else None,
-        input_shape=(options["size"], options["size"], 3),
-        seed=options["seed"],
-    )
+    try:
+        return models.affwildnet(
+            **{name: options[name] for name in names},
+            initializer="papers" if initializer == "papers" else None,
+            input_shape=(options["size"], options["size"], 3),
+            seed=options["seed"],
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _score(card):

@@ -123,11 +123,11 @@ def _extract(cnn, missing, size, progress):
 
 def _rows(cnn, data, frames, bar):
     """Features of one frame after the other; every batch has the same size, compiled once."""
-    for batch in data:
+    for batch in data.as_numpy_iterator():
         images = batch["images"][:, 0]
         count = len(images)
         if count < _BATCH < frames:
-            images = ops.pad(images, ((0, _BATCH - count), (0, 0), (0, 0), (0, 0)))
+            images = np.pad(images, ((0, _BATCH - count), (0, 0), (0, 0), (0, 0)))
         values = cnn.predict_on_batch(images)[:count]
         bar.update(count)
         yield from values

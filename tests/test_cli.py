@@ -1,7 +1,9 @@
 import csv
 import shutil
+import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -392,3 +394,25 @@ def test_bad_data_end_in_a_message(tmp_path, monkeypatch):
 def test_training_takes_options_of_the_loader(faces, tmp_path):
     train = ["train", faces, "--dataset", "images_csv", "--out", tmp_path / "run"]
     assert "`images` must be a folder" in refused(*train, "--option", "images=2025")
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_training_with_features_and_in_a_precision(synthetic_root, tmp_path, precision):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run", *SMALL.split()]
+    train += ["--validation", synthetic_root / "validation.csv"]
+    kept = tmp_path / "features"
+    ok(*train, "--frozen", "--features", kept, "--precision", precision)
+    assert list(kept.glob("features-*.npy"))
+    with zipfile.ZipFile(tmp_path / "run" / "best.keras") as archive:
+        assert (b"mixed_bfloat16" in archive.read("config.json")) == (precision != "float32")
+    assert keras.config.dtype_policy().name == "float32"  # for whoever comes next
+
+
+def test_training_refuses_unknown_precisions_and_features_of_a_trained_cnn(
+    synthetic_root, tmp_path
+):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run", *SMALL.split()]
+    train += ["--validation", synthetic_root / "validation.csv"]
+    assert "one of ('auto', 'float32'" in refused(*train, "--precision", "float8")
+    message = refused(*train, "--features", tmp_path / "features")
+    assert "one frozen CNN" in message and "--frozen" in message

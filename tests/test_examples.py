@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import h5py
+import keras
 import numpy as np
 import pytest
 import skimage.data
@@ -99,6 +100,22 @@ def test_adaptation_example(collections, tmp_path):
     assert (tmp_path / "run" / "fer2013_to_facial_expressions" / "report.md").exists()
     study = (tmp_path / "run" / "study.md").read_text()
     assert study.count("fer2013 → facial_expressions") == 3 and "small lambdas" in study
+
+
+def test_training_of_the_shipped_network(collections, tmp_path):
+    small = ["--sizes", "32:1", "48:2", "--width", 0.05, "--batch-size", 32]
+    first = run("train_fer2013.py", collections / "fer", tmp_path / "first", *small)
+    assert "Epoch 3/3" in first and (tmp_path / "first" / "outputs.npy").exists()
+    # Ended already: the same command has nothing left to do.
+    assert "Epoch" not in run("train_fer2013.py", collections / "fer", tmp_path / "first", *small)
+    teacher = tmp_path / "first" / "best.keras"
+    small = ["--sizes", "48:1", "--width", 0.05, "--start", teacher, "--teachers", teacher]
+    small += ["--batch-size", 32]
+    run("train_fer2013.py", collections / "fer", tmp_path / "second", *small)
+    log = np.genfromtxt(tmp_path / "second" / "log.csv", delimiter=",", names=True)
+    assert 0 <= log["val_accuracy"] <= 1
+    model = keras.saving.load_model(tmp_path / "second" / "best.keras")
+    assert model.inputs[0].shape == (None, 48, 48, 3)
 
 
 ROOMS = (
