@@ -16,10 +16,10 @@ from pathlib import Path
 
 import cv2
 import dlib
+import films
 import numpy as np
 
 from kollias_affect import faces
-from kollias_affect.datasets import synthetic
 from kollias_affect.faces import model_files
 
 LONGEST_SIDE = 640  # the default of `extract`
@@ -74,7 +74,7 @@ def main():
     detector = dlib.get_frontal_face_detector()
     predictor = dlib.shape_predictor(str(model_files.path("landmarks_68")))
     with tempfile.TemporaryDirectory() as made:
-        videos = arguments.videos or synthetic.make(made, 2, 1, frames=200)
+        videos = arguments.videos or films.make(made, 2, 200)
         extraction(videos[0])  # loads the models
         ratios = []
         for video in videos:

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import cv2
+import films
 import numpy as np
 
 from kollias_affect import faces
-from kollias_affect.datasets import synthetic
 from kollias_affect.faces.landmarks import LEFT_EYE, RIGHT_EYE
 
 
@@ -75,7 +75,7 @@ def main():
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as made:
-        videos = arguments.videos or synthetic.make(made, 4, 1, frames=200)
+        videos = arguments.videos or films.make(made, 4, 200)
         timed(videos[0], 1)  # loads the models
         tables = [measure(video, arguments.every, arguments.rounds) for video in videos]
     for every, rows in zip(arguments.every, zip(*tables, strict=True), strict=True):

@@ -8,9 +8,8 @@ weights (Polyak & Juditsky, 1992), from the epoch at which it was best on Public
 
 The first epochs see smaller pictures, which cost less (Howard, 2018). The faces are mirrored,
 turned, moved, scaled, lit and partly hidden, and at first mixed in pairs (Zhang et al., 2018). The
-labels are noisy; so, after the first size, the network learns in part from what its own mean said
-of a face before (Laine & Aila, 2017; Kim et al., 2021) or, with `--teachers`, from networks that
-were trained before (Hinton et al., 2015). `--start` goes on from one.
+labels are noisy; with `--teachers` the network learns in part from what networks that were trained
+before say of a face (Hinton et al., 2015). `--start` goes on from one.
 """
 
 import argparse
@@ -21,13 +20,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, training
+from kollias_affect import EXPRESSIONS, backbones, datasets, models, training
 
 SIZE = 48
 SMOOTHING = 0.1
 STEPS_IN_MEAN = 400
 MIXED_EPOCHS = 0.6  # of all
-EPOCHS_BETWEEN_OUTPUTS = 3
 
 
 def main():
@@ -57,9 +55,9 @@ def main():
     keras.config.set_dtype_policy("mixed_bfloat16")
     images, labels = read(arguments.data, "Training")
     test = read(arguments.data, "PublicTest")
-    targets = Targets(one_hot(labels), arguments)
-    if arguments.teachers:
-        targets.outputs = taught(images, arguments.teachers)
+    outputs = taught(images, arguments.teachers) if arguments.teachers else None
+    epochs = sum(epochs for _, epochs in arguments.sizes)
+    targets = Targets(one_hot(labels), outputs, arguments.taught, epochs)
     weights = models.load(arguments.start)[0].get_weights() if arguments.start else None
     last = 0
     for size, epochs in arguments.sizes:
@@ -85,10 +83,7 @@ def train(size, last, images, targets, test, weights, arguments):
         best.path = arguments.out / f"best-{size}.keras"
     test = {"images": to_unit_range(resized(test[0], size))}, one_hot(test[1])
     averaging = MeanOfWeights(mean, arguments.out / "mean.keras", test, best)
-    teaching = [] if arguments.teachers else [LearnFromMean(mean, resized(images, size), targets)]
-    model.fit(
-        batches, epochs=last, callbacks=[averaging, *teaching, *callbacks], shuffle=False, verbose=2
-    )
+    model.fit(batches, epochs=last, callbacks=[averaging, *callbacks], shuffle=False, verbose=2)
     return model.get_weights()
 
 
@@ -204,47 +199,25 @@ class MeanOfWeights(keras.callbacks.Callback):
 
 
 class Targets:
-    """What the faces are trained against: smoothed labels and outputs of networks.
+    """What the faces are trained against: smoothed labels and outputs of teachers.
 
-    `share` is the part of the outputs, `[n, 7]`; there are none at first.
+    Args:
+        labels: one-hot `[n, 7]`.
+        outputs: mean of the teachers' `[n, 7]`, or None.
+        share: of the outputs in the last epoch; it grows by the epochs.
+        epochs: of the whole training.
     """
 
-    def __init__(self, labels, arguments):
+    def __init__(self, labels, outputs, share, epochs):
         self.labels = (1 - SMOOTHING) * labels + SMOOTHING / labels.shape[1]
-        self.path = arguments.out / "outputs.npy"
-        self.outputs = np.load(self.path) if self.path.exists() else None
-        self.first = arguments.sizes[0][1]
-        self.epochs = sum(epochs for _, epochs in arguments.sizes)
-        self.taught = arguments.taught
+        self.outputs, self.share, self.epochs = outputs, share, epochs
 
     def at(self, epoch, rows):
-        """Probabilities of some faces in an epoch; the share of the outputs grows by the epochs."""
+        """Probabilities of some faces in an epoch."""
         if self.outputs is None:
             return self.labels[rows]
-        share = self.taught * (epoch + 1) / self.epochs
+        share = self.share * (epoch + 1) / self.epochs
         return (1 - share) * self.labels[rows] + share * self.outputs[rows]
-
-    def add(self, outputs):
-        """Takes new outputs into the mean of those before."""
-        self.outputs = outputs if self.outputs is None else 0.6 * self.outputs + 0.4 * outputs
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with _files.atomic(self.path) as temporary:
-            np.save(temporary, self.outputs)
-
-
-class LearnFromMean(keras.callbacks.Callback):
-    """Adds the outputs of the mean of the weights to the targets, every third epoch."""
-
-    def __init__(self, mean, images, targets):
-        super().__init__()
-        self.mean, self.images, self.targets = mean, images, targets
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Looks at the faces and their mirror images in turn."""
-        turn, rest = divmod(epoch - self.targets.first, EPOCHS_BETWEEN_OUTPUTS)
-        if turn >= 0 and rest == 0:
-            images = self.images[:, :, ::-1] if turn % 2 else self.images
-            self.targets.add(outputs_of(self.mean, images))
 
 
 def taught(images, teachers):

@@ -236,7 +236,7 @@ def _settings(model, stages, common):
         **common,
         **{name: card[name] for name in ("task", "length", "landmarks")},
         "size": card["image"]["size"],
-        "model": training.fingerprint(model),
+        "model": models.fingerprint(model),
         "learning_rate": stage.learning_rate,
         "frozen": stage.frozen,
         "new_head": stage.new_head,
