@@ -1,6 +1,6 @@
 """An epoch with the CNN frozen, plain by cached: its ratio is printed last.
 
-    python benchmarks/feature_cache.py [--windows 8] [--epochs 4]
+    python benchmarks/feature_cache.py [--windows 12] [--epochs 4]
 
 AffWildNet with landmarks on windows of 80 frames of 96 x 96, in the precision that the machine
 has, trained by `fit` on `windows.dataset`; with `features.of_clips`, the same head on what the CNN
@@ -48,7 +48,7 @@ def epochs(model, data, number):
 def main():
     """Measures in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--windows", type=int, default=8)
+    parser.add_argument("--windows", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=4)
     arguments = parser.parse_args()
     with networks.precision(models.native_precision()):
@@ -57,7 +57,7 @@ def main():
         folder = Path(folder)
         clips = make_clips(folder, "clip", arguments.windows, networks.LENGTH)
         cnn, head = features.split(model)
-        features.of_clips(cnn, clips[:1], folder / "warm", networks.SIZE, progress=False)
+        features.of_clips(cnn, clips[:2], folder / "warm", networks.SIZE, progress=False)
         start = time.perf_counter()
         kept = features.of_clips(cnn, clips, folder / "kept", networks.SIZE, progress=False)
         making = time.perf_counter() - start

@@ -17,7 +17,7 @@ import kollias_affect
 from kollias_affect import _checks, _files, models, windows
 from kollias_affect.models.parts import is_model_of_frames
 
-_BATCH = 64
+_BATCH = 128
 
 
 def split(model):
@@ -119,6 +119,7 @@ def _extract(cnn, missing, size, progress):
                 np.lib.format.write_array_header_1_0(out, header)
                 for _ in range(len(clip)):
                     out.write(next(rows).tobytes())
+        next(rows, None)  # an iterator of tf.data that is left before its end takes seconds to go
 
 
 def _rows(cnn, data, frames, bar):

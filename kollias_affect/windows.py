@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from kollias_affect import EXPRESSIONS, _checks, _files
 
+_BATCHES_AHEAD = 2
 TASKS = ("valence_arousal", "valence", "arousal", "expression")
 
 
@@ -80,10 +82,10 @@ def dataset(
         _longer_than_every_clip(clips, length)
     index, inside = window_index([len(clip) for clip in clips], length, stride)
     index, inside = tf.constant(index), tf.constant(inside)
-    order = _Order(len(index), seed if shuffle else None, first_epoch)
-    windows = tf.data.Dataset.from_generator(order, output_signature=order.signature)
-    windows = windows.unbatch().apply(tf.data.experimental.assert_cardinality(len(index)))
-    look = _images(frames.paths, size, cache) if features is None else _features(features)
+    windows = (
+        _shuffled(len(index), seed, first_epoch) if shuffle else tf.data.Dataset.range(len(index))
+    )
+    look = _images(frames, size, cache) if features is None else _features(features)
     seen = "images" if features is None else "features"
 
     def window(number):
@@ -99,18 +101,23 @@ def dataset(
 
     def to_unit_range(inputs, *rest):
         if features is None:
-            inputs = {**inputs, "images": tf.cast(inputs["images"], tf.float32) / 127.5 - 1.0}
+            # One pass over the memory; `cast`, `/ 127.5` and `- 1` are three.
+            images = tf.bitcast(inputs["images"], tf.quint8)
+            inputs = {**inputs, "images": tf.quantization.dequantize(images, -1.0, 1.0)}
         return (inputs, *rest) if rest else inputs
 
     options = tf.data.Options()
     options.deterministic = deterministic
+    # Its thread often keeps the end of an epoch waiting until it looks again: seconds, after short
+    # epochs, and more after long ones.
+    options.autotune.enabled = False
     # Several devices share each batch; whole files are not handed out, there are none.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return (
-        windows.map(window, num_parallel_calls=tf.data.AUTOTUNE)
+        windows.map(window, num_parallel_calls=os.cpu_count())
         .batch(batch_size)
-        .map(to_unit_range, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
+        .map(to_unit_range)
+        .prefetch(_BATCHES_AHEAD)
         .with_options(options)
     )
 
@@ -155,19 +162,21 @@ def window_index(lengths, length, stride):
     return np.concatenate(index), np.concatenate(inside)
 
 
-class _Order:
-    """The order of the windows, anew for each epoch: a function of seed and epoch alone."""
+def _shuffled(count, seed, first_epoch):
+    """Numbers of the windows, in an order for each epoch that seed and epoch alone decide."""
+    epochs = itertools.count(first_epoch)
 
-    def __init__(self, count, seed, first_epoch):
-        self.count, self.seed, self.epoch = count, seed, first_epoch
-        self.signature = tf.TensorSpec((count,), tf.int64)
+    def order():
+        return np.random.default_rng([seed, next(epochs)]).permutation(count)
 
-    def __call__(self):
-        order = np.arange(self.count)
-        if self.seed is not None:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
-            self.epoch += 1
-        yield order
+    def numbers(_):
+        return tf.data.Dataset.from_tensor_slices(
+            tf.ensure_shape(tf.numpy_function(order, [], tf.int64), (count,))
+        )
+
+    # Not `from_generator`: it makes malloc give all free memory back at once, in the whole process.
+    epoch = tf.data.Dataset.range(1).flat_map(numbers)
+    return epoch.apply(tf.data.experimental.assert_cardinality(count))
 
 
 class _Frames:
@@ -269,13 +278,15 @@ def _longer_than_every_clip(clips, length):
         )
 
 
-def _images(paths, size, cache):
+def _images(frames, size, cache):
     """A function from positions `[length]` to uint8 images `[length, size, size, 3]`."""
+    paths = frames.paths
     if not cache:
         table = tf.constant(paths)
+        one = _decode if "" in map(paths.__getitem__, frames.shown.numpy()) else _decode_file
 
         def read(rows):
-            decode = lambda path: _decode(path, size)  # noqa: E731 - as `map_fn` wants it
+            decode = lambda path: one(path, size)  # noqa: E731 - as `map_fn` wants it
             images = tf.map_fn(decode, tf.gather(table, rows), fn_output_signature=tf.uint8)
             return tf.ensure_shape(images, (None, size, size, 3))
 
@@ -310,16 +321,20 @@ def _features(parts):
 def _decode(path, size):
     """The image file as uint8 RGB `[size, size, 3]`; black for a frame without an image."""
 
-    def from_file():
-        content = tf.io.read_file(path)
-        image = tf.cond(tf.io.is_jpeg(content), lambda: _jpeg(content), lambda: _other(content))
-        same = tf.reduce_all(tf.shape(image)[:2] == size)
-        return tf.cond(same, lambda: image, lambda: _resized(image, size))
-
     def blank():
         return tf.zeros((size, size, 3), tf.uint8)
 
-    return tf.ensure_shape(tf.cond(path == "", blank, from_file), (size, size, 3))
+    image = tf.cond(path == "", blank, lambda: _decode_file(path, size))
+    return tf.ensure_shape(image, (size, size, 3))
+
+
+def _decode_file(path, size):
+    content = tf.io.read_file(path)
+    image = tf.cond(tf.io.is_jpeg(content), lambda: _jpeg(content), lambda: _other(content))
+    same = tf.reduce_all(tf.shape(image)[:2] == size)
+    return tf.ensure_shape(
+        tf.cond(same, lambda: image, lambda: _resized(image, size)), (size, size, 3)
+    )
 
 
 def _jpeg(content):
