@@ -82,7 +82,7 @@ def trained_backbone(arguments):
     out = arguments.out / "backbone"
     script = Path(__file__).with_name("train_fer2013.py")
     command = [sys.executable, script, arguments.fer2013, out]
-    command += ["--width", arguments.width, "--epochs", arguments.epochs]
+    command += ["--width", arguments.width, "--sizes", f"48:{arguments.epochs}"]
     command += ["--batch-size", arguments.batch_size]
     if not (arguments.out / "backbone.keras").exists():
         subprocess.run(list(map(str, command)), check=True)
