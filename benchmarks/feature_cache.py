@@ -57,7 +57,7 @@ def main():
         folder = Path(folder)
         clips = make_clips(folder, "clip", arguments.windows, networks.LENGTH)
         cnn, head = features.split(model)
-        features.of_clips(cnn, clips[:2], folder / "warm", networks.SIZE, progress=False)
+        features.of_clips(cnn, clips, folder / "warm", networks.SIZE, progress=False)
         start = time.perf_counter()
         kept = features.of_clips(cnn, clips, folder / "kept", networks.SIZE, progress=False)
         making = time.perf_counter() - start

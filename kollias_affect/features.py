@@ -5,6 +5,7 @@ its time. `split` cuts a model behind its CNN, `of_clips` runs the first part on
 """
 
 import hashlib
+import math
 import warnings
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import kollias_affect
 from kollias_affect import _checks, _files, models, windows
 from kollias_affect.models.parts import is_model_of_frames
 
-_BATCH = 128
+_LARGEST_BATCH = 128
 
 
 def split(model):
@@ -103,15 +104,16 @@ def of_clips(cnn, clips, folder, size, progress=True):
 
 
 def _extract(cnn, missing, size, progress):
+    frames = max(1, sum(map(len, missing.values())))
+    batch = math.ceil(frames / math.ceil(frames / _LARGEST_BATCH))  # the last one lacks few
     data = windows.dataset(
-        list(missing.values()), 1, batch_size=_BATCH, landmarks=False, size=size, labels=False
+        list(missing.values()), 1, batch_size=batch, landmarks=False, size=size, labels=False
     )
-    frames = sum(map(len, missing.values()))
     with (
         windows.naming_bad_images(list(missing.values())),
         tqdm(total=frames, unit="frame", desc="features", disable=not progress) as bar,
     ):
-        rows = _rows(cnn, data, frames, bar)
+        rows = _rows(cnn, data, batch, bar)
         for file, clip in missing.items():
             shape = (len(clip), cnn.output_shape[-1])
             with _files.atomic(file) as temporary, open(temporary, "wb") as out:
@@ -119,16 +121,15 @@ def _extract(cnn, missing, size, progress):
                 np.lib.format.write_array_header_1_0(out, header)
                 for _ in range(len(clip)):
                     out.write(next(rows).tobytes())
-        next(rows, None)  # an iterator of tf.data that is left before its end takes seconds to go
 
 
-def _rows(cnn, data, frames, bar):
+def _rows(cnn, data, size, bar):
     """Features of one frame after the other; every batch has the same size, compiled once."""
     for batch in data.as_numpy_iterator():
         images = batch["images"][:, 0]
         count = len(images)
-        if count < _BATCH < frames:
-            images = np.pad(images, ((0, _BATCH - count), (0, 0), (0, 0), (0, 0)))
+        if count < size:
+            images = np.pad(images, ((0, size - count), (0, 0), (0, 0), (0, 0)))
         values = cnn.predict_on_batch(images)[:count]
         bar.update(count)
         yield from values
