@@ -142,7 +142,7 @@ def test_another_cnn_is_noticed(clips, tmp_path, what):
 def test_an_interrupted_extraction_goes_on_and_leaves_no_half_file(clips, tmp_path, monkeypatch):
     cnn, _ = features.split(affwildnet())
     whole = features.of_clips(cnn, clips, tmp_path / "whole", SIZE, progress=False)
-    monkeypatch.setattr(features, "_BATCH", 4)
+    monkeypatch.setattr(features, "_LARGEST_BATCH", 4)
     real, calls = cnn.predict_on_batch, []
 
     def stopping(images):
