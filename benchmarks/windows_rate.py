@@ -73,9 +73,7 @@ def main():
 
         alone = tf.data.Dataset.from_tensor_slices(paths)
         alone = alone.map(decode, num_parallel_calls=os.cpu_count()).prefetch(2 * LENGTH)
-        options = tf.data.Options()
-        options.autotune.enabled = False  # as `windows.dataset`
-        alone = alone.with_options(options)
+        alone = windows.untuned(alone)  # as `windows.dataset`
         ours = windows.dataset(clips, LENGTH, shuffle=True, size=SIZE)
         turns = [lambda: alone.reduce(0, lambda n, _: n + 1).numpy()]
         turns.append(lambda: ours.reduce(0, lambda n, *_: n + 1).numpy())

@@ -4,12 +4,11 @@
         --data fer2013.tar
 
 The network is built anew in float32, its weights are rounded to float16, and the file is measured
-on PublicTest. Beside it are written: `<name>.md`, a card for people; `<name>.log.csv`, the log of
-the training; and `manifest.json` with its hash. No number in them is typed by hand.
+on PublicTest. Beside it are written: `<name>.md`, a card for people; `<name>.log.csv`, the logs of
+the trainings; and `manifest.json` with its hash. No number in them is typed by hand.
 """
 
 import argparse
-import shutil
 import time
 from pathlib import Path
 
@@ -44,7 +43,13 @@ def main():
     parser.add_argument("trained", type=Path, help="best.keras of a run")
     parser.add_argument("out", type=Path, help="file to write, ending in .keras")
     parser.add_argument("--data", required=True, help="FER-2013: a tar archive, a csv or a folder")
-    parser.add_argument("--log", type=Path, help="log of the training [default: log.csv beside]")
+    parser.add_argument(
+        "--logs",
+        type=Path,
+        nargs="+",
+        help="logs of the trainings, each from the weights of the one before "
+        "[default: log.csv beside]",
+    )
     arguments = parser.parse_args()
     images, labels = read(arguments.data, SPLIT)
     images = to_unit_range(images)
@@ -68,14 +73,26 @@ def main():
     if not np.array_equal(predict(loaded, images), outputs):
         raise SystemExit(f"{arguments.out} does not predict what was measured.")
     registry.write_manifest(arguments.out.parent)
-    shutil.copyfile(
-        arguments.log or arguments.trained.with_name("log.csv"),
-        arguments.out.with_name(f"{arguments.out.stem}.log.csv"),
-    )
+    log = joined(arguments.logs or [arguments.trained.with_name("log.csv")])
+    with _files.atomic(arguments.out.with_name(f"{arguments.out.stem}.log.csv")) as temporary:
+        log.to_csv(temporary, index=False)
     card = card_for_people(facts, loaded, arguments.out, milliseconds_per_face(loaded, images))
     with _files.atomic(arguments.out.with_suffix(".md")) as temporary:
         temporary.write_text(card, encoding="utf-8")
     print(card)
+
+
+def joined(logs):
+    """The rows of logs, with a column that counts the trainings from 1."""
+    rows, trainings = [], 0
+    for path in logs:
+        log = pd.read_csv(path)
+        if "training" not in log:
+            log.insert(0, "training", 1)
+        log["training"] += trainings
+        trainings = log["training"].max()
+        rows.append(log)
+    return pd.concat(rows)
 
 
 def rebuilt(trained):
@@ -191,8 +208,8 @@ Seven expressions ({", ".join(EXPRESSIONS)}) from one face.
   {model.count_params():,} parameters, {megabytes:.1f} MB, {facts["precision"]}.
 - **Data**: {facts["data"]}: faces of {SIZE} x {SIZE} grey pixels that a search engine found for
   words of emotions, labelled by people.
-- **Training**: `examples/train_fer2013.py`, log `{path.stem}.log.csv`. Epoch {facts["epoch"]} is
-  {facts["selection"]}.
+- **Training**: `examples/train_fer2013.py`, log `{path.stem}.log.csv`. Epoch {facts["epoch"]} of
+  the last training is {facts["selection"]}.
 - **Licence**: {facts["licence"]}.
 - **Input**: `[batch, {SIZE}, {SIZE}, 3]`, {facts["preprocessing"]}
 - **Output**: seven probabilities in the order above.

@@ -108,18 +108,21 @@ def dataset(
 
     options = tf.data.Options()
     options.deterministic = deterministic
-    # Its thread often keeps the end of an epoch waiting until it looks again: seconds, after short
-    # epochs, and more after long ones.
-    options.autotune.enabled = False
     # Several devices share each batch; whole files are not handed out, there are none.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return (
-        windows.map(window, num_parallel_calls=os.cpu_count())
-        .batch(batch_size)
-        .map(to_unit_range)
-        .prefetch(_BATCHES_AHEAD)
-        .with_options(options)
-    )
+    ready = windows.map(window, os.cpu_count()).batch(batch_size).map(to_unit_range)
+    return untuned(ready.prefetch(_BATCHES_AHEAD)).with_options(options)
+
+
+def untuned(data):
+    """A `tf.data.Dataset` without autotuning.
+
+    The autotuner's thread often keeps the end of an epoch waiting until it looks again: seconds,
+    after short epochs, and more after long ones.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return data.with_options(options)
 
 
 @contextlib.contextmanager
@@ -324,17 +327,15 @@ def _decode(path, size):
     def blank():
         return tf.zeros((size, size, 3), tf.uint8)
 
-    image = tf.cond(path == "", blank, lambda: _decode_file(path, size))
-    return tf.ensure_shape(image, (size, size, 3))
+    return tf.cond(path == "", blank, lambda: _decode_file(path, size))
 
 
 def _decode_file(path, size):
     content = tf.io.read_file(path)
     image = tf.cond(tf.io.is_jpeg(content), lambda: _jpeg(content), lambda: _other(content))
     same = tf.reduce_all(tf.shape(image)[:2] == size)
-    return tf.ensure_shape(
-        tf.cond(same, lambda: image, lambda: _resized(image, size)), (size, size, 3)
-    )
+    image = tf.cond(same, lambda: image, lambda: _resized(image, size))
+    return tf.ensure_shape(image, (size, size, 3))
 
 
 def _jpeg(content):
@@ -352,10 +353,8 @@ def _resized(image, size):
 
 
 def _decoded(paths, size):
-    decode = tf.data.Dataset.from_tensor_slices(paths).map(
-        lambda path: _decode(path, size), num_parallel_calls=tf.data.AUTOTUNE
-    )
-    return decode.as_numpy_iterator()
+    files = tf.data.Dataset.from_tensor_slices(paths)
+    return untuned(files.map(lambda path: _decode(path, size), os.cpu_count())).as_numpy_iterator()
 
 
 def _cache_file(paths, size, folder):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -210,9 +211,9 @@ def _decode(paths, clips):
         content = tf.io.read_file(path)
         return tf.shape(tf.io.decode_image(content, channels=3, expand_animations=False))
 
-    decoded = tf.data.Dataset.from_tensor_slices(paths).map(shape, tf.data.AUTOTUNE)
+    decoded = tf.data.Dataset.from_tensor_slices(paths).map(shape, os.cpu_count())
     with windows.naming_bad_images(clips):
-        for _ in decoded.batch(256):
+        for _ in windows.untuned(decoded.batch(256)):
             pass
 
 

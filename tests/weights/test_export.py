@@ -29,6 +29,8 @@ def exported(tmp_path, monkeypatch):
         keras.config.set_dtype_policy("float32")
     models.save(trained, tmp_path / "best.keras", epoch=3)
     (tmp_path / "log.csv").write_text("epoch,val_accuracy\n0,0.1\n")
+    earlier = "training,epoch,val_accuracy\n1,0,0.01\n1,1,0.02\n2,0,0.03\n"
+    (tmp_path / "earlier.csv").write_text(earlier)
     random = np.random.default_rng(0)
     rows = ["emotion,pixels,Usage"]
     for row in range(28):
@@ -38,6 +40,7 @@ def exported(tmp_path, monkeypatch):
     out = tmp_path / "out" / "tiny.keras"
     command = [sys.executable, EXAMPLES / "export_fer2013.py", tmp_path / "best.keras", out]
     command += ["--data", tmp_path / "fer2013.csv"]
+    command += ["--logs", tmp_path / "earlier.csv", tmp_path / "log.csv"]
     monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
     ran = subprocess.run([*map(str, command)], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-2000:]
@@ -48,6 +51,8 @@ def test_export_writes_model_card_log_and_manifest(exported):
     folder, printed = exported
     names = {path.name for path in folder.iterdir()}
     assert names == {"tiny.keras", "tiny.md", "tiny.log.csv", "manifest.json"}
+    log = (folder / "tiny.log.csv").read_text().splitlines()
+    assert log[1:] == ["1,0,0.01", "1,1,0.02", "2,0,0.03", "3,0,0.1"]
     manifest = json.loads((folder / "manifest.json").read_text())["tiny"]
     assert manifest["sha256"] == registry.sha256(folder / "tiny.keras")
     model, card = models.load(folder / "tiny.keras")
