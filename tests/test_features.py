@@ -97,6 +97,8 @@ def test_what_is_there_is_used_again(clips, tmp_path):
 
 def test_another_picture_of_the_same_size_and_age_is_noticed(clips, tmp_path):
     cnn, _ = features.split(affwildnet())
+    # Both times the second clip goes alone: in other batches a last bit may differ.
+    features.of_clips(cnn, clips[:1], tmp_path / "kept", SIZE, progress=False)
     first = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
     path = clips[1].paths[2]
     state, image = os.stat(path), cv2.imread(path)
@@ -105,10 +107,8 @@ def test_another_picture_of_the_same_size_and_age_is_noticed(clips, tmp_path):
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     second = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
     assert np.array_equal(first[0], second[0])
-    differences = np.abs(first[1] - second[1]).max(axis=1) / np.abs(first[1]).max()
-    # The unchanged pictures stand in other batches now, and kernels may sum those in another order.
-    changed = differences > 2 * np.finfo(np.float32).eps
-    assert changed.tolist() == [i == 2 for i in range(7)], differences
+    changed = np.abs(first[1] - second[1]).max(axis=1) > 0
+    assert changed.tolist() == [i == 2 for i in range(7)]
 
 
 @pytest.mark.parametrize("what", ["weights", "layers", "precision"])
