@@ -21,6 +21,7 @@ from kollias_affect import datasets, evaluation, transfer
 from kollias_affect.adaptation import experiment, report
 from kollias_affect.datasets import sampling
 
+SIZE = 48  # pixels of all faces
 PAIRS = (
     ("fer2013", "facial_expressions"),
     ("facial_expressions", "fer2013"),
@@ -82,7 +83,7 @@ def trained_backbone(arguments):
     out = arguments.out / "backbone"
     script = Path(__file__).with_name("train_fer2013.py")
     command = [sys.executable, script, arguments.fer2013, out]
-    command += ["--width", arguments.width, "--sizes", f"48:{arguments.epochs}"]
+    command += ["--width", arguments.width, "--sizes", f"{SIZE}:{arguments.epochs}"]
     command += ["--batch-size", arguments.batch_size]
     if not (arguments.out / "backbone.keras").exists():
         subprocess.run(list(map(str, command)), check=True)
@@ -90,7 +91,7 @@ def trained_backbone(arguments):
         sys.path.insert(0, str(script.parent))
         import train_fer2013
 
-        model = train_fer2013.network(arguments.width)
+        model = train_fer2013.network(arguments.width, SIZE)
         trained = keras.saving.load_model(out / "best.keras", compile=False)
         model.set_weights(trained.get_weights())
         experiment.fixed_backbone(model).save(arguments.out / "backbone.keras")

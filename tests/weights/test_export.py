@@ -36,6 +36,8 @@ def exported(tmp_path, monkeypatch):
     for row in range(28):
         pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
         rows.append(f"{row % 7},{pixels},PublicTest")
+        if row < 4:  # that many were seen
+            rows.append(f"{row % 7},{pixels},Training")
     (tmp_path / "fer2013.csv").write_text("\n".join(rows) + "\n")
     out = tmp_path / "out" / "tiny.keras"
     command = [sys.executable, EXAMPLES / "export_fer2013.py", tmp_path / "best.keras", out]
@@ -59,6 +61,7 @@ def test_export_writes_model_card_log_and_manifest(exported):
     assert {str(v.dtype) for v in model.weights} == {"float32"}
     assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
     assert card["crop"] == models.CROPS["eyes"] and card["epoch"] == 3 and card["images"] == 28
+    assert card["images_not_in_training"] == 24
     assert list(card["recall"]) == list(EXPRESSIONS)
     assert np.sum(card["confusion"]) == 28 and np.trace(card["confusion"]) / 28 == pytest.approx(
         card["accuracy"]
