@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import scipy.optimize
 from sklearn.metrics import confusion_matrix
-from train_fer2013 import PIXELS, network, read, resized, to_unit_range
+from train_fer2013 import PIXELS, network, read, to_unit_range
 
 import kollias_affect
 from kollias_affect import EXPRESSIONS, _files, models, weights
@@ -31,7 +31,7 @@ ABOUT = {
     "licence": "for research, as FER-2013 is; not for decisions about people",
     "crop": models.CROPS["eyes"],
     "preprocessing": "RGB in [-1, 1]; the network itself makes it grey, with mean 0 and "
-    "deviation 1. Faces of FER-2013 are shrunk, others cut in the layout of the eyes.",
+    "deviation 1. Faces of FER-2013 are fed as they are, others in the layout of the eyes.",
     "selection": f"the epoch with the best accuracy on {SPLIT}, so scores on it are a little high",
     "precision": "float16 in the file, float32 in the model",
 }
@@ -54,7 +54,7 @@ def main():
     images, labels = read(arguments.data, SPLIT)
     new = ~seen(images, read(arguments.data, "Training")[0])
     trained, trained_card = models.load(arguments.trained)
-    images = to_unit_range(resized(images, trained.inputs[0].shape[1]))
+    images = to_unit_range(images)
     exact = rebuilt(trained)
     rounded = rebuilt(trained)
     rounded.set_weights([w.astype(np.float16).astype(np.float32) for w in exact.get_weights()])
@@ -102,13 +102,13 @@ def rebuilt(trained):
     """The same network in float32, whatever precision it was trained in."""
     first = next(v for v in trained.weights if v.path.endswith("conv1_1/kernel"))
     keras.config.set_dtype_policy("float32")
-    model = network(first.shape[-1] / 64, trained.inputs[0].shape[1])
+    model = network(first.shape[-1] / 64, trained.inputs[0].shape[1], PIXELS)
     model.set_weights(trained.get_weights())
     return model
 
 
 def predict(model, images):
-    """Probabilities `[n, 7]` of images `[n, size, size, 3]`."""
+    """Probabilities `[n, 7]` of images `[n, 48, 48, 3]`."""
     return model.predict({"images": images}, batch_size=64, verbose=0)
 
 
@@ -190,7 +190,7 @@ def card_for_people(facts, model, path, milliseconds):
         }
     )
     confusion = pd.DataFrame(facts["confusion"], index=EXPRESSIONS, columns=EXPRESSIONS)
-    megabytes, size = path.stat().st_size / 1e6, model.inputs[0].shape[1]
+    megabytes = path.stat().st_size / 1e6
     scores = {
         "accuracy, one crop": f"{facts['accuracy']:.4f}",
         "accuracy, mean with the mirrored crop (not what the model gives)": (
@@ -222,7 +222,7 @@ Seven expressions ({", ".join(EXPRESSIONS)}) from one face.
 - **Training**: `examples/train_fer2013.py`, log `{path.stem}.log.csv`. Epoch {facts["epoch"]} of
   the last training is {facts["selection"]}.
 - **Licence**: {facts["licence"]}.
-- **Input**: `[batch, {size}, {size}, 3]`, {facts["preprocessing"]}
+- **Input**: `[batch, {PIXELS}, {PIXELS}, 3]`, {facts["preprocessing"]}
 - **Output**: seven probabilities in the order above.
 
 Written by `examples/export_fer2013.py` of kollias_affect {kollias_affect.__version__}, which

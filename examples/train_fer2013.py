@@ -98,21 +98,29 @@ def train(size, last, images, targets, test, weights, arguments):
     return model.get_weights()
 
 
-def network(width=0.5, size=SIZE):
+def network(width=0.5, size=SIZE, pixels=None):
     """The expression network: float RGB `[batch, size, size, 3]` in [-1, 1] to seven probabilities.
 
-    Its first layers make the picture grey and bring it to mean 0 and deviation 1, so that colour
-    and exposure do not matter. The last pooling is an average over what conv5_3 leaves, 2 x 2 of
-    40 x 40 pixels; so the weights are the same for every size.
+    With `pixels` it takes pictures of so many and brings them to `size` as `changed` does, linearly
+    and without a filter, so that they need not be shrunk elsewhere. Its first layers make
+    the picture grey and bring it to mean 0 and deviation 1, so that colour and exposure do not
+    matter. The last pooling is an average over what conv5_3 leaves, 2 x 2 of 40 x 40 pixels; so the
+    weights are the same for every size.
     """
-    images = keras.Input((size, size, 3), name="images")
+    pixels = pixels or size
+    images = keras.Input((pixels, pixels, 3), name="images")
+    sized = keras.layers.Resizing(size, size, dtype="float32", name="sized")
     luma = np.repeat(np.array([0.299, 0.587, 0.114]), 3).reshape(1, 1, 3, 3)  # ITU-R BT.601
     grey = keras.layers.Conv2D(3, 1, use_bias=False, trainable=False, name="grey")
     contrast = keras.layers.GroupNormalization(1, center=False, scale=False, name="contrast")
     vgg = backbones.vgg_face((size, size, 3), width, batch_normalization=True)
     vgg = keras.Model(vgg.input, vgg.get_layer("conv5_3_relu").output, name="vgg_face")
     pool = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool5")
-    backbone = keras.Model(images, pool(vgg(contrast(grey(images)))), name="grey_vgg_face")
+    backbone = keras.Model(
+        images,
+        pool(vgg(contrast(grey(images if pixels == size else sized(images))))),
+        name="grey_vgg_face",
+    )
     grey.set_weights([luma])
     return models.cnn(
         backbone, "expression", landmarks=False, hidden_units=(256,), dropout=0.5, name="fer2013"
