@@ -83,8 +83,8 @@ def trained_backbone(arguments):
     out = arguments.out / "backbone"
     script = Path(__file__).with_name("train_fer2013.py")
     command = [sys.executable, script, arguments.fer2013, out]
-    command += ["--width", arguments.width, "--sizes", f"{SIZE}:{arguments.epochs}"]
-    command += ["--batch-size", arguments.batch_size]
+    command += ["--width", arguments.width, "--size", SIZE]
+    command += ["--epochs", arguments.epochs, "--batch-size", arguments.batch_size]
     if not (arguments.out / "backbone.keras").exists():
         subprocess.run(list(map(str, command)), check=True)
         # In single precision: it was trained in mixed.

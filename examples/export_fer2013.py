@@ -20,7 +20,7 @@ from sklearn.metrics import confusion_matrix
 from train_fer2013 import PIXELS, network, read, to_unit_range
 
 import kollias_affect
-from kollias_affect import EXPRESSIONS, _files, models, weights
+from kollias_affect import EXPRESSIONS, _files, models, transfer, weights
 from kollias_affect.evaluation import tables
 from kollias_affect.weights import registry
 
@@ -100,9 +100,10 @@ def joined(logs):
 
 def rebuilt(trained):
     """The same network in float32, whatever precision it was trained in."""
-    first = next(v for v in trained.weights if v.path.endswith("conv1_1/kernel"))
+    layers = {layer.name: layer for layer in transfer.freezing.leaves(trained)}
+    size = layers["sized"].height if "sized" in layers else PIXELS
     keras.config.set_dtype_policy("float32")
-    model = network(first.shape[-1] / 64, trained.inputs[0].shape[1], PIXELS)
+    model = network(layers["conv1_1"].filters / 64, size)
     model.set_weights(trained.get_weights())
     return model
 

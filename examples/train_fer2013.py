@@ -1,130 +1,187 @@
 """Trains the expression network that ships with the package, on FER-2013.
 
-    python examples/train_fer2013.py fer2013.tar run
+    python examples/train_fer2013.py fer2013.tar teacher --width 1 --size 48
+    python examples/train_fer2013.py fer2013.tar run --teachers teacher/best.keras
 
-A killed run goes on by the same command. The network has the topology of VGG-Face at half its
+A killed run goes on by the same command. The network has the topology of VGG-Face at a part of its
 width, with batch normalisation, and sees grey faces. `run/best.keras` holds a running mean of the
 weights (Polyak & Juditsky, 1992), from the epoch at which it was best on PublicTest.
 
-The first epochs see smaller pictures, which cost less (Howard, 2018). The faces are mirrored,
-turned, moved, scaled, lit and partly hidden, and at first mixed in pairs (Zhang et al., 2018). The
-labels are noisy; with `--teachers` the network learns in part from what networks that were trained
-before say of a face (Hinton et al., 2015). `--start` goes on from one; with `--frozen` its first
-blocks stay as they are, which saves a part of the time.
+The faces are mirrored, turned, moved, scaled, lit and partly hidden, and at first mixed in pairs
+(Zhang et al., 2018). The labels are noisy; with `--teachers` the network learns in part what wider
+networks say of the very pictures it is shown (Hinton et al., 2015; Beyer et al., 2022).
 
-It runs with each of Keras' backends. On a processor without bfloat16 `KERAS_BACKEND=torch` was the
-fastest.
+It runs with each of Keras' backends, and is made for a GPU: a network of full width takes hours of
+many processors. On a processor without bfloat16 `KERAS_BACKEND=torch` was the fastest.
 """
 
 import argparse
+import itertools
 from pathlib import Path
 
 import cv2
 import keras
 import numpy as np
+from keras import ops
 
-from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, training, transfer
+from kollias_affect import EXPRESSIONS, backbones, datasets, models, training
 
 SIZE = 40  # of 48 pixels; it costs a third less
 PIXELS = 48  # of FER-2013
 SMOOTHING = 0.1
-STEPS_IN_MEAN, STEPS_BETWEEN = 400, 8
-MIXED_EPOCHS = 0.6  # of all
+STEPS_IN_MEAN, STEPS_BETWEEN = 400, 16
+MIXED_EPOCHS = 0.8  # of all
+# What `drawn` draws for each picture.
+SHAPES = {"transforms": (8,), "gammas": (), "corners": (2,), "sides": (2,), "greys": ()}
+SHAPES["shares"] = ()
 
 
 def main():
-    """Reads the arguments and trains on one size of pictures after the other."""
+    """Reads the arguments and trains."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="FER-2013: a tar archive, a csv or a folder")
     parser.add_argument("out", type=Path, help="folder of the run")
-    parser.add_argument(
-        "--sizes",
-        nargs="+",
-        type=lambda text: tuple(map(int, text.split(":"))),
-        default=[(32, 24), (SIZE, 50)],
-        metavar="SIZE:EPOCHS",
-        help="pixels of the pictures, and for how many epochs; the network has the last size",
-    )
-    parser.add_argument("--width", type=float, default=0.5, help="factor on the channels")
+    parser.add_argument("--width", type=float, default=0.375, help="factor on the channels")
+    parser.add_argument("--size", type=int, default=SIZE, help="pixels that the network sees")
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.05, help="the highest")
     parser.add_argument("--weight-decay", type=float, default=5e-3)
+    parser.add_argument("--dropout", type=float, default=0.5, help="before the last layer")
     parser.add_argument("--mixing", type=float, default=0.2, help="of pairs; 0 for none")
-    parser.add_argument("--taught", type=float, default=0.7, help="share of outputs in the labels")
-    parser.add_argument("--start", help=".keras file whose weights come first")
-    parser.add_argument(
-        "--frozen", type=int, default=0, help="how many of the five blocks stay as they start"
-    )
+    parser.add_argument("--start", help=".keras file whose weights come first; it may be wider")
     parser.add_argument("--teachers", nargs="*", default=[], help=".keras files to learn from")
+    parser.add_argument("--taught", type=float, default=0.9, help="the teachers' share of the loss")
+    parser.add_argument("--backup-every", type=int, default=1, help="epochs")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    arguments.epochs = sum(epochs for _, epochs in arguments.sizes)
     keras.utils.set_random_seed(arguments.seed)
     keras.config.set_dtype_policy(models.native_precision())
+    if training.AtomicBackup.epochs_done(arguments.out / "backup") < arguments.epochs:
+        train(arguments)
+
+
+def train(arguments):
+    """Trains up to the last epoch."""
     images, labels = read(arguments.data, "Training")
     test = read(arguments.data, "PublicTest")
-    outputs = taught(images, arguments) if arguments.teachers else None
-    targets = Targets(one_hot(labels), outputs, arguments.taught, arguments.epochs)
-    weights = models.load(arguments.start)[0].get_weights() if arguments.start else None
-    last = 0
-    for size, epochs in arguments.sizes:
-        last += epochs
-        if training.AtomicBackup.epochs_done(arguments.out / "backup") < last:
-            weights = train(size, last, images, targets, test, weights, arguments)
-
-
-def train(size, last, images, targets, test, weights, arguments):
-    """Trains on pictures of one size up to the epoch `last`; returns the weights."""
-    model = with_fused_normalization(network(arguments.width, size))
-    mean = network(arguments.width, size)
-    if weights is not None:
-        model.set_weights(weights)
-    frozen = tuple(f"conv{block + 1}_" for block in range(arguments.frozen))
-    names = [one.name for one in transfer.freezing.leaves(model) if one.name.startswith(frozen)]
-    if names:
-        transfer.freeze(model, names=names)
-    batches = Faces(images, targets, size, arguments)
+    test = {"images": to_unit_range(test[0])}, one_hot(test[1])
+    sizes = arguments.width, arguments.size, PIXELS, arguments.dropout
+    model, mean = with_fused_normalization(network(*sizes)), network(*sizes)
+    if arguments.start:
+        model.set_weights(narrowed(models.load(arguments.start)[0].get_weights(), model))
+    teachers = [models.load(path)[0] for path in arguments.teachers]
+    share = arguments.taught if teachers else 0
+    learning = learner(model, teachers, share)
+    batches = Faces(images, one_hot(labels), arguments)
     loss = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
-    model.compile(optimizer(len(batches), arguments), **loss)
+    learning.compile(optimizer(len(batches), arguments), loss_weights=float(1 - share), **loss)
     mean.compile(**loss)
-    callbacks = training.callbacks(arguments.out, "val_accuracy")
+    callbacks = training.callbacks(
+        arguments.out, "val_accuracy", backup_every=arguments.backup_every
+    )
     best = next(one for one in callbacks if isinstance(one, training.BestModel))
     callbacks.remove(best)
-    if size != arguments.sizes[-1][0]:
-        best.path = arguments.out / f"best-{size}.keras"
-    test = {"images": to_unit_range(resized(test[0], size))}, one_hot(test[1])
-    averaging = MeanOfWeights(mean, arguments.out / "mean.keras", test, best)
-    model.fit(batches, epochs=last, callbacks=[averaging, *callbacks], shuffle=False, verbose=2)
-    return model.get_weights()
+    averaging = MeanOfWeights(model, mean, arguments, test, best)
+    learning.fit(
+        batches,
+        epochs=arguments.epochs,
+        callbacks=[averaging, *callbacks],
+        shuffle=False,
+        verbose=2,
+    )
 
 
-def network(width=0.5, size=SIZE, pixels=None):
-    """The expression network: float RGB `[batch, size, size, 3]` in [-1, 1] to seven probabilities.
+def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5):
+    """The expression network: float RGB `[batch, pixels, pixels, 3]` in [-1, 1] to seven
+    probabilities.
 
-    With `pixels` it takes pictures of so many and brings them to `size` as `changed` does, linearly
-    and without a filter, so that they need not be shrunk elsewhere. Its first layers make
-    the picture grey and bring it to mean 0 and deviation 1, so that colour and exposure do not
+    It sees `size` pixels: it shrinks what has more, linearly and without a filter. Its first layers
+    make the picture grey and bring it to mean 0 and deviation 1, so that colour and exposure do not
     matter. The last pooling is an average over what conv5_3 leaves, 2 x 2 of 40 x 40 pixels; so the
     weights are the same for every size.
     """
-    pixels = pixels or size
-    images = keras.Input((pixels, pixels, 3), name="images")
-    sized = keras.layers.Resizing(size, size, dtype="float32", name="sized")
+    images = x = keras.Input((pixels, pixels, 3), name="images")
+    if size != pixels:
+        x = keras.layers.Resizing(size, size, dtype="float32", name="sized")(x)
     luma = np.repeat(np.array([0.299, 0.587, 0.114]), 3).reshape(1, 1, 3, 3)  # ITU-R BT.601
     grey = keras.layers.Conv2D(3, 1, use_bias=False, trainable=False, name="grey")
     contrast = keras.layers.GroupNormalization(1, center=False, scale=False, name="contrast")
     vgg = backbones.vgg_face((size, size, 3), width, batch_normalization=True)
     vgg = keras.Model(vgg.input, vgg.get_layer("conv5_3_relu").output, name="vgg_face")
     pool = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool5")
-    backbone = keras.Model(
-        images,
-        pool(vgg(contrast(grey(images if pixels == size else sized(images))))),
-        name="grey_vgg_face",
-    )
+    backbone = keras.Model(images, pool(vgg(contrast(grey(x)))), name="grey_vgg_face")
     grey.set_weights([luma])
     return models.cnn(
-        backbone, "expression", landmarks=False, hidden_units=(256,), dropout=0.5, name="fer2013"
+        backbone,
+        "expression",
+        landmarks=False,
+        hidden_units=(256,),
+        dropout=dropout,
+        name="fer2013",
     )
+
+
+def learner(model, teachers, share):
+    """The network behind changes of its pictures, and beside teachers who see the same.
+
+    Its inputs are `images`, grey uint8 `[n, 48, 48]`, and what `drawn` draws for them.
+    """
+    inputs = {name: keras.Input(shape, name=name) for name, shape in SHAPES.items()}
+    inputs["images"] = keras.Input((PIXELS, PIXELS), dtype="uint8", name="images")
+    pictures = changed(**inputs)
+    outputs = model({"images": pictures})
+    if teachers:
+        outputs = Taught(teachers, share)(outputs, pictures)
+    return keras.Model(inputs, outputs)
+
+
+class Taught(keras.layers.Layer):
+    """Adds to the loss the cross entropy from what teachers say; the outputs pass unchanged.
+
+    Args:
+        teachers: networks; the mean of their probabilities is what they say.
+        share: factor on the cross entropy.
+    """
+
+    def __init__(self, teachers, share):
+        super().__init__(dtype="float32")
+        self.teachers, self.share = teachers, share
+        for teacher in teachers:
+            teacher.trainable = False  # else the decay of the weights would take theirs too
+
+    def get_config(self):
+        """For TensorBoard's graph; the layer is not saved."""
+        teachers = [teacher.name for teacher in self.teachers]
+        return {**super().get_config(), "teachers": teachers, "share": self.share}
+
+    def call(self, outputs, pictures):
+        """Probabilities `[n, 7]` and the pictures they are of."""
+        said = [teacher({"images": pictures}, training=False) for teacher in self.teachers]
+        said = ops.stop_gradient(sum(said) / len(said))
+        self.add_loss(self.share * ops.mean(ops.categorical_crossentropy(said, outputs)))
+        return outputs
+
+
+def narrowed(weights, model):
+    """Weights of a network of the same layers, those of its strongest channels where it is wider.
+
+    A channel is as strong as the product of its normalisation's scale (Liu et al., 2017) and the
+    norm of the weights that take it up.
+    """
+    weights, widths = list(weights), [len(weight.T) for weight in model.get_weights()]
+    kernels = [i for i, weight in enumerate(weights) if weight.ndim > 1]
+    kept = slice(None)
+    for kernel, following in itertools.pairwise([*kernels, len(weights)]):
+        weights[kernel] = weights[kernel][..., kept, :]
+        kept = slice(None)
+        if widths[kernel] < len(weights[kernel].T):
+            axes = tuple({-1, *range(-weights[following].ndim, -2)})
+            norms = np.sqrt((weights[following] ** 2).sum(axes))
+            strengths = np.abs(weights[kernel + 1]) * norms
+            kept = np.sort(np.argsort(-strengths)[: widths[kernel]])
+        weights[kernel:following] = [weight[..., kept] for weight in weights[kernel:following]]
+    return weights
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -200,19 +257,21 @@ class MeanOfWeights(keras.callbacks.Callback):
     """Keeps an exponential mean of all weights, tests it after each epoch, saves the best one.
 
     Args:
+        network: whose weights it follows.
         mean: `keras.Model` that holds it, compiled.
-        path: file for a run that goes on.
+        arguments: of the run; beside its backup lies the mean, for a run that goes on.
         test: inputs and labels.
         best: `training.BestModel`.
     """
 
-    def __init__(self, mean, path, test, best):
+    def __init__(self, network, mean, arguments, test, best):
         super().__init__()
-        self.mean, self.path, self.test, self.best = mean, path, test, best
+        self.network, self.mean, self.test, self.best = network, mean, test, best
+        self.path, self.arguments = arguments.out / "mean.keras", arguments
 
     def on_train_begin(self, logs=None):
         """Takes up the mean, or starts it at the weights."""
-        self.mean.set_weights(self.model.get_weights())
+        self.mean.set_weights(self.network.get_weights())
         if self.path.exists():
             self.mean.set_weights(models.load(self.path)[0].get_weights())
         self.best.set_model(self.mean)
@@ -224,7 +283,7 @@ class MeanOfWeights(keras.callbacks.Callback):
             return
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
-        for mean, value in zip(self.mean.variables, self.model.variables, strict=True):
+        for mean, value in zip(self.mean.variables, self.network.variables, strict=True):
             if mean.dtype == "float32":  # not the states of random generators
                 mean.assign_add((value - mean) * (STEPS_BETWEEN / STEPS_IN_MEAN))
 
@@ -233,49 +292,9 @@ class MeanOfWeights(keras.callbacks.Callback):
         scores = self.mean.evaluate(*self.test, batch_size=256, verbose=0, return_dict=True)
         logs.update({f"val_{name}": value for name, value in scores.items()})
         self.best.on_epoch_end(epoch, logs)
-        models.save(self.mean, self.path)
-
-
-class Targets:
-    """What the faces are trained against: smoothed labels and outputs of teachers.
-
-    Args:
-        labels: one-hot `[n, 7]`.
-        outputs: mean of the teachers' `[n, 7]`, or None.
-        share: of the outputs in the last epoch; it grows by the epochs.
-        epochs: of the whole training.
-    """
-
-    def __init__(self, labels, outputs, share, epochs):
-        self.labels = (1 - SMOOTHING) * labels + SMOOTHING / labels.shape[1]
-        self.outputs, self.share, self.epochs = outputs, share, epochs
-
-    def at(self, epoch, rows):
-        """Probabilities of some faces in an epoch."""
-        if self.outputs is None:
-            return self.labels[rows]
-        share = self.share * (epoch + 1) / self.epochs
-        return (1 - share) * self.labels[rows] + share * self.outputs[rows]
-
-
-def taught(images, arguments):
-    """Mean of the teachers' outputs for pictures and their mirror images, `[n, 7]`, kept."""
-    path = arguments.out / "taught.npy"
-    if not path.exists():
-        networks = [models.load(teacher)[0] for teacher in arguments.teachers]
-        both = images, images[:, :, ::-1]
-        outputs = np.mean([outputs_of(one, faces) for one in networks for faces in both], axis=0)
-        with _files.atomic(path) as temporary, temporary.open("wb") as file:
-            np.save(file, outputs)
-    return np.load(path, allow_pickle=False)
-
-
-def outputs_of(model, images):
-    """Probabilities `[n, 7]` for grey uint8 `[n, h, w]`, 4096 at a time."""
-    size = model.inputs[0].shape[1]
-    parts = (resized(images[i : i + 4096], size) for i in range(0, len(images), 4096))
-    inputs = ({"images": to_unit_range(part)} for part in parts)
-    return np.concatenate([model.predict(one, batch_size=256, verbose=0) for one in inputs])
+        backup = (epoch + 1) % self.arguments.backup_every == 0
+        if backup or epoch + 1 == self.arguments.epochs:
+            models.save(self.mean, self.path)
 
 
 def read(data, split):
@@ -283,13 +302,6 @@ def read(data, split):
     clips = datasets.load("fer2013", data, split)
     images = np.stack([cv2.imread(clip.paths[0], cv2.IMREAD_GRAYSCALE) for clip in clips])
     return images, np.concatenate([clip.expression for clip in clips])
-
-
-def resized(images, size):
-    """Pictures `[n, h, w]` of `size` x `size` pixels."""
-    if images.shape[1] == size:
-        return images
-    return np.stack([cv2.resize(one, (size, size), interpolation=cv2.INTER_AREA) for one in images])
 
 
 def to_unit_range(images):
@@ -303,13 +315,13 @@ def one_hot(labels):
 
 
 class Faces(keras.utils.PyDataset):
-    """Batches of changed faces; each batch is a function of seed, epoch and its number."""
+    """Batches of faces and of changes; each is a function of seed, epoch and its number."""
 
-    def __init__(self, images, targets, size, arguments):
+    def __init__(self, images, labels, arguments):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self.images, self.targets, self.size = images, targets, size
+        self.images, self.labels = images, (1 - SMOOTHING) * labels + SMOOTHING / labels.shape[1]
         self.batch_size, self.seed = arguments.batch_size, arguments.seed
-        self.mixing = arguments.mixing
+        self.mixing, self.mixed_epochs = arguments.mixing, MIXED_EPOCHS * arguments.epochs
         self.epoch = training.AtomicBackup.epochs_done(arguments.out / "backup")
 
     def __len__(self):
@@ -323,40 +335,59 @@ class Faces(keras.utils.PyDataset):
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images))
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         random = np.random.default_rng([self.seed, self.epoch, index])
-        images = changed(self.images[chosen], random, self.size).astype(np.float32)
-        labels = self.targets.at(self.epoch, chosen)
-        if self.mixing and self.epoch < MIXED_EPOCHS * self.targets.epochs:
-            share = random.beta(self.mixing, self.mixing, (len(chosen), 1)).astype(np.float32)
-            images = images * share[..., None] + images[::-1] * (1 - share[..., None])
-            labels = labels * share + labels[::-1] * (1 - share)
-        return {"images": to_unit_range(images)}, labels
+        mixing = self.mixing if self.epoch < self.mixed_epochs else 0
+        changes = drawn(random, len(chosen), mixing)
+        labels, share = self.labels[chosen], changes["shares"][:, None]
+        labels = labels * share + labels[::-1] * (1 - share)
+        return {"images": self.images[chosen], **changes}, labels
 
 
-def changed(images, random, size):
-    """Faces `[n, 48, 48]`, each mirrored, turned, scaled, moved, lit, partly hidden at random."""
-    n = len(images)
-    mirrored, hidden = random.random((2, n)) < 0.5
-    angles, scales = random.uniform(-12, 12, n), np.exp(random.uniform(-0.12, 0.16, n))
-    moves, gammas = random.uniform(-3, 3, (n, 2)), np.exp(random.uniform(-0.3, 0.3, n))
-    levels = (255 * (np.arange(256) / 255) ** gammas[:, None]).astype(np.uint8)
-    sides = random.integers(size // 8, size // 3, (n, 2))
-    corners = random.integers(0, size - sides)
-    greys = random.integers(256, size=n)
-    centre, factor = (PIXELS - 1) / 2, size / PIXELS
-    out = np.empty((n, size, size), np.uint8)
-    for i, image in enumerate(images):
-        matrix = cv2.getRotationMatrix2D((centre, centre), angles[i], scales[i])
-        matrix[:, 2] += moves[i]
-        matrix *= factor
-        matrix[:, 2] += (factor - 1) / 2  # pixels are counted from their centres
-        if mirrored[i]:
-            image = cv2.flip(image, 1)
-        image = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
-        cv2.LUT(image, levels[i], out[i])
-        if hidden[i]:
-            (top, left), (height, width) = corners[i], sides[i]
-            out[i, top : top + height, left : left + width] = greys[i]
-    return out
+def drawn(random, n, mixing):
+    """How `changed` is to change `n` pictures, by name, float32."""
+    mirrored = np.where(random.random(n) < 0.5, -1.0, 1.0)
+    angles = np.radians(random.uniform(-12, 12, n))
+    zooms = np.exp(random.uniform(-0.16, 0.12, n))
+    moves = random.uniform(-3, 3, (2, n))
+    cosines, sines = zooms * np.cos(angles), zooms * np.sin(angles)
+    rows = (mirrored * cosines, mirrored * sines), (-sines, cosines)
+    centre = (PIXELS - 1) / 2  # pixels are counted from their centres
+    offsets = [centre - x * (centre + moves[0]) - y * (centre + moves[1]) for x, y in rows]
+    transforms = [*rows[0], offsets[0], *rows[1], offsets[1], np.zeros(n), np.zeros(n)]
+    hidden = random.random((n, 1)) < 0.5
+    sides = random.integers(PIXELS // 8, PIXELS // 3, (n, 2))
+    changes = {
+        "transforms": np.stack(transforms, axis=1),
+        "gammas": np.exp(random.uniform(-0.3, 0.3, n)),
+        "corners": random.integers(0, PIXELS - sides),
+        "sides": sides * hidden,
+        "greys": random.random(n),
+        "shares": random.beta(mixing, mixing, n) if mixing else np.ones(n),
+    }
+    return {name: value.astype(np.float32) for name, value in changes.items()}
+
+
+def changed(images, transforms, gammas, corners, sides, greys, shares):
+    """Grey faces `[n, 48, 48]` in [0, 255], changed, as RGB `[n, 48, 48, 3]` in [-1, 1].
+
+    Args:
+        images: the faces.
+        transforms: `[n, 8]`, from a pixel of the new picture to one of the old, as in
+            `keras.ops.image.affine_transform`.
+        gammas: `[n]`, powers of the light.
+        corners, sides: `[n, 2]`, row and column, of the part that is hidden.
+        greys: `[n]` in [0, 1], what hides it.
+        shares: `[n]`, of a picture in its mixture with one from the other end of the batch.
+    """
+    faces = ops.cast(images, "float32")[..., None] / 255
+    faces = ops.image.affine_transform(faces, transforms, fill_mode="nearest")[..., 0]
+    faces = ops.maximum(faces, 1e-4) ** gammas[:, None, None]
+    pixels = ops.arange(PIXELS, dtype="float32")
+    inside = (corners[..., None] <= pixels) & ((corners + sides)[..., None] > pixels)
+    inside = inside[:, 0, :, None] & inside[:, 1, None, :]
+    faces = ops.where(inside, greys[:, None, None], faces)
+    share = shares[:, None, None]
+    faces = faces * share + ops.flip(faces, axis=0) * (1 - share)
+    return ops.repeat(2 * faces[..., None] - 1, 3, axis=-1)
 
 
 if __name__ == "__main__":

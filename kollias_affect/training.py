@@ -180,7 +180,15 @@ def train(
     return models.load(out_dir / "best.keras")
 
 
-def callbacks(out_dir, monitor="val_ccc", clips=None, settings=None, model=None, **facts):
+def callbacks(
+    out_dir,
+    monitor="val_ccc",
+    clips=None,
+    settings=None,
+    model=None,
+    backup_every=1,
+    **facts,
+):
     """The callbacks of a training run that leaves everything in one folder.
 
     `out_dir/best.keras` is the model of the best epoch by `monitor`, `out_dir/log.csv` one row
@@ -196,6 +204,7 @@ def callbacks(out_dir, monitor="val_ccc", clips=None, settings=None, model=None,
             as their number of frames.
         model: what is saved and shown, if it is not the model that `fit` trains but one that
             shares its weights.
+        backup_every: epochs from one backup to the next; a run that goes on repeats those since.
         **facts: more entries of the model's card, see `models.save`.
 
     Returns:
@@ -208,7 +217,7 @@ def callbacks(out_dir, monitor="val_ccc", clips=None, settings=None, model=None,
         _tensorboard(out_dir / "tensorboard", clips, settings or {}, model),
         BestModel(out_dir / "best.keras", monitor, model, **facts),
         keras.callbacks.CSVLogger(out_dir / "log.csv", append=True),
-        AtomicBackup(str(out_dir / "backup"), delete_checkpoint=False),  # last: an epoch is done
+        AtomicBackup(out_dir / "backup", backup_every),  # last: an epoch is done
     ]
 
 
@@ -217,7 +226,20 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
 
     It appears whole, by being renamed, and holds weights and optimizer; so a run that is killed
     at any moment goes on from an epoch's end, with that epoch counted.
+
+    Args:
+        backup_dir: its folder.
+        every: epochs from one to the next; the last epoch has one too.
     """
+
+    def __init__(self, backup_dir, every=1):
+        super().__init__(str(backup_dir), delete_checkpoint=False)
+        self.every = every
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves the state, if it is time."""
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            super().on_epoch_end(epoch, logs)
 
     @staticmethod
     def epochs_done(backup_dir):

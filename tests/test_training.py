@@ -261,7 +261,7 @@ def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
 
 def test_the_backup_is_one_file(tmp_path):
     model = training.compile_model(tiny(), 1e-3)
-    backup = training.AtomicBackup(str(tmp_path / "backup"), delete_checkpoint=False)
+    backup = training.AtomicBackup(tmp_path / "backup")
     backup.set_model(model)
     for epoch in range(2):
         backup.on_epoch_end(epoch)

@@ -40,10 +40,23 @@ def in_float32_if_slow(model):
 
 
 def _compute_capabilities():
-    """Of the GPUs that TensorFlow sees."""
-    if keras.backend.backend() != "tensorflow":
-        return []
-    import tensorflow as tf
+    """Of the GPUs that Keras' backend sees."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
 
-    devices = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
-    return [device.get("compute_capability", (0, 0)) for device in devices]
+        gpus = map(
+            tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU")
+        )
+        return [gpu.get("compute_capability", (0, 0)) for gpu in gpus]
+    if backend == "jax":
+        import jax
+
+        versions = [getattr(gpu, "compute_capability", "0.0") for gpu in jax.local_devices()]
+        gpus = jax.default_backend() == "gpu"
+        return [tuple(map(int, version.split("."))) for version in versions] if gpus else []
+    if backend == "torch":
+        import torch
+
+        return [torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())]
+    return []

@@ -1,0 +1,115 @@
+"""Parts of the script that trains the shipped network."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import train_fer2013
+
+    keras.utils.set_random_seed(0)
+    return train_fer2013
+
+
+@pytest.fixture
+def faces():
+    return np.random.default_rng(0).integers(0, 256, (4, 48, 48)).astype(np.uint8)
+
+
+def unchanged(count):
+    """What leaves pictures as they are."""
+    changes = {
+        "transforms": np.tile([1, 0, 0, 0, 1, 0, 0, 0], (count, 1)),
+        "gammas": np.ones(count),
+        "corners": np.zeros((count, 2)),
+        "sides": np.zeros((count, 2)),
+        "greys": np.zeros(count),
+        "shares": np.ones(count),
+    }
+    return {name: value.astype(np.float32) for name, value in changes.items()}
+
+
+def grey(pictures):
+    """RGB in [-1, 1] as grey in [0, 255]."""
+    pictures = ops.convert_to_numpy(pictures)
+    assert np.ptp(pictures, axis=-1).max() == 0
+    return (pictures[..., 0] + 1) * 127.5
+
+
+def test_changes_that_change_nothing(script, faces):
+    found = grey(script.changed(faces, **unchanged(4)))
+    np.testing.assert_allclose(found, faces, atol=0.03)  # black is 1e-4
+
+
+def test_each_change(script, faces):
+    changes = unchanged(4)
+    changes["transforms"][0] = [-1, 0, 47, 0, 1, 0, 0, 0]
+    changes["gammas"][1] = 2
+    changes["corners"][2], changes["sides"][2], changes["greys"][2] = (40, 3), (20, 5), 0.5
+    found = grey(script.changed(faces, **changes))
+    np.testing.assert_allclose(found[0], faces[0, :, ::-1], atol=0.03)
+    np.testing.assert_allclose(found[1], 255 * (faces[1] / 255) ** 2, atol=0.03)
+    hidden = np.zeros((48, 48), bool)
+    hidden[40:, 3:8] = True
+    np.testing.assert_allclose(found[2], np.where(hidden, 127.5, faces[2]), atol=0.03)
+
+
+def test_pictures_and_labels_are_mixed_alike(script, faces):
+    changes = unchanged(4)
+    changes["shares"][:] = 0.75, 1, 1, 1
+    found = grey(script.changed(faces, **changes))
+    np.testing.assert_allclose(found[0], 0.75 * faces[0] + 0.25 * faces[3], atol=0.03)
+    np.testing.assert_allclose(found[1:], faces[1:], atol=0.03)
+
+
+def test_drawn_transforms_keep_the_centre_near(script):
+    drawn = script.drawn(np.random.default_rng(0), 500, 0.2)
+    assert {name: value.shape[1:] for name, value in drawn.items()} == script.SHAPES
+    a0, a1, a2, b0, b1, b2, *_ = drawn["transforms"].T
+    centre = (script.PIXELS - 1) / 2
+    seen = np.stack([(a0 + a1) * centre + a2, (b0 + b1) * centre + b2]) - centre
+    assert np.abs(seen).max() < 3 * 1.2 * np.sqrt(2) and np.abs(seen.mean(axis=1)).max() < 0.3
+    zooms = np.sqrt(a0**2 + a1**2)
+    np.testing.assert_allclose(np.abs(a0 * b1 - a1 * b0), zooms**2, rtol=1e-5)
+    assert 0.4 < (a0 < 0).mean() < 0.6 and np.exp(-0.16) <= zooms.min() < zooms.max() < 1.13
+    bottoms = drawn["corners"] + drawn["sides"]
+    assert bottoms.max() <= script.PIXELS and 0.4 < (drawn["sides"] > 0).mean() < 0.6
+
+
+def test_teachers_teach_and_do_not_learn(script, faces):
+    network = script.network(0.04, 32)
+    teacher = script.network(0.04, 32)
+    before = teacher.get_weights()
+    learning = script.learner(network, [teacher], 1.0)
+    decaying = keras.optimizers.SGD(0.05, weight_decay=0.1)
+    learning.compile(decaying, "categorical_crossentropy", loss_weights=0.0)
+    inputs, labels = {"images": faces, **unchanged(4)}, script.one_hot(np.zeros(4, int))
+    said = teacher({"images": script.to_unit_range(faces)})
+    entropy = -float(ops.mean(ops.sum(said * ops.log(said), axis=-1)))
+    losses = [learning.train_on_batch(inputs, labels) for _ in range(12)]
+    for old, new in zip(before, teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert entropy <= losses[-1] < losses[0]
+
+
+def test_the_strongest_channels_are_kept(script, faces):
+    wide, narrow = script.network(0.125, 32), script.network(0.0625, 32)
+    random = np.random.default_rng(0)
+    for layer in wide._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            count = layer.gamma.shape[0]
+            alive = np.zeros(count, np.float32)
+            alive[random.permutation(count)[: count // 2]] = 1
+            layer.gamma.assign(random.uniform(0.5, 1, count) * alive)
+            layer.beta.assign(random.normal(size=count) * alive)
+    narrow.set_weights(script.narrowed(wide.get_weights(), narrow))
+    pictures = {"images": script.to_unit_range(faces)}
+    np.testing.assert_allclose(narrow(pictures), wide(pictures), atol=1e-6)
