@@ -32,8 +32,14 @@ SMOOTHING = 0.1
 STEPS_IN_MEAN, STEPS_BETWEEN = 400, 16
 MIXED_EPOCHS = 0.8  # of all
 # What `drawn` draws for each picture.
-SHAPES = {"transforms": (8,), "gammas": (), "corners": (2,), "sides": (2,), "greys": ()}
-SHAPES["shares"] = ()
+SHAPES = {
+    "transforms": (8,),
+    "gammas": (),
+    "corners": (2,),
+    "sides": (2,),
+    "greys": (),
+    "shares": (),
+}
 
 
 def main():
@@ -71,18 +77,21 @@ def train(arguments):
     if arguments.start:
         model.set_weights(narrowed(models.load(arguments.start)[0].get_weights(), model))
     teachers = [models.load(path)[0] for path in arguments.teachers]
-    share = arguments.taught if teachers else 0
+    share = arguments.taught if teachers else 0.0
     learning = learner(model, teachers, share)
     batches = Faces(images, one_hot(labels), arguments)
     loss = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
-    learning.compile(optimizer(len(batches), arguments), loss_weights=float(1 - share), **loss)
+    learning.compile(optimizer(len(batches), arguments), loss_weights=1 - share, **loss)
     mean.compile(**loss)
     callbacks = training.callbacks(
         arguments.out, "val_accuracy", backup_every=arguments.backup_every
     )
-    best = next(one for one in callbacks if isinstance(one, training.BestModel))
+    best, backup = (
+        next(one for one in callbacks if isinstance(one, kind))
+        for kind in (training.BestModel, training.AtomicBackup)
+    )
     callbacks.remove(best)
-    averaging = MeanOfWeights(model, mean, arguments, test, best)
+    averaging = MeanOfWeights(model, mean, arguments.out / "mean.keras", test, best, backup)
     learning.fit(
         batches,
         epochs=arguments.epochs,
@@ -259,15 +268,16 @@ class MeanOfWeights(keras.callbacks.Callback):
     Args:
         network: whose weights it follows.
         mean: `keras.Model` that holds it, compiled.
-        arguments: of the run; beside its backup lies the mean, for a run that goes on.
+        path: file for a run that goes on.
         test: inputs and labels.
         best: `training.BestModel`.
+        backup: `training.AtomicBackup`; the file is written when it is.
     """
 
-    def __init__(self, network, mean, arguments, test, best):
+    def __init__(self, network, mean, path, test, best, backup):
         super().__init__()
-        self.network, self.mean, self.test, self.best = network, mean, test, best
-        self.path, self.arguments = arguments.out / "mean.keras", arguments
+        self.network, self.mean, self.path = network, mean, path
+        self.test, self.best, self.backup = test, best, backup
 
     def on_train_begin(self, logs=None):
         """Takes up the mean, or starts it at the weights."""
@@ -292,8 +302,7 @@ class MeanOfWeights(keras.callbacks.Callback):
         scores = self.mean.evaluate(*self.test, batch_size=256, verbose=0, return_dict=True)
         logs.update({f"val_{name}": value for name, value in scores.items()})
         self.best.on_epoch_end(epoch, logs)
-        backup = (epoch + 1) % self.arguments.backup_every == 0
-        if backup or epoch + 1 == self.arguments.epochs:
+        if self.backup.is_due(epoch):
             models.save(self.mean, self.path)
 
 

@@ -236,9 +236,13 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
         super().__init__(str(backup_dir), delete_checkpoint=False)
         self.every = every
 
+    def is_due(self, epoch):
+        """Whether there is a backup at the end of this epoch, counted from 0."""
+        return (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]
+
     def on_epoch_end(self, epoch, logs=None):
         """Saves the state, if it is time."""
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+        if self.is_due(epoch):
             super().on_epoch_end(epoch, logs)
 
     @staticmethod

@@ -269,6 +269,17 @@ def test_the_backup_is_one_file(tmp_path):
     assert training.AtomicBackup.epochs_done(tmp_path / "backup") == 2
 
 
+def test_backups_may_be_rarer_and_the_last_epoch_has_one(tmp_path):
+    backup = training.AtomicBackup(tmp_path / "backup", every=2)
+    backup.set_params({"epochs": 5})
+    backup.set_model(training.compile_model(tiny(), 1e-3))
+    done = []
+    for epoch in range(5):
+        backup.on_epoch_end(epoch)
+        done.append(training.AtomicBackup.epochs_done(tmp_path / "backup"))
+    assert done == [0, 2, 2, 4, 5]
+
+
 @pytest.mark.parametrize("name", ["settings.json", "best.keras", "log.csv"])
 def test_folders_of_something_else_are_refused(make_clip, tmp_path, name):
     clips = [make_clip("a", 8), make_clip("b", 8, 100)]

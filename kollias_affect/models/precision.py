@@ -52,11 +52,16 @@ def _compute_capabilities():
     if backend == "jax":
         import jax
 
-        versions = [getattr(gpu, "compute_capability", "0.0") for gpu in jax.local_devices()]
-        gpus = jax.default_backend() == "gpu"
-        return [tuple(map(int, version.split("."))) for version in versions] if gpus else []
+        gpus = jax.local_devices() if jax.default_backend() == "gpu" else []
+        return [_version(gpu.compute_capability) for gpu in gpus]
     if backend == "torch":
         import torch
 
         return [torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())]
     return []
+
+
+def _version(text):
+    """`(9, 0)` of "9.0"; `(0, 0)` of names that GPUs of other makers have."""
+    numbers = text.split(".")
+    return tuple(map(int, numbers)) if all(map(str.isdigit, numbers)) else (0, 0)

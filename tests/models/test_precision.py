@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -52,6 +55,28 @@ def test_float32_where_nothing_is_known(monkeypatch, tmp_path):
 )
 def test_the_oldest_gpu_decides(monkeypatch, capabilities, policy):
     monkeypatch.setattr(precision, "_compute_capabilities", lambda: capabilities)
+    assert models.native_precision() == policy
+
+
+@pytest.mark.parametrize(
+    ("platform", "version", "policy"),
+    [
+        ("gpu", "9.0", "mixed_bfloat16"),
+        ("gpu", "7.5", "float32"),
+        ("gpu", "gfx90a", "float32"),
+        ("cpu", None, "float32"),
+    ],
+)
+def test_gpus_of_jax(processor, monkeypatch, platform, version, policy):
+    found = precision._compute_capabilities
+    processor("avx2")
+    monkeypatch.setattr(precision, "_compute_capabilities", found)
+    jax = SimpleNamespace(
+        default_backend=lambda: platform,
+        local_devices=lambda: [SimpleNamespace(compute_capability=version)],
+    )
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     assert models.native_precision() == policy
 
 
