@@ -155,8 +155,11 @@ class Taught(keras.layers.Layer):
 
     def __init__(self, teachers, share):
         super().__init__(dtype="float32")
-        self.teachers, self.share = teachers, share
-        for teacher in teachers:
+        # Names of their own: with PyTorch, gradients are cleared by the paths of variables, so of
+        # two with one path the first would add up its gradients from step to step.
+        self.teachers = [copied(each, prefix=f"teacher{i}_") for i, each in enumerate(teachers)]
+        self.share = share
+        for teacher in self.teachers:
             teacher.trainable = False  # else the decay of the weights would take theirs too
 
     def get_config(self):
@@ -234,14 +237,19 @@ KERNELS = {"tensorflow": normalized_by_tensorflow, "torch": normalized_by_torch}
 
 def with_fused_normalization(model):
     """A copy of a network, for training."""
+    return copied(model, FusedBatchNormalization)
 
-    def copied(layer):
+
+def copied(model, normalization=keras.layers.BatchNormalization, prefix=""):
+    """A copy of a network, with another normalisation by batches or other names of layers."""
+
+    def layer_of(layer):
         kind = type(layer)
         if kind is keras.layers.BatchNormalization:
-            kind = FusedBatchNormalization
-        return kind.from_config(layer.get_config())
+            kind = normalization
+        return kind.from_config({**layer.get_config(), "name": prefix + layer.name})
 
-    copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    copy = keras.models.clone_model(model, clone_function=layer_of, recursive=True)
     copy.set_weights(model.get_weights())
     return copy
 

@@ -95,8 +95,11 @@ def test_teachers_teach_and_do_not_learn(script, faces):
     said = teacher({"images": script.to_unit_range(faces)})
     entropy = -float(ops.mean(ops.sum(said * ops.log(said), axis=-1)))
     losses = [learning.train_on_batch(inputs, labels) for _ in range(12)]
-    for old, new in zip(before, teacher.get_weights(), strict=True):
+    (teaching,) = [layer for layer in learning.layers if isinstance(layer, script.Taught)]
+    for old, new in zip(before, teaching.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+    paths = [variable.path for variable in learning.variables]
+    assert len(set(paths)) == len(paths)
     assert entropy <= losses[-1] < losses[0]
 
 
