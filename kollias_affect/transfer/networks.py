@@ -69,6 +69,11 @@ def network(name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0):
 
 
 def _cropped(images, size, crop, seed):
+    """Random crops and mirror images in training, else the centre.
+
+    A layer of Keras for images takes a call that says nothing for one in training, and so do then
+    the layers behind it. What is said here is for such a call alone; `fit` says otherwise.
+    """
     margin = (size - crop) // 2
     x = images
     if margin:
@@ -80,6 +85,6 @@ def _cropped(images, size, crop, seed):
             interpolation="nearest",
             seed=seed,
             name="random_shift",
-        )(x)
-    x = layers.CenterCrop(crop, crop, name="crop")(x)
-    return layers.RandomFlip("horizontal", seed=seed, name="random_mirror")(x)
+        )(x, training=False)
+    x = layers.CenterCrop(crop, crop, name="crop")(x, training=False)
+    return layers.RandomFlip("horizontal", seed=seed, name="random_mirror")(x, training=False)

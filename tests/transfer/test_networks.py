@@ -40,9 +40,10 @@ def test_outside_of_training_the_crop_is_the_middle(name):
     crop = round(64 * SIDES[name][0] / 256)
     start = (64 - crop) // 2
     x = coordinates(1, 64)
-    seen = preprocessing(model).predict(x, verbose=0)
     end = start + crop
-    assert np.array_equal(seen, x["images"][:, start:end, start:end])
+    middle = x["images"][:, start:end, start:end]
+    assert np.array_equal(preprocessing(model).predict(x, verbose=0), middle)
+    assert np.array_equal(preprocessing(model)(x), middle)  # nor is a plain call training
 
 
 def test_in_training_each_picture_has_its_own_crop_and_mirroring():
