@@ -8,8 +8,8 @@ width, with batch normalisation, and sees grey faces. `run/best.keras` holds a r
 weights (Polyak & Juditsky, 1992), from the epoch at which it was best on PublicTest.
 
 The faces are mirrored, turned, moved, scaled, lit and partly hidden, and at first mixed in pairs
-(Zhang et al., 2018). The labels are noisy; with `--teachers` the network learns in part what wider
-networks say of the very pictures it is shown (Hinton et al., 2015; Beyer et al., 2022).
+(Zhang et al., 2018). The labels are noisy; with `--teachers` the network learns in part what other
+networks say of the faces (Hinton et al., 2015). They are asked once, before training.
 
 It runs with each of Keras' backends, and is made for a GPU: a network of full width takes hours of
 many processors. On a processor without bfloat16 `KERAS_BACKEND=torch` was the fastest.
@@ -24,13 +24,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from kollias_affect import EXPRESSIONS, backbones, datasets, models, training
+from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, training
 
 SIZE = 40  # of 48 pixels; it costs a third less
 PIXELS = 48  # of FER-2013
 SMOOTHING = 0.1
 STEPS_IN_MEAN, STEPS_BETWEEN = 400, 16
 MIXED_EPOCHS = 0.8  # of all
+ASKED = 4096  # faces at once
 # What `drawn` draws for each picture.
 SHAPES = {
     "transforms": (8,),
@@ -57,7 +58,7 @@ def main():
     parser.add_argument("--mixing", type=float, default=0.2, help="of pairs; 0 for none")
     parser.add_argument("--start", help=".keras file whose weights come first; it may be wider")
     parser.add_argument("--teachers", nargs="*", default=[], help=".keras files to learn from")
-    parser.add_argument("--taught", type=float, default=0.9, help="the teachers' share of the loss")
+    parser.add_argument("--taught", type=float, default=0.9, help="teachers' share of the labels")
     parser.add_argument("--backup-every", type=int, default=1, help="epochs")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -76,12 +77,14 @@ def train(arguments):
     model, mean = with_fused_normalization(network(*sizes)), network(*sizes)
     if arguments.start:
         model.set_weights(narrowed(models.load(arguments.start)[0].get_weights(), model))
-    teachers = [models.load(path)[0] for path in arguments.teachers]
-    share = arguments.taught if teachers else 0.0
-    learning = learner(model, teachers, share)
-    batches = Faces(images, one_hot(labels), arguments)
+    targets = (1 - SMOOTHING) * one_hot(labels) + np.float32(SMOOTHING / len(EXPRESSIONS))
+    if arguments.teachers:
+        said = said_by(arguments.teachers, images, arguments.out / "said.npy")
+        targets += arguments.taught * (said - targets)
+    learning = learner(model)
+    batches = Faces(images, targets, arguments)
     loss = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
-    learning.compile(optimizer(len(batches), arguments), loss_weights=1 - share, **loss)
+    learning.compile(optimizer(len(batches), arguments), **loss)
     mean.compile(**loss)
     callbacks = training.callbacks(
         arguments.out, "val_accuracy", backup_every=arguments.backup_every
@@ -101,7 +104,7 @@ def train(arguments):
     )
 
 
-def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5):
+def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5, batch_normalization=True):
     """The expression network: float RGB `[batch, pixels, pixels, 3]` in [-1, 1] to seven
     probabilities.
 
@@ -112,12 +115,13 @@ def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5):
     """
     images = x = keras.Input((pixels, pixels, 3), name="images")
     if size != pixels:
-        x = keras.layers.Resizing(size, size, dtype="float32", name="sized")(x)
+        sized = keras.layers.Resizing(size, size, dtype="float32", name="sized")
+        x = sized(x, training=False)  # else all behind it is in training where nobody says so
     luma = np.repeat(np.array([0.299, 0.587, 0.114]), 3).reshape(1, 1, 3, 3)  # ITU-R BT.601
     grey = keras.layers.Conv2D(3, 1, use_bias=False, trainable=False, name="grey")
     contrast = keras.layers.GroupNormalization(1, center=False, scale=False, name="contrast")
-    vgg = backbones.vgg_face((size, size, 3), width, batch_normalization=True)
-    vgg = keras.Model(vgg.input, vgg.get_layer("conv5_3_relu").output, name="vgg_face")
+    vgg = backbones.vgg_face((size, size, 3), width, batch_normalization)
+    vgg = keras.Model(vgg.input, vgg.get_layer("pool5").input, name="vgg_face")
     pool = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool5")
     backbone = keras.Model(images, pool(vgg(contrast(grey(x)))), name="grey_vgg_face")
     grey.set_weights([luma])
@@ -131,48 +135,36 @@ def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5):
     )
 
 
-def learner(model, teachers, share):
-    """The network behind changes of its pictures, and beside teachers who see the same.
+def learner(model):
+    """The network behind changes of its pictures.
 
     Its inputs are `images`, grey uint8 `[n, 48, 48]`, and what `drawn` draws for them.
     """
     inputs = {name: keras.Input(shape, name=name) for name, shape in SHAPES.items()}
     inputs["images"] = keras.Input((PIXELS, PIXELS), dtype="uint8", name="images")
-    pictures = changed(**inputs)
-    outputs = model({"images": pictures})
-    if teachers:
-        outputs = Taught(teachers, share)(outputs, pictures)
-    return keras.Model(inputs, outputs)
+    return keras.Model(inputs, model({"images": changed(**inputs)}))
 
 
-class Taught(keras.layers.Layer):
-    """Adds to the loss the cross entropy from what teachers say; the outputs pass unchanged.
+def said_by(teachers, images, path):
+    """Mean probabilities `[n, 7]` that networks give to faces and to their mirror images.
 
     Args:
-        teachers: networks; the mean of their probabilities is what they say.
-        share: factor on the cross entropy.
+        teachers: .keras files.
+        images: grey uint8 `[n, 48, 48]`.
+        path: .npy file that keeps them for a run that goes on.
     """
-
-    def __init__(self, teachers, share):
-        super().__init__(dtype="float32")
-        # Names of their own: with PyTorch, gradients are cleared by the paths of variables, so of
-        # two with one path the first would add up its gradients from step to step.
-        self.teachers = [copied(each, prefix=f"teacher{i}_") for i, each in enumerate(teachers)]
-        self.share = share
-        for teacher in self.teachers:
-            teacher.trainable = False  # else the decay of the weights would take theirs too
-
-    def get_config(self):
-        """For TensorBoard's graph; the layer is not saved."""
-        teachers = [teacher.name for teacher in self.teachers]
-        return {**super().get_config(), "teachers": teachers, "share": self.share}
-
-    def call(self, outputs, pictures):
-        """Probabilities `[n, 7]` and the pictures they are of."""
-        said = [teacher({"images": pictures}, training=False) for teacher in self.teachers]
-        said = ops.stop_gradient(sum(said) / len(said))
-        self.add_loss(self.share * ops.mean(ops.categorical_crossentropy(said, outputs)))
-        return outputs
+    if not path.exists():
+        said = np.zeros((len(images), len(EXPRESSIONS)), np.float32)
+        for teacher in teachers:
+            print(f"asking {teacher}")
+            model, _ = models.load(teacher)
+            for at in range(0, len(images), ASKED):
+                faces = to_unit_range(images[at : at + ASKED])
+                for view in faces, faces[:, :, ::-1]:
+                    said[at : at + ASKED] += model.predict({"images": view}, verbose=2)
+        with _files.atomic(path) as temporary:
+            np.save(temporary, said / (2 * len(teachers)))
+    return np.load(path, allow_pickle=False)
 
 
 def narrowed(weights, model):
@@ -182,6 +174,12 @@ def narrowed(weights, model):
     norm of the weights that take it up.
     """
     weights, widths = list(weights), [len(weight.T) for weight in model.get_weights()]
+    if len(weights) != len(widths):
+        raise SystemExit(
+            f"--start needs {len(widths)} arrays of weights, as in a best.keras of this script; "
+            f"the file has {len(weights)}. The one that ships has its normalisation in its "
+            "convolutions: it can be one of --teachers."
+        )
     kernels = [i for i, weight in enumerate(weights) if weight.ndim > 1]
     kept = slice(None)
     for kernel, following in itertools.pairwise([*kernels, len(weights)]):
@@ -237,17 +235,12 @@ KERNELS = {"tensorflow": normalized_by_tensorflow, "torch": normalized_by_torch}
 
 def with_fused_normalization(model):
     """A copy of a network, for training."""
-    return copied(model, FusedBatchNormalization)
-
-
-def copied(model, normalization=keras.layers.BatchNormalization, prefix=""):
-    """A copy of a network, with another normalisation by batches or other names of layers."""
 
     def layer_of(layer):
         kind = type(layer)
         if kind is keras.layers.BatchNormalization:
-            kind = normalization
-        return kind.from_config({**layer.get_config(), "name": prefix + layer.name})
+            kind = FusedBatchNormalization
+        return kind.from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=layer_of, recursive=True)
     copy.set_weights(model.get_weights())
@@ -336,7 +329,7 @@ class Faces(keras.utils.PyDataset):
 
     def __init__(self, images, labels, arguments):
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self.images, self.labels = images, (1 - SMOOTHING) * labels + SMOOTHING / labels.shape[1]
+        self.images, self.labels = images, labels
         self.batch_size, self.seed = arguments.batch_size, arguments.seed
         self.mixing, self.mixed_epochs = arguments.mixing, MIXED_EPOCHS * arguments.epochs
         self.epoch = training.AtomicBackup.epochs_done(arguments.out / "backup")

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from kollias_affect import models
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
@@ -84,23 +86,30 @@ def test_drawn_transforms_keep_the_centre_near(script):
     assert bottoms.max() <= script.PIXELS and 0.4 < (drawn["sides"] > 0).mean() < 0.6
 
 
-def test_teachers_teach_and_do_not_learn(script, faces):
-    network = script.network(0.04, 32)
-    teacher = script.network(0.04, 32)
-    before = teacher.get_weights()
-    learning = script.learner(network, [teacher], 1.0)
-    decaying = keras.optimizers.SGD(0.05, weight_decay=0.1)
-    learning.compile(decaying, "categorical_crossentropy", loss_weights=0.0)
-    inputs, labels = {"images": faces, **unchanged(4)}, script.one_hot(np.zeros(4, int))
-    said = teacher({"images": script.to_unit_range(faces)})
-    entropy = -float(ops.mean(ops.sum(said * ops.log(said), axis=-1)))
-    losses = [learning.train_on_batch(inputs, labels) for _ in range(12)]
-    (teaching,) = [layer for layer in learning.layers if isinstance(layer, script.Taught)]
-    for old, new in zip(before, teaching.get_weights(), strict=True):
+def test_teachers_are_asked_once_for_both_sides_of_each_face(script, faces, tmp_path):
+    teachers = [script.network(0.04, size) for size in (32, 40)]
+    paths = [tmp_path / f"{i}.keras" for i in range(2)]
+    for teacher, path in zip(teachers, paths, strict=True):
+        models.save(teacher, path)
+    said = script.said_by(paths, faces, tmp_path / "said.npy")
+    views = script.to_unit_range(np.concatenate([faces, faces[:, :, ::-1]]))
+    expected = [ops.convert_to_numpy(teacher({"images": views})) for teacher in teachers]
+    expected = np.mean(expected, axis=0).reshape(2, 4, 7).mean(axis=0)
+    np.testing.assert_allclose(said, expected, atol=1e-5)
+    np.testing.assert_array_equal(script.said_by([], faces, tmp_path / "said.npy"), said)
+
+
+def test_a_plain_call_is_not_training(script, faces):
+    network, pictures = script.network(0.04, 32), {"images": script.to_unit_range(faces)}
+    before = network.get_weights()
+    plain = ops.convert_to_numpy(network(pictures))
+    for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    paths = [variable.path for variable in learning.variables]
-    assert len(set(paths)) == len(paths)
-    assert entropy <= losses[-1] < losses[0]
+    np.testing.assert_array_equal(plain, network(pictures, training=False))
+    network(pictures, training=True)
+    after = network.get_weights()
+    changed = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
+    assert sum(changed) == 2 * 13  # the moving moments
 
 
 def test_the_strongest_channels_are_kept(script, faces):
@@ -116,3 +125,9 @@ def test_the_strongest_channels_are_kept(script, faces):
     narrow.set_weights(script.narrowed(wide.get_weights(), narrow))
     pictures = {"images": script.to_unit_range(faces)}
     np.testing.assert_allclose(narrow(pictures), wide(pictures), atol=1e-6)
+
+
+def test_a_start_without_normalization_is_refused(script):
+    weights = script.network(0.04, 32, batch_normalization=False).get_weights()
+    with pytest.raises(SystemExit, match="--start needs 70 arrays .* has 31.* --teachers"):
+        script.narrowed(weights, script.network(0.04, 32))
