@@ -3,9 +3,10 @@
     python examples/export_fer2013.py run/best.keras pretrained/expression_vgg_fer2013.keras \
         --data fer2013.tar
 
-The network is built anew in float32, its weights are rounded to float16, and the file is measured
-on PublicTest. Beside it are written: `<name>.md`, a card for people; `<name>.log.csv`, the logs of
-the trainings; and `manifest.json` with its hash. No number in them is typed by hand.
+The network is built anew in float32, its normalisation by batches becomes part of the convolutions,
+its weights are rounded to float16, and the file is measured on PublicTest. Beside it are written:
+`<name>.md`, a card for people; `<name>.log.csv`, the logs of the trainings; and `manifest.json`
+with its hash. No number in them is typed by hand.
 """
 
 import argparse
@@ -55,8 +56,7 @@ def main():
     new = ~seen(images, read(arguments.data, "Training")[0])
     trained, trained_card = models.load(arguments.trained)
     images = to_unit_range(images)
-    exact = rebuilt(trained)
-    rounded = rebuilt(trained)
+    exact, rounded = rebuilt(trained), rebuilt(trained)
     rounded.set_weights([w.astype(np.float16).astype(np.float32) for w in exact.get_weights()])
     outputs, exact_outputs = predict(rounded, images), predict(exact, images)
     facts = {
@@ -99,12 +99,19 @@ def joined(logs):
 
 
 def rebuilt(trained):
-    """The same network in float32, whatever precision it was trained in."""
+    """The same function in float32, whatever precision it was trained in, and a sixth faster: each
+    convolution has the scale and the offset of the normalisation behind it."""
     layers = {layer.name: layer for layer in transfer.freezing.leaves(trained)}
     size = layers["sized"].height if "sized" in layers else PIXELS
     keras.config.set_dtype_policy("float32")
-    model = network(layers["conv1_1"].filters / 64, size)
-    model.set_weights(trained.get_weights())
+    model = network(layers["conv1_1"].filters / 64, size, batch_normalization=False)
+    for layer in transfer.freezing.leaves(model):
+        weights = layers[layer.name].get_weights()
+        if normalization := layers.get(f"{layer.name}_bn"):
+            gamma, beta, mean, variance = normalization.get_weights()
+            scale = gamma / np.sqrt(variance + normalization.epsilon)
+            weights = [weights[0] * scale, beta - mean * scale]
+        layer.set_weights(weights)
     return model
 
 
@@ -216,8 +223,9 @@ def card_for_people(facts, model, path, milliseconds):
 
 Seven expressions ({", ".join(EXPRESSIONS)}) from one face.
 
-- **Network**: the topology of VGG-Face at part of its width, with batch normalisation;
-  {model.count_params():,} parameters, {megabytes:.1f} MB, {facts["precision"]}.
+- **Network**: the topology of VGG-Face at part of its width, trained with batch
+  normalisation, which is now part of the convolutions; {model.count_params():,} parameters,
+  {megabytes:.1f} MB, {facts["precision"]}.
 - **Data**: {facts["data"]}: faces of {PIXELS} x {PIXELS} grey pixels that a search engine found for
   words of emotions, labelled by people.
 - **Training**: `examples/train_fer2013.py`, log `{path.stem}.log.csv`. Epoch {facts["epoch"]} of

@@ -71,6 +71,27 @@ def test_export_writes_model_card_log_and_manifest(exported):
     assert f"| accuracy, one crop | {card['accuracy']:.4f} |" in text and text in printed
 
 
+def test_normalization_becomes_part_of_the_convolutions(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import export_fer2013
+    import train_fer2013
+
+    random = np.random.default_rng(0)
+    keras.utils.set_random_seed(0)
+    trained = train_fer2013.network(0.0625, 32)
+    for layer in trained._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            bounds = (0.5, 2), (-0.5, 0.5), (-0.5, 0.5), (0.1, 1)
+            values = zip(bounds, layer.get_weights(), strict=True)
+            layer.set_weights([random.uniform(*bound, old.shape) for bound, old in values])
+    images = random.uniform(-1, 1, (4, 48, 48, 3)).astype(np.float32)
+    rebuilt = export_fer2013.rebuilt(trained)
+    assert len(rebuilt.weights) == len(trained.weights) - 3 * 13
+    expected = export_fer2013.predict(trained, images)
+    assert np.ptp(expected, axis=0).max() > 1e-3  # the pictures matter
+    np.testing.assert_allclose(export_fer2013.predict(rebuilt, images), expected, atol=1e-5)
+
+
 def test_calibration(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     import export_fer2013 as script
