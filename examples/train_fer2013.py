@@ -22,7 +22,6 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
-from keras import ops
 
 from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, training
 
@@ -32,15 +31,6 @@ SMOOTHING = 0.1
 STEPS_IN_MEAN, STEPS_BETWEEN = 400, 16
 MIXED_EPOCHS = 0.8  # of all
 ASKED = 4096  # faces at once
-# What `drawn` draws for each picture.
-SHAPES = {
-    "transforms": (8,),
-    "gammas": (),
-    "corners": (2,),
-    "sides": (2,),
-    "greys": (),
-    "shares": (),
-}
 
 
 def main():
@@ -81,10 +71,9 @@ def train(arguments):
     if arguments.teachers:
         said = said_by(arguments.teachers, images, arguments.out / "said.npy")
         targets += arguments.taught * (said - targets)
-    learning = learner(model)
     batches = Faces(images, targets, arguments)
     loss = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
-    learning.compile(optimizer(len(batches), arguments), **loss)
+    model.compile(optimizer(len(batches), arguments), **loss)
     mean.compile(**loss)
     callbacks = training.callbacks(
         arguments.out, "val_accuracy", backup_every=arguments.backup_every
@@ -94,8 +83,8 @@ def train(arguments):
         for kind in (training.BestModel, training.AtomicBackup)
     )
     callbacks.remove(best)
-    averaging = MeanOfWeights(model, mean, arguments.out / "mean.keras", test, best, backup)
-    learning.fit(
+    averaging = MeanOfWeights(mean, arguments.out / "mean.keras", test, best, backup)
+    model.fit(
         batches,
         epochs=arguments.epochs,
         callbacks=[averaging, *callbacks],
@@ -133,16 +122,6 @@ def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5, batch_normalizat
         dropout=dropout,
         name="fer2013",
     )
-
-
-def learner(model):
-    """The network behind changes of its pictures.
-
-    Its inputs are `images`, grey uint8 `[n, 48, 48]`, and what `drawn` draws for them.
-    """
-    inputs = {name: keras.Input(shape, name=name) for name, shape in SHAPES.items()}
-    inputs["images"] = keras.Input((PIXELS, PIXELS), dtype="uint8", name="images")
-    return keras.Model(inputs, model({"images": changed(**inputs)}))
 
 
 def said_by(teachers, images, path):
@@ -267,7 +246,6 @@ class MeanOfWeights(keras.callbacks.Callback):
     """Keeps an exponential mean of all weights, tests it after each epoch, saves the best one.
 
     Args:
-        network: whose weights it follows.
         mean: `keras.Model` that holds it, compiled.
         path: file for a run that goes on.
         test: inputs and labels.
@@ -275,14 +253,14 @@ class MeanOfWeights(keras.callbacks.Callback):
         backup: `training.AtomicBackup`; the file is written when it is.
     """
 
-    def __init__(self, network, mean, path, test, best, backup):
+    def __init__(self, mean, path, test, best, backup):
         super().__init__()
-        self.network, self.mean, self.path = network, mean, path
+        self.mean, self.path = mean, path
         self.test, self.best, self.backup = test, best, backup
 
     def on_train_begin(self, logs=None):
         """Takes up the mean, or starts it at the weights."""
-        self.mean.set_weights(self.network.get_weights())
+        self.mean.set_weights(self.model.get_weights())
         if self.path.exists():
             self.mean.set_weights(models.load(self.path)[0].get_weights())
         self.best.set_model(self.mean)
@@ -294,9 +272,8 @@ class MeanOfWeights(keras.callbacks.Callback):
             return
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
-        for mean, value in zip(self.mean.variables, self.network.variables, strict=True):
-            if mean.dtype == "float32":  # not the states of random generators
-                mean.assign_add((value - mean) * (STEPS_BETWEEN / STEPS_IN_MEAN))
+        for mean, value in zip(self.mean.weights, self.model.weights, strict=True):
+            mean.assign_add((value - mean) * (STEPS_BETWEEN / STEPS_IN_MEAN))
 
     def on_epoch_end(self, epoch, logs=None):
         """Tests the mean, as `val_loss` and `val_accuracy`."""
@@ -347,13 +324,13 @@ class Faces(keras.utils.PyDataset):
         random = np.random.default_rng([self.seed, self.epoch, index])
         mixing = self.mixing if self.epoch < self.mixed_epochs else 0
         changes = drawn(random, len(chosen), mixing)
-        labels, share = self.labels[chosen], changes["shares"][:, None]
+        labels, share = self.labels[chosen], changes["shares"][:, None].astype(np.float32)
         labels = labels * share + labels[::-1] * (1 - share)
-        return {"images": self.images[chosen], **changes}, labels
+        return {"images": changed(self.images[chosen], **changes)}, labels
 
 
 def drawn(random, n, mixing):
-    """How `changed` is to change `n` pictures, by name, float32."""
+    """How `changed` is to change `n` pictures, by name."""
     mirrored = np.where(random.random(n) < 0.5, -1.0, 1.0)
     angles = np.radians(random.uniform(-12, 12, n))
     zooms = np.exp(random.uniform(-0.16, 0.12, n))
@@ -362,42 +339,41 @@ def drawn(random, n, mixing):
     rows = (mirrored * cosines, mirrored * sines), (-sines, cosines)
     centre = (PIXELS - 1) / 2  # pixels are counted from their centres
     offsets = [centre - x * (centre + moves[0]) - y * (centre + moves[1]) for x, y in rows]
-    transforms = [*rows[0], offsets[0], *rows[1], offsets[1], np.zeros(n), np.zeros(n)]
+    transforms = [[*row, offset] for row, offset in zip(rows, offsets, strict=True)]
     hidden = random.random((n, 1)) < 0.5
     sides = random.integers(PIXELS // 8, PIXELS // 3, (n, 2))
-    changes = {
-        "transforms": np.stack(transforms, axis=1),
+    return {
+        "transforms": np.moveaxis(np.array(transforms), -1, 0),
         "gammas": np.exp(random.uniform(-0.3, 0.3, n)),
         "corners": random.integers(0, PIXELS - sides),
         "sides": sides * hidden,
         "greys": random.random(n),
         "shares": random.beta(mixing, mixing, n) if mixing else np.ones(n),
     }
-    return {name: value.astype(np.float32) for name, value in changes.items()}
 
 
 def changed(images, transforms, gammas, corners, sides, greys, shares):
-    """Grey faces `[n, 48, 48]` in [0, 255], changed, as RGB `[n, 48, 48, 3]` in [-1, 1].
+    """Grey faces `[n, 48, 48]` in [0, 255], changed, as float32 RGB `[n, 48, 48, 3]` in [-1, 1].
 
     Args:
         images: the faces.
-        transforms: `[n, 8]`, from a pixel of the new picture to one of the old, as in
-            `keras.ops.image.affine_transform`.
+        transforms: `[n, 2, 3]`, from column and row of a pixel of the new picture to those of one
+            of the old.
         gammas: `[n]`, powers of the light.
         corners, sides: `[n, 2]`, row and column, of the part that is hidden.
         greys: `[n]` in [0, 1], what hides it.
         shares: `[n]`, of a picture in its mixture with one from the other end of the batch.
     """
-    faces = ops.cast(images, "float32")[..., None] / 255
-    faces = ops.image.affine_transform(faces, transforms, fill_mode="nearest")[..., 0]
-    faces = ops.maximum(faces, 1e-4) ** gammas[:, None, None]
-    pixels = ops.arange(PIXELS, dtype="float32")
-    inside = (corners[..., None] <= pixels) & ((corners + sides)[..., None] > pixels)
-    inside = inside[:, 0, :, None] & inside[:, 1, None, :]
-    faces = ops.where(inside, greys[:, None, None], faces)
-    share = shares[:, None, None]
-    faces = faces * share + ops.flip(faces, axis=0) * (1 - share)
-    return ops.repeat(2 * faces[..., None] - 1, 3, axis=-1)
+    faces = images.astype(np.float32) / 255
+    for face, transform in zip(faces, transforms, strict=True):
+        how = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
+        face[:] = cv2.warpAffine(face, transform, face.shape, **how)
+    faces = faces ** gammas.astype(np.float32)[:, None, None]
+    for face, (top, left), (height, width), grey in zip(faces, corners, sides, greys, strict=True):
+        face[top : top + height, left : left + width] = grey
+    share = shares.astype(np.float32)[:, None, None]
+    faces = faces * share + faces[::-1] * (1 - share)
+    return to_unit_range(255 * faces)
 
 
 if __name__ == "__main__":
