@@ -23,7 +23,7 @@ import cv2
 import keras
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, training
+from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, training, transfer
 
 SIZE = 40  # of 48 pixels; it costs a third less
 PIXELS = 48  # of FER-2013
@@ -47,6 +47,7 @@ def main():
     parser.add_argument("--dropout", type=float, default=0.5, help="before the last layer")
     parser.add_argument("--mixing", type=float, default=0.2, help="of pairs; 0 for none")
     parser.add_argument("--start", help=".keras file whose weights come first; it may be wider")
+    parser.add_argument("--frozen-blocks", type=int, default=0, help="the first so many stay")
     parser.add_argument("--teachers", nargs="*", default=[], help=".keras files to learn from")
     parser.add_argument("--taught", type=float, default=0.9, help="teachers' share of the labels")
     parser.add_argument("--backup-every", type=int, default=1, help="epochs")
@@ -67,6 +68,9 @@ def train(arguments):
     model, mean = with_fused_normalization(network(*sizes)), network(*sizes)
     if arguments.start:
         model.set_weights(narrowed(models.load(arguments.start)[0].get_weights(), model))
+    frozen = tuple(f"conv{block}_" for block in range(1, arguments.frozen_blocks + 1))
+    for layer in transfer.freezing.leaves(model):
+        layer.trainable = not layer.name.startswith(frozen) and layer.trainable
     targets = (1 - SMOOTHING) * one_hot(labels) + np.float32(SMOOTHING / len(EXPRESSIONS))
     if arguments.teachers:
         said = said_by(arguments.teachers, images, arguments.out / "said.npy")

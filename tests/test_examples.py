@@ -114,11 +114,21 @@ def test_training_of_the_shipped_network(collections, tmp_path):
     assert "Epoch" not in ended
     wider = tmp_path / "first" / "best.keras"
     small = ["--width", 0.04, "--batch-size", 32, "--epochs=1", "--start", wider]
-    run("train_fer2013.py", collections / "fer", tmp_path / "second", *small, "--teachers", wider)
+    small += ["--teachers", wider, "--frozen-blocks", 1]
+    run("train_fer2013.py", collections / "fer", tmp_path / "second", *small)
     log = np.genfromtxt(tmp_path / "second" / "log.csv", delimiter=",", names=True)
     assert 0 <= log["val_accuracy"] <= 1
     model = keras.saving.load_model(tmp_path / "second" / "best.keras")
     assert model.inputs[0].shape == (None, 48, 48, 3)
+    start, end = (first_filters(each) for each in (keras.saving.load_model(wider), model))
+    assert end and end <= start  # as they were
+
+
+def first_filters(model):
+    """The filters of conv1_1 as a set of tuples."""
+    for name in ("grey_vgg_face", "vgg_face", "conv1_1"):
+        model = model.get_layer(name)
+    return {tuple(filter) for filter in model.get_weights()[0].reshape(27, -1).T.tolist()}
 
 
 ROOMS = (

@@ -21,8 +21,10 @@ import sys
 import keras, numpy as np
 model = keras.saving.load_model(sys.argv[1])
 images = np.random.default_rng(0).uniform(-1, 1, (2, *model.inputs[0].shape[1:]))
-outputs = model.predict({"images": images.astype("float32")}, verbose=0)
+images = {"images": images.astype("float32")}
+outputs = model.predict(images, verbose=0)
 assert outputs.shape == (2, 7) and np.allclose(outputs.sum(axis=1), 1, atol=1e-5)
+assert np.allclose(model(images), outputs, atol=1e-5)  # a plain call is not training
 assert "kollias_affect" not in sys.modules
 """
 
