@@ -68,9 +68,10 @@ def train(arguments):
     model, mean = with_fused_normalization(network(*sizes)), network(*sizes)
     if arguments.start:
         model.set_weights(narrowed(models.load(arguments.start)[0].get_weights(), model))
-    frozen = tuple(f"conv{block}_" for block in range(1, arguments.frozen_blocks + 1))
-    for layer in transfer.freezing.leaves(model):
-        layer.trainable = not layer.name.startswith(frozen) and layer.trainable
+    if arguments.frozen_blocks:
+        blocks = tuple(f"conv{block}_" for block in range(1, arguments.frozen_blocks + 1))
+        names = [layer.name for layer in transfer.freezing.leaves(model)]
+        transfer.freeze(model, names=[name for name in names if name.startswith(blocks)])
     targets = (1 - SMOOTHING) * one_hot(labels) + np.float32(SMOOTHING / len(EXPRESSIONS))
     if arguments.teachers:
         said = said_by(arguments.teachers, images, arguments.out / "said.npy")
