@@ -72,11 +72,7 @@ def train(arguments):
         blocks = tuple(f"conv{block}_" for block in range(1, arguments.frozen_blocks + 1))
         names = [layer.name for layer in transfer.freezing.leaves(model)]
         transfer.freeze(model, names=[name for name in names if name.startswith(blocks)])
-    targets = (1 - SMOOTHING) * one_hot(labels) + np.float32(SMOOTHING / len(EXPRESSIONS))
-    if arguments.teachers:
-        said = said_by(arguments.teachers, images, arguments.out / "said.npy")
-        targets += arguments.taught * (said - targets)
-    batches = Faces(images, targets, arguments)
+    batches = Faces(images, targets(images, labels, arguments), arguments)
     loss = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
     model.compile(optimizer(len(batches), arguments), **loss)
     mean.compile(**loss)
@@ -127,6 +123,15 @@ def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5, batch_normalizat
         dropout=dropout,
         name="fer2013",
     )
+
+
+def targets(images, labels, arguments):
+    """What the network is to say `[n, 7]`: smoothed labels, and in part what its teachers say."""
+    smoothed = (1 - SMOOTHING) * one_hot(labels) + np.float32(SMOOTHING / len(EXPRESSIONS))
+    if not arguments.teachers:
+        return smoothed
+    said = said_by(arguments.teachers, images, arguments.out / "said.npy")
+    return smoothed + arguments.taught * (said - smoothed)
 
 
 def said_by(teachers, images, path):
@@ -370,8 +375,8 @@ def changed(images, transforms, gammas, corners, sides, greys, shares):
         shares: `[n]`, of a picture in its mixture with one from the other end of the batch.
     """
     faces = images.astype(np.float32) / 255
+    how = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
     for face, transform in zip(faces, transforms, strict=True):
-        how = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
         face[:] = cv2.warpAffine(face, transform, face.shape, **how)
     faces = faces ** gammas.astype(np.float32)[:, None, None]
     for face, (top, left), (height, width), grey in zip(faces, corners, sides, greys, strict=True):
