@@ -3,10 +3,12 @@
     python examples/export_fer2013.py run/best.keras pretrained/expression_vgg_fer2013.keras \
         --data fer2013.tar
 
-The network is built anew in float32, its normalisation by batches becomes part of the convolutions,
-its weights are rounded to float16, and the file is measured on PublicTest. Beside it are written:
-`<name>.md`, a card for people; `<name>.log.csv`, the logs of the trainings; and `manifest.json`
-with its hash. No number in them is typed by hand.
+Of several runs, each from the weights of the one before, the mean of their weights can be taken
+(Wortsman et al., 2022); `--size` lets it see more pixels than in training, which can be better
+(Touvron et al., 2019). The network is built anew in float32, its normalisation by batches becomes
+part of the convolutions, its weights are rounded to float16, and the file is measured on
+PublicTest. Beside it are written: `<name>.md`, a card for people; `<name>.log.csv`, the logs of the
+trainings; and `manifest.json` with its hash. No number in them is typed by hand.
 """
 
 import argparse
@@ -33,7 +35,7 @@ ABOUT = {
     "crop": models.CROPS["eyes"],
     "preprocessing": "RGB in [-1, 1]; the network itself makes it grey, with mean 0 and "
     "deviation 1. Faces of FER-2013 are fed as they are, others in the layout of the eyes.",
-    "selection": f"the epoch with the best accuracy on {SPLIT}, so scores on it are a little high",
+    "selection": f"those with the best accuracy on {SPLIT}, so scores on it are a little high",
     "precision": "float16 in the file, float32 in the model",
 }
 
@@ -41,28 +43,30 @@ ABOUT = {
 def main():
     """Reads the arguments, exports and measures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("trained", type=Path, help="best.keras of a run")
+    parser.add_argument("trained", type=Path, nargs="+", help="best.keras of a run, or of several")
     parser.add_argument("out", type=Path, help="file to write, ending in .keras")
     parser.add_argument("--data", required=True, help="FER-2013: a tar archive, a csv or a folder")
+    parser.add_argument("--size", type=int, help="pixels that it sees [default: as in training]")
     parser.add_argument(
         "--logs",
         type=Path,
         nargs="+",
         help="logs of the trainings, each from the weights of the one before "
-        "[default: log.csv beside]",
+        "[default: log.csv beside each]",
     )
     arguments = parser.parse_args()
     images, labels = read(arguments.data, SPLIT)
     new = ~seen(images, read(arguments.data, "Training")[0])
-    trained, trained_card = models.load(arguments.trained)
+    networks, cards = zip(*map(models.load, arguments.trained), strict=True)
+    trained = mean_of(networks)
     images = to_unit_range(images)
-    exact, rounded = rebuilt(trained), rebuilt(trained)
+    exact, rounded = (rebuilt(trained, arguments.size) for _ in range(2))
     rounded.set_weights([w.astype(np.float16).astype(np.float32) for w in exact.get_weights()])
     outputs, exact_outputs = predict(rounded, images), predict(exact, images)
     facts = {
         "name": arguments.out.stem,
         **ABOUT,
-        "epoch": trained_card["epoch"],
+        "epochs": [card["epoch"] for card in cards],
         **measured(outputs, labels),
         "accuracy_mirrored": accuracy((outputs + predict(rounded, images[:, :, ::-1])) / 2, labels),
         "images_not_in_training": int(new.sum()),
@@ -76,7 +80,7 @@ def main():
     if not np.array_equal(predict(loaded, images), outputs):
         raise SystemExit(f"{arguments.out} does not predict what was measured.")
     registry.write_manifest(arguments.out.parent)
-    log = joined(arguments.logs or [arguments.trained.with_name("log.csv")])
+    log = joined(arguments.logs or [path.with_name("log.csv") for path in arguments.trained])
     with _files.atomic(arguments.out.with_name(f"{arguments.out.stem}.log.csv")) as temporary:
         log.to_csv(temporary, index=False)
     card = card_for_people(facts, loaded, arguments.out, milliseconds_per_face(loaded, images))
@@ -98,11 +102,26 @@ def joined(logs):
     return pd.concat(rows)
 
 
-def rebuilt(trained):
+def mean_of(networks):
+    """The first of some networks, with the mean of their weights."""
+    weights = [network.get_weights() for network in networks]
+    shapes = [[weight.shape for weight in one] for one in weights]
+    if any(one != shapes[0] for one in shapes):
+        raise SystemExit("A mean of weights needs networks of one architecture; these differ.")
+    networks[0].set_weights([np.mean(values, axis=0) for values in zip(*weights, strict=True)])
+    return networks[0]
+
+
+def rebuilt(trained, size=None):
     """The same function in float32, whatever precision it was trained in, and a sixth faster: each
-    convolution has the scale and the offset of the normalisation behind it."""
+    convolution has the scale and the offset of the normalisation behind it.
+
+    Args:
+        trained: network of `train_fer2013.py`.
+        size: pixels that the new one sees; without it those of `trained`.
+    """
     layers = {layer.name: layer for layer in transfer.freezing.leaves(trained)}
-    size = layers["sized"].height if "sized" in layers else PIXELS
+    size = size or (layers["sized"].height if "sized" in layers else PIXELS)
     keras.config.set_dtype_policy("float32")
     model = network(layers["conv1_1"].filters / 64, size, batch_normalization=False)
     for layer in transfer.freezing.leaves(model):
@@ -228,8 +247,7 @@ Seven expressions ({", ".join(EXPRESSIONS)}) from one face.
   {megabytes:.1f} MB, {facts["precision"]}.
 - **Data**: {facts["data"]}: faces of {PIXELS} x {PIXELS} grey pixels that a search engine found for
   words of emotions, labelled by people.
-- **Training**: `examples/train_fer2013.py`, log `{path.stem}.log.csv`. Epoch {facts["epoch"]} of
-  the last training is {facts["selection"]}.
+- **Training**: `examples/train_fer2013.py`, log `{path.stem}.log.csv`. {epochs_in_words(facts)}
 - **Licence**: {facts["licence"]}.
 - **Input**: `[batch, {PIXELS}, {PIXELS}, 3]`, {facts["preprocessing"]}
 - **Output**: seven probabilities in the order above.
@@ -259,6 +277,14 @@ Rows: the label; columns: what the model says.
   Errors may differ between groups of people; FER-2013 does not say who is in it.
 - It describes what a face looks like to others, not what a person feels.
 """
+
+
+def epochs_in_words(facts):
+    """Where the weights come from, and how they were chosen."""
+    epochs = " and ".join(map(str, facts["epochs"]))
+    return f"""Its weights are
+  those of epoch {epochs} of the last trainings, the mean of them where there are several.
+  Epochs and pixels are {facts["selection"]}."""
 
 
 def weaknesses(facts):

@@ -60,7 +60,7 @@ def test_export_writes_model_card_log_and_manifest(exported):
     model, card = models.load(folder / "tiny.keras")
     assert {str(v.dtype) for v in model.weights} == {"float32"}
     assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
-    assert card["crop"] == models.CROPS["eyes"] and card["epoch"] == 3 and card["images"] == 28
+    assert card["crop"] == models.CROPS["eyes"] and card["epochs"] == [3] and card["images"] == 28
     assert card["images_not_in_training"] == 24
     assert list(card["recall"]) == list(EXPRESSIONS)
     assert np.sum(card["confusion"]) == 28 and np.trace(card["confusion"]) / 28 == pytest.approx(
@@ -90,6 +90,24 @@ def test_normalization_becomes_part_of_the_convolutions(monkeypatch):
     expected = export_fer2013.predict(trained, images)
     assert np.ptp(expected, axis=0).max() > 1e-3  # the pictures matter
     np.testing.assert_allclose(export_fer2013.predict(rebuilt, images), expected, atol=1e-5)
+
+
+def test_mean_of_networks_that_see_more_than_in_training(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import export_fer2013 as script
+    import train_fer2013
+
+    networks = [train_fer2013.network(0.03125, 32) for _ in range(2)]
+    first, second = (network.get_weights() for network in networks)
+    mean = script.mean_of(networks)
+    for one, other, value in zip(first, second, mean.get_weights(), strict=True):
+        np.testing.assert_allclose(value, (one + other) / 2, atol=1e-6)
+    assert script.rebuilt(mean).get_layer("grey_vgg_face").get_layer("sized").height == 32
+    wider = script.rebuilt(mean, 40)
+    assert wider.get_layer("grey_vgg_face").get_layer("sized").height == 40
+    assert script.predict(wider, np.zeros((1, 48, 48, 3), np.float32)).shape == (1, 7)
+    with pytest.raises(SystemExit, match="one architecture"):
+        script.mean_of([mean, train_fer2013.network(0.0625, 32)])
 
 
 def test_calibration(monkeypatch):
