@@ -28,9 +28,11 @@ from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, tra
 SIZE = 40  # of 48 pixels; it costs a third less
 PIXELS = 48  # of FER-2013
 SMOOTHING = 0.1
+DEGREES, ZOOMS, MOVES = 15, (-0.2, 0.15), 4  # zooms are logarithms, moves pixels
 STEPS_IN_MEAN, STEPS_BETWEEN = 400, 16
 MIXED_EPOCHS = 0.8  # of all
 ASKED = 4096  # faces at once
+NORMALIZED_BY = 512  # faces
 
 
 def main():
@@ -46,15 +48,17 @@ def main():
     parser.add_argument("--weight-decay", type=float, default=5e-3)
     parser.add_argument("--dropout", type=float, default=0.5, help="before the last layer")
     parser.add_argument("--mixing", type=float, default=0.2, help="of pairs; 0 for none")
-    parser.add_argument("--start", help=".keras file whose weights come first; it may be wider")
+    parser.add_argument("--start", help=".keras file with the first weights")
     parser.add_argument("--frozen-blocks", type=int, default=0, help="the first so many stay")
     parser.add_argument("--teachers", nargs="*", default=[], help=".keras files to learn from")
     parser.add_argument("--taught", type=float, default=0.9, help="teachers' share of the labels")
     parser.add_argument("--backup-every", type=int, default=1, help="epochs")
+    parser.add_argument("--keep", type=int, default=0, help="also the means of the last so many")
+    parser.add_argument("--precision", help="float32 or mixed_bfloat16 [default: as fits]")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     keras.utils.set_random_seed(arguments.seed)
-    keras.config.set_dtype_policy(models.native_precision())
+    keras.config.set_dtype_policy(arguments.precision or models.native_precision())
     if training.AtomicBackup.epochs_done(arguments.out / "backup") < arguments.epochs:
         train(arguments)
 
@@ -67,7 +71,7 @@ def train(arguments):
     sizes = arguments.width, arguments.size, PIXELS, arguments.dropout
     model, mean = with_fused_normalization(network(*sizes)), network(*sizes)
     if arguments.start:
-        model.set_weights(narrowed(models.load(arguments.start)[0].get_weights(), model))
+        start(model, models.load(arguments.start)[0], to_unit_range(images[:NORMALIZED_BY]))
     if arguments.frozen_blocks:
         blocks = tuple(f"conv{block}_" for block in range(1, arguments.frozen_blocks + 1))
         names = [layer.name for layer in transfer.freezing.leaves(model)]
@@ -84,7 +88,8 @@ def train(arguments):
         for kind in (training.BestModel, training.AtomicBackup)
     )
     callbacks.remove(best)
-    averaging = MeanOfWeights(mean, arguments.out / "mean.keras", test, best, backup)
+    kept_from = arguments.epochs - arguments.keep
+    averaging = MeanOfWeights(mean, arguments.out / "mean.keras", test, best, backup, kept_from)
     model.fit(
         batches,
         epochs=arguments.epochs,
@@ -156,6 +161,40 @@ def said_by(teachers, images, path):
     return np.load(path, allow_pickle=False)
 
 
+def start(model, trained, faces):
+    """Sets the weights of a network to those of a trained one.
+
+    Args:
+        model: `network(...)`.
+        trained: another, which may be wider; or of the same width, without normalisation as in the
+            file that ships. Then each layer of normalisation gets the moments of these faces, a
+            scale and an offset, so that it changes nothing.
+        faces: float32 RGB `[n, 48, 48, 3]` in [-1, 1].
+    """
+    layers = {layer.name: layer for layer in transfer.freezing.leaves(trained)}
+    if "conv1_1_bn" in layers:
+        model.set_weights(narrowed(trained.get_weights(), model))
+        return
+    outputs, offset = faces, None
+    for layer in transfer.freezing.leaves(model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            values = keras.ops.cast(outputs, "float32")
+            moments = keras.ops.moments(values, (0, 1, 2))
+            mean, variance = map(keras.ops.convert_to_numpy, moments)
+            scale = np.sqrt(variance + layer.epsilon)
+            layer.set_weights([scale, offset + mean, mean, variance])
+        elif layer.weights:
+            *_, offset = weights = layers[layer.name].get_weights()
+            if weights[0].shape != layer.weights[0].shape:
+                raise SystemExit(
+                    f"--start without normalisation must have the same --width; its {layer.name} "
+                    f"has weights of {weights[0].shape}, not {tuple(layer.weights[0].shape)}."
+                )
+            layer.set_weights(weights[: len(layer.weights)])
+        if not isinstance(layer, keras.layers.InputLayer):
+            outputs = layer(outputs, training=False)
+
+
 def narrowed(weights, model):
     """Weights of a network of the same layers, those of its strongest channels where it is wider.
 
@@ -163,12 +202,6 @@ def narrowed(weights, model):
     norm of the weights that take it up.
     """
     weights, widths = list(weights), [len(weight.T) for weight in model.get_weights()]
-    if len(weights) != len(widths):
-        raise SystemExit(
-            f"--start needs {len(widths)} arrays of weights, as in a best.keras of this script; "
-            f"the file has {len(weights)}. The one that ships has its normalisation in its "
-            "convolutions: it can be one of --teachers."
-        )
     kernels = [i for i, weight in enumerate(weights) if weight.ndim > 1]
     kept = slice(None)
     for kernel, following in itertools.pairwise([*kernels, len(weights)]):
@@ -261,11 +294,13 @@ class MeanOfWeights(keras.callbacks.Callback):
         test: inputs and labels.
         best: `training.BestModel`.
         backup: `training.AtomicBackup`; the file is written when it is.
+        kept_from: epoch from which on, counted from 0, each one's mean is kept beside it, with its
+            number.
     """
 
-    def __init__(self, mean, path, test, best, backup):
+    def __init__(self, mean, path, test, best, backup, kept_from):
         super().__init__()
-        self.mean, self.path = mean, path
+        self.mean, self.path, self.kept_from = mean, path, kept_from
         self.test, self.best, self.backup = test, best, backup
 
     def on_train_begin(self, logs=None):
@@ -292,6 +327,8 @@ class MeanOfWeights(keras.callbacks.Callback):
         self.best.on_epoch_end(epoch, logs)
         if self.backup.is_due(epoch):
             models.save(self.mean, self.path)
+        if epoch >= self.kept_from:
+            models.save(self.mean, self.path.with_stem(f"mean{epoch:03}"), epoch=epoch)
 
 
 def read(data, split):
@@ -342,9 +379,9 @@ class Faces(keras.utils.PyDataset):
 def drawn(random, n, mixing):
     """How `changed` is to change `n` pictures, by name."""
     mirrored = np.where(random.random(n) < 0.5, -1.0, 1.0)
-    angles = np.radians(random.uniform(-12, 12, n))
-    zooms = np.exp(random.uniform(-0.16, 0.12, n))
-    moves = random.uniform(-3, 3, (2, n))
+    angles = np.radians(random.uniform(-DEGREES, DEGREES, n))
+    zooms = np.exp(random.uniform(*ZOOMS, n))
+    moves = random.uniform(-MOVES, MOVES, (2, n))
     cosines, sines = zooms * np.cos(angles), zooms * np.sin(angles)
     rows = (mirrored * cosines, mirrored * sines), (-sines, cosines)
     centre = (PIXELS - 1) / 2  # pixels are counted from their centres

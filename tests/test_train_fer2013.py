@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kollias_affect import models
+from kollias_affect import models, training
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -76,10 +76,14 @@ def test_drawn_transforms_keep_the_centre_near(script):
     a0, a1, a2, b0, b1, b2 = drawn["transforms"].reshape(500, 6).T
     centre = (script.PIXELS - 1) / 2
     seen = np.stack([(a0 + a1) * centre + a2, (b0 + b1) * centre + b2]) - centre
-    assert np.abs(seen).max() < 3 * 1.2 * np.sqrt(2) and np.abs(seen.mean(axis=1)).max() < 0.3
+    furthest = script.MOVES * np.exp(max(script.ZOOMS)) * np.sqrt(2)
+    assert furthest / 2 < np.abs(seen).max() < furthest
+    assert np.abs(seen.mean(axis=1)).max() < script.MOVES / 10
     zooms = np.sqrt(a0**2 + a1**2)
     np.testing.assert_allclose(np.abs(a0 * b1 - a1 * b0), zooms**2, rtol=1e-5)
-    assert 0.4 < (a0 < 0).mean() < 0.6 and np.exp(-0.16) <= zooms.min() < zooms.max() < 1.13
+    assert 0.4 < (a0 < 0).mean() < 0.6
+    low, high = np.exp(script.ZOOMS)
+    assert low <= zooms.min() < zooms.max() <= high
     bottoms = drawn["corners"] + drawn["sides"]
     assert bottoms.max() <= script.PIXELS and 0.4 < (drawn["sides"] > 0).mean() < 0.6
 
@@ -125,7 +129,41 @@ def test_the_strongest_channels_are_kept(script, faces):
     np.testing.assert_allclose(narrow(pictures), wide(pictures), atol=1e-6)
 
 
-def test_a_start_without_normalization_is_refused(script):
-    weights = script.network(0.04, 32, batch_normalization=False).get_weights()
-    with pytest.raises(SystemExit, match="--start needs 70 arrays .* has 31.* --teachers"):
-        script.narrowed(weights, script.network(0.04, 32))
+def test_the_shipped_form_is_a_start(script, faces):
+    folded = script.network(0.04, 32, batch_normalization=False)
+    model, pictures = script.network(0.04, 32, dropout=0), script.to_unit_range(faces)
+    for layer in folded._flatten_layers():
+        if getattr(layer, "bias", None) is not None:
+            layer.bias.assign(np.random.default_rng(0).normal(size=layer.bias.shape))
+    script.start(model, folded, pictures)
+    pictures = {"images": pictures}
+    for in_training in (False, True):
+        found = model(pictures, training=in_training)
+        np.testing.assert_allclose(found, folded(pictures), atol=1e-4)
+    with pytest.raises(SystemExit, match="same --width; its conv1_1 has weights"):
+        script.start(script.network(0.0625, 32), folded, pictures["images"])
+
+
+def test_a_start_with_normalization_is_narrowed(script, faces):
+    wide, narrow = script.network(0.125, 32), script.network(0.0625, 32)
+    script.start(narrow, wide, script.to_unit_range(faces))
+    for value, expected in zip(
+        narrow.get_weights(), script.narrowed(wide.get_weights(), narrow), strict=True
+    ):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_means_of_the_last_epochs_are_kept(script, faces, tmp_path):
+    model, mean = script.network(0.04, 32), script.network(0.04, 32)
+    mean.compile(loss="categorical_crossentropy")
+    test = {"images": script.to_unit_range(faces)}, script.one_hot(np.arange(4))
+    best = training.BestModel(tmp_path / "best.keras", "val_loss")
+    backup = training.AtomicBackup(tmp_path / "backup")
+    averaging = script.MeanOfWeights(mean, tmp_path / "mean.keras", test, best, backup, 1)
+    averaging.set_model(model)
+    averaging.on_train_begin()
+    for epoch in range(3):
+        averaging.on_epoch_end(epoch, {})
+    kept = {path.name for path in tmp_path.glob("mean*.keras")}
+    assert kept == {"mean.keras", "mean001.keras", "mean002.keras"}
+    assert models.load(tmp_path / "mean002.keras")[1]["epoch"] == 2
