@@ -3,12 +3,13 @@
     python examples/export_fer2013.py run/best.keras pretrained/expression_vgg_fer2013.keras \
         --data fer2013.tar
 
-Of several runs, each from the weights of the one before, the mean of their weights can be taken
-(Wortsman et al., 2022); `--size` lets it see more pixels than in training, which can be better
-(Touvron et al., 2019). The network is built anew in float32, its normalisation by batches becomes
-part of the convolutions, its weights are rounded to float16, and the file is measured on
-PublicTest. Beside it are written: `<name>.md`, a card for people; `<name>.log.csv`, the logs of the
-trainings; and `manifest.json` with its hash. No number in them is typed by hand.
+The network is built anew in float32, its normalisation by batches becomes part of the convolutions,
+its weights are rounded to float16, and the file is measured on PublicTest. Of several runs, each
+from the weights of the one before, the mean of their weights can be taken (Wortsman et al., 2022);
+a file that this script wrote can be one of them. `--size` lets the network see more pixels than in
+training, which can be better (Touvron et al., 2019). Beside the file are written: `<name>.md`, a
+card for people; `<name>.log.csv`, the logs of the trainings; and `manifest.json` with its hash. No
+number in them is typed by hand.
 """
 
 import argparse
@@ -58,15 +59,15 @@ def main():
     images, labels = read(arguments.data, SPLIT)
     new = ~seen(images, read(arguments.data, "Training")[0])
     networks, cards = zip(*map(models.load, arguments.trained), strict=True)
-    trained = mean_of(networks)
     images = to_unit_range(images)
-    exact, rounded = (rebuilt(trained, arguments.size) for _ in range(2))
+    exact = mean_of([rebuilt(network, arguments.size) for network in networks])
+    rounded = rebuilt(exact)
     rounded.set_weights([w.astype(np.float16).astype(np.float32) for w in exact.get_weights()])
     outputs, exact_outputs = predict(rounded, images), predict(exact, images)
     facts = {
         "name": arguments.out.stem,
         **ABOUT,
-        "epochs": [card["epoch"] for card in cards],
+        "epochs": [epoch for card in cards for epoch in card.get("epochs", [card.get("epoch")])],
         **measured(outputs, labels),
         "accuracy_mirrored": accuracy((outputs + predict(rounded, images[:, :, ::-1])) / 2, labels),
         "images_not_in_training": int(new.sum()),
@@ -281,9 +282,11 @@ Rows: the label; columns: what the model says.
 
 def epochs_in_words(facts):
     """Where the weights come from, and how they were chosen."""
-    epochs = " and ".join(map(str, facts["epochs"]))
-    return f"""Its weights are
-  those of epoch {epochs} of the last trainings, the mean of them where there are several.
+    *others, last = map(str, facts["epochs"])
+    those = f"the mean of those of epochs {', '.join(others)} and" if others else "those of epoch"
+    trainings = "trainings" if others else "training"
+    return f"""Its weights
+  are {those} {last} of the last {trainings}.
   Epochs and pixels are {facts["selection"]}."""
 
 

@@ -90,6 +90,9 @@ def test_normalization_becomes_part_of_the_convolutions(monkeypatch):
     expected = export_fer2013.predict(trained, images)
     assert np.ptp(expected, axis=0).max() > 1e-3  # the pictures matter
     np.testing.assert_allclose(export_fer2013.predict(rebuilt, images), expected, atol=1e-5)
+    again = export_fer2013.rebuilt(rebuilt)  # as where the file that ships is one of several
+    for value, old in zip(again.get_weights(), rebuilt.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, old)
 
 
 def test_mean_of_networks_that_see_more_than_in_training(monkeypatch):
@@ -108,6 +111,18 @@ def test_mean_of_networks_that_see_more_than_in_training(monkeypatch):
     assert script.predict(wider, np.zeros((1, 48, 48, 3), np.float32)).shape == (1, 7)
     with pytest.raises(SystemExit, match="one architecture"):
         script.mean_of([mean, train_fer2013.network(0.0625, 32)])
+
+
+def test_the_card_says_where_the_weights_come_from(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    from export_fer2013 import epochs_in_words
+
+    one = epochs_in_words({"epochs": [3], "selection": "the best"})
+    assert " ".join(one.split()).startswith(
+        "Its weights are those of epoch 3 of the last training."
+    )
+    several = " ".join(epochs_in_words({"epochs": [9, 11, 8], "selection": "the best"}).split())
+    assert "are the mean of those of epochs 9, 11 and 8 of the last trainings." in several
 
 
 def test_calibration(monkeypatch):
