@@ -32,7 +32,7 @@ DEGREES, ZOOMS, MOVES = 15, (-0.2, 0.15), 4  # zooms are logarithms, moves pixel
 STEPS_IN_MEAN, STEPS_BETWEEN = 400, 16
 MIXED_EPOCHS = 0.8  # of all
 ASKED = 4096  # faces at once
-NORMALIZED_BY = 512  # faces
+NORMALIZED_BY = 512  # faces, or some more
 
 
 def main():
@@ -53,8 +53,9 @@ def main():
     parser.add_argument("--teachers", nargs="*", default=[], help=".keras files to learn from")
     parser.add_argument("--taught", type=float, default=0.9, help="teachers' share of the labels")
     parser.add_argument("--backup-every", type=int, default=1, help="epochs")
-    parser.add_argument("--keep", type=int, default=0, help="also the means of the last so many")
-    parser.add_argument("--precision", help="float32 or mixed_bfloat16 [default: as fits]")
+    parser.add_argument("--keep", type=int, default=0, help="means of so many last epochs, too")
+    precisions = "float32", "mixed_bfloat16"
+    parser.add_argument("--precision", choices=precisions, help="[default: by the machine]")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     keras.utils.set_random_seed(arguments.seed)
@@ -71,7 +72,8 @@ def train(arguments):
     sizes = arguments.width, arguments.size, PIXELS, arguments.dropout
     model, mean = with_fused_normalization(network(*sizes)), network(*sizes)
     if arguments.start:
-        start(model, models.load(arguments.start)[0], to_unit_range(images[:NORMALIZED_BY]))
+        some = images[:: max(1, len(images) // NORMALIZED_BY)]  # of each class: they lie by class
+        start(model, models.load(arguments.start)[0], to_unit_range(some))
     if arguments.frozen_blocks:
         blocks = tuple(f"conv{block}_" for block in range(1, arguments.frozen_blocks + 1))
         names = [layer.name for layer in transfer.freezing.leaves(model)]
@@ -172,6 +174,9 @@ def start(model, trained, faces):
         faces: float32 RGB `[n, 48, 48, 3]` in [-1, 1].
     """
     layers = {layer.name: layer for layer in transfer.freezing.leaves(trained)}
+    if missing := {"conv1_1", "conv5_3", "fc1", "expression"} - set(layers):
+        missing = ", ".join(sorted(missing))
+        raise SystemExit(f"--start needs a network of this script; the file's has no {missing}.")
     if "conv1_1_bn" in layers:
         model.set_weights(narrowed(trained.get_weights(), model))
         return

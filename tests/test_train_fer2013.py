@@ -142,6 +142,8 @@ def test_the_shipped_form_is_a_start(script, faces):
         np.testing.assert_allclose(found, folded(pictures), atol=1e-4)
     with pytest.raises(SystemExit, match="same --width; its conv1_1 has weights"):
         script.start(script.network(0.0625, 32), folded, pictures["images"])
+    with pytest.raises(SystemExit, match="a network of this script; .* no conv1_1, "):
+        script.start(model, keras.Sequential([keras.layers.Dense(2)]), pictures["images"])
 
 
 def test_a_start_with_normalization_is_narrowed(script, faces):
