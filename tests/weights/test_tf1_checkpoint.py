@@ -100,9 +100,11 @@ def test_published_networks_give_the_authors_outputs(recipe, expected, tmp_path,
         values = keras.Model(source.input, source.get_layer(layer).output).predict(
             {"images": data} if source is model else data, verbose=0
         )
-        assert abs(values.mean(dtype=np.float64) - statistics["mean"]) < 1e-4, tap
-        assert abs(values.std(dtype=np.float64) - statistics["std"]) < 1e-4, tap
-        # Single features of the ResNet are in the thousands, where float32 steps are 2e-4.
+        # Features of the ResNet are in the thousands, where float32 steps are 2e-4: the recorded
+        # mean is 7e-4 from that of the same network in float64. Hence the relative part.
+        moments = {"mean": values.mean(dtype=np.float64), "std": values.std(dtype=np.float64)}
+        for moment, found in moments.items():
+            assert np.isclose(found, statistics[moment], rtol=1e-6, atol=1e-4), (tap, moment)
         first = np.array(statistics["first"])
         assert np.allclose(values.ravel()[:8], first, rtol=1e-4, atol=1e-4), tap
 
