@@ -46,6 +46,7 @@ def main():
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.05, help="the highest")
     parser.add_argument("--weight-decay", type=float, default=5e-3)
+    parser.add_argument("--ahead", type=float, default=0, help="distance of Momentum-SAM")
     parser.add_argument("--dropout", type=float, default=0.5, help="before the last layer")
     parser.add_argument("--mixing", type=float, default=0.2, help="of pairs; 0 for none")
     parser.add_argument("--start", help=".keras file with the first weights")
@@ -105,14 +106,14 @@ def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5, batch_normalizat
     """The expression network: float RGB `[batch, pixels, pixels, 3]` in [-1, 1] to seven
     probabilities.
 
-    It sees `size` pixels: it shrinks what has more, linearly and without a filter. Its first layers
+    It sees `size` pixels: it shrinks what has more, linearly and with a filter. Its first layers
     make the picture grey and bring it to mean 0 and deviation 1, so that colour and exposure do not
     matter. The last pooling is an average over what conv5_3 leaves, 2 x 2 of 40 x 40 pixels; so the
     weights are the same for every size.
     """
     images = x = keras.Input((pixels, pixels, 3), name="images")
     if size != pixels:
-        sized = keras.layers.Resizing(size, size, dtype="float32", name="sized")
+        sized = keras.layers.Resizing(size, size, antialias=True, dtype="float32", name="sized")
         x = sized(x, training=False)  # else all behind it is in training where nobody says so
     luma = np.repeat(np.array([0.299, 0.587, 0.114]), 3).reshape(1, 1, 3, 3)  # ITU-R BT.601
     grey = keras.layers.Conv2D(3, 1, use_bias=False, trainable=False, name="grey")
@@ -283,11 +284,45 @@ def optimizer(steps, arguments):
         warmup_target=arguments.learning_rate,
         warmup_steps=warmup * steps,
     )
-    sgd = keras.optimizers.SGD(
-        rate, momentum=0.9, nesterov=True, weight_decay=arguments.weight_decay
+    sgd = MomentumSAM(
+        rate, arguments.ahead, momentum=0.9, nesterov=True, weight_decay=arguments.weight_decay
     )
     sgd.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return sgd
+
+
+class MomentumSAM(keras.optimizers.SGD):
+    """Gradients are taken at weights that lie a distance ahead, in the direction of the momentum.
+
+    So weights are found around which the loss is low, too, at no more cost (Momentum-SAM, Becker et
+    al., 2024). Between steps the variables hold the weights ahead.
+
+    Args:
+        learning_rate: number or schedule.
+        distance: Euclidean, over all variables; with 0 it is SGD.
+        **options: of `keras.optimizers.SGD`.
+    """
+
+    def __init__(self, learning_rate, distance, **options):
+        super().__init__(learning_rate, **options)
+        self.distance = distance
+
+    def apply(self, grads, trainable_variables=None):
+        """A step from the weights themselves."""
+        if not self.built:
+            self.build(trainable_variables)  # makes the momentums
+        self.move_ahead(-1)
+        super().apply(grads, trainable_variables)
+        self.move_ahead()
+
+    def move_ahead(self, times=1):
+        """Moves the variables by so many distances; by -1 to the weights themselves."""
+        if not self.distance:
+            return
+        norm = keras.ops.sqrt(sum(keras.ops.sum(m * m) for m in self.momentums))
+        factor = times * self.distance / keras.ops.maximum(norm, 1e-12)
+        for variable, momentum in zip(self._trainable_variables, self.momentums, strict=True):
+            variable.assign_add(factor * momentum)
 
 
 class MeanOfWeights(keras.callbacks.Callback):
@@ -322,8 +357,11 @@ class MeanOfWeights(keras.callbacks.Callback):
             return
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
+        optimizer = self.model.optimizer
+        optimizer.move_ahead(-1)
         for mean, value in zip(self.mean.weights, self.model.weights, strict=True):
             mean.assign_add((value - mean) * (STEPS_BETWEEN / STEPS_IN_MEAN))
+        optimizer.move_ahead()
 
     def on_epoch_end(self, epoch, logs=None):
         """Tests the mean, as `val_loss` and `val_accuracy`."""
@@ -417,10 +455,11 @@ def changed(images, transforms, gammas, corners, sides, greys, shares):
         shares: `[n]`, of a picture in its mixture with one from the other end of the batch.
     """
     faces = images.astype(np.float32) / 255
-    how = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
+    # Linear interpolation would blur them, and faces that are not changed are not blurred.
+    how = {"flags": cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
     for face, transform in zip(faces, transforms, strict=True):
         face[:] = cv2.warpAffine(face, transform, face.shape, **how)
-    faces = faces ** gammas.astype(np.float32)[:, None, None]
+    faces = faces.clip(0, 1) ** gammas.astype(np.float32)[:, None, None]
     for face, (top, left), (height, width), grey in zip(faces, corners, sides, greys, strict=True):
         face[top : top + height, left : left + width] = grey
     share = shares.astype(np.float32)[:, None, None]

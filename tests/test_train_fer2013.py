@@ -155,6 +155,45 @@ def test_a_start_with_normalization_is_narrowed(script, faces):
         np.testing.assert_array_equal(value, expected)
 
 
+@pytest.mark.parametrize("distance", [0, 0.5])
+def test_gradients_are_taken_ahead(script, distance):
+    layer = keras.layers.Dense(2, use_bias=False)
+    model = keras.Sequential([keras.Input((3,)), layer])
+    optimizer = script.MomentumSAM(0.1, distance, momentum=0.9)
+    model.compile(optimizer, loss="mse")
+    random = np.random.default_rng(0)
+    weights, momentum = layer.get_weights()[0], np.zeros((3, 2))
+    for _ in range(4):
+        inputs, targets = random.normal(size=(5, 3)), random.normal(size=(5, 2))
+        model.train_on_batch(inputs, targets)
+        norm = np.sqrt((momentum**2).sum())
+        ahead = weights + distance * momentum / max(norm, 1e-12)
+        momentum = 0.9 * momentum - 0.1 * inputs.T @ (inputs @ ahead - targets) / 5
+        weights = weights + momentum
+    ahead = weights + distance * momentum / np.sqrt((momentum**2).sum())
+    np.testing.assert_allclose(layer.get_weights()[0], ahead, atol=1e-5)
+    optimizer.move_ahead(-1)
+    np.testing.assert_allclose(layer.get_weights()[0], weights, atol=1e-5)
+
+
+def test_the_mean_is_of_the_weights_themselves(script, faces, tmp_path):
+    model, mean = script.network(0.04, 32), script.network(0.04, 32)
+    optimizer = script.MomentumSAM(0.1, 3, momentum=0.9)
+    model.compile(optimizer, loss="categorical_crossentropy")
+    model.train_on_batch({"images": script.to_unit_range(faces)}, script.one_hot(np.arange(4)))
+    averaging = script.MeanOfWeights(mean, tmp_path / "mean.keras", None, None, None, 1)
+    averaging.set_model(model)
+    before, start = model.get_weights(), mean.get_weights()
+    averaging.on_train_batch_end(0)
+    share = script.STEPS_BETWEEN / script.STEPS_IN_MEAN
+    optimizer.move_ahead(-1)
+    for found, old, value in zip(mean.get_weights(), start, model.get_weights(), strict=True):
+        np.testing.assert_allclose(found, old + share * (value - old), atol=1e-6)
+    optimizer.move_ahead()
+    for found, value in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_allclose(found, value, atol=1e-5)
+
+
 def test_means_of_the_last_epochs_are_kept(script, faces, tmp_path):
     model, mean = script.network(0.04, 32), script.network(0.04, 32)
     mean.compile(loss="categorical_crossentropy")
