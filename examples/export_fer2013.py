@@ -126,6 +126,8 @@ def rebuilt(trained, size=None):
     keras.config.set_dtype_policy("float32")
     model = network(layers["conv1_1"].filters / 64, size, batch_normalization=False)
     for layer in transfer.freezing.leaves(model):
+        if not layer.weights:  # `trained` may have no "sized"
+            continue
         weights = layers[layer.name].get_weights()
         if normalization := layers.get(f"{layer.name}_bn"):
             gamma, beta, mean, variance = normalization.get_weights()

@@ -106,8 +106,10 @@ def test_mean_of_networks_that_see_more_than_in_training(monkeypatch):
     for one, other, value in zip(first, second, mean.get_weights(), strict=True):
         np.testing.assert_allclose(value, (one + other) / 2, atol=1e-6)
     assert script.rebuilt(mean).get_layer("grey_vgg_face").get_layer("sized").height == 32
-    wider = script.rebuilt(mean, 40)
-    assert wider.get_layer("grey_vgg_face").get_layer("sized").height == 40
+    whole = train_fer2013.network(0.03125, 48)  # has no "sized"
+    for trained in mean, whole:
+        wider = script.rebuilt(trained, 40)
+        assert wider.get_layer("grey_vgg_face").get_layer("sized").height == 40
     assert script.predict(wider, np.zeros((1, 48, 48, 3), np.float32)).shape == (1, 7)
     with pytest.raises(SystemExit, match="one architecture"):
         script.mean_of([mean, train_fer2013.network(0.0625, 32)])
