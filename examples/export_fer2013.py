@@ -283,9 +283,12 @@ Rows: the label; columns: what the model says.
 
 
 def epochs_in_words(facts):
-    """Where the weights come from, and how they were chosen."""
+    """Where the weights come from, and how they were chosen.
+
+    A file that is itself a mean counts as one, so its epochs weigh less: `a` mean.
+    """
     *others, last = map(str, facts["epochs"])
-    those = f"the mean of those of epochs {', '.join(others)} and" if others else "those of epoch"
+    those = f"a mean of those of epochs {', '.join(others)} and" if others else "those of epoch"
     trainings = "trainings" if others else "training"
     return f"""Its weights
   are {those} {last} of the last {trainings}.

@@ -124,7 +124,7 @@ def test_the_card_says_where_the_weights_come_from(monkeypatch):
         "Its weights are those of epoch 3 of the last training."
     )
     several = " ".join(epochs_in_words({"epochs": [9, 11, 8], "selection": "the best"}).split())
-    assert "are the mean of those of epochs 9, 11 and 8 of the last trainings." in several
+    assert "are a mean of those of epochs 9, 11 and 8 of the last trainings." in several
 
 
 def test_calibration(monkeypatch):
