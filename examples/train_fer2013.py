@@ -9,7 +9,9 @@ weights (Polyak & Juditsky, 1992), from the epoch at which it was best on Public
 
 The faces are mirrored, turned, moved, scaled, lit and partly hidden, and at first mixed in pairs
 (Zhang et al., 2018). The labels are noisy; with `--teachers` the network learns in part what other
-networks say of the faces (Hinton et al., 2015). They are asked once, before training.
+networks say (Hinton et al., 2015) of the very pictures that it sees (Beyer et al., 2022). As they
+cost more than the training of a narrow network, they are asked about `--views` sets of changed
+faces, which are then learned from in turn.
 
 It runs with each of Keras' backends, and is made for a GPU: a network of full width takes hours of
 many processors. On a processor without bfloat16 `KERAS_BACKEND=torch` was the fastest.
@@ -17,11 +19,14 @@ many processors. On a processor without bfloat16 `KERAS_BACKEND=torch` was the f
 
 import argparse
 import itertools
+import os
+import threading
 from pathlib import Path
 
 import cv2
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from kollias_affect import EXPRESSIONS, _files, backbones, datasets, models, training, transfer
 
@@ -30,8 +35,7 @@ PIXELS = 48  # of FER-2013
 SMOOTHING = 0.1
 DEGREES, ZOOMS, MOVES = 15, (-0.2, 0.15), 4  # zooms are logarithms, moves pixels
 STEPS_IN_MEAN, STEPS_BETWEEN = 400, 16
-MIXED_EPOCHS = 0.8  # of all
-ASKED = 4096  # faces at once
+MIXED_VIEWS = 0.8  # of all; the last are of single faces
 NORMALIZED_BY = 512  # faces, or some more
 
 
@@ -53,6 +57,7 @@ def main():
     parser.add_argument("--frozen-blocks", type=int, default=0, help="the first so many stay")
     parser.add_argument("--teachers", nargs="*", default=[], help=".keras files to learn from")
     parser.add_argument("--taught", type=float, default=0.9, help="teachers' share of the labels")
+    parser.add_argument("--views", type=int, help="sets of changed faces [default: one an epoch]")
     parser.add_argument("--backup-every", type=int, default=1, help="epochs")
     parser.add_argument("--keep", type=int, default=0, help="means of so many last epochs, too")
     precisions = "float32", "mixed_bfloat16"
@@ -79,7 +84,8 @@ def train(arguments):
         blocks = tuple(f"conv{block}_" for block in range(1, arguments.frozen_blocks + 1))
         names = [layer.name for layer in transfer.freezing.leaves(model)]
         transfer.freeze(model, names=[name for name in names if name.startswith(blocks)])
-    batches = Faces(images, targets(images, labels, arguments), arguments)
+    teachers = [models.load(path)[0] for path in arguments.teachers]
+    batches = Faces(images, labels, arguments, teachers)
     loss = {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}
     model.compile(optimizer(len(batches), arguments), **loss)
     mean.compile(**loss)
@@ -131,37 +137,6 @@ def network(width=0.375, size=SIZE, pixels=PIXELS, dropout=0.5, batch_normalizat
         dropout=dropout,
         name="fer2013",
     )
-
-
-def targets(images, labels, arguments):
-    """What the network is to say `[n, 7]`: smoothed labels, and in part what its teachers say."""
-    smoothed = (1 - SMOOTHING) * one_hot(labels) + np.float32(SMOOTHING / len(EXPRESSIONS))
-    if not arguments.teachers:
-        return smoothed
-    said = said_by(arguments.teachers, images, arguments.out / "said.npy")
-    return smoothed + arguments.taught * (said - smoothed)
-
-
-def said_by(teachers, images, path):
-    """Mean probabilities `[n, 7]` that networks give to faces and to their mirror images.
-
-    Args:
-        teachers: .keras files.
-        images: grey uint8 `[n, 48, 48]`.
-        path: .npy file that keeps them for a run that goes on.
-    """
-    if not path.exists():
-        said = np.zeros((len(images), len(EXPRESSIONS)), np.float32)
-        for teacher in teachers:
-            print(f"asking {teacher}")
-            model, _ = models.load(teacher)
-            for at in range(0, len(images), ASKED):
-                faces = to_unit_range(images[at : at + ASKED])
-                for view in faces, faces[:, :, ::-1]:
-                    said[at : at + ASKED] += model.predict({"images": view}, verbose=2)
-        with _files.atomic(path) as temporary:
-            np.save(temporary, said / (2 * len(teachers)))
-    return np.load(path, allow_pickle=False)
 
 
 def start(model, trained, faces):
@@ -392,31 +367,70 @@ def one_hot(labels):
 
 
 class Faces(keras.utils.PyDataset):
-    """Batches of faces and of changes; each is a function of seed, epoch and its number."""
+    """Batches of changed faces and of what a network is to say of them.
 
-    def __init__(self, images, labels, arguments):
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self.images, self.labels = images, labels
+    An epoch is a view of all faces: their order, and a change of each. It is a function of the seed
+    and of its number; after so many epochs as there are views they come again.
+
+    Args:
+        images: grey uint8 `[n, 48, 48]`.
+        labels: `[n]`.
+        arguments: of the command line.
+        teachers: networks to learn from. What they say of a view is kept in `said` of the run.
+    """
+
+    def __init__(self, images, labels, arguments, teachers=()):
+        workers = max(1, (os.cpu_count() or 1) // 4)  # threads
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
+        smoothed = (1 - SMOOTHING) * one_hot(labels) + np.float32(SMOOTHING / len(EXPRESSIONS))
+        self.images, self.labels = images, smoothed
         self.batch_size, self.seed = arguments.batch_size, arguments.seed
-        self.mixing, self.mixed_epochs = arguments.mixing, MIXED_EPOCHS * arguments.epochs
+        self.mixing, self.views = arguments.mixing, arguments.views or arguments.epochs
         self.epoch = training.AtomicBackup.epochs_done(arguments.out / "backup")
+        self.teachers, self.taught = teachers, arguments.taught
+        self.folder, self.lock, self.said = arguments.out / "said", threading.Lock(), (None, None)
 
     def __len__(self):
         return len(self.images) // self.batch_size
 
     def on_epoch_end(self):
-        """The next epoch has another order and other changes."""
+        """The next epoch has another view."""
         self.epoch += 1
 
     def __getitem__(self, index):
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images))
+        view = self.epoch % self.views
+        pictures, labels = self.batch(view, index)
+        if self.teachers:
+            labels += self.taught * (self.said_of(view)[index] - labels)
+        return {"images": pictures}, labels
+
+    def batch(self, view, index):
+        """Changed faces and their smoothed labels."""
+        order = np.random.default_rng([self.seed, view]).permutation(len(self.images))
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
-        random = np.random.default_rng([self.seed, self.epoch, index])
-        mixing = self.mixing if self.epoch < self.mixed_epochs else 0
-        changes = drawn(random, len(chosen), mixing)
+        random = np.random.default_rng([self.seed, view, index])
+        changes = drawn(random, len(chosen), self.mixing if view < MIXED_VIEWS * self.views else 0)
         labels, share = self.labels[chosen], changes["shares"][:, None].astype(np.float32)
         labels = labels * share + labels[::-1] * (1 - share)
-        return {"images": changed(self.images[chosen], **changes)}, labels
+        return changed(self.images[chosen], **changes), labels
+
+    def said_of(self, view):
+        """What the teachers say of a view, `[batches, batch, 7]`."""
+        path = self.folder / f"view{view:03}.npy"
+        with self.lock:  # batches are made by several threads
+            if not path.exists():
+                batches = tqdm(range(len(self)), f"asking the teachers about view {view}")
+                said = [self.said_now(self.batch(view, index)[0]) for index in batches]
+                with _files.atomic(path) as temporary:
+                    np.save(temporary, np.array(said, np.float16))
+            if self.said[0] != view:
+                self.said = view, np.load(path, allow_pickle=False).astype(np.float32)
+            return self.said[1]
+
+    def said_now(self, pictures):
+        """Mean probabilities `[batch, 7]` that the teachers give to pictures."""
+        said = [teacher.predict_on_batch({"images": pictures}) for teacher in self.teachers]
+        return np.mean(said, axis=0)
 
 
 def drawn(random, n, mixing):

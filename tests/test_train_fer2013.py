@@ -1,5 +1,6 @@
 """Parts of the script that trains the shipped network."""
 
+from argparse import Namespace
 from pathlib import Path
 
 import keras
@@ -88,17 +89,46 @@ def test_drawn_transforms_keep_the_centre_near(script):
     assert bottoms.max() <= script.PIXELS and 0.4 < (drawn["sides"] > 0).mean() < 0.6
 
 
-def test_teachers_are_asked_once_for_both_sides_of_each_face(script, faces, tmp_path):
+def batches(script, faces, folder, teachers=(), **changes):
+    """`Faces` of two batches an epoch and two views."""
+    options = {"batch_size": 2, "seed": 3, "mixing": 0.5, "views": 2, "epochs": 9, "taught": 0.75}
+    options |= changes
+    return script.Faces(faces, np.arange(4), Namespace(out=folder, **options), teachers)
+
+
+def test_teachers_say_something_of_the_very_pictures(script, faces, tmp_path):
     teachers = [script.network(0.04, size) for size in (32, 40)]
-    paths = [tmp_path / f"{i}.keras" for i in range(2)]
-    for teacher, path in zip(teachers, paths, strict=True):
-        models.save(teacher, path)
-    said = script.said_by(paths, faces, tmp_path / "said.npy")
-    views = script.to_unit_range(np.concatenate([faces, faces[:, :, ::-1]]))
-    expected = [ops.convert_to_numpy(teacher({"images": views})) for teacher in teachers]
-    expected = np.mean(expected, axis=0).reshape(2, 4, 7).mean(axis=0)
-    np.testing.assert_allclose(said, expected, atol=1e-5)
-    np.testing.assert_array_equal(script.said_by([], faces, tmp_path / "said.npy"), said)
+    taught = batches(script, faces, tmp_path, teachers)
+    labels_alone = batches(script, faces, tmp_path)
+    for epoch in range(3):
+        for index in range(2):
+            (inputs, targets), (same, labels) = taught[index], labels_alone[index]
+            np.testing.assert_array_equal(inputs["images"], same["images"])
+            said = [ops.convert_to_numpy(teacher(inputs)) for teacher in teachers]
+            expected = 0.25 * labels + 0.75 * np.mean(said, axis=0)
+            np.testing.assert_allclose(targets, expected, atol=1e-3)
+            assert np.abs(targets - labels).max() > 0.01
+        taught.on_epoch_end()
+        labels_alone.on_epoch_end()
+        assert len(list(tmp_path.glob("said/view*.npy"))) == min(epoch + 1, 2)
+
+
+def test_teachers_are_asked_once_about_a_view(script, faces, tmp_path):
+    teacher = script.network(0.04, 32)
+    before = batches(script, faces, tmp_path, [teacher])[0][1]
+    teacher.set_weights([0 * weight for weight in teacher.get_weights()])
+    np.testing.assert_array_equal(batches(script, faces, tmp_path, [teacher])[0][1], before)
+
+
+def test_views_differ_and_come_again(script, faces, tmp_path):
+    shown = batches(script, faces, tmp_path)
+    epochs = []
+    for _ in range(4):
+        epochs.append([shown[index][0]["images"] for index in range(len(shown))])
+        shown.on_epoch_end()
+    np.testing.assert_array_equal(epochs[0], epochs[2])
+    np.testing.assert_array_equal(epochs[1], epochs[3])
+    assert not np.array_equal(epochs[0], epochs[1])
 
 
 def test_a_plain_call_is_not_training(script, faces):
