@@ -89,10 +89,9 @@ def test_drawn_transforms_keep_the_centre_near(script):
     assert bottoms.max() <= script.PIXELS and 0.4 < (drawn["sides"] > 0).mean() < 0.6
 
 
-def batches(script, faces, folder, teachers=(), **changes):
+def batches(script, faces, folder, teachers=()):
     """`Faces` of two batches an epoch and two views."""
     options = {"batch_size": 2, "seed": 3, "mixing": 0.5, "views": 2, "epochs": 9, "taught": 0.75}
-    options |= changes
     return script.Faces(faces, np.arange(4), Namespace(out=folder, **options), teachers)
 
 
