@@ -17,9 +17,9 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from kollias_affect import datasets, evaluation, transfer
-from kollias_affect.adaptation import experiment, report
+from kollias_affect import datasets, evaluation, faces
 from kollias_affect.datasets import sampling
+from kollias_affect.experiments.paper_a import experiment, report
 
 SIZE = 48  # pixels of all faces
 PAIRS = (
@@ -101,13 +101,13 @@ def trained_backbone(arguments):
 def halves(arguments, size):
     """Training and test clips of the three datasets; faces are cut out where pictures are whole."""
     whole = datasets.load("images_csv", arguments.expressions)
-    faces = transfer.paper_d_crops(whole, arguments.out / "crops", size)
-    print(f"facial_expressions: {faces.report}", flush=True)
+    cropped = faces.paper_d_crops(whole, arguments.out / "crops", size)
+    print(f"facial_expressions: {cropped.report}", flush=True)
     return {
         "fer2013": [
             datasets.load("fer2013", arguments.fer2013, split) for split in ("train", "validation")
         ],
-        "facial_expressions": sampling.stratified_split([c for c in faces if c.valid.any()]),
+        "facial_expressions": sampling.stratified_split([c for c in cropped if c.valid.any()]),
         "ck48": sampling.stratified_split(datasets.load("ck48", arguments.ck48)),
     }
 

@@ -5,7 +5,7 @@ Usage: python predict_a_video.py MODEL.keras VIDEO OUT
 
 import sys
 
-from kollias_affect import inference
+from kollias_affect.prediction import inference
 
 model, video, out = sys.argv[1:4]
 tables, errors = inference.predict_videos(model, [video], out)

@@ -8,26 +8,26 @@ when the room that needs them is first used.
 import importlib
 
 from kollias_affect import _registration
+from kollias_affect.tasks import EXPRESSIONS
 
 __version__ = "0.1.0"
 
-EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
-
 _ROOMS = (
     "adaptation",
+    "annotations",
     "backbones",
     "datasets",
-    "demo",
     "evaluation",
     "experiments",
     "faces",
     "features",
-    "inference",
     "initializers",
     "layers",
     "losses",
     "metrics",
     "models",
+    "prediction",
+    "tasks",
     "training",
     "transfer",
     "weights",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kollias_affect import EXPRESSIONS
+from kollias_affect.tasks import EXPRESSIONS
 
 
 @dataclasses.dataclass(eq=False)
@@ -133,3 +133,12 @@ class Clip:
                 f"{bad[0] + 1} ({len(bad)} such frames). Scale or mend the labels, or mark "
                 "frames that shall not count with `valid` false."
             )
+
+
+class Clips(list):
+    """A list of `Clip` that knows the report of how it was made.
+
+    Slices and copies are plain lists.
+    """
+
+    report = None

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kollias_affect import EXPRESSIONS, _checks, _files
+from kollias_affect import _checks, _files, tasks
+from kollias_affect.tasks import EXPRESSIONS, TASKS
 
 _BATCHES_AHEAD = 2
-TASKS = ("valence_arousal", "valence", "arousal", "expression")
 
 
 def dataset(
@@ -249,27 +249,19 @@ def _landmarks(clips):
 def _task(clips, task):
     if task is not None:
         return _checks.one_of("task", task, TASKS)
-    has = [all(getattr(c, n) is not None for c in clips) for n in ("valence_arousal", "expression")]
-    if not any(has):
+    task = tasks.task_of_labels(clips)
+    if task is None:
         raise ValueError(
             "Training and evaluation need labels on every clip. Received clips without. Add them "
             "with `Clip.labelled`, or pass `labels=False` to predict."
         )
-    return "valence_arousal" if has[0] else "expression"
+    return task
 
 
 def _labels(clip, task):
-    name = "expression" if task == "expression" else "valence_arousal"
-    values = getattr(clip, name)
-    if values is None:
-        raise ValueError(
-            f"The task {task!r} needs `{name}` on every clip. Received: {clip!r}. Choose a task "
-            "that the labels allow."
-        )
-    if task == "expression":
-        return np.maximum(values, 0)  # unlabelled frames have weight 0
-    columns = {"valence_arousal": [0, 1], "valence": [0], "arousal": [1]}[task]
-    return np.nan_to_num(values[:, columns])
+    """Labels with a number for frames without one, which have weight 0."""
+    values = tasks.labels(clip, task)
+    return np.maximum(values, 0) if task == "expression" else np.nan_to_num(values)
 
 
 def _longer_than_every_clip(clips, length):

@@ -5,17 +5,17 @@ become further desired outputs of NetA (`compile_adapted`, `targets`), which the
 outputs or by the nearest centroid (`centroid_classifier`).
 """
 
-from kollias_affect.adaptation.alternation import Alternated, alternate
-from kollias_affect.adaptation.centroids import Centroids
-from kollias_affect.adaptation.data import representations, targets
-from kollias_affect.adaptation.decision import video_decision
-from kollias_affect.adaptation.grid import Grid
-from kollias_affect.adaptation.networks import (
+from kollias_affect.adaptation.adapted import (
     centroid_classifier,
     compile_adapted,
     facets,
     with_classes,
 )
+from kollias_affect.adaptation.alternation import Alternated, alternate
+from kollias_affect.adaptation.centroids import Centroids
+from kollias_affect.adaptation.data import representations, targets
+from kollias_affect.adaptation.decision import video_decision
+from kollias_affect.adaptation.grid import Grid
 
 __all__ = [
     "Alternated",

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import keras
 
-from kollias_affect import EXPRESSIONS, _checks, _files, training
+from kollias_affect import _checks, _files, training
+from kollias_affect.adaptation.adapted import compile_adapted, task_of
 from kollias_affect.adaptation.centroids import Centroids
 from kollias_affect.adaptation.data import representations, targets
-from kollias_affect.adaptation.networks import compile_adapted, task_of
+from kollias_affect.tasks import EXPRESSIONS
 
 NETS = ("a", "b")
 

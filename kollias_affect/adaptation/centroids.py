@@ -9,7 +9,8 @@ import zlib
 import numpy as np
 
 import kollias_affect
-from kollias_affect import EXPRESSIONS, _checks, _files
+from kollias_affect import _checks, _files
+from kollias_affect.tasks import EXPRESSIONS
 
 METHODS = ("kmeans", "class_means")
 

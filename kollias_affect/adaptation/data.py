@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kollias_affect import _checks
-from kollias_affect.adaptation.networks import REPRESENTATION, task_of
+from kollias_affect.adaptation.adapted import REPRESENTATION, task_of
 
 
 def targets(dataset, classes, task="expression"):

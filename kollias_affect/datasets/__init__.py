@@ -48,7 +48,7 @@ def load(name, root, split=None, **options):
         **options: of the module's own `load`.
 
     Returns:
-        list of `Clip`, sorted by key; its attribute `report` is the `report.Report` that says
+        list of `Clip`, sorted by key; its attribute `report` is the `LoadReport` that says
         what was found, what was left out, and why.
 
     Raises:

@@ -8,10 +8,11 @@ together.
 
 import dataclasses
 
-from kollias_affect import EXPRESSIONS
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import crops, reading
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets import _reading
+from kollias_affect.datasets._report import LoadReport
+from kollias_affect.faces import database_crops
+from kollias_affect.tasks import EXPRESSIONS
 
 FOLDERS = {"train": "Train_AFEW", "validation": "Val_AFEW"}
 FACES = {"train": "AlignedFaces_LBPTOP_Points", "validation": "AlignedFaces_LBPTOP_Points_Val"}
@@ -35,10 +36,10 @@ def load(root, split=None, crops=None, **options):
     Args:
         root: folder with `Train_AFEW` and `Val_AFEW`, one of the two, or a folder up to two
             levels above.
-        split: `"train"`, `"validation"` (or another name of them, see `reading.part_of`), or
+        split: `"train"`, `"validation"` (or another name of them, see `_reading.part_of`), or
             `None` for both.
         crops: folder of faces extracted from the videos, `<crops>/train/<id>.csv` and so on; see
-            `crops.of_videos`, which extracts missing ones.
+            `database_crops.of_videos`, which extracts missing ones.
         **options: of `faces.extract`.
 
     Returns:
@@ -53,13 +54,13 @@ def load(root, split=None, crops=None, **options):
             "The labels of AFEW's test videos are not distributed. Received: split='test'. Use "
             f"one of {tuple(FOLDERS)}."
         )
-    split = reading.part_of(split, tuple(FOLDERS))
-    report = Report("afew", root, split, LAYOUT)
+    split = _reading.part_of(split, tuple(FOLDERS))
+    report = LoadReport("afew", root, split, LAYOUT)
     clips, video_of = [], {}
     for part, folder in _folders(report, split).items():
         videos = _videos(report, part, folder)
         faces = _faces(report, part, folder)
-        if crops is None and faces is not None and reading.folders(faces):
+        if crops is None and faces is not None and _reading.folders(faces):
             found = _aligned(report, part, videos, faces)
         else:
             found = _extracted(report, videos, crops, options)
@@ -75,9 +76,9 @@ def _folders(report, split):
         raise FileNotFoundError(report.expected("which is no folder"))
     found = {}
     for part in FOLDERS if split is None else (split,):
-        for root in reading.below(report.root, 2):
+        for root in _reading.below(report.root, 2):
             itself = root if root.name.lower() == FOLDERS[part].lower() else None
-            folder = reading.find_folder(root, FOLDERS[part]) or itself
+            folder = _reading.find_folder(root, FOLDERS[part]) or itself
             if folder is not None:
                 found[part] = folder
                 break
@@ -89,8 +90,8 @@ def _folders(report, split):
 def _videos(report, part, folder):
     """Dict from `<split>/<id>` to `(video, index of its expression)`."""
     videos = {}
-    for name, file in reading.by_expression(
-        folder, reading.VIDEO_ENDINGS, report, beside=(*FACES.values(), "Faces")
+    for name, file in _reading.by_expression(
+        folder, _reading.VIDEO_ENDINGS, report, beside=(*FACES.values(), "Faces")
     ):
         video = (file, EXPRESSIONS.index(name))
         before = videos.setdefault(f"{part}/{file.stem}", video)
@@ -107,10 +108,10 @@ def _videos(report, part, folder):
 
 def _faces(report, part, folder):
     """The folder of a split's aligned faces, one folder per id, or `None`."""
-    outer = reading.find_folder(folder, *FACES.values())
-    outer = outer or reading.find_folder(folder.parent, FACES[part])
-    faces = reading.find_folder(outer or folder, "Faces") or outer
-    archive = reading.packed(folder, *FACES.values())
+    outer = _reading.find_folder(folder, *FACES.values())
+    outer = outer or _reading.find_folder(folder.parent, FACES[part])
+    faces = _reading.find_folder(outer or folder, "Faces") or outer
+    archive = _reading.packed(folder, *FACES.values())
     if faces is None and archive is not None:
         report.note("archives of aligned faces that were not unpacked (unzip them)", archive)
     return faces
@@ -118,7 +119,7 @@ def _faces(report, part, folder):
 
 def _aligned(report, part, videos, faces):
     """Dict from key to the one clip of a video, in a list."""
-    folders = {f"{part}/{folder.name}": folder for folder in reading.folders(faces)}
+    folders = {f"{part}/{folder.name}": folder for folder in _reading.folders(faces)}
     for key in sorted(folders.keys() - videos.keys()):
         report.note("folders of faces without a video, so without a label", key)
     clips = {}
@@ -138,7 +139,7 @@ def _labelled(clip, key, expression):
 
 def _frames(report, folder):
     """Image of each frame, from the first number to the last, `""` where there is none."""
-    numbered, others = reading.numbered(folder, reading.IMAGE_ENDINGS)
+    numbered, others = _reading.numbered(folder, _reading.IMAGE_ENDINGS)
     for name in others:
         report.note("files among the faces whose name is no number", f"{folder.name}/{name}")
     if not numbered:
@@ -156,7 +157,7 @@ def _frames(report, folder):
 def _extracted(report, videos, folder, options):
     """Dict from key to the clips of the people in a video."""
     files = {key: file for key, (file, _) in videos.items()}
-    people = crops.of_videos(report, files, folder, **options)
+    people = database_crops.of_videos(report, files, folder, **options)
     clips = {}
     for key, (_, expression) in videos.items():
         if key not in people:

@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from kollias_affect import _checks, faces
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import aligned, reading
-from kollias_affect.datasets.report import Report, refuse_same_keys
+from kollias_affect.datasets import _reading
+from kollias_affect.datasets._report import LoadReport, refuse_same_keys
+from kollias_affect.faces import landmark_crops
 
 LARGEST_LABEL = 10  # labels are whole numbers from -10 to 10
 LAYOUT = "a folder with 01/001/00000.png and 01/001/001.json, or with 001/00000.png and so on"
@@ -47,7 +48,7 @@ def load(root, split=None, crops=None, size=96):
             "it by actor with `kollias_affect.datasets.sampling.person_folds`."
         )
     size = _checks.integer_between("size", size, 16, 2048)
-    report = Report("afew_va", root, split, LAYOUT)
+    report = LoadReport("afew_va", root, split, LAYOUT)
     if not report.root.is_dir():
         raise FileNotFoundError(report.expected("which is no folder"))
     found = [_Frames(report, folder, path) for folder, path in _clip_folders(report)]
@@ -57,18 +58,18 @@ def load(root, split=None, crops=None, size=96):
     else:
         found = tqdm(found, desc="aligning faces", unit=" clips", disable=None)
         clips = [frames.cropped(Path(crops), size) for frames in found]
-    return report.finish(reading.filled(report, clips))
+    return report.finish(_reading.filled(report, clips))
 
 
 def _clip_folders(report):
     """Yields folder and json file of each clip."""
-    for folder in reading.below(report.root, depth=3, skip=("__macosx",)):
+    for folder in _reading.below(report.root, depth=3, skip=("__macosx",)):
         if _is_cropped(folder):
             report.note("folders of crops, left out", folder.name)
             continue
         if _is_cropped(folder.parent) and folder != report.root:
             continue
-        tables = reading.files(folder, (".json",))
+        tables = _reading.files(folder, (".json",))
         if len(tables) > 1:
             raise ValueError(
                 f"A clip has one json file. Received: {[table.name for table in tables]} in "
@@ -76,7 +77,7 @@ def _clip_folders(report):
             )
         if tables:
             yield folder, tables[0]
-        elif reading.files(folder, (".png",)):
+        elif _reading.files(folder, (".png",)):
             report.note("folders of images without a json file", folder.name)
 
 
@@ -112,9 +113,9 @@ class _Frames:
     def cropped(self, crops, size):
         """The aligned faces, made if they are not there yet."""
         points = {i: p for i, p in enumerate(self.landmarks, 1) if _is_shape(p)}
-        if not aligned.exists(crops, self.key):
-            aligned.make(crops, self.key, self._decoded(), points, size, self._source())
-        clip, _ = aligned.read(crops, self.key, size, self._source())
+        if not landmark_crops.exists(crops, self.key):
+            landmark_crops.make(crops, self.key, self._decoded(), points, size, self._source())
+        clip, _ = landmark_crops.read(crops, self.key, size, self._source())
         lost = sum(
             i is not None and p is not None
             for i, p in zip(self.images, self.landmarks, strict=True)
@@ -136,7 +137,7 @@ class _Frames:
 
     def _images(self, numbers):
         """Path or `None` per frame; what does not fit is counted."""
-        files, others = reading.numbered(self.folder, reading.IMAGE_ENDINGS)
+        files, others = _reading.numbered(self.folder, _reading.IMAGE_ENDINGS)
         for name in others:
             if not name.lower().endswith((".json", "_cropped")):
                 self.report.note("files that are no numbered images", f"{self.key}/{name}")
@@ -174,7 +175,7 @@ class _Frames:
 
 
 def _read(path):
-    text = "\n".join(reading.lines(path))
+    text = "\n".join(_reading.lines(path))
     try:
         table = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
@@ -243,7 +244,7 @@ def _landmarks(path, name, entry):
 
 
 def _is_shape(points):
-    return points is not None and aligned.marks_face(points)
+    return points is not None and landmark_crops.marks_face(points)
 
 
 def _actor(report, key, table):

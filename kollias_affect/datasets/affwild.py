@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from kollias_affect import _checks, faces
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import aligned, reading
-from kollias_affect.datasets import crops as crop_folders
-from kollias_affect.datasets.report import Report, refuse_same_keys
+from kollias_affect.datasets import _reading
+from kollias_affect.datasets._report import LoadReport, refuse_same_keys
+from kollias_affect.faces import database_crops, landmark_crops
 
 SPLITS = ("train", "test")
 DIMENSIONS = ("valence", "arousal")
@@ -45,7 +45,7 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     Args:
         root: the folder that holds `videos`, `annotations` and so on, or the one above it.
         split: `"train"`, `"test"` (published without labels; then its clips have none; for other
-            names of both see `reading.part_of`), or `None` for all videos that have labels.
+            names of both see `_reading.part_of`), or `None` for all videos that have labels.
         crops: folder of the faces. Videos that `kollias-affect extract` has done there are taken
             as they are. Default: in the package's cache folder, where crops are made again when
             their video, its `.pts` files or `size` have changed.
@@ -59,9 +59,9 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
     """
-    split = reading.part_of(split, SPLITS)
+    split = _reading.part_of(split, SPLITS)
     size = _checks.integer_between("size", size, 16, 2048)
-    report = Report("affwild", root, split, LAYOUT)
+    report = LoadReport("affwild", root, split, LAYOUT)
     parts = _parts(report)
     videos = []
     for name in SPLITS if split is None else (split,):
@@ -72,7 +72,7 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     clips += [_alone(report, v) for v in videos if v.key not in faces_of and v.labels is not None]
     # A video with several people in `crops` has none that the labels are of.
     clips = [clip for clip in clips if clip is not None]
-    return report.finish(reading.filled(report, clips))
+    return report.finish(_reading.filled(report, clips))
 
 
 @dataclasses.dataclass
@@ -107,9 +107,11 @@ class _Crops:
 
     def are_aligned(self, video, size):
         if self.named:
-            return aligned.exists(self.aligned, video.key)
+            return landmark_crops.exists(self.aligned, video.key)
         to_detect = video.path is not None and not video.points
-        return not to_detect and aligned.fits(self.aligned, video.key, size, self.source(video))
+        return not to_detect and landmark_crops.fits(
+            self.aligned, video.key, size, self.source(video)
+        )
 
     def source(self, video):
         """What crops are cut from; `None` if that is not there any more."""
@@ -136,7 +138,7 @@ def _fingerprint(points):
 def _crops(report, crops):
     if crops is not None:
         return _Crops(Path(crops), Path(crops), named=True)
-    folder = crop_folders.folder(report)
+    folder = database_crops.folder(report)
     return _Crops(folder.with_name(f"{folder.name}-aligned"), folder, named=False)
 
 
@@ -145,7 +147,7 @@ def _parts(report):
     if not report.root.is_dir():
         raise FileNotFoundError(report.expected("which is no folder"))
     found = {}
-    for folder in reading.below(report.root, depth=3, skip=("__macosx",)):
+    for folder in _reading.below(report.root, depth=3, skip=("__macosx",)):
         name = _NAMES.get(folder.name.lower())
         # Unpacking may have doubled a folder, and the root may bear any name.
         doubled = folder.parent != report.root and folder.parent.name.lower() in _NAMES
@@ -160,14 +162,14 @@ def _parts(report):
     if not found.keys() & {"videos", "annotations"}:
         raise FileNotFoundError(report.expected("which has neither videos nor annotations"))
     return {
-        name: reading.find_folder(folders[0].parent, folders[0].name)
+        name: _reading.find_folder(folders[0].parent, folders[0].name)
         for name, folders in found.items()
     }
 
 
 def _inside(folder, *names):
     for name in names:
-        folder = folder and reading.find_folder(folder, name)
+        folder = folder and _reading.find_folder(folder, name)
     return folder
 
 
@@ -176,7 +178,7 @@ def _videos(report, parts, split, labelled):
     files = _video_files(report, _inside(parts.get("videos"), split))
     labels = _label_files(report, _inside(parts.get("annotations"), split))
     videos = []
-    for name in sorted({*files, *labels}, key=reading.natural):
+    for name in sorted({*files, *labels}, key=_reading.natural):
         if name in labels or not labelled:
             values = _read_labels(report, name, labels[name]) if name in labels else None
             points = _point_files(report, parts, split, name, values)
@@ -188,7 +190,7 @@ def _videos(report, parts, split, labelled):
 
 def _video_files(report, folder):
     found = {}
-    for path in reading.files(folder, reading.VIDEO_ENDINGS, report) if folder else ():
+    for path in _reading.files(folder, _reading.VIDEO_ENDINGS, report) if folder else ():
         if path.stem in found:
             report.note(f"videos with a second file, which is not read ({path.suffix})", path.stem)
         else:
@@ -199,10 +201,10 @@ def _video_files(report, folder):
 def _label_files(report, folder):
     """Dict from the name of a video to its two files."""
     found = [
-        {path.stem: path for path in reading.files(place, (".txt",), report)} if place else {}
+        {path.stem: path for path in _reading.files(place, (".txt",), report)} if place else {}
         for place in (_inside(folder, name) for name in DIMENSIONS)
     ]
-    for name in sorted(found[0].keys() ^ found[1].keys(), key=reading.natural):
+    for name in sorted(found[0].keys() ^ found[1].keys(), key=_reading.natural):
         report.note("videos with labels for one of valence and arousal, left out", name)
     return {name: (found[0][name], found[1][name]) for name in found[0].keys() & found[1].keys()}
 
@@ -210,9 +212,9 @@ def _label_files(report, folder):
 def _read_labels(report, name, paths):
     columns = []
     for dimension, path in zip(DIMENSIONS, paths, strict=True):
-        values = reading.numbers(path, (dimension,))[:, 0]
+        values = _reading.numbers(path, (dimension,))[:, 0]
         rule = f"{dimension.capitalize()} must lie in [-1, 1]"
-        reading.refuse_rows(~(np.abs(values) <= 1), rule, values, path)
+        _reading.refuse_rows(~(np.abs(values) <= 1), rule, values, path)
         columns.append(values)
     length, longest = sorted(map(len, columns))
     if length < longest:
@@ -241,7 +243,7 @@ def _point_files(report, parts, split, name, labels):
 
 
 def _listed(report, folder):
-    files, others = reading.numbered(folder, (".pts",)) if folder else ({}, [])
+    files, others = _reading.numbered(folder, (".pts",)) if folder else ({}, [])
     for other in others:
         report.note("files ignored among .pts files", f"{folder.name}/{other}")
     return files
@@ -276,7 +278,7 @@ def _faces(report, videos, crops, size, detector):
         report.note("videos without landmarks and boxes, whose faces are detected", key)
     to_detect |= {v.key: v.path for v in videos if v.key in detected}
     folder = crops.detected if crops.named else None
-    people = crop_folders.of_videos(report, to_detect, folder, size=size, detector=detector)
+    people = database_crops.of_videos(report, to_detect, folder, size=size, detector=detector)
     clips = {key: _main(report, key, found) for key, found in people.items()}
     ready = [v for v in others if v.key in ready]
     return clips | {v.key: _aligned(report, v, crops, size) for v in ready}
@@ -288,7 +290,7 @@ def _align(report, video, crops, size):
     how = {"source": crops.source(video), "overwrite": not crops.named}
     try:
         frames = faces.Video(video.path)
-        aligned.make(crops.aligned, video.key, frames, points, size, **how)
+        landmark_crops.make(crops.aligned, video.key, frames, points, size, **how)
     except ValueError as error:
         reason = str(error).splitlines()[0]
         report.note("videos that cannot be read", f"{video.key} ({reason})")
@@ -300,13 +302,13 @@ def _points(paths):
     """The first points of a frame that mark a face, or its last: landmarks, then its box."""
     for corners, path in paths.items():
         points = read_pts(path, corners) - 1
-        if aligned.marks_face(points):
+        if landmark_crops.marks_face(points):
             break
     return points
 
 
 def _aligned(report, video, crops, size):
-    clip, broken = aligned.read(crops.aligned, video.key, size, crops.source(video))
+    clip, broken = landmark_crops.read(crops.aligned, video.key, size, crops.source(video))
     if broken:
         report.note("videos that break, read as far as they decode", broken)
     beyond = sum(frame > len(clip) for frame in video.points)
@@ -342,7 +344,7 @@ def _label(report, video, clip):
     if clip is None or video.labels is None:
         return clip
     frames = np.arange(1, len(video.labels) + 1)
-    return reading.joined(report, clip, frames, valence_arousal=video.labels)
+    return _reading.joined(report, clip, frames, valence_arousal=video.labels)
 
 
 def read_pts(path, points):
@@ -358,7 +360,7 @@ def read_pts(path, points):
     Raises:
         ValueError: naming file and line, if it breaks that form.
     """
-    rows = reading.lines(path)
+    rows = _reading.lines(path)
     while rows and not rows[-1].strip():
         rows = rows[:-1]
     form = [

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import _checks
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import crops as crop_folders
-from kollias_affect.datasets import reading
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets import _reading
+from kollias_affect.datasets._report import LoadReport
+from kollias_affect.faces import database_crops
+from kollias_affect.tasks import EXPRESSIONS
 
 TASKS = ("valence_arousal", "expression", "multitask")
 SPLITS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
@@ -66,7 +67,7 @@ def load(
     Args:
         root: folder that holds annotations, images and videos, up to three levels deep; or that
             of the annotations, beside which the others lie.
-        split: `"train"`, `"validation"` (or another name of them, see `reading.part_of`), or
+        split: `"train"`, `"validation"` (or another name of them, see `_reading.part_of`), or
             `None` for both.
         task: `"valence_arousal"` (a frame whose valence or arousal is -5 is not valid),
             `"expression"` (-1 is not valid), or `"multitask"` for the lists that have both (a
@@ -88,7 +89,7 @@ def load(
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
     """
-    split = reading.part_of(split, tuple(SPLITS))
+    split = _reading.part_of(split, tuple(SPLITS))
     if task is not None:
         _checks.one_of("task", task, TASKS)
     if other is not None:
@@ -97,7 +98,7 @@ def load(
         raise ValueError(
             "Faces come from `images` or from `crops`. Received: both. Name one of them."
         )
-    report = Report("affwild2", root, split, LAYOUT)
+    report = LoadReport("affwild2", root, split, LAYOUT)
     if not report.root.is_dir():
         raise FileNotFoundError(report.expected("which is no folder"))
     task = _present_task(report, annotations) if task is None else task
@@ -108,7 +109,7 @@ def load(
         clips = _from_images(report, labels, folders)
     else:
         clips = _from_videos(report, labels, crops, size=size, detector=detector)
-    clips = reading.filled(report, clips)
+    clips = _reading.filled(report, clips)
     return report.finish(clips, video_of=lambda clip: video_name(clip.key))
 
 
@@ -131,7 +132,7 @@ class _Labels:
 def _per_frame(report, split, task, annotations, other):
     """Dict from name to `_Labels`, of one text file each."""
     top = _set_folder(report, task, annotations)
-    places = {name: reading.find_folder(top, *SPLITS[name]) for name in SPLITS}
+    places = {name: _reading.find_folder(top, *SPLITS[name]) for name in SPLITS}
     wanted = SPLITS if split is None else (split,)
     if not any(places[name] for name in wanted):
         raise FileNotFoundError(report.expected(f"where {top} has no folder for the split {split}"))
@@ -140,7 +141,7 @@ def _per_frame(report, split, task, annotations, other):
         if places[name] is None:
             report.note("splits that are missing", name)
             continue
-        for path in reading.files(places[name], (".txt",), report):
+        for path in _reading.files(places[name], (".txt",), report):
             if path.stem in labels:
                 raise ValueError(
                     f"A name is in one split. Received: {path}, which is in another one too. Move "
@@ -160,7 +161,7 @@ def _present_task(report, annotations):
     if annotations is None or not (report.root / annotations).is_file():
         searched = _searched(report, annotations)
         names = {folder.name.lower() for folder in searched}
-        lists = (path for folder in searched for path in reading.files(folder, (".txt",)))
+        lists = (path for folder in searched for path in _reading.files(folder, (".txt",)))
         sets = [name for name in _SETS if names & set(_SETS[name])]
         if sets or not any(map(_is_multitask, lists)):
             task = (sets or TASKS)[0]
@@ -172,7 +173,7 @@ def _present_task(report, annotations):
 def _set_folder(report, task, annotations):
     names = _SETS[task]
     found = [f for f in _searched(report, annotations) if f.name.lower() in names]
-    found = [reading.find_folder(f.parent, f.name) or f for f in found if f.parent not in found]
+    found = [_reading.find_folder(f.parent, f.name) or f for f in found if f.parent not in found]
     return _only(report, found, f"a folder {' or '.join(names)} (in any case)")
 
 
@@ -181,7 +182,7 @@ def _searched(report, annotations):
     start = report.root if annotations is None else report.root / annotations
     if not start.is_dir():
         raise FileNotFoundError(report.expected(f"where the annotations {start} are no folder"))
-    return list(reading.below(start, depth=3, skip=_NO_ANNOTATIONS))
+    return list(_reading.below(start, depth=3, skip=_NO_ANNOTATIONS))
 
 
 def _only(report, found, what):
@@ -196,11 +197,11 @@ def _only(report, found, what):
 
 
 def _read_valence_arousal(path):
-    content = reading.lines(path)
+    content = _reading.lines(path)
     header = [name.strip().lower() for name in content[0].split(",")]
     if sorted(header) != ["arousal", "valence"]:
         _refuse_header(path, content[0], "valence,arousal")
-    values = reading.numbers(path, header, skip=1, content=content)
+    values = _reading.numbers(path, header, skip=1, content=content)
     values = values[:, [header.index("valence"), header.index("arousal")]]
     return _valence_arousal(path, values)
 
@@ -209,22 +210,22 @@ def _valence_arousal(path, values):
     """Fields of a `Clip`; -5 marks frames that could not be annotated."""
     valid = (values != -5).all(axis=1)
     rule = "Valence and arousal must lie in [-1, 1], or be -5 where there is no label"
-    reading.refuse_rows(valid & ~(np.abs(values) <= 1).all(axis=1), rule, values, path, skip=1)
+    _reading.refuse_rows(valid & ~(np.abs(values) <= 1).all(axis=1), rule, values, path, skip=1)
     return {"valence_arousal": np.where(valid[:, None], values, np.nan), "valid": valid}
 
 
 def _read_expression(report, path, other):
-    content = reading.lines(path)
+    content = _reading.lines(path)
     classes = [_class_of(name) for name in content[0].split(",")]
     if None in classes or len(set(classes)) < len(classes):
         _refuse_header(path, content[0], ",".join(name.capitalize() for name in CLASSES))
-    values = reading.numbers(path, ("expression",), skip=1, content=content)[:, 0]
+    values = _reading.numbers(path, ("expression",), skip=1, content=content)[:, 0]
     _refuse_unknown_classes(path, values, classes)
     return _expression(report, path.stem, values, classes, other)
 
 
 def _class_of(name):
-    return "other" if name.strip().lower() == "other" else reading.expression_of(name)
+    return "other" if name.strip().lower() == "other" else _reading.expression_of(name)
 
 
 def _expression(report, name, values, classes, other):
@@ -245,7 +246,7 @@ def _expression(report, name, values, classes, other):
 def _refuse_unknown_classes(path, values, classes):
     known = np.isin(values, range(-1, len(classes)))
     rule = f"An expression must be a number from 0 to {len(classes) - 1}, or -1 for none"
-    reading.refuse_rows(~known, rule, values, path, skip=1)
+    _reading.refuse_rows(~known, rule, values, path, skip=1)
 
 
 def _refuse_header(path, header, expected):
@@ -275,7 +276,7 @@ def _multitask_files(report, split, annotations):
     found = {name: [] for name in SPLITS}
     start = report.root if annotations is None else report.root / annotations
     for folder in _searched(report, annotations):
-        for path in reading.files(folder, (".txt",)):
+        for path in _reading.files(folder, (".txt",)):
             part = _split_of(path.relative_to(start))
             if not _is_multitask(path):
                 continue
@@ -307,13 +308,13 @@ def _is_multitask(path):
 
 
 def _read_multitask(report, path, other):
-    content = reading.lines(path)
+    content = _reading.lines(path)
     while not content[-1].strip():
         content.pop()
     if content[0].replace(" ", "").lower() != _MULTITASK_HEADER:
         _refuse_header(path, content[0], _MULTITASK_HEADER)
     images, _, rows = zip(*(line.partition(",") for line in content), strict=True)
-    values = reading.numbers(path, _MULTITASK[1:], skip=1, content=list(rows))
+    values = _reading.numbers(path, _MULTITASK[1:], skip=1, content=list(rows))
     _refuse_unknown_classes(path, values[:, 2], CLASSES)
     affect = _valence_arousal(path, values[:, :2])
     labels = {}
@@ -338,7 +339,7 @@ def _frames_by_name(path, images):
         else:
             names[match[1]][int(match[2])] = row
             continue
-        reading.refuse_rows([row >= 0], rule, [image], path, skip=row + 1)
+        _reading.refuse_rows([row >= 0], rule, [image], path, skip=row + 1)
     return names
 
 
@@ -367,9 +368,9 @@ def _media_folders(report, pattern):
 
 def _folders_below(root, pattern, depth):
     return [
-        reading.find_folder(parent, folder.name)
-        for parent in reading.below(root, depth, skip=_NO_ANNOTATIONS)
-        for folder in reading.folders(parent)
+        _reading.find_folder(parent, folder.name)
+        for parent in _reading.below(root, depth, skip=_NO_ANNOTATIONS)
+        for folder in _reading.folders(parent)
         if re.fullmatch(pattern, folder.name.lower())
     ]
 
@@ -409,7 +410,7 @@ def _alone(report, name, labels):
 
 
 def _from_folder(report, name, labels, folder):
-    files, others = reading.numbered(folder, reading.IMAGE_ENDINGS)
+    files, others = _reading.numbered(folder, _reading.IMAGE_ENDINGS)
     for file in others:
         report.note("files that are no numbered images", f"{name}/{file}")
     if 0 in files:
@@ -432,12 +433,12 @@ def _from_folder(report, name, labels, folder):
 def _from_videos(report, labels, crops, **options):
     files = {}
     for folder in _media_folders(report, "|".join(_VIDEOS)):
-        for path in reading.files(folder, reading.VIDEO_ENDINGS, report):
+        for path in _reading.files(folder, _reading.VIDEO_ENDINGS, report):
             if path.stem in files:
                 report.note("videos that come twice, the first is read", path.stem)
             files.setdefault(path.stem, path)
     videos = {video: files.get(video) for video in sorted({video_name(name) for name in labels})}
-    people = crop_folders.of_videos(report, videos, crops, faces="all", **options)
+    people = database_crops.of_videos(report, videos, crops, faces="all", **options)
     clips = {clip.key: clip for found in people.values() for clip in found}
     for name in clips.keys() - labels.keys():
         report.note("people without labels", name)
@@ -445,7 +446,7 @@ def _from_videos(report, labels, crops, **options):
         if video_name(name) in people:
             report.note("people with labels who were not found in their video", name)
     return [
-        reading.joined(report, clips[name], found.frames, **found.fields)
+        _reading.joined(report, clips[name], found.frames, **found.fields)
         if name in clips
         else _alone(report, name, found)
         for name, found in labels.items()

@@ -7,10 +7,11 @@ rows come in threes, the last three frames of a sequence of CK+ (Lucey et al., 2
 import h5py
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import _checks
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import archives, reading
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets import _archives, _reading
+from kollias_affect.datasets._report import LoadReport
+from kollias_affect.tasks import EXPRESSIONS
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "contempt")
 SIDE = 48
@@ -39,10 +40,10 @@ def load(root, split=None, contempt=None, unpack_to=None):
     _checks.one_of("split", split, (None,))
     if contempt is not None:
         _checks.one_of("contempt", contempt, EXPRESSIONS)
-    report = Report("ck48", root, split, LAYOUT)
+    report = LoadReport("ck48", root, split, LAYOUT)
     path = _file(report)
     pixels, labels = _read(path)
-    folder = archives.unpacked(path, lambda to: _write_images(pixels, to), unpack_to)
+    folder = _archives.unpacked(path, lambda to: _write_images(pixels, to), unpack_to)
     clips = []
     for start in range(0, len(labels), FRAMES):
         name = CLASSES[labels[start]]
@@ -60,7 +61,7 @@ def load(root, split=None, contempt=None, unpack_to=None):
 def _file(report):
     if report.root.is_file():
         return report.root
-    found = reading.files(report.root, (".h5",))
+    found = _reading.files(report.root, (".h5",))
     if len(found) != 1:
         raise FileNotFoundError(report.expected(f"which has {len(found)} files ending in .h5"))
     return found[0]

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kollias_affect import EXPRESSIONS, _checks, _files
+from kollias_affect import _checks, _files
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import archives, reading
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets import _archives, _reading
+from kollias_affect.datasets._report import LoadReport
+from kollias_affect.tasks import EXPRESSIONS
 
 SIDE = 48
 PARTS = ("train", "test")
@@ -65,7 +66,7 @@ def load(root, split=None, variant=None, emotiw=None, unpack_to=None):
         FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
     """
     usages, with_emotiw = _usages(split, variant, emotiw)
-    report = Report("fer2013", root, split, LAYOUT)
+    report = LoadReport("fer2013", root, split, LAYOUT)
     clips = []
     if usages:
         images = _images(report, unpack_to)
@@ -101,10 +102,10 @@ def _usages(split, variant, emotiw):
 
 def _images(report, unpack_to):
     """Dict from usage to clips."""
-    packed = archives.is_tar(report.root)
-    root = archives.unpacked_tar(report.root, unpack_to) if packed else report.root
+    packed = _archives.is_tar(report.root)
+    root = _archives.unpacked_tar(report.root, unpack_to) if packed else report.root
     if root.is_dir() and not _holds_it(root):
-        root = reading.only_folder(root)  # unpacking may have made a folder around it
+        root = _reading.only_folder(root)  # unpacking may have made a folder around it
     table = root if root.is_file() else _csv_in(root)
     if table is None:
         return _from_folders(report, root)
@@ -112,12 +113,12 @@ def _images(report, unpack_to):
     if packed:
         folder = _unpacked_beside(table, rows)
     else:
-        folder = archives.unpacked(table, lambda to: _write_images(rows, table, to), unpack_to)
+        folder = _archives.unpacked(table, lambda to: _write_images(rows, table, to), unpack_to)
     return _from_csv(rows, folder)
 
 
 def _holds_it(folder):
-    return _csv_in(folder) is not None or any(reading.find_folder(folder, p) for p in PARTS)
+    return _csv_in(folder) is not None or any(_reading.find_folder(folder, p) for p in PARTS)
 
 
 def _csv_in(folder):
@@ -137,7 +138,7 @@ def _unpacked_beside(table, rows):
 
 def _read_csv(path):
     """The csv as text; its index plus 2 is the number of the line."""
-    reading.refuse_other_encodings(_checks.existing_file("root", path))
+    _reading.refuse_other_encodings(_checks.existing_file("root", path))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # more fields than the header
@@ -212,12 +213,12 @@ def _from_csv(rows, folder):
 
 
 def _from_folders(report, root):
-    parts = {name: reading.find_folder(root, name) for name in PARTS}
+    parts = {name: _reading.find_folder(root, name) for name in PARTS}
     if not any(parts.values()):
         raise FileNotFoundError(report.expected("which has none of them"))
     images = {}
     for part, folder in parts.items():
-        found = reading.by_expression(folder, reading.IMAGE_ENDINGS, report) if folder else ()
+        found = _reading.by_expression(folder, _reading.IMAGE_ENDINGS, report) if folder else ()
         for name, file in found:
             prefix = re.match("(Training|PublicTest|PrivateTest)_", file.name)
             usage = prefix[1] if prefix else {"train": "Training"}.get(part)
@@ -226,7 +227,7 @@ def _from_folders(report, root):
                 continue
             key = f"{usage}/{name}/{Path(file.name).stem}"
             images.setdefault(usage, []).append(_clip(key, str(file), name))
-    for other in reading.folders(root):
+    for other in _reading.folders(root):
         if other.name.lower() not in PARTS:
             report.note("folders ignored beside train/ and test/", other.name)
     return images

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kollias_affect import EXPRESSIONS, _checks, _files
+from kollias_affect import _checks, _files
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import reading
-from kollias_affect.datasets.report import Report, refuse_same_keys
+from kollias_affect.datasets import _reading
+from kollias_affect.datasets._report import LoadReport, refuse_same_keys
+from kollias_affect.tasks import EXPRESSIONS
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
 TEXT_COLUMNS = {"clip", "subject", "image", "expression"}
@@ -40,7 +41,7 @@ def load(root, split=None, images=None):
         FileNotFoundError: if a csv or an image named in it is missing.
         ValueError: if a row breaks the format, or a label its range.
     """
-    report = Report("frames_csv", root, split, LAYOUT)
+    report = LoadReport("frames_csv", root, split, LAYOUT)
     clips = []
     for path in _csv_files(report, split):
         folder = path.parent if images is None else Path(images)
@@ -111,7 +112,7 @@ def _csv_files(report, split):
         return [_checks.existing_file("root", root)]
     if split is None and (root / "frames.csv").is_file():
         return [root / "frames.csv"]
-    found = reading.tables(root, split)
+    found = _reading.tables(root, split)
     if not found:
         lacking = "none" if split is None else f"no file {split}.csv"
         raise FileNotFoundError(report.expected(f"which has {lacking}"))
@@ -169,7 +170,7 @@ def _read(path, headerless, named):
 
 def _clips(table, path, folder):
     root = Path(os.path.abspath(folder))
-    inside = reading.inside(root)
+    inside = _reading.inside(root)
     images = table["image"].map(lambda image: inside(image) if image else "")
     keys = table["clip"] if "clip" in table else images.map(lambda image: _folder(image, path))
     if (keys == "").any():

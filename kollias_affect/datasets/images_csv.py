@@ -7,10 +7,11 @@ import csv
 import os
 from pathlib import Path
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import _checks
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import archives, reading
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets import _archives, _reading
+from kollias_affect.datasets._report import LoadReport
+from kollias_affect.tasks import EXPRESSIONS
 
 LAYOUT = (
     "a csv with the columns image and emotion, a folder with one csv and its images (in images/ "
@@ -44,16 +45,16 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
         ValueError: naming file and line, if a row is malformed or an argument unknown.
     """
     mapping = _mapping(mapping)
-    report = Report("images_csv", root, split, LAYOUT)
+    report = LoadReport("images_csv", root, split, LAYOUT)
     root = report.root
-    if archives.is_tar(root):
-        root = reading.only_folder(archives.unpacked_tar(root, unpack_to))
+    if _archives.is_tar(root):
+        root = _reading.only_folder(_archives.unpacked_tar(root, unpack_to))
     table = root if root.is_file() else _csv_in(report, root, split)
     folder = _image_folder(table, images)
     labels = _labels(table, folder)
     if images is None and all(path.startswith("images/") for path in labels):
         folder = os.path.abspath(table.parent)
-    there = reading.names_below(folder, {path.rpartition("/")[0] for path in labels})
+    there = _reading.names_below(folder, {path.rpartition("/")[0] for path in labels})
     clips = []
     for path, rows in labels.items():
         expression = _agreed(report, path, rows, mapping, table)
@@ -67,14 +68,14 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
         where = os.path.join(folder, path)
         clips.append(Clip(path, [where], expression=[expression], subject=_subject(path)))
     for path in sorted(there - set(labels)):
-        if path.lower().endswith(reading.IMAGE_ENDINGS):
+        if path.lower().endswith(_reading.IMAGE_ENDINGS):
             report.note("images without a row, left out", path)
     return report.finish(clips)
 
 
 def _labels(table, folder):
     """Dict from the path of an image, relative to `folder`, to its `(line, emotion)`s."""
-    inside = reading.inside(folder)
+    inside = _reading.inside(folder)
     labels = {}
     for line, name, emotion in _rows(table):
         try:
@@ -103,7 +104,7 @@ def _mapping(mapping):
 
 
 def _csv_in(report, root, split):
-    found = reading.tables(root, split)
+    found = _reading.tables(root, split)
     if len(found) != 1:
         names = ", ".join(path.name for path in found[:5])
         what = f"which has {len(found)} csv files{': ' if names else ''}{names}"
@@ -125,7 +126,7 @@ def _image_folder(table, images):
 
 def _rows(path):
     """Yields line, image and emotion of each row."""
-    reader = csv.reader(reading.lines(path), strict=True, skipinitialspace=True)
+    reader = csv.reader(_reading.lines(path), strict=True, skipinitialspace=True)
     header, columns = None, 0
     try:
         for row in reader:
@@ -171,7 +172,7 @@ def _agreed(report, path, rows, mapping, table):
     if to is None:
         report.note(f"images labelled {name}, left out", path)
         return None
-    if reading.expression_of(name) is None:
+    if _reading.expression_of(name) is None:
         report.note(f"images labelled {name}, taken as {to}", path)
     return EXPRESSIONS.index(to)
 
@@ -183,7 +184,7 @@ _OTHERS = ("contempt", "other", "none", "unknown", "uncertain", "not a face")
 def _expression(name, mapping, line, table):
     if name in mapping:
         return mapping[name]
-    known = reading.expression_of(name)
+    known = _reading.expression_of(name)
     if known is None and name not in _OTHERS:
         raise ValueError(
             f"An emotion must be one of {EXPRESSIONS}, or have an entry in `mapping`. Received: "

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import _checks
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import crops, reading
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets import _reading
+from kollias_affect.datasets._report import LoadReport
+from kollias_affect.faces import database_crops
+from kollias_affect.tasks import EXPRESSIONS
 
 _log = logging.getLogger(__name__)
 
@@ -48,11 +50,11 @@ def load(root, split=None, videos=None, crops=None, labels_only=False, **options
     Args:
         root: folder of the csv files, one of these files, or a folder up to two levels above.
         split: `"train"`, `"validation"`, `"test"` (or another name of them, see
-            `reading.part_of`), or `None` for all that have labels. If only
+            `_reading.part_of`), or `None` for all that have labels. If only
             `omg_TestVideos_WithoutLabels.csv` is there, clips of `"test"` have no labels.
         videos: folder with `<video>/utterance_N.mp4`. Default: `root` and the folders in it, up
             to three levels deep, that hold such videos.
-        crops: folder of extracted faces; see `crops.of_videos`, which extracts missing ones.
+        crops: folder of extracted faces; see `database_crops.of_videos`, which extracts missing ones.
         labels_only: do not look for videos or crops: each clip has one frame without an image.
         **options: of `faces.extract`.
 
@@ -64,8 +66,8 @@ def load(root, split=None, videos=None, crops=None, labels_only=False, **options
         FileNotFoundError, ValueError: if the files are missing or malformed, or an argument is
             unknown.
     """
-    split = reading.part_of(split, tuple(TABLES))
-    report = Report("omg", root, split, LAYOUT)
+    split = _reading.part_of(split, tuple(TABLES))
+    report = LoadReport("omg", root, split, LAYOUT)
     utterances = _utterances(report, split)
     if labels_only:
         clips = [utterance.alone(key) for key, utterance in utterances.items()]
@@ -124,7 +126,7 @@ def read_annotators(root, split, video, utterance):
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed.
     """
-    folder = reading.find_folder(root, "DetailedAnnotation")
+    folder = _reading.find_folder(root, "DetailedAnnotation")
     name = f"{split}/{video}/{_stem(utterance)}.mp4"
     folder = folder and _checks.inside(folder, name)
     if folder is None or not folder.is_dir():
@@ -132,9 +134,9 @@ def read_annotators(root, split, video, utterance):
             f"Annotators are read from DetailedAnnotation/{name}/K.txt. Received: {root}, which "
             "has no such folder. Check the names, or copy that folder from the challenge."
         )
-    for nested in reading.folders(folder):
+    for nested in _reading.folders(folder):
         _log.warning("Ignored the folder %s: another utterance's, in the wrong place.", nested)
-    return {int(f.stem): _annotator(f) for f in reading.files(folder, (".txt",)) if _numbered(f)}
+    return {int(f.stem): _annotator(f) for f in _reading.files(folder, (".txt",)) if _numbered(f)}
 
 
 def _numbered(file):
@@ -218,8 +220,8 @@ def _csv_files(report):
         return {report.root.name.lower(): report.root}
     known = {name.lower() for names in TABLES.values() for name in names}
     named = {}
-    for folder in reading.below(report.root, 2, skip=NO_VIDEOS):
-        for file in reading.files(folder, (".csv",)):
+    for folder in _reading.below(report.root, 2, skip=NO_VIDEOS):
+        for file in _reading.files(folder, (".csv",)):
             name = file.name.lower()
             if name in known and named.setdefault(name, file) is not file:
                 report.note("second tables of a name, not read", file.relative_to(report.root))
@@ -228,7 +230,7 @@ def _csv_files(report):
 
 def _rows(path, columns):
     """Yields `(line number, dict of the fields)` of a csv with a header that names `columns`."""
-    content = reading.lines(path)
+    content = _reading.lines(path)
     while content and not content[-1].strip():
         content = content[:-1]
     reader = csv.reader(content)
@@ -347,7 +349,7 @@ def _note_shared_links(report, utterances):
 def _with_frames(report, utterances, videos, folder, options):
     folders = _video_folders(report.root, videos, utterances)
     files = {key: _file(report, folders, key, u.file) for key, u in utterances.items()}
-    people = crops.of_videos(report, files, folder, **options)
+    people = database_crops.of_videos(report, files, folder, **options)
     clips = []
     for key, utterance in utterances.items():
         if key in people:
@@ -371,8 +373,8 @@ def _video_folders(root, videos, utterances):
         return [Path(videos)]
     names = {key.split("/")[0] for key in utterances}
     root = root.parent if root.is_file() else root
-    candidates = reading.below(root, 3, skip=NO_VIDEOS)
-    return [c for c in candidates if any(f.name in names for f in reading.folders(c))]
+    candidates = _reading.below(root, 3, skip=NO_VIDEOS)
+    return [c for c in candidates if any(f.name in names for f in _reading.folders(c))]
 
 
 def _file(report, folders, key, name):

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect import _checks, _files
+from kollias_affect.annotations import traces
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import annotations, crops, reading
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets import _reading
+from kollias_affect.datasets._report import LoadReport
+from kollias_affect.faces import database_crops
 
 DIMENSIONS = ("valence", "arousal")
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
@@ -69,7 +71,7 @@ def load(
         rater: for `ratings="raters"`, `"mean"` of the six or the name of one of `RATERS`
             (paper C table 11 compares training on one annotator and on a mean).
         videos: folder of the videos, `train_1.mp4` or `P16.mp4`. Default: one of `VIDEOS`.
-        crops: folder of extracted faces; see `crops.of_videos`, which extracts missing ones.
+        crops: folder of extracted faces; see `database_crops.of_videos`, which extracts missing ones.
         labels_only: look for no frames.
         **options: of `faces.extract`.
 
@@ -81,7 +83,7 @@ def load(
     """
     split = _checked_split(split)
     _checks.one_of("rater", rater, ("mean", *RATERS))
-    report = Report("recola", root, split, LAYOUT)
+    report = LoadReport("recola", root, split, LAYOUT)
     kind, folder = _folder(report, _checks.one_of("ratings", ratings, ("auto", *FOLDERS)))
     if rater != "mean" and kind != "raters":
         raise ValueError(
@@ -153,7 +155,7 @@ def _checked_split(split):
             "The labels of RECOLA's test part are not distributed. Received: split='test'. Use "
             f"one of {tuple(SPLITS)}."
         )
-    part = reading.part_of(split, tuple(SPLITS))
+    part = _reading.part_of(split, tuple(SPLITS))
     return part and SPLITS[part]
 
 
@@ -180,19 +182,19 @@ def _folder(report, ratings):
 def _walk(root, parts):
     """The folder that `parts` lead to, from `root`, from inside of it or from above it."""
     names = [part.lower() for part in parts]
-    for top in reading.below(root, 2):
+    for top in _reading.below(root, 2):
         # `root` may be one of the folders on the way.
         inside = names.index(top.name.lower()) + 1 if top.name.lower() in names else 0
         for start in (0, inside):
             folder = _down(top, parts[start:])
-            if folder is not None and any(reading.find_folder(folder, d) for d in DIMENSIONS):
+            if folder is not None and any(_reading.find_folder(folder, d) for d in DIMENSIONS):
                 return folder
     return None
 
 
 def _down(folder, parts):
     for part in parts:
-        folder = folder and reading.find_folder(folder, part)
+        folder = folder and _reading.find_folder(folder, part)
     return folder
 
 
@@ -200,16 +202,16 @@ def _pairs(report, folder, endings, split):
     """Dict from the name of a recording to its `(valence file, arousal file)`."""
     files = {dimension: {} for dimension in DIMENSIONS}
     for dimension, named in files.items():
-        inner = reading.find_folder(folder, dimension)
-        for file in reading.files(inner, endings, report) if inner else ():
+        inner = _reading.find_folder(folder, dimension)
+        for file in _reading.files(inner, endings, report) if inner else ():
             if re.fullmatch(r"(train|dev)_\d+|P\d+", file.stem):
                 named[file.stem] = file
             else:
                 report.note("files whose name is no train_1, dev_1 or P16", file.name)
     valence, arousal = files.values()
-    for name in sorted(valence.keys() ^ arousal.keys(), key=reading.natural):
+    for name in sorted(valence.keys() ^ arousal.keys(), key=_reading.natural):
         report.note("recordings with valence or arousal alone", name)
-    names = sorted(valence.keys() & arousal.keys(), key=reading.natural)
+    names = sorted(valence.keys() & arousal.keys(), key=_reading.natural)
     if split is not None and names and all(name.startswith("P") for name in names):
         raise ValueError(
             f"Only the AVEC form of RECOLA (train_1, dev_1) has a split. Received: split={split!r} "
@@ -238,7 +240,7 @@ def _trace(pair, read):
 
 
 def _read_arff(path):
-    content = reading.lines(path)
+    content = _reading.lines(path)
     names, first = _arff_header(content, path)
     while first < len(content) and not content[first].strip():
         first += 1
@@ -246,7 +248,7 @@ def _read_arff(path):
     while rows and (not rows[-1].strip() or rows[-1].startswith("%")):  # comments at the end
         rows = rows[:-1]
     rows = [_arff_row(row, names, path, line) for line, row in enumerate(rows, first + 1)]
-    values = reading.numbers(path, ATTRIBUTES[1:], first, content=content[:first] + rows)
+    values = _reading.numbers(path, ATTRIBUTES[1:], first, content=content[:first] + rows)
     return _check(path, *values.T, first)
 
 
@@ -288,26 +290,26 @@ def _arff_row(row, names, path, line):
 
 
 def _read_raters(path, rater):
-    content = reading.lines(path)
+    content = _reading.lines(path)
     columns = [name.strip() for name in content[0].split(";")]
     if columns[0] != "time" or sorted(columns[1:]) != sorted(RATERS):
         raise ValueError(
             f"A file of raters has the columns {('time', *RATERS)}, separated by semicolons. "
             f"Received: {content[0][:80]!r} in line 1 of {path}. Copy the file again."
         )
-    values = reading.numbers(path, columns, skip=1, separator=";", content=content)
+    values = _reading.numbers(path, columns, skip=1, separator=";", content=content)
     _check(path, values[:, 0], values[:, 1:], first=1)
     traces = values[:, [columns.index(name) for name in RATERS]].T
-    chosen = annotations.mean(traces) if rater == "mean" else traces[RATERS.index(rater)]
+    chosen = traces.mean(traces) if rater == "mean" else traces[RATERS.index(rater)]
     return values[:, 0], chosen
 
 
 def _read_centred(path):
-    content = reading.lines(path)
+    content = _reading.lines(path)
     fields = content[0].split(",")
     header = not re.fullmatch(r"\s*[-+.\deE]+\s*", fields[0])
     columns = ("time", "label", *fields[2:])
-    values = reading.numbers(path, columns, skip=int(header), content=content)
+    values = _reading.numbers(path, columns, skip=int(header), content=content)
     return _check(path, *values.T[:2], first=int(header))
 
 
@@ -319,29 +321,31 @@ def _check(path, times, values, first):
         )
     increasing = (np.diff(times, prepend=-np.inf) > 0) & np.isfinite(times)
     in_range = (np.abs(values.reshape(len(values), -1)) <= 1).all(axis=1)  # False for NaN
-    reading.refuse_rows(~increasing, "Times of ratings increase", times, path, first)
-    reading.refuse_rows(~in_range, "Ratings must lie in [-1, 1]", values, path, first)
+    _reading.refuse_rows(~increasing, "Times of ratings increase", times, path, first)
+    _reading.refuse_rows(~in_range, "Ratings must lie in [-1, 1]", values, path, first)
     return times, values
 
 
 def _people(report, traces, videos, folder, options):
     """Dict from the name of a recording to the clips of the people in its video."""
     there = _videos(report, videos)
-    for name in sorted(there.keys() - traces.keys(), key=reading.natural):
+    for name in sorted(there.keys() - traces.keys(), key=_reading.natural):
         report.note("videos without ratings in this split", name)
-    return crops.of_videos(report, {name: there.get(name) for name in traces}, folder, **options)
+    return database_crops.of_videos(
+        report, {name: there.get(name) for name in traces}, folder, **options
+    )
 
 
 def _videos(report, videos):
     if videos is None:
-        tops = reading.below(report.root, 2)
-        videos = next((v for v in (reading.find_folder(t, *VIDEOS) for t in tops) if v), None)
+        tops = _reading.below(report.root, 2)
+        videos = next((v for v in (_reading.find_folder(t, *VIDEOS) for t in tops) if v), None)
     elif not Path(videos).is_dir():
         raise FileNotFoundError(
             f"`videos` must be a folder of videos. Received: {videos}. Check the path."
         )
     found = {}
-    for file in reading.files(videos, reading.VIDEO_ENDINGS, report) if videos else ():
+    for file in _reading.files(videos, _reading.VIDEO_ENDINGS, report) if videos else ():
         if found.setdefault(file.stem, file) is not file:
             report.note("second videos of a recording, ignored", file.name)
     return found
@@ -352,7 +356,7 @@ def _labelled(report, clip, name, trace):
     near = _distances(clip.times, times) <= BOUND + 1e-9  # decimal seconds in binary, as `match`
     labels = np.full((len(clip), len(DIMENSIONS)), np.nan)
     if near.any():
-        labels[near] = annotations.match(clip.times[near], times, values, BOUND)
+        labels[near] = traces.match(clip.times[near], times, values, BOUND)
     if not near.all():
         far = int((~near).sum())
         report.note(f"frames further than {BOUND:g} s from any rating, invalid", clip.key, far)

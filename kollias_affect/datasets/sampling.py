@@ -5,8 +5,9 @@ import warnings
 
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, _checks
-from kollias_affect.datasets.report import Clips
+from kollias_affect import _checks
+from kollias_affect.clip import Clips
+from kollias_affect.tasks import EXPRESSIONS
 
 # Signs of valence and arousal; 0 counts as positive.
 QUADRANTS = ("+v+a", "-v+a", "+v-a", "-v-a")

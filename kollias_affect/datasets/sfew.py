@@ -4,10 +4,11 @@ An image is named `<movie>_<clip id>_<frame>`. Who is in it is not said; the sub
 so a split by person keeps all actors of a movie on one side.
 """
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import _checks
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import reading
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets import _reading
+from kollias_affect.datasets._report import LoadReport
+from kollias_affect.tasks import EXPRESSIONS
 
 FULL = {"train": ("Train",), "validation": ("Val",), "test": ("Test",)}
 ALIGNED = {
@@ -28,7 +29,7 @@ def load(root, split=None, aligned=None):
     Args:
         root: folder of the database.
         split: `"train"`, `"validation"`, `"test"`, whose images have no label (or another name of
-            them, see `reading.part_of`), or `None` for the two that have labels.
+            them, see `_reading.part_of`), or `None` for the two that have labels.
         aligned: `True` for the aligned faces, `False` for the full frames, whose faces are still
             to be found, `None` for the aligned faces if any of these splits has them.
 
@@ -39,9 +40,9 @@ def load(root, split=None, aligned=None):
         FileNotFoundError, ValueError: if the files are missing or in the wrong place, an argument
             is unknown.
     """
-    split = reading.part_of(split, tuple(FULL))
+    split = _reading.part_of(split, tuple(FULL))
     _checks.one_of("aligned", aligned, (None, True, False))
-    report = Report("sfew", root, split, LAYOUT)
+    report = LoadReport("sfew", root, split, LAYOUT)
     parts = LABELLED if split is None else (split,)
     clips = []
     for part, folder in _folders(report, parts, aligned).items():
@@ -71,21 +72,21 @@ def _folders(report, parts, aligned):
 
 def _note_packed(report, part):
     for root in _roots(report.root):
-        for place in (root, reading.find_folder(root, *FULL[part])):
-            archive = place and reading.packed(place, *FULL[part], *ALIGNED[part])
+        for place in (root, _reading.find_folder(root, *FULL[part])):
+            archive = place and _reading.packed(place, *FULL[part], *ALIGNED[part])
             if archive:
                 report.note("archives that were not unpacked (unzip them)", archive)
 
 
 def _roots(root):
-    inner = reading.only_folder(root)
+    inner = _reading.only_folder(root)
     return [root] if inner == root else [root, inner]
 
 
 def _find(root, part, aligned):
     """The folder of a split's aligned faces or full frames, or `None`."""
     for parent in _roots(root):
-        full = reading.find_folder(parent, *FULL[part])
+        full = _reading.find_folder(parent, *FULL[part])
         if not aligned:
             found = full
         else:
@@ -96,15 +97,15 @@ def _find(root, part, aligned):
 
 
 def _named(parent, names):
-    found = next((f for f in (reading.find_folder(parent, name) for name in names) if f), None)
-    return found and (reading.find_folder(found, *names) or found)
+    found = next((f for f in (_reading.find_folder(parent, name) for name in names) if f), None)
+    return found and (_reading.find_folder(found, *names) or found)
 
 
 def _clips(report, part, folder):
     if part in LABELLED:
-        images = reading.by_expression(folder, reading.IMAGE_ENDINGS, report)
+        images = _reading.by_expression(folder, _reading.IMAGE_ENDINGS, report)
     else:
-        images = [(None, file) for file in reading.files(folder, reading.IMAGE_ENDINGS, report)]
+        images = [(None, file) for file in _reading.files(folder, _reading.IMAGE_ENDINGS, report)]
     files, clips = {}, []
     for name, file in images:
         if files.setdefault(file.stem, file) is not file:

@@ -18,7 +18,7 @@ import numpy as np
 
 from kollias_affect import _checks, _files
 from kollias_affect.datasets import frames_csv
-from kollias_affect.datasets.report import Report
+from kollias_affect.datasets._report import LoadReport
 
 LAYOUT = "a folder, in which the synthetic clips are made"
 SPLITS = ("train", "validation")
@@ -77,7 +77,7 @@ def load(root, split=None, subjects=8, clips_per_subject=2, frames=100, size=96,
     else:
         _same_settings(root, subjects, clips_per_subject, frames, seed)
         _same_size(root, size)
-    report = Report("synthetic", root, split, LAYOUT)
+    report = LoadReport("synthetic", root, split, LAYOUT)
     return report.finish(frames_csv.load(root, split) if split else _both(root))
 
 

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import _checks, tasks
 from kollias_affect.evaluation.counted import LABEL, UNITS, refuse_other_outputs
 from kollias_affect.evaluation.predictions import paired
 from kollias_affect.evaluation.videos import video_of as video_of_key
-from kollias_affect.models import TASKS
+from kollias_affect.tasks import EXPRESSIONS, TASKS
 
 
 def aggregate(
@@ -29,7 +29,7 @@ def aggregate(
         statistic: `"median"` (with which paper B's results are best) or `"mean"` of each output;
             for expressions also `"vote"`, the share of frames in which a class is likeliest.
         length: frames of a sequence, 80 in paper B; `None` does not split clips.
-        task: one of `models.TASKS`. Default: by the number of outputs.
+        task: one of `tasks.TASKS`. Default: by the number of outputs.
         video_of: function from a clip to the name of its video. Default: `videos.video_of`.
 
     Returns:
@@ -156,19 +156,18 @@ class _Split:
 def _task(found):
     """The task of predictions, by their number of outputs."""
     outputs = sorted({values.shape[1] for values in found})
-    tasks = {(len(TASKS[name][0]),): name for name in ("valence_arousal", "expression")}
-    if tuple(outputs) not in tasks:
+    known = {(len(TASKS[name][0]),): name for name in ("valence_arousal", "expression")}
+    if tuple(outputs) not in known:
         raise ValueError(
             "Predictions have 2 outputs (valence, arousal) or 7 (expressions), the same for every "
             f"clip. Received: {outputs} outputs. Name the `task` of predictions with one output."
         )
-    return tasks[tuple(outputs)]
+    return known[tuple(outputs)]
 
 
 def _labels(clips, task, counts, split, statistic):
     """Dict from name to the labels of the units, empty if no clip has any."""
-    kind = "expression" if task == "expression" else "valence_arousal"
-    if all(getattr(clip, kind) is None for clip in clips):
+    if all(getattr(clip, tasks.label_field(task)) is None for clip in clips):
         return {}
     values = np.concatenate([_known_labels(clip, task) for clip in clips])
     counted = split.frames(counts) > 0
@@ -194,6 +193,6 @@ def _known_labels(clip, task):
         given = clip.valence_arousal
         given = np.full((len(clip), 2), np.nan) if given is None else given
         labels = given.astype(np.float64)
-        labels = labels[:, [("valence", "arousal").index(name) for name in TASKS[task][0]]]
+        labels = labels[:, tasks.columns(TASKS[task][0])]
         known = (np.abs(labels) <= 1).all(axis=1)
     return np.where(known[:, None], labels, np.nan)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kollias_affect import EXPRESSIONS
+from kollias_affect.tasks import EXPRESSIONS
 
 # Mean ratings of valence and arousal of the words (Russell & Mehrabian, 1977).
 PLACES = {

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, tasks
 from kollias_affect.evaluation.predictions import paired
 from kollias_affect.evaluation.videos import video_of as video_of_key
-from kollias_affect.models import TASKS
+from kollias_affect.tasks import TASKS
 
 UNITS = ("sequence", "video", "utterance")  # of `aggregate`, and the names of its index
 LABEL = "label "  # in front of the columns of labels
@@ -55,7 +55,7 @@ def counted(clips, predictions, task, video_of=None):
         clips: list of `Clip` with the labels of the task.
         predictions: see `paired`; or a table of `aggregate`, which holds labels too: then its rows
             count instead of frames, except those without a prediction.
-        task: one of `models.TASKS`.
+        task: one of `tasks.TASKS`.
         video_of: function from a clip to the name of its video. Default: `videos.video_of`.
 
     Returns:
@@ -77,8 +77,8 @@ def _is_aggregated(predictions):
 
 def _of_frames(clips, of, predictions, names, task):
     predictions = paired(clips, predictions)
-    kind = "expression" if task == "expression" else "valence_arousal"
-    without = [clip.key for clip in clips if getattr(clip, kind) is None]
+    field = tasks.label_field(task)
+    without = [clip.key for clip in clips if getattr(clip, field) is None]
     if without:
         raise ValueError(
             f"Scores need labels of {task}. Received clips without: {without[:5]}. Load the clips "
@@ -92,10 +92,9 @@ def _of_frames(clips, of, predictions, names, task):
             "Scores need at least one valid frame. Received: none. Check that faces were found and "
             "labels are marked as valid."
         )
-    labels = np.concatenate([getattr(clip, kind)[clip.valid] for clip in clips])
+    labels = np.concatenate([tasks.labels(clip, task)[clip.valid] for clip in clips])
     values = [v[clip.valid] for clip, v in zip(clips, predictions, strict=True)]
     if task != "expression":
-        labels = labels[:, [("valence", "arousal").index(name) for name in names]]
         labels = labels.astype(np.float64)
     video_names, videos = np.unique(of, return_inverse=True)
     videos = np.repeat(videos, [len(v) for v in values])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kollias_affect.evaluation.predictions import from_table
-from kollias_affect.models import TASKS
+from kollias_affect.tasks import TASKS
 
 
 def decision_fusion(predictions, validation_ccc):

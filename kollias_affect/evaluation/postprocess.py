@@ -15,13 +15,13 @@ import pandas as pd
 import kollias_affect
 from kollias_affect import _checks, _files
 from kollias_affect.clip import Clip
-from kollias_affect.datasets.reading import natural
+from kollias_affect.datasets._reading import natural
 from kollias_affect.evaluation.aggregation import aggregate
 from kollias_affect.evaluation.counted import LABEL, counted
 from kollias_affect.evaluation.measures import ccc
 from kollias_affect.evaluation.predictions import from_table, paired
 from kollias_affect.evaluation.videos import video_of
-from kollias_affect.models import TASKS
+from kollias_affect.tasks import TASKS
 
 _AFFECT = ("valence_arousal", "valence", "arousal")  # the tasks that have a CCC
 _STEPS = ("none", "median_filter", "smooth")

@@ -18,7 +18,7 @@ def scores(clips, predictions, task="valence_arousal", per_video=False, video_of
         clips: list of `Clip` with the labels of the task.
         predictions: see `paired`; or a table of `aggregate`, to score its sequences, utterances
             or videos.
-        task: one of `models.TASKS`.
+        task: one of `tasks.TASKS`.
         per_video: a table with one row per video instead, each scored on its own.
         video_of: function from a clip to the name of its video. Default: `videos.video_of`.
 

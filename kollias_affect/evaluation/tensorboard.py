@@ -14,9 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from kollias_affect import _checks, models
 from kollias_affect.evaluation import plots, projector
-from kollias_affect.evaluation.labels import labels_of
 from kollias_affect.evaluation.predictions import predict
 from kollias_affect.evaluation.scores import confusion, scores
+from kollias_affect.tasks import TASKS, known_labels
 
 # Of many clips, this many stretches or more are seen.
 _STRETCHES = 12
@@ -145,8 +145,8 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
             self._pause_ends = end + (end - begin) / self.budget
 
     def _project(self):
-        labels = np.concatenate([labels_of(clip, self.task) for clip in self.predicted])
-        names, _ = models.TASKS[self.task]
+        labels = np.concatenate([known_labels(clip, self.task) for clip in self.predicted])
+        names, _ = TASKS[self.task]
         if self.task == "expression":
             columns = {"expression": np.array([*names, ""], object)[labels]}  # -1: not known
         else:
@@ -167,7 +167,7 @@ class _Pictures:
         if self.task == "expression":
             yield "pictures/confusion", plots.confusion(confusion(self.clips, predictions))
         elif self.task == "valence_arousal":
-            labels = np.concatenate([labels_of(clip, self.task) for clip in self.clips])
+            labels = np.concatenate([known_labels(clip, self.task) for clip in self.clips])
             values = np.concatenate([predictions[clip.key] for clip in self.clips])
             yield "pictures/histogram", plots.histogram(values, labels)
         for clip in self.shown:
@@ -177,7 +177,7 @@ class _Pictures:
                     clip.times,
                     predictions[clip.key],
                     self.names,
-                    labels_of(clip, self.task),
+                    known_labels(clip, self.task),
                     title=clip.key,
                 ),
             )

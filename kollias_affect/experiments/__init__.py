@@ -4,15 +4,7 @@ A table is a declaration in the module of its paper; `run_tables` runs it on any
 """
 
 from kollias_affect import _checks, transfer
-from kollias_affect.experiments import (
-    data,
-    networks,
-    paper_a,
-    paper_b,
-    paper_c,
-    paper_d,
-    runner,
-)
+from kollias_affect.experiments import builders, data, paper_a, paper_b, paper_c, paper_d, runner
 from kollias_affect.experiments.declaration import SMOKE, Scale, Table
 from kollias_affect.experiments.laboratory import Laboratory
 
@@ -105,7 +97,7 @@ def weight_files(texts):
     found = {}
     for text in texts:
         name, _, path = text.partition("=")
-        _checks.one_of("weights", name, (*networks.IMPORTERS, *transfer.NETWORKS))
+        _checks.one_of("weights", name, (*builders.IMPORTERS, *transfer.NETWORKS))
         found[name] = _checks.existing_file("weights", path)
     return found
 

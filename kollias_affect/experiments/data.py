@@ -7,9 +7,11 @@ import os
 
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, _checks, datasets, transfer
+from kollias_affect import _checks, datasets
 from kollias_affect.datasets import sampling
 from kollias_affect.evaluation.costs import PLACES
+from kollias_affect.experiments.sources import parse
+from kollias_affect.tasks import EXPRESSIONS
 
 ROLES = {
     "data": "the database that the networks are trained and tested on",
@@ -52,10 +54,10 @@ def parts(source, test=None, seed=0):
     """The parts of a database.
 
     Args:
-        source: `transfer.Source`. Its validation part is what is scored, unless there is `test`;
+        source: `sources.Source`. Its validation part is what is scored, unless there is `test`;
             then a fifth of the people who train choose the epochs, since what chose an epoch
             should not judge it.
-        test: `transfer.Source` of which every clip is scored, or `None`.
+        test: `sources.Source` of which every clip is scored, or `None`.
         seed: of the split.
 
     Returns:
@@ -81,10 +83,10 @@ def read(texts, names, value, seed=0):
     """The parts of the roles that tables need, from texts such as `emotiw=sfew:PATH`.
 
     Args:
-        texts: `ROLE=DATASET:PATH[:NAME=VALUE...]`, see `transfer.parse`; without `ROLE=` it is
+        texts: `ROLE=DATASET:PATH[:NAME=VALUE...]`, see `sources.parse`; without `ROLE=` it is
             `data`.
         names: roles that are needed; others are refused.
-        value: see `transfer.parse`.
+        value: see `sources.parse`.
         seed: see `parts`.
 
     Returns:
@@ -184,7 +186,7 @@ def _source(text, value):
     role, equals, rest = text.partition("=")
     if not equals or role not in ROLES:
         role, rest = "data", text
-    options, sources = transfer.parse(rest, value)
+    options, sources = parse(rest, value)
     if options or len(sources) > 1:
         raise ValueError(
             "Data of a role are one database without options of a stage. Received: "

@@ -34,7 +34,7 @@ class Training:
 
     Args:
         network: `Network`.
-        task: see `models.TASKS`.
+        task: see `tasks.TASKS`.
         labels: role whose clips, of the same people, have the labels that are trained on.
             Default: those that are tested on.
         before: role that the network is trained on first, for valence and arousal, or `None`.

@@ -12,7 +12,7 @@ import numpy as np
 
 import kollias_affect
 from kollias_affect import _checks, _files, evaluation, models, training, transfer
-from kollias_affect.experiments import networks
+from kollias_affect.experiments import builders
 from kollias_affect.experiments.data import contents, of_utterances
 from kollias_affect.experiments.declaration import Empty, Fusion, Training, fingerprint
 from kollias_affect.weights.download import sha256
@@ -32,7 +32,7 @@ class Laboratory:
         roles: dict from the names in `data.ROLES` to `data.Parts`.
         out_dir: folder of the trainings.
         scale: `Scale`.
-        weight_files: see `networks.build`.
+        weight_files: see `builders.build`.
         say: called with a line of progress.
         options: dict of what paper A needs besides: `backbone` (a `keras.Model`), `steps` and
             `seeds` (see `adaptation.experiment.Settings`).
@@ -132,7 +132,7 @@ class Laboratory:
         given = self.options.get("backbone")
         if given is not None:
             return given
-        return networks.build_backbone("vgg_face", self.scale, self.weight_files)
+        return builders.build_backbone("vgg_face", self.scale, self.weight_files)
 
     def _predicted(self, setting):
         if isinstance(setting, Fusion) and setting.mode == "decision":
@@ -200,7 +200,7 @@ class Laboratory:
         )
 
     def _new(self, setting):
-        return networks.build(
+        return builders.build(
             setting.network, setting.task, self.scale, self.weight_files,
             landmarks=None if self.landmarks else False,
         )  # fmt: skip

@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, evaluation
+from kollias_affect import evaluation
 from kollias_affect.evaluation import postprocess
 from kollias_affect.experiments.data import of_utterances
 from kollias_affect.experiments.declaration import Empty, Fusion, Training
 from kollias_affect.experiments.laboratory import TEST, VALIDATION
+from kollias_affect.tasks import EXPRESSIONS
 
 DIMENSIONS = ("valence", "arousal")
 

@@ -8,6 +8,7 @@ from kollias_affect.faces.extraction import extract, read
 from kollias_affect.faces.eyes import eye_align, eye_crop
 from kollias_affect.faces.fit import fit
 from kollias_affect.faces.landmarks import anchors, find_landmarks
+from kollias_affect.faces.picture_crops import paper_d_crops
 from kollias_affect.faces.video import Frame, Video
 from kollias_affect.faces.work import COLUMNS
 
@@ -30,6 +31,7 @@ __all__ = [
     "find_landmarks",
     "fit",
     "normalize",
+    "paper_d_crops",
     "prototype",
     "read",
     "similarity",

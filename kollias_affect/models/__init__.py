@@ -19,14 +19,12 @@ from kollias_affect.models.parts import RNNS
 from kollias_affect.models.precision import native_precision
 from kollias_affect.models.reference import REFERENCES, reference
 from kollias_affect.models.streaming import Stream
-from kollias_affect.models.tasks import TASKS
 
 __all__ = [
     "CROP",
     "CROPS",
     "REFERENCES",
     "RNNS",
-    "TASKS",
     "Stream",
     "affwildnet",
     "cnn",

@@ -3,7 +3,7 @@
 import keras
 
 from kollias_affect.models import parts
-from kollias_affect.models.tasks import output_layer
+from kollias_affect.models.outputs import output_layer
 
 
 def cnn(

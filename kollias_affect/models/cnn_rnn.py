@@ -5,7 +5,7 @@ from keras import layers
 
 from kollias_affect import _checks, backbones, initializers
 from kollias_affect.models import parts
-from kollias_affect.models.tasks import output_layer
+from kollias_affect.models.outputs import output_layer
 
 
 def cnn_rnn(

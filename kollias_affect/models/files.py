@@ -15,7 +15,7 @@ import kollias_affect
 from kollias_affect import _checks, _files
 from kollias_affect.models.fast import plain
 from kollias_affect.models.precision import in_float32_if_slow
-from kollias_affect.models.tasks import TASKS
+from kollias_affect.tasks import TASKS
 
 CARD = "kollias_affect.json"
 # How `faces` lays out a crop, by the names in `faces.LAYOUTS`: see there. Written into every

@@ -5,7 +5,8 @@ from keras import layers
 
 from kollias_affect import _checks
 from kollias_affect.models import parts
-from kollias_affect.models.tasks import TASKS, output_layer
+from kollias_affect.models.outputs import output_layer
+from kollias_affect.tasks import TASKS
 
 
 def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fusion"):

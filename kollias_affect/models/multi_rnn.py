@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from kollias_affect.models import parts
-from kollias_affect.models.tasks import output_layer
+from kollias_affect.models.outputs import output_layer
 
 
 def multi_rnn(

@@ -5,8 +5,8 @@ import copy
 import keras
 import numpy as np
 
-from kollias_affect.models.carrying import carrying
 from kollias_affect.models.files import describe
+from kollias_affect.models.stateful import carrying
 
 
 class Carried:

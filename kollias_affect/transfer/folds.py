@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from kollias_affect import _checks, _files, evaluation, models, training
+from kollias_affect import _checks, _files, evaluation, tasks, training
 from kollias_affect.datasets import sampling
 
 
@@ -69,7 +69,7 @@ def _predicted(model, card, clips, folder):
         parts = np.split(flat, np.cumsum([len(clip) for clip in clips])[:-1])
         return {clip.key: values for clip, values in zip(clips, parts, strict=True)}
     found = evaluation.predict(model, clips)
-    names = models.TASKS[card["task"]][0]
+    names = tasks.TASKS[card["task"]][0]
     with _files.atomic(path) as temporary:
         np.savez(
             temporary, predictions=np.concatenate(list(found.values())), outputs=np.array(names)

@@ -3,7 +3,7 @@
 import keras
 
 from kollias_affect import _checks, models
-from kollias_affect.models.tasks import output_layer
+from kollias_affect.models.outputs import output_layer
 
 
 def swap_head(model, task, activation=None, seed=0):
@@ -15,7 +15,7 @@ def swap_head(model, task, activation=None, seed=0):
     Args:
         model: of `kollias_affect.models`. Its other layers are shared with the new model, not
             copied.
-        task: one of `models.TASKS`; the same task again gives a new head too.
+        task: one of `tasks.TASKS`; the same task again gives a new head too.
         activation: see `models.cnn`, `output_activation`.
         seed: of the new layer's weights.
 

@@ -5,7 +5,7 @@ from keras import layers
 
 from kollias_affect import _checks, backbones, weights
 from kollias_affect.backbones import parts
-from kollias_affect.models import tasks
+from kollias_affect.models import outputs
 
 IMAGE = 256  # side of paper D's pictures
 # Backbone and its options, side of the crops, units of fc6 and fc7, importer of weights.
@@ -62,7 +62,7 @@ def network(name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0):
     for number, count in enumerate(units, start=6):
         x = layers.Dense(parts.channels(count, width), "relu", name=f"fc{number}")(x)
         x = layers.Dropout(dropout, seed=seed, name=f"fc{number}_dropout")(x)
-    model = keras.Model({"images": images}, tasks.output_layer("expression")(x), name=name)
+    model = keras.Model({"images": images}, outputs.output_layer("expression")(x), name=name)
     if pretrained is not None:
         load(model, pretrained)
     return model

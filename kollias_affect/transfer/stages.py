@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kollias_affect import _checks, _files, evaluation, models, training, windows
-from kollias_affect.transfer import optimization, report
+from kollias_affect.transfer import optimization, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
 
@@ -88,7 +88,7 @@ def staged(
 
     Writes `out_dir/<number>-<name>/` for every stage: `best.keras`, `log.csv`, `tensorboard/`,
     `backup/`, `settings.json` (see `training.callbacks`), `confusion-<set>.csv` (frames; rows
-    are labels, columns predictions) and `.png`; and over all stages `out_dir/report.csv`, `.md`,
+    are labels, columns predictions) and `.png`; and over all stages `out_dir/stage_report.csv`, `.md`,
     `out_dir/distributions.csv`, `.md`, `.png` (frames per class of every set).
 
     Args:
@@ -145,12 +145,12 @@ def staged(
             model, _ = models.load(folders[i - 1] / "best.keras")
             model = _with_expressions(model, stage.new_head, seed)
         _run(model, stage, folder, settings[i], cache, verbose)
-    report.distributions(_sets(stages, target, test), out_dir)
+    stage_report.distributions(_sets(stages, target, test), out_dir)
     rows = []
     for stage, folder in zip(stages, folders, strict=True):
         sets = {"validation": stage.validation, "target": target, "test": test}
-        rows.append(report.row(stage, *_evaluated(stage, folder, sets)))
-    table = report.write(rows, published, out_dir)
+        rows.append(stage_report.row(stage, *_evaluated(stage, folder, sets)))
+    table = stage_report.write(rows, published, out_dir)
     return Staged(*models.load(folders[-1] / "best.keras"), table)
 
 
@@ -332,7 +332,7 @@ def _evaluated(stage, folder, sets):
         _files.write_json(path, known)
     confusions = {name: np.array(counts) for name, counts in known["confusions"].items()}
     for name, counts in confusions.items():
-        report.confusion_files(counts, folder / f"confusion-{name}", f"{folder.name}, {name}")
+        stage_report.confusion_files(counts, folder / f"confusion-{name}", f"{folder.name}, {name}")
     return card["epoch"], confusions
 
 

@@ -1,8 +1,8 @@
 """Importers of published weights, and the weights that are known by name."""
 
 from kollias_affect.weights.alexnet import load_alexnet
+from kollias_affect.weights.assignment import Report
 from kollias_affect.weights.conventions import InputConvention
-from kollias_affect.weights.filling import Report
 from kollias_affect.weights.half_precision import store_as_float16
 from kollias_affect.weights.registry import (
     describe_pretrained,

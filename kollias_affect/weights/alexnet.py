@@ -1,6 +1,6 @@
 """AlexNet (Krizhevsky et al., 2012) from `bvlc_alexnet.npy`."""
 
-from kollias_affect.weights import arrays, conventions, filling
+from kollias_affect.weights import arrays, assignment, conventions
 
 # Convolutions of the file, and whether the model has them as two groups.
 GROUPED = {"conv1": False, "conv2": True, "conv3": False, "conv4": True, "conv5": True}
@@ -25,7 +25,7 @@ def load_alexnet(model, path, fold=True):
             pads nothing, as in Caffe; see `conventions.fold`.
 
     Returns:
-        `filling.Report`.
+        `assignment.Report`.
 
     Raises:
         OSError: if there is no such file.
@@ -38,7 +38,7 @@ def load_alexnet(model, path, fold=True):
     for name, grouped in GROUPED.items():
         if grouped and name in layers:
             layers.update(_groups(name, *layers.pop(name)))
-    return filling.fill(
+    return assignment.fill(
         model,
         layers,
         required=CONVOLUTIONS,

@@ -1,7 +1,7 @@
 """ResNet-50 (He et al., 2016) from Keras' own ImageNet files."""
 
 from kollias_affect.backbones.resnet import BLOCKS
-from kollias_affect.weights import arrays, conventions, filling
+from kollias_affect.weights import arrays, assignment, conventions
 
 _CONVOLUTION = ("kernel", "bias")
 _NORMALISATION = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -30,7 +30,7 @@ def load_resnet50(model, path, fold=True):
             slightly, see `conventions.fold`.
 
     Returns:
-        `filling.Report`.
+        `assignment.Report`.
 
     Raises:
         OSError: if there is no such file.
@@ -46,7 +46,7 @@ def load_resnet50(model, path, fold=True):
         for name, parts in layers.items()
         if parts
     }
-    return filling.fill(
+    return assignment.fill(
         model,
         entries,
         required=LAYERS,

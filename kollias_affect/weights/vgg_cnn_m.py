@@ -1,6 +1,6 @@
 """VGG-CNN-M-2048 (Chatfield et al., 2014) from MatConvNet's `imagenet-vgg-m-2048.mat`."""
 
-from kollias_affect.weights import arrays, conventions, filling
+from kollias_affect.weights import arrays, assignment, conventions
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 FULLY_CONNECTED = ("fc6", "fc7", "fc8")
@@ -17,7 +17,7 @@ def load_vgg_cnn_m(model, path, fold=True):
             `conv1` pads nothing.
 
     Returns:
-        `filling.Report`.
+        `assignment.Report`.
 
     Raises:
         OSError: if there is no such file.
@@ -27,7 +27,7 @@ def load_vgg_cnn_m(model, path, fold=True):
     References: Chatfield et al. (2014); paper D §3.2.
     """
     layers, average = arrays.read_matconvnet(path)
-    return filling.fill(
+    return assignment.fill(
         model,
         layers,
         required=CONVOLUTIONS,

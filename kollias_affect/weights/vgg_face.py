@@ -4,7 +4,7 @@ import math
 import re
 
 from kollias_affect.backbones.vgg import BLOCKS
-from kollias_affect.weights import arrays, conventions, filling
+from kollias_affect.weights import arrays, assignment, conventions
 
 CONVOLUTIONS = tuple(
     f"conv{block}_{i}" for block, (count, _) in enumerate(BLOCKS, 1) for i in range(1, count + 1)
@@ -35,7 +35,7 @@ def load_vgg_face(model, path, fold=True, convention=None):
         convention: `InputConvention` of the weights, where you know better than the table.
 
     Returns:
-        `filling.Report`. Fully connected layers that the model lacks or has in another shape are
+        `assignment.Report`. Fully connected layers that the model lacks or has in another shape are
         in `unused`.
 
     Raises:
@@ -47,7 +47,7 @@ def load_vgg_face(model, path, fold=True, convention=None):
     """
     readers = {"mat": _from_mat, "h5": _from_h5, "npy": _from_npy}
     entries, found, unused = readers[arrays.kind(path)](path)
-    return filling.fill(
+    return assignment.fill(
         model,
         entries,
         required=CONVOLUTIONS,

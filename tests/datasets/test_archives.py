@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from kollias_affect.datasets import archives
+from kollias_affect.datasets import _archives
 
 
 @pytest.fixture
@@ -36,36 +36,36 @@ EXPECTED = [".source", *(f"set/deep/{i}.jpg" for i in range(6))]
 @pytest.mark.parametrize(("ending", "mode"), [(".tar", "w"), (".tar.gz", "w:gz"), (".TGZ", "w:gz")])
 def test_archives_are_unpacked_once(content, tmp_path, cache, tar, ending, mode):
     path = tar(content, tmp_path / f"set{ending}", mode)
-    assert archives.is_tar(path) and not archives.is_tar(content)
-    folder = archives.unpacked_tar(path)
+    assert _archives.is_tar(path) and not _archives.is_tar(content)
+    folder = _archives.unpacked_tar(path)
     assert folder.parent == cache and names(folder) == EXPECTED
     for i in range(6):
         copy = folder / "set" / "deep" / f"{i}.jpg"
         assert copy.read_bytes() == (content / "deep" / f"{i}.jpg").read_bytes()
     (folder / "mark").touch()
-    assert archives.unpacked_tar(path) == folder and (folder / "mark").exists()
+    assert _archives.unpacked_tar(path) == folder and (folder / "mark").exists()
 
 
 def test_the_folder_follows_the_umask(content, tmp_path, tar):
     path, before = tar(content, tmp_path / "set.tar"), os.umask(0o022)
     try:
-        assert archives.unpacked_tar(path).stat().st_mode & 0o777 == 0o755
+        assert _archives.unpacked_tar(path).stat().st_mode & 0o777 == 0o755
     finally:
         os.umask(before)
 
 
 def test_a_changed_archive_is_unpacked_anew(content, tmp_path, tar):
-    first = archives.unpacked_tar(tar(content, tmp_path / "set.tar"))
+    first = _archives.unpacked_tar(tar(content, tmp_path / "set.tar"))
     (content / "new.jpg").write_bytes(b"new")
-    second = archives.unpacked_tar(tar(content, tmp_path / "set.tar"))
+    second = _archives.unpacked_tar(tar(content, tmp_path / "set.tar"))
     assert second != first and (second / "set" / "new.jpg").exists()
 
 
 def test_unpack_to(content, tmp_path, tar):
     path, to = tar(content, tmp_path / "set.tar"), tmp_path / "here" / "and here"
     to.mkdir(parents=True)  # an empty folder is as good as none
-    assert archives.unpacked_tar(path, to) == to and names(to) == EXPECTED
-    assert archives.unpacked_tar(path, str(to)) == to
+    assert _archives.unpacked_tar(path, to) == to and names(to) == EXPECTED
+    assert _archives.unpacked_tar(path, str(to)) == to
 
 
 def test_what_is_in_the_way_is_left_alone(content, tmp_path, tar):
@@ -75,12 +75,12 @@ def test_what_is_in_the_way_is_left_alone(content, tmp_path, tar):
     (tmp_path / "file").write_text("mine")
     for place in (to, tmp_path / "file"):
         with pytest.raises(FileExistsError, match=r"new folder, or one unpacked from the same"):
-            archives.unpacked_tar(path, place)
+            _archives.unpacked_tar(path, place)
     assert names(to) == ["precious"] and (tmp_path / "file").read_text() == "mine"
-    archives.unpacked_tar(path, tmp_path / "done")
+    _archives.unpacked_tar(path, tmp_path / "done")
     other = tar(content, tmp_path / "other.tar")
     with pytest.raises(FileExistsError, match=r"which is not from .*other\.tar as it is now"):
-        archives.unpacked_tar(other, tmp_path / "done")
+        _archives.unpacked_tar(other, tmp_path / "done")
 
 
 def test_a_failure_in_the_middle_leaves_nothing_that_is_trusted(tmp_path, cache):
@@ -92,9 +92,9 @@ def test_a_failure_in_the_middle_leaves_nothing_that_is_trusted(tmp_path, cache)
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):
-        archives.unpacked(source, fail)
+        _archives.unpacked(source, fail)
     assert list(cache.iterdir()) == []
-    folder = archives.unpacked(source, lambda folder: (folder / "whole").touch())
+    folder = _archives.unpacked(source, lambda folder: (folder / "whole").touch())
     assert names(folder) == [".source", "whole"]
 
 
@@ -106,11 +106,11 @@ def test_what_a_killed_process_left_is_not_used_and_removed(content, tmp_path, c
     def write(folder):
         (folder / "half").touch()
         os.kill(os.getpid(), 9)
-    archives.unpacked(sys.argv[1], write)
+    _archives.unpacked(sys.argv[1], write)
     """
     ran = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(path)])
     assert ran.returncode == -9 and len(partial(cache)) == 1 == len(list(cache.iterdir()))
-    folder = archives.unpacked_tar(path)
+    folder = _archives.unpacked_tar(path)
     assert names(folder) == EXPECTED and list(cache.iterdir()) == [folder]
 
 
@@ -122,8 +122,8 @@ def test_two_processes_unpack_at_once(content, tmp_path, cache, tar):
     def write(folder):
         print("writing", flush=True)
         sys.stdin.readline()  # both are inside now
-        archives.extract_tar(archives.Path(sys.argv[1]), folder)
-    print(archives.unpacked(sys.argv[1], write))
+        _archives.extract_tar(_archives.Path(sys.argv[1]), folder)
+    print(_archives.unpacked(sys.argv[1], write))
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -144,7 +144,7 @@ def test_an_archive_that_is_cut_anywhere_is_refused(content, tmp_path, cache, ta
     for length in sorted(lengths):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"must be whole. Received: .*cut\.tar"):
-            archives.unpacked_tar(path)
+            _archives.unpacked_tar(path)
     assert list(cache.iterdir()) == []
 
 
@@ -162,7 +162,7 @@ def test_a_damaged_archive_is_refused(content, tmp_path, cache, tar, mode):
             content[:position] + bytes([content[position] ^ 85]) + content[position + 1 :]
         )
         with pytest.raises(ValueError, match=r"must be whole. Received: .*bad\.tar"):
-            archives.unpacked_tar(path)
+            _archives.unpacked_tar(path)
     assert list(cache.iterdir()) == []
 
 
@@ -171,12 +171,12 @@ def test_files_that_are_no_archives(tmp_path):
     for content, message in ((b"", "0 bytes"), (b"text", "must be whole"), (b"\0" * 99, "whole")):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=message):
-            archives.unpacked_tar(path)
+            _archives.unpacked_tar(path)
     path.write_bytes(gzip.compress(b"text"))
     with pytest.raises(ValueError, match="must be whole"):
-        archives.unpacked_tar(path)
+        _archives.unpacked_tar(path)
     with pytest.raises(FileNotFoundError, match="existing file"):
-        archives.unpacked_tar(tmp_path / "none.tar")
+        _archives.unpacked_tar(tmp_path / "none.tar")
 
 
 def member(name, kind=tarfile.REGTYPE, link=""):
@@ -205,7 +205,7 @@ def test_members_that_could_do_harm(tmp_path, cache, bad, what):
         archive.addfile(member("good.jpg"), io.BytesIO(b"good"))
         archive.addfile(bad, io.BytesIO(b"evil") if bad.isreg() else None)
     with pytest.raises(ValueError, match=rf"plain files.*{bad.name}.*bad\.tar, {what}"):
-        archives.unpacked_tar(path)
+        _archives.unpacked_tar(path)
     assert list(cache.iterdir()) == [] and not (cache.parent / "evil.jpg").exists()
 
 
@@ -213,4 +213,4 @@ def test_a_cache_that_cannot_be_written(content, tmp_path, tar, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(OSError, match="file"):
-        archives.unpacked_tar(tar(content, tmp_path / "set.tar"))
+        _archives.unpacked_tar(tar(content, tmp_path / "set.tar"))

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from kollias_affect.clip import Clip
-from kollias_affect.datasets.report import Clips, Report
+from kollias_affect.clip import Clip, Clips
+from kollias_affect.datasets._report import LoadReport
 
 
 @pytest.fixture
 def report(tmp_path):
-    return Report("afew", tmp_path, None, "a folder of fish")
+    return LoadReport("afew", tmp_path, None, "a folder of fish")
 
 
 def affect(key="a", subject="s"):
@@ -57,7 +57,7 @@ def test_three_examples_are_named(report):
 
 
 def test_no_clip_says_what_was_left_out_and_what_is_expected(tmp_path):
-    report = Report("afew", tmp_path, "train", "a folder of fish")
+    report = LoadReport("afew", tmp_path, "train", "a folder of fish")
     report.note("fish left out", "cod")
     with pytest.raises(FileNotFoundError) as error:
         report.finish([])
@@ -79,7 +79,7 @@ def test_the_message_of_an_empty_result_is_short_and_starts_with_the_main_cause(
 
 def test_missing_root(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a folder of fish.*nowhere, which does not exist"):
-        Report("afew", tmp_path / "nowhere", None, "a folder of fish")
+        LoadReport("afew", tmp_path / "nowhere", None, "a folder of fish")
 
 
 def test_two_clips_of_one_name_are_refused(report):

@@ -5,7 +5,7 @@ import pytest
 
 from kollias_affect.datasets import frames_csv
 from kollias_affect.experiments import data
-from kollias_affect.transfer import Source
+from kollias_affect.experiments.sources import Source
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from kollias_affect import EXPRESSIONS, transfer
+from kollias_affect import EXPRESSIONS
 from kollias_affect.experiments import TABLES, data
+from kollias_affect.experiments.paper_d.submissions import PATHS
 
 # SFEW's test images per expression, in the order of EXPRESSIONS.
 SFEW_TEST = np.array([58, 69, 17, 41, 95, 55, 37])
@@ -75,7 +76,7 @@ def test_paper_c_tables_agree_on_the_networks_they_share():
 
 def test_paper_d_confusions_give_the_test_accuracies_of_figure_3():
     confusion = {(cell.setting.number, cell.setting.label): cell for cell in TABLES["D4"].cells}
-    for number, path in transfer.PATHS.items():
+    for number, path in PATHS.items():
         rows = np.array([[*confusion[number, name].published.values()] for name in EXPRESSIONS])
         assert rows.sum(axis=1) == pytest.approx(np.full(7, 100), abs=0.31)
         right = np.round(np.diag(rows) / 100 * SFEW_TEST)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kollias_affect
-from kollias_affect import models, training
+from kollias_affect import models, tasks, training
 
 TINY = {"length": 4, "width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
 
@@ -53,7 +53,7 @@ def test_the_card_says_what_is_needed_to_use_the_model(model, tmp_path):
     assert card["versions"]["kollias_affect"] == kollias_affect.__version__
 
 
-@pytest.mark.parametrize("task", list(models.TASKS))
+@pytest.mark.parametrize("task", list(tasks.TASKS))
 def test_round_trip(tmp_path, task):
     before = models.affwildnet(task=task, **TINY, initializer=None)
     models.save(before, tmp_path / "model.keras")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kollias_affect import backbones
-from kollias_affect.weights import conventions, filling
+from kollias_affect.weights import assignment, conventions
 from kollias_affect.weights.conventions import InputConvention
 
 CONVENTIONS = {
@@ -109,7 +109,7 @@ def test_wrong_arguments():
 
 
 def test_report_says_what_the_model_takes():
-    report = filling.Report((), (), (), conventions.DEEPFACE, folded=True)
+    report = assignment.Report((), (), (), conventions.DEEPFACE, folded=True)
     assert report.model_takes == conventions.OURS
-    report = filling.Report((), (), (), conventions.DEEPFACE, folded=False)
+    report = assignment.Report((), (), (), conventions.DEEPFACE, folded=False)
     assert report.model_takes == conventions.DEEPFACE

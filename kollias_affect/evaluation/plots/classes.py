@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from kollias_affect import EXPRESSIONS
 from kollias_affect.evaluation.plots import style
+from kollias_affect.tasks import EXPRESSIONS
 
 _HATCHES = ("", "//", "..", "xx", "\\\\", "--")  # one less than colours: no two sets look alike
 _DARK = 0.5  # luminance below which letters are white

@@ -3,8 +3,9 @@
 import matplotlib.image
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, metrics
+from kollias_affect import metrics, tasks
 from kollias_affect.evaluation.plots import style
+from kollias_affect.tasks import TASKS
 
 _SHADE, _LABEL, _DASHES = "0.88", "black", (0, (4, 2))
 _TALL, _THIN = 1.8, 0.75  # inches per panel of valence or arousal, and of a probability
@@ -83,14 +84,10 @@ def clip_picture(clip, predictions, names, path, title=None, faces=8):
 
 def _labels(clip, names):
     """The labels of a clip that belong to these outputs, unknown where frames are not valid."""
-    if set(names) <= {"valence", "arousal"}:
-        if clip.valence_arousal is None:
-            return None
-        columns = [("valence", "arousal").index(name) for name in names]
-        return np.where(clip.valid[:, None], clip.valence_arousal[:, columns], np.nan)
-    if clip.expression is None or tuple(names) != EXPRESSIONS:
+    task = next((task for task, (outputs, _) in TASKS.items() if outputs == tuple(names)), None)
+    if task is None or getattr(clip, tasks.label_field(task)) is None:
         return None
-    return np.where(clip.valid, clip.expression, -1)
+    return tasks.known_labels(clip, task)
 
 
 class _Traces:

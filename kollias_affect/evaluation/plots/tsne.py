@@ -3,8 +3,9 @@
 import matplotlib.colors
 import numpy as np
 
-from kollias_affect import EXPRESSIONS, _checks
+from kollias_affect import _checks
 from kollias_affect.evaluation.plots import style
+from kollias_affect.tasks import EXPRESSIONS
 
 _KINDS = ("expression", "valence", "arousal")
 _MARKERS = "os^vDPX"

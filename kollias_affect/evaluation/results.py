@@ -1,0 +1,93 @@
+"""Everything about one model on one set of clips, in one folder."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from kollias_affect import _files
+from kollias_affect.evaluation import plots
+from kollias_affect.evaluation.predictions import paired, to_table
+from kollias_affect.evaluation.resampling import confidence_intervals
+from kollias_affect.evaluation.scores import confusion, scores
+from kollias_affect.evaluation.tables import write_table
+from kollias_affect.tasks import TASKS, known_labels
+
+CLIPS_DRAWN = 4
+
+
+def write_report(clips, predictions, out_dir, task="valence_arousal", scored=None):
+    """Writes predictions, scores and pictures.
+
+    Files, each table as csv and markdown: `predictions.csv` (see `to_table`), `scores`,
+    `per_video`, and with two videos or more `intervals` (95 %, of CCC or accuracy); for valence
+    and arousal `histogram.png`, and `traces-<number>-<clip>.png` and `trajectory-….png` of the
+    first clips; for one of them the traces; for expressions `confusion.csv`, `confusion.png`,
+    `distribution.png` and the traces. Of single images there is no `per_video` and no trace.
+
+    Args:
+        clips: list of `Clip` with labels.
+        predictions: of every frame, see `paired`.
+        out_dir: folder, made if need be.
+        task: one of `tasks.TASKS`.
+        scored: a table of `aggregate`, to score its rows instead of frames.
+
+    Returns:
+        `pandas.DataFrame` of `scores`.
+
+    Raises:
+        ValueError: as `scores` does.
+    """
+    out_dir = Path(out_dir)
+    found = paired(clips, predictions)
+    predictions = {clip.key: values for clip, values in zip(clips, found, strict=True)}
+    scored = predictions if scored is None else scored
+    table = scores(clips, scored, task)
+    per_video = scores(clips, scored, task, per_video=True)
+    names, _ = TASKS[task]
+    with _files.atomic(out_dir / "predictions.csv") as temporary:
+        to_table(predictions, names).to_csv(temporary, index=False, lineterminator="\n")
+    write_table(table, out_dir / "scores")
+    clips_over_time = [clip for clip in clips if len(clip) > 1]
+    if clips_over_time:
+        write_table(per_video, out_dir / "per_video")
+    if (per_video.iloc[:, -1] > 0).sum() > 1:  # videos of which something counts
+        measure = "accuracy" if task == "expression" else "CCC"
+        intervals = confidence_intervals(clips, scored, measure, task)
+        write_table(intervals, out_dir / "intervals")
+    if task == "expression":
+        _draw_classes(clips, scored, out_dir)
+    elif task == "valence_arousal":
+        _draw_plane(clips, predictions, out_dir)
+    for number, clip in enumerate(clips_over_time[:CLIPS_DRAWN], start=1):
+        labels = known_labels(clip, task)
+        figure = plots.traces_figure(
+            clip.times, predictions[clip.key], names, labels, title=clip.key
+        )
+        plots.save(figure, out_dir / f"traces-{number}-{_file_name(clip)}.png")
+    return table
+
+
+def _draw_plane(clips, predictions, out_dir):
+    labels = [clip.valence_arousal[clip.valid] for clip in clips]
+    values = [predictions[clip.key][clip.valid] for clip in clips]
+    figure = plots.histogram(np.concatenate(values), np.concatenate(labels))
+    plots.save(figure, out_dir / "histogram.png")
+    drawn = [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]
+    for number, clip in enumerate(drawn, start=1):
+        labels = known_labels(clip, "valence_arousal")
+        figure = plots.trajectory(clip.times, predictions[clip.key], labels, title=clip.key)
+        plots.save(figure, out_dir / f"trajectory-{number}-{_file_name(clip)}.png")
+
+
+def _draw_classes(clips, scored, out_dir):
+    counts = confusion(clips, scored)
+    write_table(counts, out_dir / "confusion")
+    plots.save(plots.confusion(counts.to_numpy()), out_dir / "confusion.png")
+    sets = {"labels": counts.sum(axis=1), "predictions": counts.sum(axis=0)}
+    figure = plots.distribution({name: values.to_numpy() for name, values in sets.items()})
+    plots.save(figure, out_dir / "distribution.png")
+
+
+def _file_name(clip):
+    return re.sub(r"[^\w.+-]", "_", clip.key)

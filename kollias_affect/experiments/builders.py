@@ -1,0 +1,70 @@
+"""From a declared `Network` to a Keras model of a given scale."""
+
+import keras
+
+from kollias_affect import backbones, initializers, models, weights
+from kollias_affect.models import parts
+
+# Backbones with published weights: importer, and the form that these belong to.
+IMPORTERS = {
+    "vgg_face": (weights.load_vgg_face, {}),
+    "vgg16": (weights.load_vgg_face, {}),
+    "resnet50": (weights.load_resnet50, {"form": "keras"}),
+}
+_UNITS = ("hidden_units", "rnn_units", "landmark_units", "fc_units")
+
+
+def build(network, task, scale, weight_files=None, landmarks=None):
+    """The model of a `Network`, with the first weights that the scale's seed gives.
+
+    Args:
+        network: `Network`.
+        task: see `tasks.TASKS`.
+        scale: `Scale`.
+        weight_files: dict from a backbone's name to the file of its published weights.
+        landmarks: `False` for clips without landmarks; else as the network says.
+
+    Returns:
+        `keras.Model` of windows of `scale.length` frames.
+
+    Raises:
+        ValueError: if weights do not fit.
+    """
+    backbone = build_backbone(network.backbone, scale, weight_files)
+    options = {name: _scaled(name, value, scale) for name, value in network.options.items()}
+    if options.get("initializer") == "papers":
+        options["initializer"] = initializers.papers(scale.seed)
+    if "hidden_units" not in options:
+        usual = parts.hidden_units_of(backbone)
+        # A network on several features has one fully connected layer.
+        usual = usual[0] if network.build == "multi_rnn" else usual
+        options["hidden_units"] = _scaled("hidden_units", usual, scale)
+    if network.build != "cnn":
+        options.setdefault("rnn_units", _scaled("rnn_units", 128, scale))
+    if landmarks is False:
+        options["landmarks"] = False
+    options.setdefault("length", scale.length)
+    return BUILDERS[network.build](backbone, task, **options)
+
+
+def build_backbone(name, scale, weight_files=None):
+    """The backbone called `name`, with published weights if there is a file of them."""
+    keras.utils.set_random_seed(scale.seed)
+    file = (weight_files or {}).get(name)
+    load, form = IMPORTERS[name] if file is not None else (None, {})
+    shape = (scale.size, scale.size, 3)
+    backbone = backbones.build(name, input_shape=shape, width=scale.width, **form)
+    if load is not None:
+        load(backbone, file)
+    return backbone
+
+
+def _scaled(name, value, scale):
+    if name not in _UNITS:
+        return value
+    if isinstance(value, (tuple, list)):
+        return tuple(_scaled(name, each, scale) for each in value)
+    return max(2, round(value * scale.units))
+
+
+BUILDERS = {"cnn": models.cnn, "affwildnet": models.affwildnet, "multi_rnn": models.multi_rnn}

@@ -1,0 +1,5 @@
+"""Paper B, Kollias & Zafeiriou (2020): multi-CNN features on OMG-Emotion."""
+
+from kollias_affect.experiments.paper_b.tables import TABLES
+
+__all__ = ["TABLES"]
