@@ -1,0 +1,260 @@
+"""What a resumable run is: fingerprints of its inputs, its folder, its journal and its lock.
+
+A run writes its settings to its folder before it does anything long. The same command finds them
+there and resumes; a command with other settings is refused. What a run depends on and what is too
+large to write down (weights, clips, files) counts by a fingerprint of 16 hexadecimal characters.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from kollias_affect import _files
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: two processes in one folder are not noticed there
+    fcntl = None
+
+SETTINGS = "settings.json"
+LOCK = ".lock"
+
+
+def fingerprint(*content):
+    """Fingerprint of JSON content and dataclasses."""
+
+    def plain(value):
+        return {"kind": type(value).__name__, **dataclasses.asdict(value)}
+
+    text = json.dumps(content, sort_keys=True, default=plain)
+    return _short(text.encode())
+
+
+def fingerprint_arrays(*arrays):
+    """Fingerprint of the bytes of arrays, one after the other; `None` counts as empty."""
+    return _short(*(b"" if a is None else np.ascontiguousarray(a).tobytes() for a in arrays))
+
+
+def fingerprint_contents(paths):
+    """Fingerprint of the contents of files; an empty path counts as an empty file."""
+    contents = (Path(path).read_bytes() if path else b"" for path in paths)
+    return _short(*(len(c).to_bytes(8, "little") + c for c in contents))
+
+
+def fingerprint_states(paths):
+    """Fingerprint of the names, sizes and modification times of files, without reading them."""
+    return fingerprint([(str(path), *file_state(path)) for path in paths])
+
+
+def file_state(path):
+    """Size in bytes and modification time in nanoseconds of a file; zeros for an empty path."""
+    if not path:
+        return 0, 0
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
+def _short(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
+    """Checks that a folder is free for a run, or holds the run with these settings.
+
+    Args:
+        folder: folder of the run, which need not exist.
+        settings: JSON content that the run depends on.
+        writes: names that the run writes besides its settings. Default: any name, so that a
+            folder without settings must be empty.
+        required: names that the settings of a run of this kind have.
+        name: file of the settings.
+
+    Returns:
+        bool, whether the folder holds the run already.
+
+    Raises:
+        FileExistsError: if the folder holds files that a run of this kind did not write.
+        ValueError: if it holds a run with other settings.
+    """
+    folder = Path(folder)
+    path = folder / name
+    before = _settings_in(path, required)
+    names = {entry.name for entry in folder.iterdir()} - {name, LOCK} if folder.is_dir() else set()
+    if before is None and (path.exists() or names & set(writes or names)):
+        raise FileExistsError(
+            f"A run needs a folder of its own. Received: {folder}, which holds files that this "
+            "command did not write. Choose another folder."
+        )
+    if before is None:
+        return False
+    changed = differences(before, json.loads(json.dumps(settings)))
+    if changed:
+        raise ValueError(
+            f"A folder holds one run. Received: {folder}, whose {name} differs in "
+            f"{', '.join(changed)}. Repeat the earlier settings to resume that run, or choose "
+            "another folder."
+        )
+    return True
+
+
+def _settings_in(path, required):
+    """Settings that a run wrote; `None` if there are none or they are of another kind."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and set(content) >= set(required) else None
+
+
+def start_folder(folder, settings, writes=(), required=(), name=SETTINGS):
+    """`check_folder`, then creates the folder and writes the settings if they are not there.
+
+    Returns:
+        bool, whether the run resumes.
+    """
+    resumes = check_folder(folder, settings, writes, required, name)
+    if not resumes:
+        _files.write_json(Path(folder) / name, settings)
+    return resumes
+
+
+def differences(before, now):
+    """What differs between two JSON contents.
+
+    Returns:
+        list of texts: dotted names of the entries, with both values where they are short.
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = sorted({*before, *now})
+        inner = {name: differences(before.get(name), now.get(name)) for name in names}
+        return [
+            name + value if value[:1] in ("", " ") else f"{name}.{value}"
+            for name in names
+            for value in inner[name]
+        ]
+    if before == now:
+        return []
+    short = all(isinstance(value, (int, float, str, type(None))) for value in (before, now))
+    return [f" ({before}, now {now})" if short else ""]
+
+
+class Lock:
+    """A lock on a folder, held by this process until `release` or until the process ends.
+
+    The operating system drops it with the process, however that ends, so no lock is stale.
+
+    Args:
+        folder: folder to lock; it is created if it is missing.
+        name: file that carries the lock.
+    """
+
+    def __init__(self, folder, name=LOCK):
+        self.folder = Path(folder)
+        self.name = name
+        self._file = None
+
+    @property
+    def held(self):
+        """Whether this object holds the lock."""
+        return self._file is not None
+
+    def try_acquire(self):
+        """Takes the lock if it is free; returns whether it is held now."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / self.name
+        file = open(path, "a")  # noqa: SIM115 - closed by `release`
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The process that held it may have removed the folder while this one waited.
+            if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+                self._file = file
+                return True
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        file.close()
+        return False
+
+    def acquire(self, seconds=0):
+        """Takes the lock, and waits for it at most so many seconds.
+
+        Raises:
+            OSError: if another process holds it all the time.
+        """
+        end = time.monotonic() + seconds
+        while not self.try_acquire():
+            if time.monotonic() >= end:
+                raise OSError(
+                    f"One process at a time may work in a folder. Another one works in "
+                    f"{self.folder}. Wait for it to end, or choose another output folder."
+                )
+            time.sleep(0.1)
+
+    def release(self):
+        """Gives the lock back; does nothing if it is not held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self):
+        self.acquire()
+        return self
+
+    def __exit__(self, *error):
+        self.release()
+
+
+class Journal:
+    """JSON lines on disk that survive a kill: a line counts when it is complete.
+
+    Args:
+        path: file of the lines, which need not exist.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._file = None
+
+    def lines(self):
+        """Yields `(content, end)` for each complete line; `end` is its last byte's position + 1.
+
+        Everything from the first torn or unreadable line on is left out.
+        """
+        if not self.path.exists():
+            return
+        end = 0
+        with open(self.path, "rb") as file:
+            for line in file:
+                try:
+                    content = json.loads(line)
+                except ValueError:
+                    return
+                if not line.endswith(b"\n"):
+                    return
+                end += len(line)
+                yield content, end
+
+    def resume(self, end):
+        """Opens the journal for `append`, and drops all bytes from position `end` on."""
+        self._file = open(self.path, "r+b" if end else "wb")  # noqa: SIM115 - closed by `close`
+        self._file.truncate(end)
+        self._file.seek(end)
+
+    def append(self, content):
+        """Writes one line, whole for every reader that starts afterwards."""
+        self._file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+
+    def close(self):
+        """Closes the file; does nothing if it is not open."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
