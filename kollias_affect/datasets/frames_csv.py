@@ -21,6 +21,7 @@ from kollias_affect.datasets._report import LoadReport, refuse_same_keys
 from kollias_affect.tasks import EXPRESSIONS
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
+LABEL_LIST = "frames.csv"  # read without a split, written beside the crops by `extract --labels`
 TEXT_COLUMNS = {"clip", "subject", "image", "expression"}
 LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 
@@ -106,12 +107,85 @@ def write(clips, path, header=True):
         table.to_csv(temporary, index=False, header=header, lineterminator="\n")
 
 
+def read_label_list(videos, out_dir, labels_dir):
+    """Reads the list of labelled frames, `frames.csv`, that an output folder holds already.
+
+    Call it before the faces are extracted: it raises early what would prevent `write_label_list`.
+
+    Args:
+        videos: Paths of the videos whose faces are going to be extracted.
+        out_dir: Folder of the crops and of `frames.csv`. It need not exist.
+        labels_dir: Folder with one label file per video, see `write_label_list`.
+
+    Returns:
+        `Clips` that are in the list; an empty list if there is no list yet.
+
+    Raises:
+        ValueError: If a video is named `frames`, because its table would replace the list.
+        FileNotFoundError: If `labels_dir` is not a folder.
+        FileExistsError: If the folder holds a `frames.csv` that is not a list of frames.
+    """
+    path, labels_dir = Path(out_dir) / LABEL_LIST, Path(labels_dir)
+    stems = [Path(video).stem for video in videos]
+    if path.stem in stems:
+        raise ValueError(
+            f"{LABEL_LIST} is the list of labelled frames. Received: a video named {path.stem}. "
+            "Rename the video."
+        )
+    if not labels_dir.is_dir():
+        examples = f"; it should hold {stems[0]}.csv or {stems[0]}.txt" if stems else ""
+        raise FileNotFoundError(
+            f"The labels must be a folder with a file for every video. Received: {labels_dir}, "
+            f"which is not a folder. Check the path{examples}."
+        )
+    if not path.exists():
+        return []
+    try:
+        return load(path)
+    except (OSError, ValueError) as error:
+        raise FileExistsError(
+            f"{LABEL_LIST} is the list of labelled frames. Received: {path}, which exists already "
+            f"and is no such list ({error}) Move it away, or choose another folder."
+        ) from error
+
+
+def write_label_list(clips, listed, labels_dir, path):
+    """Labels extracted clips and writes them to a list of frames, beside the clips listed before.
+
+    Args:
+        clips: List of `Clip` without labels, as `faces.extract` returns them.
+        listed: List of `Clip` from `read_label_list`. A clip with the key of an extracted one is
+            replaced.
+        labels_dir: Folder with `<key>.csv` or `<key>.txt` for every extracted clip, in the format
+            that `label` reads. The csv file takes precedence.
+        path: Csv file to write, in a folder above the images.
+
+    Returns:
+        Number of clips in the list.
+
+    Raises:
+        FileNotFoundError: If a clip has no label file.
+        ValueError: If labels do not fit their clip.
+    """
+    labelled = {clip.key: clip for clip in listed}
+    for clip in clips:
+        labelled[clip.key] = label(clip, _label_file(clip, Path(labels_dir)))
+    write(list(labelled.values()), path)
+    return len(labelled)
+
+
+def _label_file(clip, labels_dir):
+    candidates = [labels_dir / f"{clip.key}{ending}" for ending in (".csv", ".txt")]
+    existing = [path for path in candidates if path.exists()]
+    return _checks.existing_file("labels", (existing or candidates)[0])
+
+
 def _csv_files(report, split):
     root = report.root
     if root.is_file():
         return [_checks.existing_file("root", root)]
-    if split is None and (root / "frames.csv").is_file():
-        return [root / "frames.csv"]
+    if split is None and (root / LABEL_LIST).is_file():
+        return [root / LABEL_LIST]
     found = _reading.tables(root, split)
     if not found:
         lacking = "none" if split is None else f"no file {split}.csv"

@@ -258,3 +258,47 @@ def test_hidden_files_are_no_csv_files(root):
     for split in ("*", "/etc/passwd", "**", "[t]rain"):
         with pytest.raises(FileNotFoundError, match="which has no file"):
             datasets.load("frames_csv", root, split)
+
+
+def test_label_list_adds_new_clips_to_the_listed_ones(root):
+    labels = root / "labels"
+    labels.mkdir()
+    (labels / "105.txt").write_text("0.5,-0.5\n0,0\n")
+    (labels / "video 2.csv").write_text("valence,arousal\n0.25,0\n")
+    (labels / "video 2.txt").write_text("1,1\n")  # the csv file takes precedence
+    second = datasets.Clip("video 2", [str(root / "video 2" / "00001.jpg")])
+    for count, clip in enumerate((unlabelled(root), second), start=1):
+        listed = frames_csv.read_label_list([f"{clip.key}.mp4"], root, labels)
+        written = frames_csv.write_label_list([clip], listed, labels, root / "frames.csv")
+        assert (len(listed), written) == (count - 1, count)
+    first, second = datasets.load("frames_csv", root)
+    assert first.valence_arousal.tolist() == [[0.5, -0.5], [0, 0]]
+    assert second.valence_arousal.tolist() == [[0.25, 0]]
+
+
+def test_label_list_replaces_a_listed_clip_with_the_same_key(root):
+    labels = root / "labels"
+    labels.mkdir()
+    for value in (0.25, 0.5):
+        (labels / "105.csv").write_text(f"{value},0\n0,0\n")
+        listed = frames_csv.read_label_list(["105.mp4"], root, labels)
+        frames_csv.write_label_list([unlabelled(root)], listed, labels, root / "frames.csv")
+    [clip] = datasets.load("frames_csv", root)
+    assert clip.valence_arousal[0].tolist() == [0.5, 0]
+
+
+def test_label_list_needs_a_label_file_for_every_clip(root):
+    with pytest.raises(FileNotFoundError, match=r"105\.csv, which does not exist"):
+        frames_csv.write_label_list([unlabelled(root)], [], root, root / "frames.csv")
+    assert not (root / "frames.csv").exists()
+
+
+def test_obstacles_to_a_label_list_are_found_before_the_extraction(root):
+    with pytest.raises(ValueError, match="a video named frames"):
+        frames_csv.read_label_list(["videos/frames.mp4"], root, root)
+    with pytest.raises(FileNotFoundError, match=r"nowhere, which is not a folder.*105\.csv"):
+        frames_csv.read_label_list(["105.mp4"], root, root / "nowhere")
+    write(root, "mine")
+    with pytest.raises(FileExistsError, match=r"frames\.csv, which exists already"):
+        frames_csv.read_label_list(["105.mp4"], root, root)
+    assert (root / "frames.csv").read_text() == "mine"
