@@ -1,4 +1,4 @@
-"""The public names of `kollias_affect.annotations`, under the name that they had before."""
+"""The public names of `kollias_affect.annotations`, importable from here as in earlier versions."""
 
 from kollias_affect.annotations import Agreement, agree, correlation_matrix, match, mean, single
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks, _files
-from kollias_affect.annotations import traces
+from kollias_affect import _checks, _files, annotations
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport
@@ -300,7 +299,7 @@ def _read_raters(path, rater):
     values = _reading.numbers(path, columns, skip=1, separator=";", content=content)
     _check(path, values[:, 0], values[:, 1:], first=1)
     traces = values[:, [columns.index(name) for name in RATERS]].T
-    chosen = traces.mean(traces) if rater == "mean" else traces[RATERS.index(rater)]
+    chosen = annotations.mean(traces) if rater == "mean" else traces[RATERS.index(rater)]
     return values[:, 0], chosen
 
 
@@ -356,7 +355,7 @@ def _labelled(report, clip, name, trace):
     near = _distances(clip.times, times) <= BOUND + 1e-9  # decimal seconds in binary, as `match`
     labels = np.full((len(clip), len(DIMENSIONS)), np.nan)
     if near.any():
-        labels[near] = traces.match(clip.times[near], times, values, BOUND)
+        labels[near] = annotations.match(clip.times[near], times, values, BOUND)
     if not near.all():
         far = int((~near).sum())
         report.note(f"frames further than {BOUND:g} s from any rating, invalid", clip.key, far)

@@ -6,8 +6,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# The same examples on every machine, as many as stay quick.
-hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=50)
+# The same examples on every machine.
+hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("quick")
 
 
