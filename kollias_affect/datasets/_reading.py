@@ -28,12 +28,12 @@ _NAMES = {
 }
 
 
-def expression_of(name):
+def expression_name(name):
     """The name in `EXPRESSIONS` for a database's name of it, in any case; `None` if it is none."""
     return _NAMES.get(str(name).strip().lower())
 
 
-def natural(name):
+def natural_key(name):
     """Sort key that puts `frame10` after `frame9`."""
     # Parts at odd places are the numbers; names such as 01 and 1 differ by themselves.
     parts = re.split(r"(\d+)", str(name))
@@ -43,7 +43,7 @@ def natural(name):
 def folders(path):
     """Folders in a folder, in natural order, hidden ones left out."""
     entries = [entry for entry in os.scandir(path) if not entry.name.startswith(".")]
-    return [Path(e.path) for e in sorted(entries, key=lambda e: natural(e.name)) if _is_folder(e)]
+    return [Path(e.path) for e in sorted(entries, key=lambda e: natural_key(e.name)) if _is_folder(e)]
 
 
 def _is_folder(entry):
@@ -66,10 +66,10 @@ def files(path, endings, report=None):
             found.append(entry)
         elif report is not None:
             report.note(f"files ignored, which do not end in {endings}", entry.name)
-    return [Path(entry.path) for entry in sorted(found, key=lambda e: natural(e.name))]
+    return [Path(entry.path) for entry in sorted(found, key=lambda e: natural_key(e.name))]
 
 
-def tables(folder, split):
+def csv_files(folder, split):
     """The csv files in a folder, or, in a list too, the one that bears the name of a split."""
     named = [] if split is None else [Path(folder) / f"{split}.csv"]
     return files(folder, (".csv",)) if split is None else [f for f in named if f.is_file()]
@@ -97,7 +97,7 @@ def only_folder(path):
     return Path(path) / visible[0] if single else Path(path)
 
 
-def refuse_other_encodings(path):
+def read_utf8(path):
     """Raises `ValueError`, with the line, if a file is not UTF-8 text."""
     content = Path(path).read_bytes()
     try:
@@ -111,13 +111,13 @@ def refuse_other_encodings(path):
     return content
 
 
-def lines(path):
+def read_lines(path):
     """Lines of a UTF-8 text file without line ends; a byte order mark and CRLF are accepted."""
-    text = refuse_other_encodings(path).decode("utf-8-sig")
+    text = read_utf8(path).decode("utf-8-sig")
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
-def numbers(path, columns, skip=0, separator=",", content=None):
+def read_numbers(path, columns, skip=0, separator=",", content=None):
     """Rows of numbers of a text file.
 
     Args:
@@ -133,7 +133,7 @@ def numbers(path, columns, skip=0, separator=",", content=None):
     Raises:
         ValueError: naming file and line, if a row has other columns or a field is no number.
     """
-    rows = lines(path) if content is None else content
+    rows = read_lines(path) if content is None else content
     rows = rows[skip:]
     while rows and not rows[-1].strip():
         rows = rows[:-1]
@@ -163,7 +163,7 @@ def _row(text, columns, separator, path, line):
         ) from None
 
 
-def inside(root):
+def path_normalizer(root):
     """A function from a path in a data file to its normal form, relative to `root`.
 
     It refuses what `_checks.inside` refuses, but looks at each folder once.
@@ -186,7 +186,7 @@ def inside(root):
     return relative
 
 
-def names_below(root, parents):
+def files_in(root, parents):
     """Paths, relative to `root`, of the files in the folders `parents` below it.
 
     One look at each folder instead of one at each file: databases have millions of frames.
@@ -200,7 +200,7 @@ def names_below(root, parents):
     return names
 
 
-def by_expression(folder, endings, report, beside=()):
+def files_by_expression(folder, endings, report, beside=()):
     """Files that lie in folders named after expressions.
 
     Args:
@@ -220,7 +220,7 @@ def by_expression(folder, endings, report, beside=()):
     for place in folders(folder):
         if place.name.lower() in {other.lower() for other in beside}:
             continue
-        name = expression_of(place.name)
+        name = expression_name(place.name)
         inner = place if name is None else only_folder(place)
         content = files(inner, endings, None if name is None else report)
         if name is None and content:
@@ -239,7 +239,7 @@ def by_expression(folder, endings, report, beside=()):
 
 def _refuse_packed(folder, expressions):
     for file in files(folder, ARCHIVE_ENDINGS):
-        name = expression_of(file.stem)
+        name = expression_name(file.stem)
         if name is not None and name not in expressions:
             raise FileNotFoundError(
                 f"Archives inside a database are unpacked before it is read. Received: {file}, "
@@ -247,14 +247,14 @@ def _refuse_packed(folder, expressions):
             )
 
 
-def packed(folder, *names):
+def find_archive(folder, *names):
     """The archive in `folder` that has one of `names` (in any case), or `None`."""
     wanted = {name.lower() for name in names}
     archives = files(folder, ARCHIVE_ENDINGS) if Path(folder).is_dir() else ()
     return next((file for file in archives if file.stem.lower() in wanted), None)
 
 
-def below(root, depth, skip=()):
+def walk_folders(root, depth, skip=()):
     """`root` and the folders in it down to `depth`, breadth first, each once.
 
     Folders whose lower-case names start with one of `skip` are left out with all they hold. Links
@@ -269,7 +269,7 @@ def below(root, depth, skip=()):
         level = [f for f, p in zip(level, places, strict=True) if p not in seen and not seen.add(p)]
 
 
-def numbered(path, endings):
+def numbered_files(path, endings):
     """Files in a folder whose stems are whole numbers, padded or not, and the names of the others.
 
     Returns:
@@ -314,7 +314,7 @@ def refuse_rows(bad, rule, values, path, skip=0):
         )
 
 
-def joined(report, clip, frames, **labels):
+def join_labels(report, clip, frames, **labels):
     """The labelled frames of a clip.
 
     Labels behind its last frame and frames without a label are left out, and counted.
@@ -344,7 +344,7 @@ def joined(report, clip, frames, **labels):
     )
 
 
-def filled(report, clips):
+def non_empty(report, clips):
     """The clips that have at least one frame; the others are counted."""
     for clip in clips:
         if not len(clip):
@@ -360,7 +360,7 @@ _PARTS = {
 }
 
 
-def part_of(split, parts):
+def canonical_split(split, parts):
     """The name in `parts` that `split` means ("Train_Set" is "train", "val" is "validation").
 
     Args:

@@ -36,7 +36,7 @@ def load(root, split=None, crops=None, **options):
     Args:
         root: folder with `Train_AFEW` and `Val_AFEW`, one of the two, or a folder up to two
             levels above.
-        split: `"train"`, `"validation"` (or another name of them, see `_reading.part_of`), or
+        split: `"train"`, `"validation"` (or another name of them, see `_reading.canonical_split`), or
             `None` for both.
         crops: folder of faces extracted from the videos, `<crops>/train/<id>.csv` and so on; see
             `database_crops.of_videos`, which extracts missing ones.
@@ -54,7 +54,7 @@ def load(root, split=None, crops=None, **options):
             "The labels of AFEW's test videos are not distributed. Received: split='test'. Use "
             f"one of {tuple(FOLDERS)}."
         )
-    split = _reading.part_of(split, tuple(FOLDERS))
+    split = _reading.canonical_split(split, tuple(FOLDERS))
     report = LoadReport("afew", root, split, LAYOUT)
     clips, video_of = [], {}
     for part, folder in _folders(report, split).items():
@@ -76,7 +76,7 @@ def _folders(report, split):
         raise FileNotFoundError(report.expected("which is no folder"))
     found = {}
     for part in FOLDERS if split is None else (split,):
-        for root in _reading.below(report.root, 2):
+        for root in _reading.walk_folders(report.root, 2):
             itself = root if root.name.lower() == FOLDERS[part].lower() else None
             folder = _reading.find_folder(root, FOLDERS[part]) or itself
             if folder is not None:
@@ -90,7 +90,7 @@ def _folders(report, split):
 def _videos(report, part, folder):
     """Dict from `<split>/<id>` to `(video, index of its expression)`."""
     videos = {}
-    for name, file in _reading.by_expression(
+    for name, file in _reading.files_by_expression(
         folder, _reading.VIDEO_ENDINGS, report, beside=(*FACES.values(), "Faces")
     ):
         video = (file, EXPRESSIONS.index(name))
@@ -111,7 +111,7 @@ def _faces(report, part, folder):
     outer = _reading.find_folder(folder, *FACES.values())
     outer = outer or _reading.find_folder(folder.parent, FACES[part])
     faces = _reading.find_folder(outer or folder, "Faces") or outer
-    archive = _reading.packed(folder, *FACES.values())
+    archive = _reading.find_archive(folder, *FACES.values())
     if faces is None and archive is not None:
         report.note("archives of aligned faces that were not unpacked (unzip them)", archive)
     return faces
@@ -139,7 +139,7 @@ def _labelled(clip, key, expression):
 
 def _frames(report, folder):
     """Image of each frame, from the first number to the last, `""` where there is none."""
-    numbered, others = _reading.numbered(folder, _reading.IMAGE_ENDINGS)
+    numbered, others = _reading.numbered_files(folder, _reading.IMAGE_ENDINGS)
     for name in others:
         report.note("files among the faces whose name is no number", f"{folder.name}/{name}")
     if not numbered:

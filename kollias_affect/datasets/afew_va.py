@@ -58,12 +58,12 @@ def load(root, split=None, crops=None, size=96):
     else:
         found = tqdm(found, desc="aligning faces", unit=" clips", disable=None)
         clips = [frames.cropped(Path(crops), size) for frames in found]
-    return report.finish(_reading.filled(report, clips))
+    return report.finish(_reading.non_empty(report, clips))
 
 
 def _clip_folders(report):
     """Yields folder and json file of each clip."""
-    for folder in _reading.below(report.root, depth=3, skip=("__macosx",)):
+    for folder in _reading.walk_folders(report.root, depth=3, skip=("__macosx",)):
         if _is_cropped(folder):
             report.note("folders of crops, left out", folder.name)
             continue
@@ -137,7 +137,7 @@ class _Frames:
 
     def _images(self, numbers):
         """Path or `None` per frame; what does not fit is counted."""
-        files, others = _reading.numbered(self.folder, _reading.IMAGE_ENDINGS)
+        files, others = _reading.numbered_files(self.folder, _reading.IMAGE_ENDINGS)
         for name in others:
             if not name.lower().endswith((".json", "_cropped")):
                 self.report.note("files that are no numbered images", f"{self.key}/{name}")
@@ -175,7 +175,7 @@ class _Frames:
 
 
 def _read(path):
-    text = "\n".join(_reading.lines(path))
+    text = "\n".join(_reading.read_lines(path))
     try:
         table = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:

@@ -45,7 +45,7 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     Args:
         root: the folder that holds `videos`, `annotations` and so on, or the one above it.
         split: `"train"`, `"test"` (published without labels; then its clips have none; for other
-            names of both see `_reading.part_of`), or `None` for all videos that have labels.
+            names of both see `_reading.canonical_split`), or `None` for all videos that have labels.
         crops: folder of the faces. Videos that `kollias-affect extract` has done there are taken
             as they are. Default: in the package's cache folder, where crops are made again when
             their video, its `.pts` files or `size` have changed.
@@ -59,7 +59,7 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
     """
-    split = _reading.part_of(split, SPLITS)
+    split = _reading.canonical_split(split, SPLITS)
     size = _checks.integer_between("size", size, 16, 2048)
     report = LoadReport("affwild", root, split, LAYOUT)
     parts = _parts(report)
@@ -72,7 +72,7 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     clips += [_alone(report, v) for v in videos if v.key not in faces_of and v.labels is not None]
     # A video with several people in `crops` has none that the labels are of.
     clips = [clip for clip in clips if clip is not None]
-    return report.finish(_reading.filled(report, clips))
+    return report.finish(_reading.non_empty(report, clips))
 
 
 @dataclasses.dataclass
@@ -147,7 +147,7 @@ def _parts(report):
     if not report.root.is_dir():
         raise FileNotFoundError(report.expected("which is no folder"))
     found = {}
-    for folder in _reading.below(report.root, depth=3, skip=("__macosx",)):
+    for folder in _reading.walk_folders(report.root, depth=3, skip=("__macosx",)):
         name = _NAMES.get(folder.name.lower())
         # Unpacking may have doubled a folder, and the root may bear any name.
         doubled = folder.parent != report.root and folder.parent.name.lower() in _NAMES
@@ -178,7 +178,7 @@ def _videos(report, parts, split, labelled):
     files = _video_files(report, _inside(parts.get("videos"), split))
     labels = _label_files(report, _inside(parts.get("annotations"), split))
     videos = []
-    for name in sorted({*files, *labels}, key=_reading.natural):
+    for name in sorted({*files, *labels}, key=_reading.natural_key):
         if name in labels or not labelled:
             values = _read_labels(report, name, labels[name]) if name in labels else None
             points = _point_files(report, parts, split, name, values)
@@ -204,7 +204,7 @@ def _label_files(report, folder):
         {path.stem: path for path in _reading.files(place, (".txt",), report)} if place else {}
         for place in (_inside(folder, name) for name in DIMENSIONS)
     ]
-    for name in sorted(found[0].keys() ^ found[1].keys(), key=_reading.natural):
+    for name in sorted(found[0].keys() ^ found[1].keys(), key=_reading.natural_key):
         report.note("videos with labels for one of valence and arousal, left out", name)
     return {name: (found[0][name], found[1][name]) for name in found[0].keys() & found[1].keys()}
 
@@ -212,7 +212,7 @@ def _label_files(report, folder):
 def _read_labels(report, name, paths):
     columns = []
     for dimension, path in zip(DIMENSIONS, paths, strict=True):
-        values = _reading.numbers(path, (dimension,))[:, 0]
+        values = _reading.read_numbers(path, (dimension,))[:, 0]
         rule = f"{dimension.capitalize()} must lie in [-1, 1]"
         _reading.refuse_rows(~(np.abs(values) <= 1), rule, values, path)
         columns.append(values)
@@ -243,7 +243,7 @@ def _point_files(report, parts, split, name, labels):
 
 
 def _listed(report, folder):
-    files, others = _reading.numbered(folder, (".pts",)) if folder else ({}, [])
+    files, others = _reading.numbered_files(folder, (".pts",)) if folder else ({}, [])
     for other in others:
         report.note("files ignored among .pts files", f"{folder.name}/{other}")
     return files
@@ -344,7 +344,7 @@ def _label(report, video, clip):
     if clip is None or video.labels is None:
         return clip
     frames = np.arange(1, len(video.labels) + 1)
-    return _reading.joined(report, clip, frames, valence_arousal=video.labels)
+    return _reading.join_labels(report, clip, frames, valence_arousal=video.labels)
 
 
 def read_pts(path, points):
@@ -360,7 +360,7 @@ def read_pts(path, points):
     Raises:
         ValueError: naming file and line, if it breaks that form.
     """
-    rows = _reading.lines(path)
+    rows = _reading.read_lines(path)
     while rows and not rows[-1].strip():
         rows = rows[:-1]
     form = [

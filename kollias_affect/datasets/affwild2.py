@@ -67,7 +67,7 @@ def load(
     Args:
         root: folder that holds annotations, images and videos, up to three levels deep; or that
             of the annotations, beside which the others lie.
-        split: `"train"`, `"validation"` (or another name of them, see `_reading.part_of`), or
+        split: `"train"`, `"validation"` (or another name of them, see `_reading.canonical_split`), or
             `None` for both.
         task: `"valence_arousal"` (a frame whose valence or arousal is -5 is not valid),
             `"expression"` (-1 is not valid), or `"multitask"` for the lists that have both (a
@@ -89,7 +89,7 @@ def load(
     Raises:
         FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
     """
-    split = _reading.part_of(split, tuple(SPLITS))
+    split = _reading.canonical_split(split, tuple(SPLITS))
     if task is not None:
         _checks.one_of("task", task, TASKS)
     if other is not None:
@@ -109,7 +109,7 @@ def load(
         clips = _from_images(report, labels, folders)
     else:
         clips = _from_videos(report, labels, crops, size=size, detector=detector)
-    clips = _reading.filled(report, clips)
+    clips = _reading.non_empty(report, clips)
     return report.finish(clips, video_of=lambda clip: video_name(clip.key))
 
 
@@ -182,7 +182,7 @@ def _searched(report, annotations):
     start = report.root if annotations is None else report.root / annotations
     if not start.is_dir():
         raise FileNotFoundError(report.expected(f"where the annotations {start} are no folder"))
-    return list(_reading.below(start, depth=3, skip=_NO_ANNOTATIONS))
+    return list(_reading.walk_folders(start, depth=3, skip=_NO_ANNOTATIONS))
 
 
 def _only(report, found, what):
@@ -197,11 +197,11 @@ def _only(report, found, what):
 
 
 def _read_valence_arousal(path):
-    content = _reading.lines(path)
+    content = _reading.read_lines(path)
     header = [name.strip().lower() for name in content[0].split(",")]
     if sorted(header) != ["arousal", "valence"]:
         _refuse_header(path, content[0], "valence,arousal")
-    values = _reading.numbers(path, header, skip=1, content=content)
+    values = _reading.read_numbers(path, header, skip=1, content=content)
     values = values[:, [header.index("valence"), header.index("arousal")]]
     return _valence_arousal(path, values)
 
@@ -215,17 +215,17 @@ def _valence_arousal(path, values):
 
 
 def _read_expression(report, path, other):
-    content = _reading.lines(path)
+    content = _reading.read_lines(path)
     classes = [_class_of(name) for name in content[0].split(",")]
     if None in classes or len(set(classes)) < len(classes):
         _refuse_header(path, content[0], ",".join(name.capitalize() for name in CLASSES))
-    values = _reading.numbers(path, ("expression",), skip=1, content=content)[:, 0]
+    values = _reading.read_numbers(path, ("expression",), skip=1, content=content)[:, 0]
     _refuse_unknown_classes(path, values, classes)
     return _expression(report, path.stem, values, classes, other)
 
 
 def _class_of(name):
-    return "other" if name.strip().lower() == "other" else _reading.expression_of(name)
+    return "other" if name.strip().lower() == "other" else _reading.expression_name(name)
 
 
 def _expression(report, name, values, classes, other):
@@ -308,13 +308,13 @@ def _is_multitask(path):
 
 
 def _read_multitask(report, path, other):
-    content = _reading.lines(path)
+    content = _reading.read_lines(path)
     while not content[-1].strip():
         content.pop()
     if content[0].replace(" ", "").lower() != _MULTITASK_HEADER:
         _refuse_header(path, content[0], _MULTITASK_HEADER)
     images, _, rows = zip(*(line.partition(",") for line in content), strict=True)
-    values = _reading.numbers(path, _MULTITASK[1:], skip=1, content=list(rows))
+    values = _reading.read_numbers(path, _MULTITASK[1:], skip=1, content=list(rows))
     _refuse_unknown_classes(path, values[:, 2], CLASSES)
     affect = _valence_arousal(path, values[:, :2])
     labels = {}
@@ -369,7 +369,7 @@ def _media_folders(report, pattern):
 def _folders_below(root, pattern, depth):
     return [
         _reading.find_folder(parent, folder.name)
-        for parent in _reading.below(root, depth, skip=_NO_ANNOTATIONS)
+        for parent in _reading.walk_folders(root, depth, skip=_NO_ANNOTATIONS)
         for folder in _reading.folders(parent)
         if re.fullmatch(pattern, folder.name.lower())
     ]
@@ -410,7 +410,7 @@ def _alone(report, name, labels):
 
 
 def _from_folder(report, name, labels, folder):
-    files, others = _reading.numbered(folder, _reading.IMAGE_ENDINGS)
+    files, others = _reading.numbered_files(folder, _reading.IMAGE_ENDINGS)
     for file in others:
         report.note("files that are no numbered images", f"{name}/{file}")
     if 0 in files:
@@ -446,7 +446,7 @@ def _from_videos(report, labels, crops, **options):
         if video_name(name) in people:
             report.note("people with labels who were not found in their video", name)
     return [
-        _reading.joined(report, clips[name], found.frames, **found.fields)
+        _reading.join_labels(report, clips[name], found.frames, **found.fields)
         if name in clips
         else _alone(report, name, found)
         for name, found in labels.items()

@@ -138,7 +138,7 @@ def _unpacked_beside(table, rows):
 
 def _read_csv(path):
     """The csv as text; its index plus 2 is the number of the line."""
-    _reading.refuse_other_encodings(_checks.existing_file("root", path))
+    _reading.read_utf8(_checks.existing_file("root", path))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # more fields than the header
@@ -218,7 +218,7 @@ def _from_folders(report, root):
         raise FileNotFoundError(report.expected("which has none of them"))
     images = {}
     for part, folder in parts.items():
-        found = _reading.by_expression(folder, _reading.IMAGE_ENDINGS, report) if folder else ()
+        found = _reading.files_by_expression(folder, _reading.IMAGE_ENDINGS, report) if folder else ()
         for name, file in found:
             prefix = re.match("(Training|PublicTest|PrivateTest)_", file.name)
             usage = prefix[1] if prefix else {"train": "Training"}.get(part)

@@ -186,7 +186,7 @@ def _csv_files(report, split):
         return [_checks.existing_file("root", root)]
     if split is None and (root / LABEL_LIST).is_file():
         return [root / LABEL_LIST]
-    found = _reading.tables(root, split)
+    found = _reading.csv_files(root, split)
     if not found:
         lacking = "none" if split is None else f"no file {split}.csv"
         raise FileNotFoundError(report.expected(f"which has {lacking}"))
@@ -244,7 +244,7 @@ def _read(path, headerless, named):
 
 def _clips(table, path, folder):
     root = Path(os.path.abspath(folder))
-    inside = _reading.inside(root)
+    inside = _reading.path_normalizer(root)
     images = table["image"].map(lambda image: inside(image) if image else "")
     keys = table["clip"] if "clip" in table else images.map(lambda image: _folder(image, path))
     if (keys == "").any():

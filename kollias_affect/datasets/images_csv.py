@@ -54,7 +54,7 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
     labels = _labels(table, folder)
     if images is None and all(path.startswith("images/") for path in labels):
         folder = os.path.abspath(table.parent)
-    there = _reading.names_below(folder, {path.rpartition("/")[0] for path in labels})
+    there = _reading.files_in(folder, {path.rpartition("/")[0] for path in labels})
     clips = []
     for path, rows in labels.items():
         expression = _agreed(report, path, rows, mapping, table)
@@ -75,7 +75,7 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
 
 def _labels(table, folder):
     """Dict from the path of an image, relative to `folder`, to its `(line, emotion)`s."""
-    inside = _reading.inside(folder)
+    inside = _reading.path_normalizer(folder)
     labels = {}
     for line, name, emotion in _rows(table):
         try:
@@ -104,7 +104,7 @@ def _mapping(mapping):
 
 
 def _csv_in(report, root, split):
-    found = _reading.tables(root, split)
+    found = _reading.csv_files(root, split)
     if len(found) != 1:
         names = ", ".join(path.name for path in found[:5])
         what = f"which has {len(found)} csv files{': ' if names else ''}{names}"
@@ -126,7 +126,7 @@ def _image_folder(table, images):
 
 def _rows(path):
     """Yields line, image and emotion of each row."""
-    reader = csv.reader(_reading.lines(path), strict=True, skipinitialspace=True)
+    reader = csv.reader(_reading.read_lines(path), strict=True, skipinitialspace=True)
     header, columns = None, 0
     try:
         for row in reader:
@@ -172,7 +172,7 @@ def _agreed(report, path, rows, mapping, table):
     if to is None:
         report.note(f"images labelled {name}, left out", path)
         return None
-    if _reading.expression_of(name) is None:
+    if _reading.expression_name(name) is None:
         report.note(f"images labelled {name}, taken as {to}", path)
     return EXPRESSIONS.index(to)
 
@@ -184,7 +184,7 @@ _OTHERS = ("contempt", "other", "none", "unknown", "uncertain", "not a face")
 def _expression(name, mapping, line, table):
     if name in mapping:
         return mapping[name]
-    known = _reading.expression_of(name)
+    known = _reading.expression_name(name)
     if known is None and name not in _OTHERS:
         raise ValueError(
             f"An emotion must be one of {EXPRESSIONS}, or have an entry in `mapping`. Received: "

@@ -50,7 +50,7 @@ def load(root, split=None, videos=None, crops=None, labels_only=False, **options
     Args:
         root: folder of the csv files, one of these files, or a folder up to two levels above.
         split: `"train"`, `"validation"`, `"test"` (or another name of them, see
-            `_reading.part_of`), or `None` for all that have labels. If only
+            `_reading.canonical_split`), or `None` for all that have labels. If only
             `omg_TestVideos_WithoutLabels.csv` is there, clips of `"test"` have no labels.
         videos: folder with `<video>/utterance_N.mp4`. Default: `root` and the folders in it, up
             to three levels deep, that hold such videos.
@@ -66,7 +66,7 @@ def load(root, split=None, videos=None, crops=None, labels_only=False, **options
         FileNotFoundError, ValueError: if the files are missing or malformed, or an argument is
             unknown.
     """
-    split = _reading.part_of(split, tuple(TABLES))
+    split = _reading.canonical_split(split, tuple(TABLES))
     report = LoadReport("omg", root, split, LAYOUT)
     utterances = _utterances(report, split)
     if labels_only:
@@ -220,7 +220,7 @@ def _csv_files(report):
         return {report.root.name.lower(): report.root}
     known = {name.lower() for names in TABLES.values() for name in names}
     named = {}
-    for folder in _reading.below(report.root, 2, skip=NO_VIDEOS):
+    for folder in _reading.walk_folders(report.root, 2, skip=NO_VIDEOS):
         for file in _reading.files(folder, (".csv",)):
             name = file.name.lower()
             if name in known and named.setdefault(name, file) is not file:
@@ -230,7 +230,7 @@ def _csv_files(report):
 
 def _rows(path, columns):
     """Yields `(line number, dict of the fields)` of a csv with a header that names `columns`."""
-    content = _reading.lines(path)
+    content = _reading.read_lines(path)
     while content and not content[-1].strip():
         content = content[:-1]
     reader = csv.reader(content)
@@ -373,7 +373,7 @@ def _video_folders(root, videos, utterances):
         return [Path(videos)]
     names = {key.split("/")[0] for key in utterances}
     root = root.parent if root.is_file() else root
-    candidates = _reading.below(root, 3, skip=NO_VIDEOS)
+    candidates = _reading.walk_folders(root, 3, skip=NO_VIDEOS)
     return [c for c in candidates if any(f.name in names for f in _reading.folders(c))]
 
 

@@ -154,7 +154,7 @@ def _checked_split(split):
             "The labels of RECOLA's test part are not distributed. Received: split='test'. Use "
             f"one of {tuple(SPLITS)}."
         )
-    part = _reading.part_of(split, tuple(SPLITS))
+    part = _reading.canonical_split(split, tuple(SPLITS))
     return part and SPLITS[part]
 
 
@@ -181,7 +181,7 @@ def _folder(report, ratings):
 def _walk(root, parts):
     """The folder that `parts` lead to, from `root`, from inside of it or from above it."""
     names = [part.lower() for part in parts]
-    for top in _reading.below(root, 2):
+    for top in _reading.walk_folders(root, 2):
         # `root` may be one of the folders on the way.
         inside = names.index(top.name.lower()) + 1 if top.name.lower() in names else 0
         for start in (0, inside):
@@ -208,9 +208,9 @@ def _pairs(report, folder, endings, split):
             else:
                 report.note("files whose name is no train_1, dev_1 or P16", file.name)
     valence, arousal = files.values()
-    for name in sorted(valence.keys() ^ arousal.keys(), key=_reading.natural):
+    for name in sorted(valence.keys() ^ arousal.keys(), key=_reading.natural_key):
         report.note("recordings with valence or arousal alone", name)
-    names = sorted(valence.keys() & arousal.keys(), key=_reading.natural)
+    names = sorted(valence.keys() & arousal.keys(), key=_reading.natural_key)
     if split is not None and names and all(name.startswith("P") for name in names):
         raise ValueError(
             f"Only the AVEC form of RECOLA (train_1, dev_1) has a split. Received: split={split!r} "
@@ -239,7 +239,7 @@ def _trace(pair, read):
 
 
 def _read_arff(path):
-    content = _reading.lines(path)
+    content = _reading.read_lines(path)
     names, first = _arff_header(content, path)
     while first < len(content) and not content[first].strip():
         first += 1
@@ -247,7 +247,7 @@ def _read_arff(path):
     while rows and (not rows[-1].strip() or rows[-1].startswith("%")):  # comments at the end
         rows = rows[:-1]
     rows = [_arff_row(row, names, path, line) for line, row in enumerate(rows, first + 1)]
-    values = _reading.numbers(path, ATTRIBUTES[1:], first, content=content[:first] + rows)
+    values = _reading.read_numbers(path, ATTRIBUTES[1:], first, content=content[:first] + rows)
     return _check(path, *values.T, first)
 
 
@@ -289,14 +289,14 @@ def _arff_row(row, names, path, line):
 
 
 def _read_raters(path, rater):
-    content = _reading.lines(path)
+    content = _reading.read_lines(path)
     columns = [name.strip() for name in content[0].split(";")]
     if columns[0] != "time" or sorted(columns[1:]) != sorted(RATERS):
         raise ValueError(
             f"A file of raters has the columns {('time', *RATERS)}, separated by semicolons. "
             f"Received: {content[0][:80]!r} in line 1 of {path}. Copy the file again."
         )
-    values = _reading.numbers(path, columns, skip=1, separator=";", content=content)
+    values = _reading.read_numbers(path, columns, skip=1, separator=";", content=content)
     _check(path, values[:, 0], values[:, 1:], first=1)
     traces = values[:, [columns.index(name) for name in RATERS]].T
     chosen = annotations.mean(traces) if rater == "mean" else traces[RATERS.index(rater)]
@@ -304,11 +304,11 @@ def _read_raters(path, rater):
 
 
 def _read_centred(path):
-    content = _reading.lines(path)
+    content = _reading.read_lines(path)
     fields = content[0].split(",")
     header = not re.fullmatch(r"\s*[-+.\deE]+\s*", fields[0])
     columns = ("time", "label", *fields[2:])
-    values = _reading.numbers(path, columns, skip=int(header), content=content)
+    values = _reading.read_numbers(path, columns, skip=int(header), content=content)
     return _check(path, *values.T[:2], first=int(header))
 
 
@@ -328,7 +328,7 @@ def _check(path, times, values, first):
 def _people(report, traces, videos, folder, options):
     """Dict from the name of a recording to the clips of the people in its video."""
     there = _videos(report, videos)
-    for name in sorted(there.keys() - traces.keys(), key=_reading.natural):
+    for name in sorted(there.keys() - traces.keys(), key=_reading.natural_key):
         report.note("videos without ratings in this split", name)
     return database_crops.of_videos(
         report, {name: there.get(name) for name in traces}, folder, **options
@@ -337,7 +337,7 @@ def _people(report, traces, videos, folder, options):
 
 def _videos(report, videos):
     if videos is None:
-        tops = _reading.below(report.root, 2)
+        tops = _reading.walk_folders(report.root, 2)
         videos = next((v for v in (_reading.find_folder(t, *VIDEOS) for t in tops) if v), None)
     elif not Path(videos).is_dir():
         raise FileNotFoundError(

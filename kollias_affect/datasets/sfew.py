@@ -29,7 +29,7 @@ def load(root, split=None, aligned=None):
     Args:
         root: folder of the database.
         split: `"train"`, `"validation"`, `"test"`, whose images have no label (or another name of
-            them, see `_reading.part_of`), or `None` for the two that have labels.
+            them, see `_reading.canonical_split`), or `None` for the two that have labels.
         aligned: `True` for the aligned faces, `False` for the full frames, whose faces are still
             to be found, `None` for the aligned faces if any of these splits has them.
 
@@ -40,7 +40,7 @@ def load(root, split=None, aligned=None):
         FileNotFoundError, ValueError: if the files are missing or in the wrong place, an argument
             is unknown.
     """
-    split = _reading.part_of(split, tuple(FULL))
+    split = _reading.canonical_split(split, tuple(FULL))
     _checks.one_of("aligned", aligned, (None, True, False))
     report = LoadReport("sfew", root, split, LAYOUT)
     parts = LABELLED if split is None else (split,)
@@ -73,7 +73,7 @@ def _folders(report, parts, aligned):
 def _note_packed(report, part):
     for root in _roots(report.root):
         for place in (root, _reading.find_folder(root, *FULL[part])):
-            archive = place and _reading.packed(place, *FULL[part], *ALIGNED[part])
+            archive = place and _reading.find_archive(place, *FULL[part], *ALIGNED[part])
             if archive:
                 report.note("archives that were not unpacked (unzip them)", archive)
 
@@ -103,7 +103,7 @@ def _named(parent, names):
 
 def _clips(report, part, folder):
     if part in LABELLED:
-        images = _reading.by_expression(folder, _reading.IMAGE_ENDINGS, report)
+        images = _reading.files_by_expression(folder, _reading.IMAGE_ENDINGS, report)
     else:
         images = [(None, file) for file in _reading.files(folder, _reading.IMAGE_ENDINGS, report)]
     files, clips = {}, []

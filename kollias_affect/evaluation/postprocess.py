@@ -15,7 +15,7 @@ import pandas as pd
 import kollias_affect
 from kollias_affect import _checks, _files
 from kollias_affect.clip import Clip
-from kollias_affect.datasets._reading import natural
+from kollias_affect.datasets._reading import natural_key
 from kollias_affect.evaluation.aggregation import aggregate
 from kollias_affect.evaluation.counted import LABEL, counted
 from kollias_affect.evaluation.measures import ccc
@@ -141,7 +141,7 @@ def _videos(table):
     """The rows of each video, in the order of its utterances."""
     keys = [str(key) for key in table.index]
     videos = {}
-    for row in sorted(range(len(keys)), key=lambda row: natural(keys[row])):
+    for row in sorted(range(len(keys)), key=lambda row: natural_key(keys[row])):
         videos.setdefault(video_of(Clip(keys[row], ())), []).append(row)
     return videos.values()
 

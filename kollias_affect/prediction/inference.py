@@ -59,7 +59,7 @@ def find_inputs(paths):
             (found.images if _is(path, image_files.ENDINGS) else found.videos).append(path)
             continue
         names = [e for e in os.scandir(path) if not e.name.startswith(".")]
-        inside = [Path(e.path) for e in sorted(names, key=lambda e: _reading.natural(e.name))]
+        inside = [Path(e.path) for e in sorted(names, key=lambda e: _reading.natural_key(e.name))]
         videos = [file for file in inside if file.is_file() and _is(file, VIDEO_ENDINGS)]
         images = [file for file in inside if file.is_file() and _is(file, image_files.ENDINGS)]
         if not videos and not images:

@@ -20,25 +20,25 @@ def write(folder, content, name="a.txt"):
 
 @pytest.mark.parametrize("name", ["Happy", "HAPPINESS", " happy "])
 def test_names_of_expressions(name):
-    assert _reading.expression_of(name) == "happiness"
-    assert [_reading.expression_of(n.title()) for n in EXPRESSIONS] == list(EXPRESSIONS)
-    assert _reading.expression_of("contempt") is None
+    assert _reading.expression_name(name) == "happiness"
+    assert [_reading.expression_name(n.title()) for n in EXPRESSIONS] == list(EXPRESSIONS)
+    assert _reading.expression_name("contempt") is None
 
 
 def test_natural_order():
     names = ["10.jpg", "9.jpg", "a10b2", "a9b11", "a10b10", "01.jpg", "1.jpg", "²", "x²", "٣"]
-    ordered = sorted(names, key=_reading.natural)
+    ordered = sorted(names, key=_reading.natural_key)
     assert ordered.index("9.jpg") < ordered.index("10.jpg")
     assert ordered.index("a9b11") < ordered.index("a10b2") < ordered.index("a10b10")
     names.reverse()
-    assert ordered == sorted(names, key=_reading.natural)  # no ties
+    assert ordered == sorted(names, key=_reading.natural_key)  # no ties
 
 
 @given(st.lists(st.text(max_size=6), max_size=8))
 def test_any_names_can_be_ordered(names):
-    ordered = sorted(names, key=_reading.natural)
+    ordered = sorted(names, key=_reading.natural_key)
     names.reverse()
-    assert ordered == sorted(names, key=_reading.natural)
+    assert ordered == sorted(names, key=_reading.natural_key)
 
 
 def test_hidden_and_other_files(tmp_path):
@@ -99,18 +99,18 @@ def test_the_only_folder(tmp_path):
 def test_tables(tmp_path):
     for name in ("b.csv", "a.CSV", "._b.csv", "[x].csv"):
         (tmp_path / name).touch()
-    names = [path.name for path in _reading.tables(tmp_path, None)]
+    names = [path.name for path in _reading.csv_files(tmp_path, None)]
     assert sorted(names) == ["[x].csv", "a.CSV", "b.csv"]
-    assert _reading.tables(tmp_path, "[x]") == [tmp_path / "[x].csv"]
+    assert _reading.csv_files(tmp_path, "[x]") == [tmp_path / "[x].csv"]
     for split in ("*", "", "/etc/x", "**"):
-        assert _reading.tables(tmp_path, split) == []
+        assert _reading.csv_files(tmp_path, split) == []
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_line_ends_and_byte_order_marks(tmp_path, end, mark):
     path = write(tmp_path, mark + end.join(["0.5,1", "é,2", ""]))
-    assert _reading.lines(path) == ["0.5,1", "é,2"]
+    assert _reading.read_lines(path) == ["0.5,1", "é,2"]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
@@ -118,19 +118,19 @@ def test_other_encodings_are_named_with_their_line(tmp_path, encoding):
     path = write(tmp_path, "a\nb\ncafé\n".encode(encoding))
     line = 3 if encoding == "latin-1" else 1
     with pytest.raises(ValueError, match=rf"must be UTF-8.*a\.txt, whose line {line} has the byte"):
-        _reading.lines(path)
+        _reading.read_lines(path)
 
 
 @pytest.mark.parametrize("text", ["0,1\n-0.5,2e-1\n", "0,1\r\n -0.5 , 0.2 \r\n\r\n"])
 def test_numbers(tmp_path, text):
-    values = _reading.numbers(write(tmp_path, text), COLUMNS)
+    values = _reading.read_numbers(write(tmp_path, text), COLUMNS)
     assert values.tolist() == [[0, 1], [-0.5, 0.2]] and values.dtype == np.float64
 
 
 def test_no_rows(tmp_path):
     for text in ("", "\n\n", "valence,arousal\n"):
         path = write(tmp_path, text)
-        assert _reading.numbers(path, COLUMNS, skip=1 if "v" in text else 0).shape == (0, 2)
+        assert _reading.read_numbers(path, COLUMNS, skip=1 if "v" in text else 0).shape == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_bad_rows_are_named_with_file_and_line(tmp_path, bad, columns):
     good = ",".join("0" * len(columns))
     path = write(tmp_path, f"header\n{good}\n{bad}\n{good}\n")
     with pytest.raises(ValueError, match=rf"{len(columns)} numbers.*in line 3 of .*a\.txt"):
-        _reading.numbers(path, columns, skip=1)
+        _reading.read_numbers(path, columns, skip=1)
 
 
 def test_rows_that_all_have_other_columns(tmp_path):
     with pytest.raises(ValueError, match="in line 1 of"):
-        _reading.numbers(write(tmp_path, "1,2,3\n1,2,3\n"), COLUMNS)
+        _reading.read_numbers(write(tmp_path, "1,2,3\n1,2,3\n"), COLUMNS)
 
 
 PIECES = st.lists(st.sampled_from(["a", "b", "..", ".", "", "c d"]), max_size=5)
@@ -166,7 +166,7 @@ PIECES = st.lists(st.sampled_from(["a", "b", "..", ".", "", "c d"]), max_size=5)
 @given(PIECES, st.booleans())
 def test_inside_is_what_the_check_of_each_path_gives(pieces, absolute):
     path = ("/" if absolute else "") + "/".join(pieces)
-    inside = _reading.inside("/data/set")
+    inside = _reading.path_normalizer("/data/set")
     for _ in range(2):  # the second time from memory
         try:
             expected = _checks.inside("/data/set", path)
@@ -179,7 +179,7 @@ def test_inside_is_what_the_check_of_each_path_gives(pieces, absolute):
 
 
 def test_inside_remembers_folders_and_still_refuses_what_leaves_them():
-    inside = _reading.inside("/data")
+    inside = _reading.path_normalizer("/data")
     assert inside("a/1.jpg") == inside("./a/1.jpg") == inside("/data/b/../a/1.jpg") == "a/1.jpg"
     for path in ("a/../../x", "a/..", "../x", "/x", "a/../.."):
         if path == "a/..":
@@ -193,7 +193,7 @@ def test_names_below(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     for name in ("1.jpg", "a/2.jpg", "a/b/3.jpg"):
         (tmp_path / name).touch()
-    assert _reading.names_below(tmp_path, ["", "a", "c"]) == {"1.jpg", "a/2.jpg"}
+    assert _reading.files_in(tmp_path, ["", "a", "c"]) == {"1.jpg", "a/2.jpg"}
 
 
 @pytest.mark.parametrize(
@@ -201,11 +201,11 @@ def test_names_below(tmp_path):
     [("train", "train"), ("Train_Set", "train"), ("val", "validation"), ("dev", "validation")],
 )
 def test_parts_have_several_names(given, meant):
-    assert _reading.part_of(given, ("train", "validation")) == meant
+    assert _reading.canonical_split(given, ("train", "validation")) == meant
 
 
 def test_a_name_of_the_database_itself_goes_first():
-    assert _reading.part_of("Dev", ("train", "dev")) == "dev"
-    assert _reading.part_of(None, ("train",)) is None
+    assert _reading.canonical_split("Dev", ("train", "dev")) == "dev"
+    assert _reading.canonical_split(None, ("train",)) is None
     with pytest.raises(ValueError, match="one of .'train'.*Received: split='val'"):
-        _reading.part_of("val", ("train",))
+        _reading.canonical_split("val", ("train",))
