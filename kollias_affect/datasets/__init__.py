@@ -1,6 +1,8 @@
-"""Databases as lists of `Clip`: one module each, one line in `DATASETS` each.
+"""Databases as lists of `Clip`: one module and one entry of `DATASETS` per database.
 
-A module has a function `load(root, split=None, **options) -> list[Clip]`.
+Every module has a function `load(root, split=None, **options)` that returns `Clips`. Its docstring
+describes the database in the same sections: "Layout" lists the files that are read, "Labels" and
+"Faces" say where those come from, "References" names the source.
 """
 
 import importlib
@@ -31,7 +33,7 @@ __all__ = ["DATASETS", "Clip", "load", "loader_options"]
 
 
 def __getattr__(name):
-    """The modules of this room, imported on use."""
+    """Imports a module of this package on first use."""
     try:
         return importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
@@ -42,18 +44,25 @@ def load(name, root, split=None, **options):
     """Loads a database.
 
     Args:
-        name: one of `DATASETS`.
-        root: folder (or file) where it lies.
-        split: part of the database, or `None` for all of it; each module says which it has.
-        **options: of the module's own `load`.
+        name: Name of the database, one of `DATASETS`.
+        root: Folder (or file) of the database.
+        split: Part of the database; each module lists the parts that it has. Default: all parts.
+        **options: Options of the database's own `load`, see `loader_options`.
 
     Returns:
-        list of `Clip`, sorted by key; its attribute `report` is the `LoadReport` that says
-        what was found, what was left out, and why.
+        `Clips`, sorted by key. The attribute `report` is a `LoadReport` with what was read, what
+        was left out, and why.
 
     Raises:
-        FileNotFoundError: if `root` does not hold the database; says what was expected.
-        ValueError: if an argument is unknown, or if labels break a rule of `Clip`.
+        FileNotFoundError: If `root` does not hold the database. The message describes the expected
+            layout.
+        ValueError: If an argument is unknown, or if labels break a rule of `Clip`.
+
+    Example:
+        >>> import kollias_affect.datasets as datasets
+        >>> datasets.load("affwild", "no/such/folder")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        FileNotFoundError: The dataset 'affwild' is read from a folder ...
     """
     known = loader_options(name)
     for option in options:
@@ -62,16 +71,29 @@ def load(name, root, split=None, **options):
 
 
 def loader_options(name):
-    """Dict from the options of a database's loader to their defaults.
+    """Returns the options of a database's loader and their defaults.
 
-    Loaders that extract faces from videos take the options of `faces.extract` too.
+    Loaders that extract faces from videos also accept the options of `faces.extract`.
+
+    Args:
+        name: Name of the database, one of `DATASETS`.
+
+    Returns:
+        Dict from the name of an option to its default.
+
+    Raises:
+        ValueError: If the database is unknown.
+
+    Example:
+        >>> loader_options("frames_csv")
+        {'images': None}
     """
-    found = list(inspect.signature(_module(name).load).parameters.values())[2:]
-    if any(option.kind is option.VAR_KEYWORD for option in found):
+    parameters = list(inspect.signature(_module(name).load).parameters.values())[2:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         from kollias_affect import faces
 
-        found += list(inspect.signature(faces.extract).parameters.values())[2:]
-    return {option.name: option.default for option in found if option.kind != option.VAR_KEYWORD}
+        parameters += list(inspect.signature(faces.extract).parameters.values())[2:]
+    return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
 
 
 def _module(name):

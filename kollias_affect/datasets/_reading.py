@@ -1,4 +1,7 @@
-"""What the loaders share: folders and files in a natural order, and text that is checked."""
+"""Helpers of the loaders: folders and files in natural order, checked text files, labelled clips.
+
+Databases have millions of frames, therefore a folder is listed once instead of testing each file.
+"""
 
 import contextlib
 import dataclasses
@@ -14,8 +17,9 @@ from kollias_affect.tasks import EXPRESSIONS
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 ARCHIVE_ENDINGS = (".zip", ".rar")
+_OTHER_FOLDERS = "folders ignored that are not named after an expression"
 
-# How the databases name the seven expressions, in lower case.
+# Names that databases give to the seven expressions, in lower case.
 _NAMES = {
     "angry": "anger",
     "disgusted": "disgust",
@@ -29,57 +33,62 @@ _NAMES = {
 
 
 def expression_name(name):
-    """The name in `EXPRESSIONS` for a database's name of it, in any case; `None` if it is none."""
+    """Returns the name in `EXPRESSIONS` for a database's name, in any case, or `None`."""
     return _NAMES.get(str(name).strip().lower())
 
 
 def natural_key(name):
-    """Sort key that puts `frame10` after `frame9`."""
-    # Parts at odd places are the numbers; names such as 01 and 1 differ by themselves.
+    """Returns a sort key that puts `frame10` after `frame9`."""
+    # Odd parts are the numbers. The name itself separates names such as 01 and 1.
     parts = re.split(r"(\d+)", str(name))
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], str(name)
 
 
 def folders(path):
-    """Folders in a folder, in natural order, hidden ones left out."""
-    entries = [entry for entry in os.scandir(path) if not entry.name.startswith(".")]
-    return [Path(e.path) for e in sorted(entries, key=lambda e: natural_key(e.name)) if _is_folder(e)]
+    """Returns the folders in a folder in natural order, without hidden ones."""
+    entries = [e for e in os.scandir(path) if not e.name.startswith(".") and _is_folder(e)]
+    return [Path(entry.path) for entry in sorted(entries, key=lambda e: natural_key(e.name))]
 
 
 def _is_folder(entry):
-    """A link that leads to itself is no folder; as a file it is named, see `files`."""
+    """Whether an entry is a folder; a link to itself is not, and `files` raises an error for it."""
     with contextlib.suppress(OSError):
         return entry.is_dir()
     return False
 
 
 def files(path, endings, report=None):
-    """Files in a folder that end in one of `endings`, in natural order.
+    """Returns the files in a folder with one of `endings`, in natural order.
 
-    Others (but for hidden ones) are counted in `report`.
+    Hidden files are ignored. Files with other endings are counted in `report`.
     """
-    found = []
+    matching = []
     for entry in os.scandir(path):
         if entry.name.startswith(".") or not entry.is_file():
             continue
         if entry.name.lower().endswith(endings):
-            found.append(entry)
+            matching.append(entry)
         elif report is not None:
             report.note(f"files ignored, which do not end in {endings}", entry.name)
-    return [Path(entry.path) for entry in sorted(found, key=lambda e: natural_key(e.name))]
+    return [Path(entry.path) for entry in sorted(matching, key=lambda e: natural_key(e.name))]
 
 
 def csv_files(folder, split):
-    """The csv files in a folder, or, in a list too, the one that bears the name of a split."""
-    named = [] if split is None else [Path(folder) / f"{split}.csv"]
-    return files(folder, (".csv",)) if split is None else [f for f in named if f.is_file()]
+    """Returns the csv files in a folder, or a list with the file named after the split, if any."""
+    if split is None:
+        return files(folder, (".csv",))
+    path = Path(folder) / f"{split}.csv"
+    return [path] if path.is_file() else []
 
 
 def find_folder(root, *names):
-    """The folder in `root` with one of `names`, in any case; unpacking may have doubled it.
+    """Returns the folder in `root` with one of `names`, in any case.
+
+    If `train/train` is the only folder in `train`, the inner one is returned: unpacking an archive
+    may have doubled it.
 
     Returns:
-        `Path`, or `None`. Where `train/train` is the only folder in `train`, the inner one.
+        `Path`, or `None` if there is no such folder.
     """
     wanted = {name.lower() for name in names}
     for folder in folders(root) if Path(root).is_dir() else ():
@@ -91,14 +100,14 @@ def find_folder(root, *names):
 
 
 def only_folder(path):
-    """The one folder that is all there is in `path`, or `path` itself."""
+    """Returns the folder in `path` if there is nothing else in it, otherwise `path` itself."""
     visible = [name for name in os.listdir(path) if not name.startswith(".")]
     single = len(visible) == 1 and (Path(path) / visible[0]).is_dir()
     return Path(path) / visible[0] if single else Path(path)
 
 
 def read_utf8(path):
-    """Raises `ValueError`, with the line, if a file is not UTF-8 text."""
+    """Returns the bytes of a text file; raises `ValueError`, with the line, if it is not UTF-8."""
     content = Path(path).read_bytes()
     try:
         content.decode("utf-8")
@@ -112,26 +121,30 @@ def read_utf8(path):
 
 
 def read_lines(path):
-    """Lines of a UTF-8 text file without line ends; a byte order mark and CRLF are accepted."""
+    """Returns the lines of a UTF-8 text file without line ends.
+
+    A byte order mark and the line ends of Windows are accepted.
+    """
     text = read_utf8(path).decode("utf-8-sig")
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
 def read_numbers(path, columns, skip=0, separator=",", content=None):
-    """Rows of numbers of a text file.
+    """Returns the rows of numbers of a text file.
 
     Args:
-        path: text file.
-        columns: names of all columns, for their number and for messages.
-        skip: lines at the start that are no data.
-        separator: between the fields.
-        content: lines of the file, if they were read already.
+        path: Text file.
+        columns: Names of all columns, for their number and for messages.
+        skip: Number of lines before the data.
+        separator: Separator of the fields.
+        content: Lines of the file, if they were read already.
 
     Returns:
-        float64 `[rows, columns]`.
+        Float64 array `[rows, columns]`.
 
     Raises:
-        ValueError: naming file and line, if a row has other columns or a field is no number.
+        ValueError: If a row has another number of columns or a field is not a number. The message
+            names file and line.
     """
     rows = read_lines(path) if content is None else content
     rows = rows[skip:]
@@ -140,13 +153,14 @@ def read_numbers(path, columns, skip=0, separator=",", content=None):
     if not rows:
         return np.empty((0, len(columns)))
     try:
-        if not all(row.strip() for row in rows):  # loadtxt would drop empty lines silently
+        if not all(row.strip() for row in rows):  # `loadtxt` drops empty lines silently
             raise ValueError("empty line")
         values = np.loadtxt(rows, np.float64, delimiter=separator, ndmin=2, comments=None)
         if values.shape != (len(rows), len(columns)):
             raise ValueError("columns")
     except ValueError:
-        return np.array([_row(r, columns, separator, path, i + skip) for i, r in enumerate(rows)])
+        numbered_rows = enumerate(rows, start=skip + 1)
+        return np.array([_row(r, columns, separator, path, line) for line, r in numbered_rows])
     return values
 
 
@@ -159,38 +173,35 @@ def _row(text, columns, separator, path, line):
     except ValueError:
         raise ValueError(
             f"A row must have {len(columns)} numbers, {separator.join(columns)}. Received: "
-            f"{text[:60]!r} in line {line + 1} of {path}. Mend that line, or copy the file again."
+            f"{text[:60]!r} in line {line} of {path}. Fix that line, or copy the file again."
         ) from None
 
 
 def path_normalizer(root):
-    """A function from a path in a data file to its normal form, relative to `root`.
+    """Returns a function that makes a path in a data file relative to `root`, in normal form.
 
-    It refuses what `_checks.inside` refuses, but looks at each folder once.
+    The function raises what `_checks.inside` raises, but checks each folder only once.
     """
     root = Path(os.path.abspath(root))
-    known = {}
+    checked = {}
 
-    def whole(path):
+    def normalize_alone(path):
         return _checks.inside(root, path).relative_to(root).as_posix()
 
-    def relative(path):
+    def normalize(path):
         folder, name = os.path.split(path)
         if name in ("", ".", ".."):
-            return whole(path)
-        if folder not in known:
-            parent = whole(path).rpartition("/")[0]
-            known[folder] = f"{parent}/" if parent else ""
-        return known[folder] + name
+            return normalize_alone(path)
+        if folder not in checked:
+            parent = normalize_alone(path).rpartition("/")[0]
+            checked[folder] = f"{parent}/" if parent else ""
+        return checked[folder] + name
 
-    return relative
+    return normalize
 
 
 def files_in(root, parents):
-    """Paths, relative to `root`, of the files in the folders `parents` below it.
-
-    One look at each folder instead of one at each file: databases have millions of frames.
-    """
+    """Returns the set of files in the folders `parents` below `root`, as paths relative to it."""
     names = set()
     for parent in parents:
         folder = Path(root) / parent
@@ -201,40 +212,48 @@ def files_in(root, parents):
 
 
 def files_by_expression(folder, endings, report, beside=()):
-    """Files that lie in folders named after expressions.
+    """Returns the files in folders named after expressions.
 
     Args:
-        folder: that holds one folder per expression; unpacking may have doubled those.
-        endings: of the files that are wanted.
-        report: `LoadReport` in which what is ignored is counted.
-        beside: names of folders that belong there and are read elsewhere.
+        folder: Folder that holds one folder per expression; unpacking may have doubled those.
+        endings: Endings of the files.
+        report: `LoadReport` that counts what is ignored.
+        beside: Names of folders that are read elsewhere.
 
     Returns:
-        list of `(name in EXPRESSIONS, Path)`, folder by folder in natural order.
+        List of `(name in EXPRESSIONS, Path)`, folder by folder in natural order.
 
     Raises:
-        ValueError: if a folder with such files has another name.
-        FileNotFoundError: if an expression is there as an archive that was not unpacked.
+        ValueError: If a folder with such files has another name.
+        FileNotFoundError: If an expression is only there as an archive.
     """
-    found = []
+    result = []
+    skipped = {name.lower() for name in beside}
     for place in folders(folder):
-        if place.name.lower() in {other.lower() for other in beside}:
+        if place.name.lower() in skipped:
             continue
         name = expression_name(place.name)
-        inner = place if name is None else only_folder(place)
-        content = files(inner, endings, None if name is None else report)
-        if name is None and content:
-            raise ValueError(
-                f"A folder of {report.dataset} with {endings} files bears the name of one of "
-                f"{EXPRESSIONS}. Received: {place} ({len(content)} such files). Move it away."
-            )
-        for ignored in folders(inner) if name else [place]:
-            report.note("folders ignored that bear no expression's name", ignored.name)
-        found += [(name, file) for file in content]
-    _refuse_packed(folder, {name for name, _ in found})
+        if name is None:
+            _refuse_files_in(place, endings, report)
+            report.note(_OTHER_FOLDERS, place.name)
+            continue
+        inner = only_folder(place)
+        result += [(name, file) for file in files(inner, endings, report)]
+        for ignored in folders(inner):
+            report.note(_OTHER_FOLDERS, ignored.name)
+    _refuse_packed(folder, {name for name, _ in result})
     for loose in files(folder, endings):
         report.note("files ignored outside of the folders of expressions", loose.name)
-    return found
+    return result
+
+
+def _refuse_files_in(folder, endings, report):
+    content = files(folder, endings)
+    if content:
+        raise ValueError(
+            f"A folder of {report.dataset} with {endings} files must be named after one of "
+            f"{EXPRESSIONS}. Received: {folder} ({len(content)} such files). Move it away."
+        )
 
 
 def _refuse_packed(folder, expressions):
@@ -242,23 +261,23 @@ def _refuse_packed(folder, expressions):
         name = expression_name(file.stem)
         if name is not None and name not in expressions:
             raise FileNotFoundError(
-                f"Archives inside a database are unpacked before it is read. Received: {file}, "
-                f"without a folder of {name} beside it. Unzip it in {folder}."
+                f"Archives inside a database must be unpacked first. Received: {file}, without a "
+                f"folder of {name} beside it. Unpack it in {folder}."
             )
 
 
 def find_archive(folder, *names):
-    """The archive in `folder` that has one of `names` (in any case), or `None`."""
+    """Returns the archive in `folder` with one of `names`, in any case, or `None`."""
     wanted = {name.lower() for name in names}
     archives = files(folder, ARCHIVE_ENDINGS) if Path(folder).is_dir() else ()
     return next((file for file in archives if file.stem.lower() in wanted), None)
 
 
 def walk_folders(root, depth, skip=()):
-    """`root` and the folders in it down to `depth`, breadth first, each once.
+    """Yields `root` and the folders in it down to `depth`, breadth first, each once.
 
-    Folders whose lower-case names start with one of `skip` are left out with all they hold. Links
-    that lead back lead nowhere new.
+    Folders with a lower-case name that starts with one of `skip` are left out, with their content.
+    A link to a folder that was yielded already is not followed.
     """
     level, seen = [Path(root)], {os.path.realpath(root)}
     for distance in range(depth + 1):
@@ -270,71 +289,71 @@ def walk_folders(root, depth, skip=()):
 
 
 def numbered_files(path, endings):
-    """Files in a folder whose stems are whole numbers, padded or not, and the names of the others.
+    """Returns the files in a folder that are named after an integer, padded or not.
 
     Returns:
-        `(files, others)`: dict from number to file name, ascending; list of names without hidden
-        ones.
+        `(files, others)`: ascending dict from number to file name, and the list of the other names
+        without hidden ones.
 
     Raises:
-        ValueError: if two files have the same number.
+        ValueError: If two files have the same number.
     """
-    files, others = {}, []
-    for name in os.listdir(path):  # one look at the folder: databases have millions of frames
+    numbered, others = {}, []
+    for name in os.listdir(path):
         stem, dot, ending = name.rpartition(".")
         if stem.isdecimal() and stem.isascii() and (dot + ending).lower() in endings:
-            if int(stem) in files:
+            if int(stem) in numbered:
                 raise ValueError(
-                    "A folder has one file per frame. Received: "
-                    f"{sorted([files[int(stem)], name])} in {path}, with the same number. Move "
+                    "A folder must have one file per frame. Received: "
+                    f"{sorted([numbered[int(stem)], name])} in {path}, with the same number. Move "
                     "one of them away."
                 )
-            files[int(stem)] = name
+            numbered[int(stem)] = name
         elif not name.startswith("."):
             others.append(name)
-    return dict(sorted(files.items())), sorted(others)
+    return dict(sorted(numbered.items())), sorted(others)
 
 
 def refuse_rows(bad, rule, values, path, skip=0):
     """Raises `ValueError`, with the line, if a row of a text file breaks a rule.
 
     Args:
-        bad: boolean `[rows]`.
-        rule: what a row must be, the start of the message.
-        values: `[rows]` or `[rows, columns]`, for the message.
-        path: text file.
-        skip: lines before the first row.
+        bad: Rows that break the rule, boolean `[rows]`.
+        rule: Sentence that states the rule, the start of the message.
+        values: Values of the rows, `[rows]` or `[rows, columns]`, for the message.
+        path: Text file.
+        skip: Number of lines before the first row.
     """
     rows = np.flatnonzero(bad)
     if len(rows):
         raise ValueError(
             f"{rule}. Received: {np.asarray(values)[rows[0]].tolist()!r} in line "
-            f"{rows[0] + skip + 1} of {path} ({len(rows)} such lines). Mend the file, or copy it "
+            f"{rows[0] + skip + 1} of {path} ({len(rows)} such lines). Fix the file, or copy it "
             "again."
         )
 
 
 def join_labels(report, clip, frames, **labels):
-    """The labelled frames of a clip.
+    """Returns the labelled frames of a clip, with their labels.
 
-    Labels behind its last frame and frames without a label are left out, and counted.
+    Labels beyond the last frame and frames without a label are left out and counted.
 
     Args:
         report: `LoadReport` of the load.
         clip: `Clip` of all frames of a video, without labels.
         frames: 1-based numbers of the labelled frames, ascending, `[labels]`.
-        **labels: fields of `Clip`, each `[labels, ...]`.
+        **labels: Fields of `Clip`, each `[labels, ...]`.
 
     Returns:
         `Clip`.
     """
-    kept = frames <= len(clip)
-    if not kept.all():
-        report.note("labels beyond the last frame", clip.key, int((~kept).sum()))
-    rows = frames[kept] - 1
+    exists = frames <= len(clip)
+    if not exists.all():
+        report.note("labels beyond the last frame", clip.key, int((~exists).sum()))
+    rows = frames[exists] - 1
     if len(rows) < len(clip):
         report.note("frames without a label", clip.key, len(clip) - len(rows))
-    labels = {name: values[kept] for name, values in labels.items()}
+    labels = {name: values[exists] for name, values in labels.items()}
     return dataclasses.replace(
         clip,
         paths=[clip.paths[row] for row in rows],
@@ -345,14 +364,14 @@ def join_labels(report, clip, frames, **labels):
 
 
 def non_empty(report, clips):
-    """The clips that have at least one frame; the others are counted."""
+    """Returns the clips with at least one frame; the others are counted."""
     for clip in clips:
         if not len(clip):
             report.note("clips without a frame, left out", clip.key)
     return [clip for clip in clips if len(clip)]
 
 
-# How the databases and their users name the same parts, in lower case.
+# Other names of the parts of a database, in lower case.
 _PARTS = {
     "train": ("training", "train_set", "training_set", "train_afew"),
     "validation": ("val", "valid", "dev", "devel", "validation_set", "val_set", "val_afew"),
@@ -361,19 +380,21 @@ _PARTS = {
 
 
 def canonical_split(split, parts):
-    """The name in `parts` that `split` means ("Train_Set" is "train", "val" is "validation").
+    """Returns the name in `parts` for a name of a split.
+
+    `"Train_Set"` becomes `"train"`, and `"val"` becomes `"validation"`.
 
     Args:
-        split: name in any case, or `None` for all parts, which is returned as it is.
-        parts: names that the database has, keys of `_PARTS` or others of its own.
+        split: Name in any case, or `None` for all parts, which is returned unchanged.
+        parts: Names that the database has, keys of `_PARTS` or others.
 
     Raises:
-        ValueError: if it is none of them.
+        ValueError: If the name stands for none of `parts`.
     """
     if split is None:
         return None
     name = str(split).strip().lower()
     if name in parts:
         return name
-    meant = next((part for part, names in _PARTS.items() if name in names), name)
-    return _checks.one_of("split", meant if meant in parts else split, parts)
+    part = next((part for part, names in _PARTS.items() if name in names), name)
+    return _checks.one_of("split", part if part in parts else split, parts)

@@ -1,4 +1,4 @@
-"""What a load found, what it left out, and why: nothing disappears uncounted."""
+"""Reports of loads: what was read, what was left out, and why. Everything left out is counted."""
 
 import dataclasses
 from pathlib import Path
@@ -6,35 +6,36 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect.clip import Clips
-from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
-EXAMPLES = 3  # named per reason
-LONGEST = 600  # characters of the message of an empty result
-LEAST = 150  # of them for its causes, however long the path is
+MAX_EXAMPLES = 3  # names per reason
+MAX_MESSAGE = 600  # characters of the message of an empty result
+MIN_CAUSES = 150  # characters of that message for its causes, however long the path is
 
 
 @dataclasses.dataclass
 class LoadReport:
     """Counts of one load, printed by `kollias-affect data`.
 
-    A loader makes one, notes what it leaves out, and ends with `finish`.
+    A loader creates a report, calls `note` for what it leaves out, and ends with `finish`.
 
     Args:
-        dataset: its name in `DATASETS`.
-        root: folder or file that is read.
-        split: part that is read, or `None`.
-        layout: what `root` has to hold, for the message if it does not.
+        dataset: Name of the database in `DATASETS`.
+        root: Folder or file that is read.
+        split: Part that is read, or `None` for all parts.
+        layout: Description of what `root` has to hold, for error messages.
 
     Attributes:
-        clips, videos, subjects, frames: how many there are in the result.
-        without_face: frames that have no image.
-        invalid: frames that have an image and do not count, because of their label.
-        ranges: least and largest label of the valid frames, for `valence` and `arousal`.
-        classes: valid frames per expression, those without any included.
-        notes: dict from a reason to `(count, examples)`: what was dropped, mapped or mended.
+        clips, videos, subjects, frames: Counts of the result.
+        without_face: Number of frames without an image.
+        invalid: Number of frames with an image that do not count because of their label.
+        ranges: Dict from `"valence"` and `"arousal"` to the minimum and maximum label of the valid
+            frames.
+        classes: Dict from expression to its number of valid frames, including zeros.
+        notes: Dict from a reason to `(count, examples)`: what was left out, mapped or corrected.
 
     Raises:
-        FileNotFoundError: if `root` does not exist.
+        FileNotFoundError: If `root` does not exist.
     """
 
     dataset: str
@@ -56,36 +57,49 @@ class LoadReport:
         if not self.root.exists():
             raise FileNotFoundError(self.expected("which does not exist"))
 
-    def expected(self, found):
-        """The message that `root` does not hold this database; `found` says what is wrong."""
+    def expected(self, problem):
+        """Returns the message that `root` does not hold this database.
+
+        Args:
+            problem: Relative clause that says what is wrong, such as `"which is not a folder"`.
+
+        Returns:
+            Text.
+        """
         return (
             f"The dataset {self.dataset!r} is read from {self.layout}. Received: {self.root}, "
-            f"{found}. Check the path; docs/databases.md says more."
+            f"{problem}. Check the path; docs/databases.md says more."
         )
 
     def note(self, reason, item, count=1):
-        """Counts something that is left out or changed, and keeps its name as an example."""
+        """Counts something that is left out or changed.
+
+        Args:
+            reason: Text that names what happens to which kind of item.
+            item: Name of the item. The first few are kept as examples.
+            count: Number of things that the item stands for.
+        """
         total, examples = self.notes.get(reason, (0, ()))
-        if len(examples) < EXAMPLES:
+        if len(examples) < MAX_EXAMPLES:
             examples = (*examples, str(item))
         self.notes[reason] = (total + count, examples)
 
     def finish(self, clips, video_of=None):
-        """Counts what is in `clips` and returns them, sorted by key.
+        """Counts the content of `clips` and returns them, sorted by key.
 
         Args:
-            clips: list of `Clip`.
-            video_of: function from a clip to the name of its video. Default: its key.
+            clips: List of `Clip`.
+            video_of: Function from a clip to the name of its video. Default: the clip's key.
 
         Returns:
-            `Clips`, whose `report` is this one.
+            `Clips` with this report as their `report`.
 
         Raises:
-            FileNotFoundError: if there are none.
-            ValueError: if two have the same key.
+            FileNotFoundError: If there are no clips.
+            ValueError: If two clips have the same key.
         """
         if not clips:
-            raise FileNotFoundError(self._nothing_found())
+            raise FileNotFoundError(self._empty_message())
         refuse_same_keys(clips)
         self.clips = len(clips)
         self.videos = len({video_of(clip) if video_of else clip.key for clip in clips})
@@ -96,38 +110,42 @@ class LoadReport:
         result.report = self
         return result
 
-    def _nothing_found(self):
-        """The message of an empty result: the causes first, the most frequent one in front.
+    def _empty_message(self):
+        """Returns the message of an empty result, which starts with the most frequent causes.
 
-        Of causes that are equally frequent, the one noted last: it lies nearest to the end.
+        Among equally frequent causes, the one noted last comes first: it is the nearest to the end
+        of the load.
         """
         part = "" if self.split is None else f" in the split {self.split!r}"
-        # A number that differs from the published one follows from the other causes.
-        last = reversed(self.notes.items())
-        notes = sorted(last, key=lambda n: (n[0].endswith("as published"), -n[1][0]))
-        why = "; ".join(line.strip() for line in _lines_of(dict(notes)))
+        # A count that differs from the published one is a consequence of the other causes.
+        latest_first = reversed(self.notes.items())
+        notes = sorted(latest_first, key=lambda n: (n[0].endswith("as published"), -n[1][0]))
+        causes = "; ".join(line.strip() for line in _note_lines(dict(notes)))
         expected = self.expected(f"in which no clip was found{part}")
         start = f"Nothing could be read{part}: "
-        room = max(LEAST, LONGEST - len(start) - len(expected) - len(". "))
-        return f"{start}{_shortened(why, room)}. {expected}" if why else expected
+        room = max(MIN_CAUSES, MAX_MESSAGE - len(start) - len(expected) - len(". "))
+        return f"{start}{_shorten(causes, room)}. {expected}" if causes else expected
 
     def _count(self, clip):
-        shown, valid = clip.has_image, clip.valid
+        has_image, valid = clip.has_image, clip.valid
         self.frames += len(clip)
-        self.without_face += int((~shown).sum())
-        self.invalid += int((shown & ~valid).sum())
+        self.without_face += int((~has_image).sum())
+        self.invalid += int((has_image & ~valid).sum())
         if clip.valence_arousal is not None and valid.any():
-            values = clip.valence_arousal[valid]
-            for i, name in enumerate(("valence", "arousal")):
-                low, high = float(values[:, i].min()), float(values[:, i].max())
-                before = self.ranges.get(name, (low, high))
-                self.ranges[name] = (min(before[0], low), max(before[1], high))
+            self._extend_ranges(clip.valence_arousal[valid])
         if clip.expression is not None:
-            found = np.bincount(clip.expression[valid], minlength=len(EXPRESSIONS)).tolist()
-            before = self.classes or dict.fromkeys(EXPRESSIONS, 0)
-            self.classes = {
-                name: before[name] + count for name, count in zip(EXPRESSIONS, found, strict=True)
-            }
+            self._add_classes(clip.expression[valid])
+
+    def _extend_ranges(self, values):
+        lows, highs = values.min(axis=0).tolist(), values.max(axis=0).tolist()
+        for name, low, high in zip(DIMENSIONS, lows, highs, strict=True):
+            before = self.ranges.get(name, (low, high))
+            self.ranges[name] = (min(before[0], low), max(before[1], high))
+
+    def _add_classes(self, labels):
+        counts = np.bincount(labels, minlength=len(EXPRESSIONS)).tolist()
+        for name, count in zip(EXPRESSIONS, counts, strict=True):
+            self.classes[name] = self.classes.get(name, 0) + count
 
     def __str__(self):
         split = "" if self.split is None else f", split {self.split}"
@@ -144,18 +162,18 @@ class LoadReport:
             lines.append(f"  {name:<21} {low:>9.3f} to {high:.3f}")
         for name, count in self.classes.items():
             lines.append(f"  {name:<21} {count:>9,}")
-        return "\n".join(lines + _lines_of(self.notes))
+        return "\n".join(lines + _note_lines(self.notes))
 
 
-def _lines_of(notes):
+def _note_lines(notes):
     return [
         f"  {count:,} {reason}: {', '.join(examples)}{' …' if count > len(examples) else ''}"
         for reason, (count, examples) in notes.items()
     ]
 
 
-def _shortened(text, most):
-    return text if len(text) <= most else f"{text[: most - 2]} …"
+def _shorten(text, length):
+    return text if len(text) <= length else f"{text[: length - 2]} …"
 
 
 def refuse_same_keys(clips):
@@ -165,5 +183,5 @@ def refuse_same_keys(clips):
     if twice:
         raise ValueError(
             f"Clips of one dataset must have different names. Received twice: {twice[:5]}. Read "
-            "one split at a time, or rename them."
+            "one split at a time, or rename the files."
         )

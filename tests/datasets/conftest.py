@@ -1,4 +1,4 @@
-"""What the tests of the loaders share."""
+"""Fixtures of the tests of the loaders."""
 
 import tarfile
 from pathlib import Path
@@ -13,7 +13,7 @@ hypothesis.settings.load_profile("quick")
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """A cache folder of the test's own."""
+    """Separate cache folder of each test."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(folder))
     return folder
@@ -21,7 +21,7 @@ def cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(scope="session")
 def shared():
-    """Returns a function from a name to a file of real data that lies beside some checkouts."""
+    """Returns a function from a name to a file of real data, which exists beside some checkouts."""
 
     def find(name):
         path = Path(__file__).resolve().parents[3] / "shared" / "data" / name

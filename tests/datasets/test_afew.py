@@ -154,12 +154,12 @@ def test_an_id_with_two_labels_in_one_split_is_refused(root):
 
 def test_unknown_folders_with_videos_are_refused_and_others_counted(root):
     (root / "Train_AFEW/LBPTOP").mkdir()
-    assert afew.load(root).report.notes["folders ignored that bear no expression's name"] == (
+    assert afew.load(root).report.notes["folders ignored that are not named after an expression"] == (
         1,
         ("LBPTOP",),
     )
     touch(root / "Train_AFEW/Contempt/000000009.avi")
-    with pytest.raises(ValueError, match="name of one of .*Contempt"):
+    with pytest.raises(ValueError, match="named after one of .*Contempt"):
         afew.load(root)
 
 
@@ -170,7 +170,7 @@ def test_files_in_the_wrong_place_are_counted(root):
     notes = afew.load(root).report.notes
     assert notes["files ignored outside of the folders of expressions"] == (1, ("000000009.avi",))
     assert any("do not end in" in reason for reason in notes)
-    assert notes["folders ignored that bear no expression's name"] == (1, ("more",))
+    assert notes["folders ignored that are not named after an expression"] == (1, ("more",))
 
 
 def test_two_images_of_one_frame_are_refused(root):

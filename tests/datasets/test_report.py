@@ -22,7 +22,7 @@ def affect(key="a", subject="s"):
     )
 
 
-def test_everything_is_counted(report):
+def test_finish_counts_clips_frames_and_labels(report):
     other = Clip("b", ["1", "2"], expression=[3, -1], valid=[1, 0], subject="s")
     clips = report.finish([other, affect()], lambda clip: "one video")
     assert [clip.key for clip in clips] == ["a", "b"] and clips.report is report
@@ -32,7 +32,7 @@ def test_everything_is_counted(report):
     assert list(report.classes.values()) == [1, 0, 0, 1, 0, 0, 2]
 
 
-def test_what_is_printed(report):
+def test_text_of_a_report(report):
     report.note("fish left out", "cod")
     report.note("fish left out", "hake", 2000)
     report.note("birds", "owl")
@@ -44,19 +44,19 @@ def test_what_is_printed(report):
     assert lines[-2:] == ["2,001 fish left out: cod, hake …", "1 birds: owl"]
 
 
-def test_labels_that_are_absent_are_not_printed(report):
+def test_text_leaves_out_labels_that_no_clip_has(report):
     report.finish([Clip("a", ["1"])])
     assert "valence" not in str(report) and "neutral" not in str(report)
     assert "afew from" in str(report)
 
 
-def test_three_examples_are_named(report):
+def test_three_examples_are_kept_per_reason(report):
     for number in range(5):
         report.note("fish", number)
     assert report.notes == {"fish": (5, ("0", "1", "2"))}
 
 
-def test_no_clip_says_what_was_left_out_and_what_is_expected(tmp_path):
+def test_an_empty_result_raises_an_error_with_causes_and_layout(tmp_path):
     report = LoadReport("afew", tmp_path, "train", "a folder of fish")
     report.note("fish left out", "cod")
     with pytest.raises(FileNotFoundError) as error:
@@ -66,7 +66,7 @@ def test_no_clip_says_what_was_left_out_and_what_is_expected(tmp_path):
         assert part in message
 
 
-def test_the_message_of_an_empty_result_is_short_and_starts_with_the_main_cause(report):
+def test_message_of_an_empty_result_is_short_and_starts_with_the_main_cause(report):
     report.note("fish, not 773 as published", "pond", 773)
     report.note("birds", "owl" * 200)
     report.note("fish left out", "cod", 7)
@@ -77,17 +77,17 @@ def test_the_message_of_an_empty_result_is_short_and_starts_with_the_main_cause(
     assert len(str(e.value)) <= 600
 
 
-def test_missing_root(tmp_path):
+def test_a_missing_root_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a folder of fish.*nowhere, which does not exist"):
         LoadReport("afew", tmp_path / "nowhere", None, "a folder of fish")
 
 
-def test_two_clips_of_one_name_are_refused(report):
+def test_two_clips_with_one_key_are_refused(report):
     with pytest.raises(ValueError, match=r"different names. Received twice: \['a'\]"):
         report.finish([affect(), affect(), Clip("b", ["1"])])
 
 
-def test_parts_of_clips_are_plain_lists(report):
+def test_slices_of_clips_are_plain_lists(report):
     clips = report.finish([affect()])
     assert isinstance(clips, Clips) and type(clips[:1]) is list
     assert Clips([1]).report is None

@@ -108,7 +108,7 @@ def test_aligned_faces_may_lie_inside_the_folder_of_the_split(root):
     assert labels(sfew.load(root, "train")) == {f"train/{NAMES[0]}": "fear"}
     full = sfew.load(root, "train", aligned=False)
     assert len(full) == 2
-    assert full.report.notes["folders ignored that bear no expression's name"] == (
+    assert full.report.notes["folders ignored that are not named after an expression"] == (
         1,
         ("Train_Aligned_Faces",),
     )
@@ -132,7 +132,7 @@ def test_an_emotion_in_an_archive_is_refused_with_the_remedy(root):
     touch(root / "Train/angry.zip")
     assert len(sfew.load(root)) == 3  # its folder is there
     touch(root / "Train/happy.zip")
-    with pytest.raises(FileNotFoundError, match="happy.zip, without a folder of happiness.*Unzip"):
+    with pytest.raises(FileNotFoundError, match="happy.zip, without a folder of happiness.*Unpack"):
         sfew.load(root)
 
 
@@ -147,7 +147,7 @@ def test_a_split_in_an_archive_is_noted(root, tmp_path):
 
 def test_unknown_emotions_are_refused(root):
     touch(root / "Train/Contempt/x_1_2.png")
-    with pytest.raises(ValueError, match="name of one of .*Contempt .1 such files"):
+    with pytest.raises(ValueError, match="named after one of .*Contempt .1 such files"):
         sfew.load(root)
 
 
