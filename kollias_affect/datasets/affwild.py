@@ -1,15 +1,21 @@
 """Aff-Wild (Kollias et al., 2019): 298 videos with valence and arousal of every frame.
 
-Faces are cut out once: each frame by the landmarks that come with the database, or else by its
-box; videos without either where our own detector finds faces. A frame without its `.pts` file has
-no face. Whether the `.pts` files count from 0 or from 1 differs between copies and is found out
-per video. A video that is missing or cannot be read leaves its labels, on frames without an image.
+Layout: `videos/{train,test}/105.avi`, `annotations/train/{valence,arousal}/105.txt`, and if
+available `landmarks/{train,test}/105/1.pts` and `bboxes/{train,test}/105/1.pts`. Copies of the
+database number the `.pts` files from 0 or from 1, which is determined for each video.
+
+Labels: valence and arousal in [-1, 1], one line per frame. A video that is missing or cannot be
+read keeps its labels, on frames without an image.
+
+Faces: cropped once, by the landmarks of the frame, otherwise by its box. The package detects the
+faces of videos with neither. A frame without a `.pts` file has no face.
+
+Subjects: every video is a subject of its own.
 
 References: paper C §2.4 and §3.
 """
 
 import dataclasses
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -17,19 +23,20 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from kollias_affect import _checks, faces
+from kollias_affect import _checks, _runs, faces
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
 from kollias_affect.faces import database_crops, landmark_crops
+from kollias_affect.tasks import DIMENSIONS
 
 SPLITS = ("train", "test")
-DIMENSIONS = ("valence", "arousal")
 LAYOUT = (
     "a folder (or the one above it) with videos/{train,test}/105.avi, "
     "annotations/train/{valence,arousal}/105.txt, and if you have them "
     "bboxes/{train,test}/105/1.pts and landmarks/{train,test}/105/1.pts"
 )
+# Names of the folders in lower case, and the part of the database that they hold.
 _NAMES = {
     "videos": "videos",
     "annotations": "annotations",
@@ -40,24 +47,26 @@ _NAMES = {
 
 
 def load(root, split=None, crops=None, size=96, detector="hog"):
-    """Reads Aff-Wild; every video is a clip, and a subject of its own.
+    """Reads Aff-Wild; every video is one clip.
 
     Args:
-        root: the folder that holds `videos`, `annotations` and so on, or the one above it.
-        split: `"train"`, `"test"` (published without labels; then its clips have none; for other
-            names of both see `_reading.canonical_split`), or `None` for all videos that have labels.
-        crops: folder of the faces. Videos that `kollias-affect extract` has done there are taken
-            as they are. Default: in the package's cache folder, where crops are made again when
-            their video, its `.pts` files or `size` have changed.
-        size: side in pixels of the crops that are made now.
-        detector: of `faces.extract`, for videos without landmarks and boxes.
+        root: Folder with `videos`, `annotations` and so on, or the folder above it.
+        split: `"train"`, `"test"` (published without labels; its clips then have none), another
+            name of these (see `_reading.canonical_split`), or `None` for all videos with labels.
+        crops: Folder of the faces. Videos that `kollias-affect extract` has processed there are
+            used as they are. Default: a folder in the package's cache, where crops are made again
+            if their video, its `.pts` files or `size` change.
+        size: Side in pixels of new crops.
+        detector: Detector of `faces.extract`, for videos without landmarks and boxes.
 
     Returns:
-        list of `Clip` with `valence_arousal`, as long as the shortest of both labels and the
-        decoded frames. Landmarks are NaN where a box was used.
+        `Clips` with `valence_arousal`, sorted by key. A clip has as many frames as there are
+        decoded frames, valence labels and arousal labels, whichever is the smallest number.
+        Landmarks are NaN where a box was used.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
+        FileNotFoundError: If `root` does not hold the database.
+        ValueError: If a file is malformed, or an argument unknown.
     """
     split = _reading.canonical_split(split, SPLITS)
     size = _checks.integer_between("size", size, 16, 2048)
@@ -67,20 +76,22 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     for name in SPLITS if split is None else (split,):
         videos += _videos(report, parts, name, labelled=split != "test")
     refuse_same_keys(videos)
-    faces_of = _faces(report, videos, _crops(report, crops), size, detector)
-    clips = [_label(report, v, faces_of[v.key]) for v in videos if v.key in faces_of]
-    clips += [_alone(report, v) for v in videos if v.key not in faces_of and v.labels is not None]
-    # A video with several people in `crops` has none that the labels are of.
+    unlabelled = _unlabelled_clips(report, videos, _crops(report, crops), size, detector)
+    clips = [_labelled(report, video, unlabelled) for video in videos]
     clips = [clip for clip in clips if clip is not None]
     return report.finish(_reading.non_empty(report, clips))
 
 
 @dataclasses.dataclass
 class _Video:
-    """One video: its file, labels and point files as far as they are there.
+    """One video with the files that exist for it.
 
-    `labels` is `[frames, 2]`, `points` a dict from the 1-based frame to its `.pts` files: a dict
-    from 68, 4 or both (how many points a file has) to its path.
+    Attributes:
+        key: Name of the video.
+        path: Video file, or `None`.
+        labels: Valence and arousal, `[frames, 2]`, or `None`.
+        points: Dict from the 1-based frame to its `.pts` files, a dict from the number of points
+            (68, 4 or both) to the path.
     """
 
     key: str
@@ -91,10 +102,15 @@ class _Video:
 
 @dataclasses.dataclass
 class _Crops:
-    """Where the crops lie: cut by `.pts` files in `aligned`, of detected faces in `detected`.
+    """Folders of the crops.
 
-    A folder that the user named holds both and stays as it is. In the cache, crops are made again
-    when what they are from has changed.
+    Crops in the cache are made again if their sources change. A folder that the user named is used
+    as it is.
+
+    Attributes:
+        aligned: Folder of the crops cut by `.pts` files.
+        detected: Folder of the crops of detected faces.
+        named: Whether the user named the folder, which is then both.
     """
 
     aligned: Path
@@ -102,37 +118,38 @@ class _Crops:
     named: bool
 
     def are_detected(self, video):
-        done = (self.detected / f"{video.key}.json").is_file()
-        return done and (self.named or video.path is None or not video.points)
+        """Whether the detected faces of a video are there and to be used."""
+        extracted = (self.detected / f"{video.key}.json").is_file()
+        return extracted and (self.named or video.path is None or not video.points)
 
     def are_aligned(self, video, size):
+        """Whether the aligned crops of a video are there and up to date."""
         if self.named:
             return landmark_crops.exists(self.aligned, video.key)
-        to_detect = video.path is not None and not video.points
-        return not to_detect and landmark_crops.fits(
-            self.aligned, video.key, size, self.source(video)
-        )
+        if video.path is not None and not video.points:
+            return False
+        return landmark_crops.fits(self.aligned, video.key, size, self.source(video))
 
     def source(self, video):
-        """What crops are cut from; `None` if that is not there any more."""
+        """Returns a description of what crops are cut from; `None` if the video is missing."""
         if video.path is None:
             return None
-        state = video.path.stat()
-        source = f"{video.path.name}, {state.st_size} bytes"
+        size, changed = _runs.file_state(video.path)
+        source = f"{video.path.name}, {size} bytes"
         if self.named:
             return source
-        return f"{source}, changed {state.st_mtime_ns}, .pts files {_fingerprint(video.points)}"
+        return f"{source}, changed {changed}, .pts files {_points_fingerprint(video.points)}"
 
 
-def _fingerprint(points):
-    """Changes when a `.pts` file is added, removed, written again or taken for another frame."""
-    content = hashlib.sha256()
-    for frame, paths in sorted(points.items()):
-        for corners, path in paths.items():
-            # Without folders: the root may be spelled in several ways.
-            name, changed = os.path.basename(path), os.stat(path).st_mtime_ns
-            content.update(f"{frame} {corners} {name} {changed}\n".encode())
-    return content.hexdigest()[:16]
+def _points_fingerprint(points):
+    """Fingerprint that changes if a `.pts` file is added, removed, rewritten or renumbered."""
+    # Names without folders: the same root can be spelled in several ways.
+    lines = [
+        f"{frame} {count} {os.path.basename(path)} {_runs.file_state(path)[1]}\n"
+        for frame, paths in sorted(points.items())
+        for count, path in paths.items()
+    ]
+    return _runs.fingerprint_arrays(np.frombuffer("".join(lines).encode(), np.uint8))
 
 
 def _crops(report, crops):
@@ -143,40 +160,47 @@ def _crops(report, crops):
 
 
 def _parts(report):
-    """The folders of the database by their names."""
+    """Returns a dict from `"videos"`, `"annotations"` and so on to the folder."""
     if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is no folder"))
-    found = {}
-    for folder in _reading.walk_folders(report.root, depth=3, skip=("__macosx",)):
-        name = _NAMES.get(folder.name.lower())
-        # Unpacking may have doubled a folder, and the root may bear any name.
-        doubled = folder.parent != report.root and folder.parent.name.lower() in _NAMES
-        if name and folder != report.root and not doubled:
-            found.setdefault(name, []).append(folder)
-    for name, folders in found.items():
+        raise FileNotFoundError(report.expected("which is not a folder"))
+    candidates = _part_candidates(report.root)
+    for name, folders in candidates.items():
         if len(folders) > 1:
             raise ValueError(
-                f"A root holds Aff-Wild once. Received: {report.root} with {name} in "
+                f"A root must hold Aff-Wild once. Received: {report.root} with {name} in "
                 f"{[str(folder) for folder in folders]}. Name the folder above one of them."
             )
-    if not found.keys() & {"videos", "annotations"}:
+    if not candidates.keys() & {"videos", "annotations"}:
         raise FileNotFoundError(report.expected("which has neither videos nor annotations"))
     return {
         name: _reading.find_folder(folders[0].parent, folders[0].name)
-        for name, folders in found.items()
+        for name, folders in candidates.items()
     }
 
 
-def _inside(folder, *names):
+def _part_candidates(root):
+    """Returns a dict from the name of a part to the folders with that name."""
+    candidates = {}
+    for folder in _reading.walk_folders(root, depth=3, skip=("__macosx",)):
+        name = _NAMES.get(folder.name.lower())
+        # Unpacking may have doubled a folder, and the root itself may have any name.
+        doubled = folder.parent != root and folder.parent.name.lower() in _NAMES
+        if name and folder != root and not doubled:
+            candidates.setdefault(name, []).append(folder)
+    return candidates
+
+
+def _subfolder(folder, *names):
+    """Returns the folder inside `folder` that `names` lead to, or `None`."""
     for name in names:
         folder = folder and _reading.find_folder(folder, name)
     return folder
 
 
 def _videos(report, parts, split, labelled):
-    """The videos of a split; those without labels only if `labelled` is false."""
-    files = _video_files(report, _inside(parts.get("videos"), split))
-    labels = _label_files(report, _inside(parts.get("annotations"), split))
+    """Returns the list of `_Video` of a split; if `labelled`, only those with labels."""
+    files = _video_files(report, _subfolder(parts.get("videos"), split))
+    labels = _label_files(report, _subfolder(parts.get("annotations"), split))
     videos = []
     for name in sorted({*files, *labels}, key=_reading.natural_key):
         if name in labels or not labelled:
@@ -189,27 +213,29 @@ def _videos(report, parts, split, labelled):
 
 
 def _video_files(report, folder):
-    found = {}
+    """Returns a dict from the name of a video to its file."""
+    videos = {}
     for path in _reading.files(folder, _reading.VIDEO_ENDINGS, report) if folder else ():
-        if path.stem in found:
+        if path.stem in videos:
             report.note(f"videos with a second file, which is not read ({path.suffix})", path.stem)
         else:
-            found[path.stem] = path
-    return found
+            videos[path.stem] = path
+    return videos
 
 
 def _label_files(report, folder):
-    """Dict from the name of a video to its two files."""
-    found = [
+    """Returns a dict from the name of a video to its files of valence and of arousal."""
+    valence, arousal = (
         {path.stem: path for path in _reading.files(place, (".txt",), report)} if place else {}
-        for place in (_inside(folder, name) for name in DIMENSIONS)
-    ]
-    for name in sorted(found[0].keys() ^ found[1].keys(), key=_reading.natural_key):
+        for place in (_subfolder(folder, name) for name in DIMENSIONS)
+    )
+    for name in sorted(valence.keys() ^ arousal.keys(), key=_reading.natural_key):
         report.note("videos with labels for one of valence and arousal, left out", name)
-    return {name: (found[0][name], found[1][name]) for name in found[0].keys() & found[1].keys()}
+    return {name: (valence[name], arousal[name]) for name in valence.keys() & arousal.keys()}
 
 
 def _read_labels(report, name, paths):
+    """Returns float64 `[frames, 2]`, as long as the shorter of the two files."""
     columns = []
     for dimension, path in zip(DIMENSIONS, paths, strict=True):
         values = _reading.read_numbers(path, (dimension,))[:, 0]
@@ -223,74 +249,92 @@ def _read_labels(report, name, paths):
 
 
 def _point_files(report, parts, split, name, labels):
-    """Dict from the 1-based frame to a dict from the number of points to their file."""
-    folders = {68: _inside(parts.get("landmarks"), split, name)}
-    folders[4] = _inside(parts.get("bboxes"), split, name)
-    listed = {corners: _listed(report, folder) for corners, folder in folders.items()}
+    """Returns the `.pts` files of a video in the form of `_Video.points`."""
+    folders = {
+        68: _subfolder(parts.get("landmarks"), split, name),
+        4: _subfolder(parts.get("bboxes"), split, name),
+    }
+    listed = {count: _numbered_pts(report, folder) for count, folder in folders.items()}
     boxes = len(listed[4].keys() - listed[68].keys())
     if listed[68] and boxes:
         report.note("frames with a box and no landmarks, cut by the box", name, boxes)
     numbers = sorted(listed[68].keys() | listed[4].keys())
-    base = _base(report, name, numbers, labels)
+    first = _first_number(report, name, numbers, labels)
     return {
-        number + 1 - base: {
-            corners: os.path.join(folders[corners], files[number])
-            for corners, files in listed.items()
+        number + 1 - first: {
+            count: os.path.join(folders[count], files[number])
+            for count, files in listed.items()
             if number in files
         }
         for number in numbers
     }
 
 
-def _listed(report, folder):
+def _numbered_pts(report, folder):
+    """Returns a dict from the number of a `.pts` file to its name."""
     files, others = _reading.numbered_files(folder, (".pts",)) if folder else ({}, [])
     for other in others:
         report.note("files ignored among .pts files", f"{folder.name}/{other}")
     return files
 
 
-def _base(report, name, listed, labels):
-    """The number of the first frame. A `0.pts` proves 0; the last number may prove 1."""
+def _first_number(report, name, listed, labels):
+    """Returns the number of the first frame.
+
+    A `0.pts` proves that it is 0. A last number equal to the number of labels proves that it is 1.
+    """
     if 0 in listed:
         report.note("videos whose .pts files count from 0", name)
         return 0
     if listed and (labels is None or max(listed) != len(labels)):
         count = "no" if labels is None else len(labels)
-        reason = "videos whose .pts files are taken to count from 1, with no proof of it"
+        reason = "videos whose .pts files are assumed to count from 1, without proof"
         report.note(reason, f"{name} (last {max(listed)}, {count} labels)")
     return 1
 
 
-def _faces(report, videos, crops, size, detector):
-    """Dict from key to a `Clip` of all frames without labels, of the videos that can be read.
+def _unlabelled_clips(report, videos, crops, size, detector):
+    """Returns a dict from key to a `Clip` of all frames without labels, for readable videos.
 
-    It is `None` for a video with several people.
+    The value is `None` for a video with several people.
     """
-    detected = {v.key for v in videos if crops.are_detected(v)}
-    others = [v for v in videos if v.key not in detected]
-    ready = {v.key for v in others if crops.are_aligned(v, size)}
-    to_align = [v for v in others if v.path and v.points and v.key not in ready]
-    for video in tqdm(to_align, desc="aligning faces", unit=" videos", disable=None):
+    extracted = [video for video in videos if crops.are_detected(video)]
+    keys = {video.key for video in extracted}
+    others = [video for video in videos if video.key not in keys]
+    aligned = _align_missing(report, others, crops, size)
+    files = _files_to_detect(report, others, {video.key for video in aligned})
+    files |= {video.key: video.path for video in extracted}
+    folder = crops.detected if crops.named else None
+    people = database_crops.of_videos(report, files, folder, size=size, detector=detector)
+    clips = {key: _only_person(report, key, found) for key, found in people.items()}
+    return clips | {v.key: _read_aligned(report, v, crops, size) for v in aligned}
+
+
+def _align_missing(report, videos, crops, size):
+    """Makes missing crops of the videos with points; returns the videos that have crops now."""
+    ready = {video.key for video in videos if crops.are_aligned(video, size)}
+    missing = [v for v in videos if v.path and v.points and v.key not in ready]
+    for video in tqdm(missing, desc="aligning faces", unit=" videos", disable=None):
         if _align(report, video, crops, size):
             ready.add(video.key)
-    to_detect = {v.key: v.path for v in others if v.path and not v.points and v.key not in ready}
-    for key in to_detect:
+    return [video for video in videos if video.key in ready]
+
+
+def _files_to_detect(report, videos, aligned):
+    """Returns a dict from key to the file of the videos whose faces must be detected."""
+    files = {v.key: v.path for v in videos if v.path and not v.points and v.key not in aligned}
+    for key in files:
         report.note("videos without landmarks and boxes, whose faces are detected", key)
-    to_detect |= {v.key: v.path for v in videos if v.key in detected}
-    folder = crops.detected if crops.named else None
-    people = database_crops.of_videos(report, to_detect, folder, size=size, detector=detector)
-    clips = {key: _main(report, key, found) for key, found in people.items()}
-    ready = [v for v in others if v.key in ready]
-    return clips | {v.key: _aligned(report, v, crops, size) for v in ready}
+    return files
 
 
 def _align(report, video, crops, size):
-    """Makes the crops of one video; whether it can be read."""
+    """Makes the crops of one video; returns whether the video can be read."""
     points = {frame: _points(paths) for frame, paths in video.points.items()}
-    how = {"source": crops.source(video), "overwrite": not crops.named}
+    options = {"source": crops.source(video), "overwrite": not crops.named}
     try:
         frames = faces.Video(video.path)
-        landmark_crops.make(crops.aligned, video.key, frames, points, size, **how)
+        landmark_crops.make(crops.aligned, video.key, frames, points, size, **options)
     except ValueError as error:
         reason = str(error).splitlines()[0]
         report.note("videos that cannot be read", f"{video.key} ({reason})")
@@ -299,15 +343,16 @@ def _align(report, video, crops, size):
 
 
 def _points(paths):
-    """The first points of a frame that mark a face, or its last: landmarks, then its box."""
-    for corners, path in paths.items():
-        points = read_pts(path, corners) - 1
+    """Returns the points of a frame: its landmarks if they mark a face, otherwise its box."""
+    for count, path in paths.items():
+        points = read_pts(path, count) - 1
         if landmark_crops.marks_face(points):
             break
     return points
 
 
-def _aligned(report, video, crops, size):
+def _read_aligned(report, video, crops, size):
+    """Returns the clip of a video that was aligned, and counts what is missing in it."""
     clip, broken = landmark_crops.read(crops.aligned, video.key, size, crops.source(video))
     if broken:
         report.note("videos that break, read as far as they decode", broken)
@@ -326,68 +371,69 @@ def _aligned(report, video, crops, size):
     return clip
 
 
-def _main(report, key, people):
-    """The person of a video that was extracted; `None` if it has several."""
+def _only_person(report, key, people):
+    """Returns the person in an extracted video; `None` if there are several."""
     if len(people) == 1:
         return dataclasses.replace(people[0], key=key, subject=key)
     report.note("videos with several people in `crops`, left out", key)
     return None
 
 
-def _alone(report, video):
-    """The labels of a video that cannot be shown."""
-    report.note("videos that are missing or cannot be read, labels alone", video.key)
-    return Clip(video.key, [""] * len(video.labels), valence_arousal=video.labels)
-
-
-def _label(report, video, clip):
-    if clip is None or video.labels is None:
+def _labelled(report, video, clips):
+    """Returns the clip of a video with its labels; `None` if there is nothing to show or label."""
+    if video.key not in clips:
+        return None if video.labels is None else _without_images(report, video)
+    clip = clips[video.key]
+    if clip is None or video.labels is None:  # nobody says which of several people was labelled
         return clip
     frames = np.arange(1, len(video.labels) + 1)
     return _reading.join_labels(report, clip, frames, valence_arousal=video.labels)
 
 
+def _without_images(report, video):
+    report.note("videos that are missing or cannot be read, labels alone", video.key)
+    return Clip(video.key, [""] * len(video.labels), valence_arousal=video.labels)
+
+
 def read_pts(path, points):
-    """The points of a `.pts` file as they are written: the left upper pixel is (1, 1).
+    """Reads the points of a `.pts` file, in which the upper left pixel is (1, 1).
 
     Args:
-        path: text file: `version: 1`, `n_points: 68`, `{`, one `x y` per line, `}`.
-        points: how many it has to hold.
+        path: Text file with the lines `version: 1`, `n_points: 68`, `{`, one `x y` per point, `}`.
+        points: Number of points that the file must hold.
 
     Returns:
-        float64 `[points, 2]`, x then y.
+        Float64 array `[points, 2]` in pixels, x then y.
 
     Raises:
-        ValueError: naming file and line, if it breaks that form.
+        ValueError: If the file has another form. The message names file and line.
     """
     rows = _reading.read_lines(path)
     while rows and not rows[-1].strip():
         rows = rows[:-1]
     form = [
-        ("version: 1", r"version\s*:\s*\d+"),
-        (f"n_points: {points}", rf"n_points\s*:\s*{points}"),
-        ("{", r"\{"),
-        *[("x y", None)] * points,
-        ("}", r"\}"),
-        ("nothing", "(?!)"),
+        ("version: 1", re.compile(r"version\s*:\s*\d+").fullmatch),
+        (f"n_points: {points}", re.compile(rf"n_points\s*:\s*{points}").fullmatch),
+        ("{", re.compile(r"\{").fullmatch),
+        *[("x y", _pair)] * points,
+        ("}", re.compile(r"\}").fullmatch),
     ]
-    result = []
-    for line in range(max(len(rows), len(form) - 1)):
-        wanted, pattern = form[min(line, len(form) - 1)]
-        row = rows[line].strip() if line < len(rows) else ""
-        pair = _pair(row) if pattern is None else None
-        if pair is None if pattern is None else not re.fullmatch(pattern, row):
+    rows += [""] * (len(form) - len(rows))  # missing lines
+    form += [("nothing", lambda row: None)] * (len(rows) - len(form))
+    values = []
+    for line, (row, (expected, parse)) in enumerate(zip(rows, form, strict=True), start=1):
+        values.append(parse(row.strip()))
+        if values[-1] is None:
             raise ValueError(
                 f"A .pts file must have {points} points, {{x y}} in each line. Received: "
-                f"{row[:60]!r} instead of {wanted!r} in line {line + 1} of {path}. Copy the file "
-                "again, or remove it; the frame then has no face."
+                f"{row.strip()[:60]!r} instead of {expected!r} in line {line} of {path}. Copy the "
+                "file again, or remove it; the frame then has no face."
             )
-        if pair is not None:
-            result.append(pair)
-    return np.array(result)
+    return np.array(values[3 : 3 + points])
 
 
 def _pair(row):
+    """Returns two finite numbers, or `None` if the text is something else."""
     try:
         x, y = map(float, row.split())
     except ValueError:

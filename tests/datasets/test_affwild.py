@@ -15,14 +15,14 @@ FRAMES, WIDTH, HEIGHT, SIZE = 5, 160, 128, 96
 
 
 def picture(level=0):
-    """Black left of column 48, bright right of it: both crops below start at the corner."""
+    """Returns an image that is dark left of column 48 and bright right of it."""
     image = np.full((HEIGHT, WIDTH, 3), 200, np.uint8)
     image[:, :48] = level
     return image
 
 
 def face():
-    """68 points, in 0-based pixels, whose anchors lie on the prototype of a crop at the corner."""
+    """Returns 68 points, in 0-based pixels, that align to the crop at the upper left corner."""
     centres = faces.prototype(SIZE)
     points = np.full((68, 2), 50.0)
     ring = [(-3, 0), (-1, -2), (1, -2), (3, 0), (1, 2), (-1, 2)]
@@ -32,12 +32,12 @@ def face():
 
 
 def box(left=0, top=0, right=96, bottom=96):
-    """Corners TL, BL, BR, TR, whose edges lie between pixels."""
+    """Returns the corners TL, BL, BR, TR of a box with edges between pixels."""
     return np.array([(left, top), (left, bottom), (right, bottom), (right, top)]) - 0.5
 
 
-def write_pts(path, points, base=1):
-    """Points in 0-based pixels, written as .pts files count them."""
+def write_pts(path, points):
+    """Writes points in 0-based pixels to a .pts file, which counts from 1."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = "\n".join(f"{x} {y}" for x, y in points + 1)
     path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n")
@@ -52,7 +52,7 @@ def write_labels(root, name, valence, arousal, split="train"):
 
 @pytest.fixture
 def root(tmp_path, write_video):
-    """105 with landmarks and six labels, 201 with boxes; no .pts file for the third frame."""
+    """Video 105 with landmarks and six labels, 201 with boxes; frame 3 has no .pts file."""
     top = tmp_path / "aff_wild_annotations_bboxes_landmarks_new"
     for split, names in (("train", ("105.avi", "201.mp4")), ("test", ("300.mp4",))):
         (top / "videos" / split).mkdir(parents=True)
@@ -76,26 +76,26 @@ def load(tmp_path):
     )
 
 
-def shift(root, folder):
+def renumber_from_0(root, folder):
     """Renames the .pts files so that they count from 0."""
     for number in (1, 2, 4, 5):
         (root / folder / f"{number}.pts").rename(root / folder / f"{number - 1}.pts")
 
 
 def edge(path):
-    """Mean grey levels left and right of column 48 of a crop."""
+    """Returns the mean grey levels left and right of column 48 of a crop."""
     image = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
     assert image.shape == (SIZE, SIZE)
     return image[10:-10, 47].mean(), image[10:-10, 48].mean()
 
 
 def count(clips, words):
-    """The number of the one reason of the report that has these words in it."""
+    """Returns the count of the one reason in the report that contains these words."""
     [(total, _)] = [note for reason, note in clips.report.notes.items() if words in reason]
     return total
 
 
-def test_two_containers_and_both_kinds_of_points(root, load):
+def test_videos_with_landmarks_and_with_boxes_are_read(root, load):
     clips = load(root)
     assert [clip.key for clip in clips] == [clip.subject for clip in clips] == ["105", "201"]
     assert [len(clip) for clip in clips] == [5, 5]
@@ -129,7 +129,7 @@ def test_valence_and_arousal_of_different_length_are_cut_and_counted(root, load)
     assert count(clips, "one of valence and arousal") == 2
 
 
-def test_a_missing_pts_is_a_frame_without_a_face_that_stays(root, load):
+def test_a_frame_without_pts_has_no_face_and_stays(root, load):
     for clip in load(root):
         assert clip.valid.tolist() == [True, True, False, True, True]
         assert clip.paths[2] == "" and clip.paths[3].endswith("/00004.jpg")
@@ -137,17 +137,17 @@ def test_a_missing_pts_is_a_frame_without_a_face_that_stays(root, load):
 
 def test_pts_that_count_from_0_are_recognized_per_video(root, load, tmp_path):
     before = load(root)
-    shift(root, "landmarks/train/105")
-    shift(root, "bboxes/train/105")
+    renumber_from_0(root, "landmarks/train/105")
+    renumber_from_0(root, "bboxes/train/105")
     after = load(root, crops=tmp_path / "other")
     assert count(after, "count from 0") == 1
     for old, new in zip(before, after, strict=True):
         assert new.valid.tolist() == old.valid.tolist()
 
 
-def test_pts_whose_last_number_is_the_label_count_prove_that_they_count_from_1(root, load):
+def test_a_last_pts_number_equal_to_the_label_count_proves_that_pts_count_from_1(root, load):
     clips = load(root)
-    [(total, examples)] = [n for r, n in clips.report.notes.items() if "no proof" in r]
+    [(total, examples)] = [n for r, n in clips.report.notes.items() if "without proof" in r]
     assert total == 1 and examples == ("105 (last 5, 6 labels)",)  # 201 has five
 
 
@@ -168,13 +168,13 @@ def test_pts_coordinates_are_1_based(root, load):
         assert dark < 40 and bright > 160
 
 
-def test_landmarks_are_those_of_the_crop(root, load):
+def test_landmarks_are_in_the_frame_of_the_crop(root, load):
     clip = load(root)[0]
     assert np.isnan(clip.landmarks[2]).all()
     assert np.allclose(clip.landmarks[0], faces.normalize(face(), SIZE), atol=1e-4)
 
 
-def test_a_box_is_cut_out_as_a_square_of_its_larger_side(root, load):
+def test_a_box_is_cropped_as_a_square_of_its_larger_side(root, load):
     # 48 wide, 96 high: the square reaches 24 pixels to the left of it, and out of the image.
     for frame in (1, 2, 4, 5):
         write_pts(root / "bboxes/train/201" / f"{frame}.pts", box(left=-24, right=24))
@@ -182,7 +182,7 @@ def test_a_box_is_cut_out_as_a_square_of_its_larger_side(root, load):
     assert image[:, :94].mean() < 10  # beyond the border, then the dark part
 
 
-def test_boxes_far_larger_than_the_image_need_no_memory_and_far_outside_hold_no_face(root, load):
+def test_huge_boxes_need_no_memory_and_distant_boxes_hold_no_face(root, load):
     write_pts(root / "bboxes/train/201/1.pts", box(-1e9, -1e9, 1e9, 1e9))
     write_pts(root / "bboxes/train/201/2.pts", box(1e7, 0, 1e7 + 50, 50))
     clips = load(root)
@@ -190,11 +190,11 @@ def test_boxes_far_larger_than_the_image_need_no_memory_and_far_outside_hold_no_
     assert count(clips, "mark no face") == 1
 
 
-def test_a_box_of_zero_size_is_no_detection(root, load):
+def test_a_box_of_zero_size_marks_no_face(root, load):
     write_pts(root / "bboxes/train/201/2.pts", box(right=0, bottom=0))
     write_pts(root / "landmarks/train/105/4.pts", np.zeros((68, 2)))
     (root / "bboxes/train/105/4.pts").unlink()
-    for _ in range(2):  # made, then read
+    for _ in range(2):  # made first, then read
         clips = load(root)
         assert clips[1].valid.tolist() == [True, False, False, True, True]
         assert clips[0].valid.tolist() == [True, True, False, False, True]
@@ -207,9 +207,9 @@ def test_pts_beyond_the_last_frame_are_counted(root, load):
 
 
 @pytest.mark.parametrize("place", [(0.0, 0.0), (10.0, 20.0), (10.1, 20.3)])
-def test_landmarks_in_one_place_fall_back_to_the_box(root, load, place):
+def test_coinciding_landmarks_fall_back_to_the_box(root, load, place):
     write_pts(root / "landmarks/train/105/2.pts", np.array([place] * 68))
-    for _ in range(2):  # made, then read
+    for _ in range(2):  # made first, then read
         clips = load(root)
         assert clips[0].valid.tolist() == [True, True, False, True, True]
         assert np.isnan(clips[0].landmarks[1]).all() and np.isfinite(clips[0].landmarks[0]).all()
@@ -218,7 +218,7 @@ def test_landmarks_in_one_place_fall_back_to_the_box(root, load, place):
         assert count(clips, "landmarks lie in one place") == 1
 
 
-def test_a_frame_without_landmarks_is_cut_by_its_box(root, load):
+def test_a_frame_without_landmarks_is_cropped_by_its_box(root, load):
     (root / "landmarks/train/105/2.pts").unlink()
     clips = load(root)
     assert clips[0].valid.tolist() == [True, True, False, True, True]
@@ -226,7 +226,7 @@ def test_a_frame_without_landmarks_is_cut_by_its_box(root, load):
     assert count(clips, "a box and no landmarks") == 1
 
 
-def test_other_files_among_the_pts_are_counted(root, load):
+def test_other_files_beside_pts_are_counted(root, load):
     (root / "bboxes/train/201/notes.txt").touch()
     (root / "bboxes/train/201/.DS_Store").touch()
     assert count(load(root), "ignored among .pts") == 1
@@ -235,7 +235,7 @@ def test_other_files_among_the_pts_are_counted(root, load):
 @pytest.mark.parametrize(
     "doubled", ["bboxes/train", "landmarks", "videos/train", "annotations/train"]
 )
-def test_doubled_folders(root, load, doubled):
+def test_doubled_folders_are_read(root, load, doubled):
     folder = root / doubled
     folder.rename(root / "away")
     folder.mkdir()
@@ -244,12 +244,12 @@ def test_doubled_folders(root, load, doubled):
     assert [clip.valid.sum() for clip in clips] == [4, 4]
 
 
-def test_bboxs(root, load):
+def test_the_folder_name_bboxs_is_accepted(root, load):
     (root / "bboxes").rename(root / "bboxs")
     assert load(root)[1].valid.sum() == 4
 
 
-def test_the_folder_above_and_a_doubled_one(root, load, tmp_path):
+def test_the_root_may_be_the_folder_above_or_doubled(root, load, tmp_path):
     outer = tmp_path / "data" / root.name
     outer.mkdir(parents=True)
     root.rename(outer / root.name)
@@ -259,11 +259,13 @@ def test_the_folder_above_and_a_doubled_one(root, load, tmp_path):
 
 def test_two_copies_below_the_root_are_refused(root, load, tmp_path):
     (tmp_path / "copy" / "annotations").mkdir(parents=True)
-    with pytest.raises(ValueError, match=r"holds Aff-Wild once.*annotations in .*Name the folder"):
+    with pytest.raises(
+        ValueError, match=r"must hold Aff-Wild once.*annotations in .*Name the folder"
+    ):
         load(tmp_path)
 
 
-def test_links_that_lead_back(root, load):
+def test_links_to_a_parent_folder_are_not_followed(root, load):
     (root / "loop").symlink_to(root, target_is_directory=True)
     (root / "videos" / "loop").symlink_to(root.parent, target_is_directory=True)
     assert len(load(root)) == 2
@@ -275,7 +277,7 @@ def test_the_test_split_has_no_labels(root, load):
     assert len(clip) == 5
 
 
-def test_all_is_what_has_labels(root, load):
+def test_without_a_split_all_videos_with_labels_are_read(root, load):
     clips = load(root, None)
     assert [clip.key for clip in clips] == ["105", "201"]
     assert count(clips, "without labels") == 1
@@ -286,7 +288,7 @@ def test_all_is_what_has_labels(root, load):
 
 @pytest.mark.parametrize("content", [None, b"", b"no video"])
 @pytest.mark.parametrize("points", [True, False])
-def test_labels_without_a_video_that_can_be_read_are_kept(root, load, content, points):
+def test_labels_of_an_unreadable_video_are_kept(root, load, content, points):
     video = root / "videos/train/105.avi"
     video.unlink() if content is None else video.write_bytes(content)
     if not points:
@@ -315,7 +317,7 @@ def test_labels_for_one_of_valence_and_arousal_are_counted(root, load):
     assert count(clips, "for one of valence and arousal, left out") == 1
 
 
-def test_neither_labels_nor_media_is_an_error(root, load):
+def test_an_unreadable_video_without_labels_is_refused_if_it_is_the_only_one(root, load):
     (root / "videos/test/300.mp4").write_bytes(b"no video")
     with pytest.raises(FileNotFoundError, match="300"):
         load(root, "test")
@@ -333,15 +335,15 @@ def test_a_video_that_breaks_is_read_as_far_as_it_decodes(root, load, write_vide
     path = write_video(pictures, name=f"{root.name}/videos/train/105.avi")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     write_labels(root, "105", [0] * 50, [0] * 50)
-    for _ in range(2):  # made, then read
+    for _ in range(2):  # made first, then read
         clips = load(root)
         assert 5 < len(clips[0]) < 50
         assert count(clips, "videos that break") == 1
 
 
-def test_several_people_of_one_video_are_counted(root, load, tmp_path, monkeypatch):
+def test_videos_with_several_people_are_counted(root, load, tmp_path, monkeypatch):
     people = [Clip("105_left", [""]), Clip("105_right", [""])]
-    monkeypatch.setattr(affwild.crop_folders, "of_videos", lambda *_, **__: {"105": people})
+    monkeypatch.setattr(affwild.database_crops, "of_videos", lambda *_, **__: {"105": people})
     (tmp_path / "crops").mkdir()
     (tmp_path / "crops" / "105.json").touch()
     clips = load(root)
@@ -362,7 +364,7 @@ def test_a_second_load_decodes_nothing(root, load, monkeypatch):
     assert after.report == before.report
 
 
-def test_an_interrupted_load_goes_on_with_its_video(root, load, monkeypatch, tmp_path):
+def test_an_interrupted_load_resumes_with_its_video(root, load, monkeypatch, tmp_path):
     path = root / "bboxes/train/201/5.pts"
     content = path.read_text()
     path.write_text("")
@@ -375,7 +377,7 @@ def test_an_interrupted_load_goes_on_with_its_video(root, load, monkeypatch, tmp
     assert (tmp_path / "crops/105/00001.jpg").stat().st_mtime_ns == stamp
 
 
-def test_nothing_is_left_of_a_video_that_fails(root, load, monkeypatch, tmp_path):
+def test_a_failing_video_leaves_no_files(root, load, monkeypatch, tmp_path):
     def fail(*_):
         raise KeyboardInterrupt
 
@@ -441,7 +443,7 @@ def test_crops_in_the_cache_are_made_again_when_something_changes(root, load, wr
     assert len(load(root, crops=None, size=64)[0]) == 5
 
 
-def test_the_cache_follows_points_that_come_and_go(root, load):
+def test_crops_in_the_cache_follow_added_and_removed_points(root, load):
     boxes = root / "bboxes/train/201"
     boxes.rename(root / "away")
     assert not load(root, crops=None)[1].valid.any()  # a picture in which no face is detected
@@ -457,14 +459,14 @@ def test_crops_in_the_cache_outlive_their_video(root, load):
     assert load(root, crops=None)[0].valid.sum() == 4
 
 
-def test_a_root_spelled_otherwise_uses_the_same_crops(root, load, monkeypatch):
+def test_another_spelling_of_the_root_uses_the_same_crops(root, load, monkeypatch):
     before = Path(load(root, crops=None)[0].paths[0]).stat().st_mtime_ns
     monkeypatch.chdir(root.parent)
     assert Path(load(root.name, crops=None)[0].paths[0]).stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("split", ["Train_Set", "training", "TRAIN"])
-def test_other_names_of_a_split(root, load, split):
+def test_other_names_of_a_split_are_accepted(root, load, split):
     assert [clip.key for clip in load(root, split)] == ["105", "201"]
 
 
@@ -481,7 +483,7 @@ def test_without_points_faces_are_detected(root, load, tmp_path, face_video):
     assert len(load(root)) == 2
 
 
-def test_what_was_extracted_is_taken_before_points(root, load, tmp_path):
+def test_extracted_faces_take_precedence_over_points(root, load, tmp_path):
     faces.extract(root / "videos/train/105.avi", tmp_path / "crops", size=64)
     clips = load(root)
     assert not clips[0].valid.any()  # a picture without a face
@@ -503,7 +505,7 @@ def test_what_was_extracted_is_taken_before_points(root, load, tmp_path):
         (lambda text: text.replace("{", "{ caf\xe9"), 3, "0xe9"),
     ],
 )
-def test_malformed_pts_name_file_and_line(root, load, change, line, received):
+def test_malformed_pts_are_refused_with_file_and_line(root, load, change, line, received):
     path = root / "bboxes/train/201/4.pts"
     points = np.array([(0, 0), (0, 95.5), (95.5, 95.5), (95.5, 0)]) - 1
     write_pts(path, points)
@@ -514,7 +516,7 @@ def test_malformed_pts_name_file_and_line(root, load, change, line, received):
     assert f"line {line} " in str(error.value)
 
 
-def test_pts_of_windows(root, load):
+def test_pts_with_windows_line_ends_are_read(root, load):
     path = root / "bboxes/train/201/1.pts"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n")
     assert load(root)[1].valid[0]
@@ -531,19 +533,19 @@ def test_pts_of_windows(root, load):
         (b"0.1\n0.2 \xe9\n", "line 2 has the byte 0xe9"),
     ],
 )
-def test_malformed_labels_name_file_and_line(root, load, content, message):
+def test_malformed_labels_are_refused_with_file_and_line(root, load, content, message):
     (root / "annotations/train/arousal/105.txt").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         load(root)
 
 
-def test_labels_of_windows(root, load):
+def test_labels_with_windows_line_ends_are_read(root, load):
     path = root / "annotations/train/valence/105.txt"
     path.write_bytes(b"\xef\xbb\xbf0.5\r\n-0.5\r\n")
     assert load(root)[0].valence_arousal[:, 0].tolist() == [0.5, -0.5]
 
 
-def test_wrong_arguments(root, load, tmp_path):
+def test_invalid_arguments_are_refused(root, load, tmp_path):
     with pytest.raises(ValueError, match="one of .'train', 'test'.*split='tset'"):
         load(root, "tset")
     with pytest.raises(ValueError, match="`size` must be an integer from 16"):
