@@ -20,6 +20,7 @@ import pandas as pd
 from kollias_affect import datasets, evaluation, faces
 from kollias_affect.datasets import sampling
 from kollias_affect.experiments.paper_a import experiment, report
+from kollias_affect.experiments.paper_a.backbone import fixed_backbone
 
 SIZE = 48  # pixels of all faces
 PAIRS = (
@@ -94,7 +95,7 @@ def trained_backbone(arguments):
         model = train_fer2013.network(arguments.width, SIZE)
         trained = keras.saving.load_model(out / "best.keras", compile=False)
         model.set_weights(trained.get_weights())
-        experiment.fixed_backbone(model).save(arguments.out / "backbone.keras")
+        fixed_backbone(model).save(arguments.out / "backbone.keras")
     return keras.saving.load_model(arguments.out / "backbone.keras")
 
 

@@ -523,10 +523,9 @@ def _two_parts(name, root, splits, options, crops, size):
 
 def _backbone(name):
     """The convolutions of a model, by its file or by its name in `weights.list_pretrained`."""
-    from kollias_affect import models, weights
-    from kollias_affect.experiments.paper_a import experiment
+    from kollias_affect.experiments.paper_a.backbone import load_backbone
 
-    return experiment.fixed_backbone(models.load_any(weights.model_file(name)))
+    return load_backbone(name)
 
 
 @main.command()

@@ -18,6 +18,7 @@ from kollias_affect.adaptation.centroids import METHODS, Centroids
 from kollias_affect.adaptation.data import targets
 from kollias_affect.adaptation.decision import RULES
 from kollias_affect.datasets import sampling
+from kollias_affect.experiments.paper_a.backbone import extract_features
 from kollias_affect.layers.centroid_outputs import NORMALIZATIONS, positive_scale
 from kollias_affect.tasks import EXPRESSIONS
 
@@ -130,7 +131,7 @@ class Experiment:
         if part not in self._features:
             path = self.out_dir / "features" / f"{part}.npy"
             if not path.exists():
-                values = _features(self._backbone, self.clips[part])
+                values = extract_features(self._backbone, self.clips[part])
                 with _files.atomic(path) as temporary:
                     np.save(temporary, values, allow_pickle=False)
             self._features[part] = np.load(path, allow_pickle=False)
@@ -329,35 +330,6 @@ class Experiment:
 def cell_name(lam, seed):
     """Name of the network of one λ and seed, such as `lambda0.25_seed0`."""
     return f"lambda{lam:g}_seed{seed}"
-
-
-def fixed_backbone(model):
-    """The part of a model of images in front of its first fully connected layer.
-
-    Args:
-        model: of `models.cnn` or `transfer.network`; or a backbone, which is returned as it is.
-
-    Raises:
-        ValueError: if the model does not take single images.
-    """
-    shapes = [tuple(tensor.shape) for tensor in model.inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4:
-        raise ValueError(
-            "A fixed backbone takes single images, [batch, size, size, 3]. Received: a model with "
-            f"the inputs {shapes}. Take one of `models.cnn` without landmarks, say."
-        )
-    dense = next((layer for layer in model.layers if isinstance(layer, keras.layers.Dense)), None)
-    return model if dense is None else keras.Model(model.inputs, dense.input, name="backbone")
-
-
-def _features(backbone, clips):
-    sides = backbone.inputs[0].shape[1:3]
-    data = windows.dataset(
-        clips, length=1, batch_size=256, landmarks=False, size=sides[0], labels=False
-    ).map(lambda inputs: inputs["images"][:, 0])
-    with windows.naming_bad_images(clips):
-        found = backbone.predict(data, verbose=0)
-    return found.reshape(len(found), -1).astype(np.float32)
 
 
 def _labels(clips):

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from kollias_affect import EXPRESSIONS, cli, datasets, models, transfer
 from kollias_affect.experiments.paper_a import experiment, report
+from kollias_affect.experiments.paper_a.backbone import fixed_backbone
 
 SMALL = experiment.Settings(
     lambdas=(0.0, 0.5, 1.0),
@@ -214,16 +215,16 @@ def test_frames_of_a_clip_are_put_together(decision, predicted):
 def test_the_backbone_ends_before_the_first_fully_connected_layer():
     tiny = backbone()
     whole = models.cnn(tiny, "expression", landmarks=False, hidden_units=(8,))
-    assert experiment.fixed_backbone(whole).output_shape == (None, 14)
-    assert experiment.fixed_backbone(tiny) is tiny
+    assert fixed_backbone(whole).output_shape == (None, 14)
+    assert fixed_backbone(tiny) is tiny
     alexnet = transfer.network("alexnet", size=64, width=0.05)
-    assert len(experiment.fixed_backbone(alexnet).output_shape) == 2
+    assert len(fixed_backbone(alexnet).output_shape) == 2
 
 
 def test_a_backbone_of_windows_is_refused():
     windows = models.cnn(backbone(), "expression", landmarks=False, hidden_units=(8,), length=4)
     with pytest.raises(ValueError, match="takes single images"):
-        experiment.fixed_backbone(windows)
+        fixed_backbone(windows)
 
 
 @pytest.mark.parametrize("lambdas", [(), (2.0,), (-0.1, 1.0)])
