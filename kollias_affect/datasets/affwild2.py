@@ -1,10 +1,17 @@
 """Aff-Wild2 (ABAW challenges): valence and arousal, or expressions, of every frame.
 
-The images of the database are used where they are there (`cropped_aligned/`), else its videos;
-labels without either are kept, on frames without an image.
-Image `00001.jpg` belongs to the first line behind the header, whatever other images there are: a
-frame without a face has no image. A name that ends in `_left` or `_right` is one of two people in
-a video; other endings belong to the name of the video.
+Layout: annotations in `<any name>/VA_Estimation_Challenge/Train_Set/105.txt` (and similar names,
+see `LAYOUT`) or in a multitask list with a header; images in `cropped_aligned/105/00001.jpg` or
+videos in `batch1/105.mp4`.
+
+Labels: line k after the header belongs to image k, whatever images exist. Labels without an image
+or a video are kept, on frames without an image.
+
+Faces: the images of the database if there are any, otherwise its videos, in which the package
+detects the faces. A frame without a face has no image.
+
+Subjects: every person in a video is a subject. A name that ends in `_left` or `_right` is one of
+two people in a video; other endings belong to the name of the video.
 
 References: Kollias and Zafeiriou, "Aff-Wild2: Extending the Aff-Wild database" (2018).
 """
@@ -25,11 +32,8 @@ from kollias_affect.tasks import EXPRESSIONS
 
 TASKS = ("valence_arousal", "expression", "multitask")
 SPLITS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
-# The database's numbers, in order, where no header names them.
-CLASSES = (
-    *("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise"),
-    "other",
-)
+# Order of the database's classes if no header names them.
+CLASSES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
 LAYOUT = (
     "a folder with annotations, `<any name>/VA_Estimation_Challenge/Train_Set/105.txt` (or VA_Set, "
     "EXPR_Classification_Challenge, EXPR_Recognition_Challenge, EXPR_Set; Training_Set, "
@@ -42,7 +46,7 @@ _SETS = {
 }
 _IMAGES = (r"cropped_aligned.*", r"cropped")
 _VIDEOS = ("batch1", "batch2", "new_vids")
-_NO_ANNOTATIONS = ("cropped", *_VIDEOS, "__macosx")  # starts of names: millions of images
+_NO_ANNOTATIONS = ("cropped", *_VIDEOS, "__macosx")  # prefixes of folders with millions of images
 _MULTITASK = ("image", "valence", "arousal", "expression", *(f"au {i}" for i in range(1, 13)))
 _MULTITASK_HEADER = "image,valence,arousal,expression,aus"
 _SPLIT_IN_NAME = {
@@ -62,32 +66,33 @@ def load(
     size=96,
     detector="hog",
 ):
-    """Reads Aff-Wild2; every person in a video is a clip, and a subject of its own.
+    """Reads Aff-Wild2; every person in a video is one clip.
 
     Args:
-        root: folder that holds annotations, images and videos, up to three levels deep; or that
-            of the annotations, beside which the others lie.
-        split: `"train"`, `"validation"` (or another name of them, see `_reading.canonical_split`), or
-            `None` for both.
-        task: `"valence_arousal"` (a frame whose valence or arousal is -5 is not valid),
-            `"expression"` (-1 is not valid), or `"multitask"` for the lists that have both (a
-            frame is valid if all three labels are; clips have the frames that are listed, in order
-            of their numbers). Default: the first of these that there are annotations for.
-        annotations: folder of the annotations, or file of a multitask list, where `root` has more
-            than one: a path, or one that starts from `root`.
-        images: folder, or list of folders, with `<name>/00001.jpg`. Default: the aligned crops
-            in `root`, or else those that are not aligned.
-        crops: folder of faces that `faces.extract` has made, or makes now, of the videos; images
-            are then not looked for. Default, if there are no images: in the package's cache folder.
-        other: name in `EXPRESSIONS` that the class Other becomes. Default: not valid.
-        size, detector: of `faces.extract`, for faces that are extracted now.
+        root: Folder with annotations, images and videos, up to three levels deep, or the folder of
+            the annotations beside the others.
+        split: `"train"`, `"validation"`, another name of these (see `_reading.canonical_split`),
+            or `None` for both.
+        task: `"valence_arousal"` (frames with a value of -5 are not valid), `"expression"` (frames
+            with -1 are not valid), or `"multitask"` for the lists with both (frames are valid if
+            all three labels are; clips consist of the listed frames in the order of their
+            numbers). Default: the first of these tasks with annotations.
+        annotations: Folder of the annotations, or file of a multitask list, if `root` has more
+            than one: an absolute path, or one relative to `root`.
+        images: Folder, or list of folders, with `<name>/00001.jpg`. Default: the aligned crops in
+            `root`, otherwise the crops that are not aligned.
+        crops: Folder of faces that `faces.extract` has made, or makes now, from the videos. Images
+            are then ignored. Default: a folder in the package's cache, if there are no images.
+        other: Name in `EXPRESSIONS` for the class Other. Default: its frames are not valid.
+        size, detector: Options of `faces.extract` for faces that are extracted now.
 
     Returns:
-        list of `Clip` with `valence_arousal`, `expression`, or both. Frames without an image are in
-        it, with an empty path; so are all frames of a video that is missing or cannot be read.
+        `Clips` with `valence_arousal`, `expression`, or both, sorted by key. Frames without an
+        image have an empty path, and so have all frames of a missing or unreadable video.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
+        FileNotFoundError: If `root` does not hold the database.
+        ValueError: If a file is malformed, or an argument unknown.
     """
     split = _reading.canonical_split(split, tuple(SPLITS))
     if task is not None:
@@ -96,11 +101,11 @@ def load(
         _checks.one_of("other", other, EXPRESSIONS)
     if images is not None and crops is not None:
         raise ValueError(
-            "Faces come from `images` or from `crops`. Received: both. Name one of them."
+            "Faces must come from `images` or from `crops`. Received: both. Name one of them."
         )
     report = LoadReport("affwild2", root, split, LAYOUT)
     if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is no folder"))
+        raise FileNotFoundError(report.expected("which is not a folder"))
     task = _present_task(report, annotations) if task is None else task
     read = _multitask if task == "multitask" else _per_frame
     labels = read(report, split, task, annotations, other)
@@ -114,15 +119,22 @@ def load(
 
 
 def video_name(name):
-    """The video of a person: `_left` and `_right` are taken off, any other ending is kept."""
+    """Returns the name of a person's video: the name without `_left` or `_right` at its end.
+
+    Example:
+        >>> video_name("video10_1_left"), video_name("24-30-1920x1080-2")
+        ('video10_1', '24-30-1920x1080-2')
+    """
     return re.sub("_(left|right)$", "", name)
 
 
 @dataclasses.dataclass
 class _Labels:
-    """What a file says of one person: 1-based numbers of the frames, ascending, and their labels.
+    """Labels of one person.
 
-    `fields` are those of `Clip`, `valid` among them, each with one row per frame.
+    Attributes:
+        frames: 1-based numbers of the frames, ascending.
+        fields: Fields of `Clip`, including `valid`, with one row per frame.
     """
 
     frames: np.ndarray
@@ -130,22 +142,14 @@ class _Labels:
 
 
 def _per_frame(report, split, task, annotations, other):
-    """Dict from name to `_Labels`, of one text file each."""
-    top = _set_folder(report, task, annotations)
-    places = {name: _reading.find_folder(top, *SPLITS[name]) for name in SPLITS}
-    wanted = SPLITS if split is None else (split,)
-    if not any(places[name] for name in wanted):
-        raise FileNotFoundError(report.expected(f"where {top} has no folder for the split {split}"))
+    """Returns a dict from name to `_Labels`, read from one text file each."""
     labels = {}
-    for name in wanted:
-        if places[name] is None:
-            report.note("splits that are missing", name)
-            continue
-        for path in _reading.files(places[name], (".txt",), report):
+    for folder in _split_folders(report, split, _set_folder(report, task, annotations)):
+        for path in _reading.files(folder, (".txt",), report):
             if path.stem in labels:
                 raise ValueError(
-                    f"A name is in one split. Received: {path}, which is in another one too. Move "
-                    "one of them away."
+                    f"A name must be in one split. Received: {path}, which is in another split "
+                    "too. Move one of them away."
                 )
             if task == "valence_arousal":
                 fields = _read_valence_arousal(path)
@@ -155,8 +159,20 @@ def _per_frame(report, split, task, annotations, other):
     return labels
 
 
+def _split_folders(report, split, top):
+    """Returns the folders of the splits that are read; missing ones are counted."""
+    names = SPLITS if split is None else (split,)
+    folders = {name: _reading.find_folder(top, *SPLITS[name]) for name in names}
+    if not any(folders.values()):
+        raise FileNotFoundError(report.expected(f"where {top} has no folder for the split {split}"))
+    for name in names:
+        if folders[name] is None:
+            report.note("splits that are missing", name)
+    return [folder for folder in folders.values() if folder]
+
+
 def _present_task(report, annotations):
-    """The first task that there are annotations for; valence and arousal if there are none."""
+    """Returns the first task with annotations; valence and arousal if there are none."""
     task = "multitask"
     if annotations is None or not (report.root / annotations).is_file():
         searched = _searched(report, annotations)
@@ -166,34 +182,36 @@ def _present_task(report, annotations):
         if sets or not any(map(_is_multitask, lists)):
             task = (sets or TASKS)[0]
     if task != TASKS[0]:
-        report.note(f"task with annotations, as there are none of {TASKS[0]}", task)
+        report.note(f"task that is read, as there are no annotations of {TASKS[0]}", task)
     return task
 
 
 def _set_folder(report, task, annotations):
+    """Returns the folder of the annotations of a task."""
     names = _SETS[task]
-    found = [f for f in _searched(report, annotations) if f.name.lower() in names]
-    found = [_reading.find_folder(f.parent, f.name) or f for f in found if f.parent not in found]
-    return _only(report, found, f"a folder {' or '.join(names)} (in any case)")
+    sets = [f for f in _searched(report, annotations) if f.name.lower() in names]
+    sets = [_reading.find_folder(f.parent, f.name) or f for f in sets if f.parent not in sets]
+    return _only(report, sets, f"a folder {' or '.join(names)} (in any case)")
 
 
 def _searched(report, annotations):
-    """Folders that may hold annotations."""
+    """Returns the folders that may hold annotations."""
     start = report.root if annotations is None else report.root / annotations
     if not start.is_dir():
-        raise FileNotFoundError(report.expected(f"where the annotations {start} are no folder"))
+        raise FileNotFoundError(report.expected(f"where the annotations {start} are not a folder"))
     return list(_reading.walk_folders(start, depth=3, skip=_NO_ANNOTATIONS))
 
 
-def _only(report, found, what):
-    if not found:
-        raise FileNotFoundError(report.expected(f"where there is not {what}"))
-    if len(found) > 1:
+def _only(report, paths, description):
+    """Returns the only path of a list, or raises an error."""
+    if not paths:
+        raise FileNotFoundError(report.expected(f"where there is not {description}"))
+    if len(paths) > 1:
         raise ValueError(
-            f"There must be one set of annotations. Received: {[str(path) for path in found]} in "
+            f"There must be one set of annotations. Received: {[str(path) for path in paths]} in "
             f"{report.root}. Choose one with `annotations`."
         )
-    return found[0]
+    return paths[0]
 
 
 def _read_valence_arousal(path):
@@ -207,7 +225,7 @@ def _read_valence_arousal(path):
 
 
 def _valence_arousal(path, values):
-    """Fields of a `Clip`; -5 marks frames that could not be annotated."""
+    """Returns fields of `Clip`; -5 marks frames that could not be annotated."""
     valid = (values != -5).all(axis=1)
     rule = "Valence and arousal must lie in [-1, 1], or be -5 where there is no label"
     _reading.refuse_rows(valid & ~(np.abs(values) <= 1).all(axis=1), rule, values, path, skip=1)
@@ -229,17 +247,17 @@ def _class_of(name):
 
 
 def _expression(report, name, values, classes, other):
-    """Fields of a `Clip`, from the database's numbers of the classes; -1 is no label."""
+    """Returns fields of `Clip` from the database's numbers of the classes; -1 is no label."""
     result = np.full(len(values), -1)
     for number, label in enumerate(classes):
-        here = values == number
+        rows = values == number
         if label == "other":
             label = other
-            if here.any():
-                reason = "left out" if other is None else f"taken as {other}"
-                report.note(f"frames of the class Other, {reason}", name, int(here.sum()))
+            if rows.any():
+                action = "left out" if other is None else f"counted as {other}"
+                report.note(f"frames of the class Other, {action}", name, int(rows.sum()))
         if label is not None:
-            result[here] = EXPRESSIONS.index(label)
+            result[rows] = EXPRESSIONS.index(label)
     return {"expression": result, "valid": result >= 0}
 
 
@@ -251,49 +269,50 @@ def _refuse_unknown_classes(path, values, classes):
 
 def _refuse_header(path, header, expected):
     raise ValueError(
-        f"Annotations start with a header such as {expected}. Received: {header[:60]!r} in line 1 "
-        f"of {path}. Copy the file again, or add the header."
+        f"Annotations must start with a header such as {expected}. Received: {header[:60]!r} in "
+        f"line 1 of {path}. Copy the file again, or add the header."
     )
 
 
 def _multitask(report, split, task, annotations, other):
-    """Dict from name to `_Labels`, of the lists of all frames of a split."""
+    """Returns a dict from name to `_Labels`, read from one list per split."""
     labels = {}
     for path in _multitask_files(report, split, annotations):
-        for name, found in _read_multitask(report, path, other).items():
+        for name, new in _read_multitask(report, path, other).items():
             if name in labels:
                 raise ValueError(
-                    f"A name is in one split. Received: {name} in {path} and in another list. "
+                    f"A name must be in one split. Received: {name} in {path} and in another list. "
                     "Choose one with `annotations`."
                 )
-            labels[name] = found
+            labels[name] = new
     return labels
 
 
 def _multitask_files(report, split, annotations):
+    """Returns the lists of the splits that are read."""
     if annotations is not None and (report.root / annotations).is_file():
         return [report.root / annotations]
-    found = {name: [] for name in SPLITS}
+    lists = _multitask_files_by_split(report, annotations)
+    names = [name for name in SPLITS if lists[name]] if split is None else [split]
+    description = f"a list with the header {_MULTITASK_HEADER}, named after its split"
+    return [_only(report, lists[name], description) for name in names or SPLITS]
+
+
+def _multitask_files_by_split(report, annotations):
+    lists = {name: [] for name in SPLITS}
     start = report.root if annotations is None else report.root / annotations
     for folder in _searched(report, annotations):
-        for path in _reading.files(folder, (".txt",)):
-            part = _split_of(path.relative_to(start))
-            if not _is_multitask(path):
-                continue
-            if part is None:
+        for path in filter(_is_multitask, _reading.files(folder, (".txt",))):
+            split = _split_of(path.relative_to(start))
+            if split is None:
                 report.note("multitask lists named after neither train nor validation", path.name)
             else:
-                found[part].append(path)
-    what = f"a list with the header {_MULTITASK_HEADER}, named after its split"
-    if split is not None:
-        return [_only(report, found[split], what)]
-    return [_only(report, paths, what) for paths in found.values() if paths] or [
-        _only(report, [], what)
-    ]
+                lists[split].append(path)
+    return lists
 
 
 def _split_of(path):
-    """The split that a path is named after, its file name first."""
+    """Returns the split that a path is named after; its file name takes precedence."""
     for part in reversed(path.parts):
         for name, pattern in _SPLIT_IN_NAME.items():
             if re.search(pattern, part.lower()):
@@ -302,12 +321,14 @@ def _split_of(path):
 
 
 def _is_multitask(path):
+    """Whether a text file starts with the header of a multitask list."""
     with open(path, "rb") as file:
         start = file.read(200).removeprefix(b"\xef\xbb\xbf")
     return start.replace(b" ", b"").lower().startswith(_MULTITASK_HEADER.encode())
 
 
 def _read_multitask(report, path, other):
+    """Returns a dict from name to `_Labels`."""
     content = _reading.read_lines(path)
     while not content[-1].strip():
         content.pop()
@@ -318,24 +339,24 @@ def _read_multitask(report, path, other):
     _refuse_unknown_classes(path, values[:, 2], CLASSES)
     affect = _valence_arousal(path, values[:, :2])
     labels = {}
-    for name, places in _frames_by_name(path, images).items():
-        frames, rows = np.array(sorted(places.items())).T
+    for name, row_of_frame in _rows_by_name(path, images).items():
+        frames, rows = np.array(sorted(row_of_frame.items())).T
         fields = {key: array[rows] for key, array in affect.items()}
-        found = _expression(report, name, values[rows, 2], CLASSES, other)
-        valid = fields["valid"] & found["valid"]
-        labels[name] = _Labels(frames, {**fields, **found, "valid": valid})
+        expression = _expression(report, name, values[rows, 2], CLASSES, other)
+        valid = fields["valid"] & expression["valid"]
+        labels[name] = _Labels(frames, {**fields, **expression, "valid": valid})
     return labels
 
 
-def _frames_by_name(path, images):
-    """Dict from name to a dict from frame to row."""
+def _rows_by_name(path, images):
+    """Returns a dict from name to a dict from frame to row."""
     names = {}
     for row, image in enumerate(images[1:]):
         match = re.fullmatch(r"([^/\\]+)/(\d+)\.[A-Za-z]+", image.strip())
         if match is None or match[1] in (".", ".."):
             rule = "An image must be named <name>/<number>.jpg"
         elif int(match[2]) < 1 or int(match[2]) in names.setdefault(match[1], {}):
-            rule = "Images are numbered from 1, and each is listed once"
+            rule = "Images must be numbered from 1, and each listed once"
         else:
             names[match[1]][int(match[2])] = row
             continue
@@ -344,29 +365,30 @@ def _frames_by_name(path, images):
 
 
 def _image_folders(report, images):
-    if images is not None:
-        chosen = [images] if isinstance(images, (str, Path)) else images
-        folders = [report.root / folder for folder in chosen]
-        for folder in folders:
-            if not folder.is_dir():
-                raise FileNotFoundError(
-                    f"`images` must be folders with <name>/00001.jpg. Received: {folder}, which is "
-                    "none. Check the path."
-                )
-        return folders
-    return next(filter(None, (_media_folders(report, name) for name in _IMAGES)), [])
+    """Returns the folders of images: those named, otherwise the preferred ones that exist."""
+    if images is None:
+        return next(filter(None, (_media_folders(report, name) for name in _IMAGES)), [])
+    images = [images] if isinstance(images, (str, Path)) else images
+    folders = [report.root / folder for folder in images]
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"`images` must be folders with <name>/00001.jpg. Received: {folder}, which is not "
+                "a folder. Check the path."
+            )
+    return folders
 
 
 def _media_folders(report, pattern):
-    """Folders of images or videos by their names: below the root, or beside the annotations."""
-    found = _folders_below(report.root, pattern, depth=2)
-    beside = _above_annotations(Path(os.path.abspath(report.root)))
-    if not found and beside is not None:
-        found = _folders_below(beside, pattern, depth=1)
-    return found
+    """Returns the folders with matching names, below the root or beside the annotations."""
+    folders = _matching_folders(report.root, pattern, depth=2)
+    above = _above_annotations(Path(os.path.abspath(report.root)))
+    if not folders and above is not None:
+        folders = _matching_folders(above, pattern, depth=1)
+    return folders
 
 
-def _folders_below(root, pattern, depth):
+def _matching_folders(root, pattern, depth):
     return [
         _reading.find_folder(parent, folder.name)
         for parent in _reading.walk_folders(root, depth, skip=_NO_ANNOTATIONS)
@@ -376,79 +398,91 @@ def _folders_below(root, pattern, depth):
 
 
 def _above_annotations(root):
-    """The folder that holds the folder of annotations `root`; `None` if `root` is not one."""
+    """Returns the folder around the folder of annotations `root`; `None` if `root` is not one."""
     above = root.parent if any(root.name.lower() in names for names in _SETS.values()) else root
     above = above.parent if above.name.lower().endswith("annotations") else above
     return None if above == root else above
 
 
 def _from_images(report, labels, folders):
-    places = {}
+    """Returns the clips of all labels, with the images of the folder named after each."""
+    folder_of = _folders_by_name(report, folders)
+    for name in folder_of.keys() - labels.keys():
+        report.note("folders of images without labels", name)
+    return [
+        _from_folder(report, name, label, folder_of[name])
+        if name in folder_of
+        else _without_images(report, name, label)
+        for name, label in labels.items()
+    ]
+
+
+def _folders_by_name(report, folders):
+    folder_of = {}
     for folder in folders:
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
             if entry.name.startswith("."):
                 continue
             if not entry.is_dir():
                 report.note("files among the folders of images", entry.name)
-            elif entry.name in places:
-                report.note("folders of images that come twice, the first is read", entry.name)
+            elif entry.name in folder_of:
+                report.note("folders of images that exist twice, the first is read", entry.name)
             else:
-                places[entry.name] = entry.path
-    for name in places.keys() - labels.keys():
-        report.note("folders of images without labels", name)
-    return [
-        _from_folder(report, name, found, places[name])
-        if name in places
-        else _alone(report, name, found)
-        for name, found in labels.items()
-    ]
+                folder_of[entry.name] = entry.path
+    return folder_of
 
 
-def _alone(report, name, labels):
+def _without_images(report, name, labels):
     report.note("videos that are missing or cannot be read, labels alone", name)
     return Clip(name, [""] * len(labels.frames), **labels.fields)
 
 
 def _from_folder(report, name, labels, folder):
+    """Returns the clip of one person, with an image for each frame that has one."""
     files, others = _reading.numbered_files(folder, _reading.IMAGE_ENDINGS)
     for file in others:
-        report.note("files that are no numbered images", f"{name}/{file}")
+        report.note("files that are not numbered images", f"{name}/{file}")
     if 0 in files:
         raise ValueError(
-            f"The images of Aff-Wild2 are numbered from 1, in the order of the labels. Received: "
+            f"The images of Aff-Wild2 must be numbered from 1, as the labels are. Received: "
             f"{files[0]} in {folder}. Number them from 1."
         )
     paths = [os.path.join(folder, files[f]) if f in files else "" for f in labels.frames.tolist()]
-    shown = len(paths) - paths.count("")
-    if shown < len(files):
-        report.note("images without a label", name, len(files) - shown)
-    missing = int(labels.fields["valid"].sum()) - sum(
-        path != "" for path, valid in zip(paths, labels.fields["valid"], strict=True) if valid
-    )
+    with_image = np.array([path != "" for path in paths], bool)
+    unlabelled = len(files) - int(with_image.sum())
+    if unlabelled:
+        report.note("images without a label", name, unlabelled)
+    missing = int((labels.fields["valid"] & ~with_image).sum())
     if missing:
         report.note("labelled frames without an image", name, missing)
     return Clip(name, paths, **labels.fields)
 
 
 def _from_videos(report, labels, crops, **options):
-    files = {}
-    for folder in _media_folders(report, "|".join(_VIDEOS)):
-        for path in _reading.files(folder, _reading.VIDEO_ENDINGS, report):
-            if path.stem in files:
-                report.note("videos that come twice, the first is read", path.stem)
-            files.setdefault(path.stem, path)
+    """Returns the clips of all labels, with faces that are detected in the videos."""
+    files = _video_files(report)
     videos = {video: files.get(video) for video in sorted({video_name(name) for name in labels})}
     people = database_crops.of_videos(report, videos, crops, faces="all", **options)
     clips = {clip.key: clip for found in people.values() for clip in found}
     for name in clips.keys() - labels.keys():
         report.note("people without labels", name)
-    for name in labels.keys() - clips.keys():
-        if video_name(name) in people:
+    result = []
+    for name, label in labels.items():
+        if name in clips:
+            result.append(_reading.join_labels(report, clips[name], label.frames, **label.fields))
+        elif video_name(name) in people:
             report.note("people with labels who were not found in their video", name)
-    return [
-        _reading.join_labels(report, clips[name], found.frames, **found.fields)
-        if name in clips
-        else _alone(report, name, found)
-        for name, found in labels.items()
-        if name in clips or video_name(name) not in people
-    ]
+        else:
+            result.append(_without_images(report, name, label))
+    return result
+
+
+def _video_files(report):
+    """Returns a dict from the name of a video to its file."""
+    files = {}
+    for folder in _media_folders(report, "|".join(_VIDEOS)):
+        for path in _reading.files(folder, _reading.VIDEO_ENDINGS, report):
+            if path.stem in files:
+                report.note("videos that exist twice, the first is read", path.stem)
+            files.setdefault(path.stem, path)
+    return files

@@ -19,7 +19,7 @@ def write(path, text):
     return path
 
 
-def images(root, name, numbers, folder="cropped_aligned", form="{:05d}.jpg"):
+def touch_images(root, name, numbers, folder="cropped_aligned", form="{:05d}.jpg"):
     for number in numbers:
         write(root / folder / name / form.format(number), "")
 
@@ -37,10 +37,12 @@ def root(tmp_path):
     ):
         write(tmp_path / VA / part / f"{name}.txt", "\n".join(["valence,arousal", *rows, ""]))
         write(tmp_path / EXPR / part / f"{name}.txt", "\n".join([HEADER, *numbers, ""]))
-    images(tmp_path, "10-60-1280x720", [1, 2, 4, 5, 6])  # without 3, and one beyond the labels
-    images(tmp_path, "10-60-1280x720_right", [1, 2, 3, 4, 5])
-    images(tmp_path, "video10_1_left", [1, 2, 3, 4, 5])
-    images(tmp_path, "video10_1_right", [2, 3], "cropped_aligned_new_50_vids")
+    touch_images(
+        tmp_path, "10-60-1280x720", [1, 2, 4, 5, 6]
+    )  # without 3, with one beyond the labels
+    touch_images(tmp_path, "10-60-1280x720_right", [1, 2, 3, 4, 5])
+    touch_images(tmp_path, "video10_1_left", [1, 2, 3, 4, 5])
+    touch_images(tmp_path, "video10_1_right", [2, 3], "cropped_aligned_new_50_vids")
     write(tmp_path / "cropped_aligned" / ".DS_Store", "")
     write(tmp_path / "cropped_aligned" / "10-60-1280x720" / ".DS_Store", "")
     write(tmp_path / VA / "Train_Set" / ".DS_Store", "")
@@ -48,7 +50,7 @@ def root(tmp_path):
 
 
 def count(clips, words):
-    """The number of the one reason of the report that has these words in it."""
+    """Returns the count of the one reason in the report that contains these words."""
     [(total, _)] = [note for reason, note in clips.report.notes.items() if words in reason]
     return total
 
@@ -57,19 +59,19 @@ def stems(clip):
     return [os.path.basename(path)[:-4] for path in clip.paths]
 
 
-def test_frame_k_has_line_k_behind_the_header(root):
+def test_frame_k_has_line_k_after_the_header(root):
     clip = affwild2.load(root, "train")[0]
     assert stems(clip) == ["00001", "00002", "", "00004", "00005"]
     assert clip.valence_arousal[[0, 3]].tolist() == np.float32([[0.602, 0.389], [1, -1]]).tolist()
     assert clip.paths[0] == str(root / "cropped_aligned/10-60-1280x720/00001.jpg")
 
 
-def test_the_report_counts_everything(root):
+def test_the_report_counts_frames_and_labels(root):
     clips = affwild2.load(root)
     report = clips.report
     assert (report.clips, report.videos, report.subjects, report.frames) == (4, 2, 4, 20)
     assert report.without_face == 1 + 3
-    assert report.invalid == 4  # -5 in every clip, and all have the image of that frame
+    assert report.invalid == 4  # one -5 in every clip, on a frame with an image
     assert count(clips, "images without a label") == 1
     assert count(clips, "labelled frames without an image") == 1 + 3
     assert report.ranges == {"valence": (-0.25, pytest.approx(1)), "arousal": (-1, 0.5)}
@@ -81,7 +83,7 @@ def test_minus_5_is_not_valid(root):
     assert clip.valid.tolist() == [False, False, True]
 
 
-def test_only_left_and_right_are_taken_off_a_name():
+def test_video_name_removes_only_left_and_right():
     names = ["video10_1_left", "video10_1", "24-30-1920x1080-2", "video2_right", "left_video"]
     assert [affwild2.video_name(name) for name in names] == [
         *("video10_1", "video10_1", "24-30-1920x1080-2", "video2", "left_video")
@@ -96,7 +98,7 @@ def test_two_people_of_a_video_are_two_subjects(root):
     ]
 
 
-def test_expressions_are_put_in_our_order(root):
+def test_expressions_are_indices_into_EXPRESSIONS(root):
     clip = affwild2.load(root, "train", task="expression")[1]
     names = [EXPRESSIONS[i] for i in clip.expression[clip.valid]]
     assert names == ["neutral", "happiness", "surprise"]
@@ -110,15 +112,15 @@ def test_other_is_not_valid_and_counted(root):
     assert clips.report.classes["neutral"] == 3
 
 
-def test_other_becomes_what_the_user_names(root):
+def test_other_becomes_the_named_expression(root):
     clips = affwild2.load(root, "train", task="expression", other="fear")
     assert EXPRESSIONS[clips[1].expression[3]] == "fear" and clips[1].valid[3]
-    assert count(clips, "class Other, taken as fear") == 3
+    assert count(clips, "class Other, counted as fear") == 3
     with pytest.raises(ValueError, match="`other` must be one of .*'rage'"):
         affwild2.load(root, task="expression", other="rage")
 
 
-def test_the_header_of_2020_has_no_other(root):
+def test_a_header_without_other_is_accepted(root):
     path = root / EXPR / "Train_Set/video10_1_left.txt"
     write(path, HEADER.removesuffix(",Other") + "\n6\n")
     assert affwild2.load(root, "train", task="expression")[2].expression.tolist() == [6]
@@ -127,14 +129,14 @@ def test_the_header_of_2020_has_no_other(root):
         affwild2.load(root, task="expression")
 
 
-def test_classes_are_those_that_the_header_names(root):
+def test_classes_follow_the_header(root):
     write(root / EXPR / "Train_Set/video10_1_left.txt", "Surprise,Other,Angry\n0\n1\n2\n")
     clip = affwild2.load(root, "train", task="expression")[2]
     assert [EXPRESSIONS[i] for i in clip.expression[[0, 2]]] == ["surprise", "anger"]
     assert clip.valid.tolist() == [True, False, True]
 
 
-def test_columns_are_those_that_the_header_names(root):
+def test_columns_follow_the_header(root):
     write(root / VA / "Train_Set/video10_1_left.txt", "arousal,valence\n0.25,0.5\n")
     assert affwild2.load(root, "train")[2].valence_arousal.tolist() == [[0.5, 0.25]]
 
@@ -142,7 +144,7 @@ def test_columns_are_those_that_the_header_names(root):
 @pytest.mark.parametrize("name", ["VA_Estimation_Challenge", "VA_Set", "va_set"])
 @pytest.mark.parametrize("train", ["Train_Set", "Training_Set"])
 @pytest.mark.parametrize("above", ["", "Annotations", "a/b"])
-def test_names_and_depths_of_the_annotations(root, name, train, above):
+def test_annotations_are_found_under_several_names_and_depths(root, name, train, above):
     target = root / "new" / above / name
     target.parent.mkdir(parents=True, exist_ok=True)
     (root / VA).rename(target)
@@ -153,12 +155,12 @@ def test_names_and_depths_of_the_annotations(root, name, train, above):
 
 
 @pytest.mark.parametrize("name", ["EXPR_Set", "EXPR_Recognition_Challenge"])
-def test_names_of_the_expression_set(root, name):
+def test_expression_sets_are_found_under_several_names(root, name):
     (root / EXPR).rename(root / NOTES / name)
     assert len(affwild2.load(root, "train", task="expression")) == 3
 
 
-def test_doubled_folders(root):
+def test_doubled_folders_are_read(root):
     for folder in (root / VA / "Train_Set", root / VA, root / "cropped_aligned"):
         folder.rename(root / "away")
         folder.mkdir()
@@ -166,7 +168,7 @@ def test_doubled_folders(root):
     assert [len(clip) for clip in affwild2.load(root, "train")] == [5, 5, 5]
 
 
-def test_several_annotations_have_to_be_chosen_from(root):
+def test_one_of_several_annotations_must_be_chosen(root):
     shutil.copytree(root / NOTES, root / "4th ABAW Annotations")
     with pytest.raises(ValueError, match="3rd ABAW.*4th ABAW.*Choose one with `annotations`"):
         affwild2.load(root)
@@ -174,13 +176,13 @@ def test_several_annotations_have_to_be_chosen_from(root):
     assert len(affwild2.load(root, annotations=root / VA)) == 4
 
 
-def test_links_that_lead_back(root):
+def test_links_to_a_parent_folder_are_not_followed(root):
     (root / "loop").symlink_to(root, target_is_directory=True)
     (root / NOTES / "loop").symlink_to(root / NOTES, target_is_directory=True)
     assert len(affwild2.load(root)) == 4
 
 
-def test_annotations_are_not_looked_for_among_the_images(root, monkeypatch):
+def test_folders_of_images_are_not_searched_for_annotations(root, monkeypatch):
     seen = []
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: seen.append(str(path)) or scandir(path))
@@ -188,7 +190,7 @@ def test_annotations_are_not_looked_for_among_the_images(root, monkeypatch):
     assert seen and not any("cropped_aligned/" in path for path in seen)
 
 
-def test_one_split_or_both(root):
+def test_one_split_or_both_are_read(root):
     assert [clip.key for clip in affwild2.load(root, "validation")] == ["video10_1_right"]
     shutil.rmtree(root / VA / "Validation_Set")
     clips = affwild2.load(root)
@@ -199,25 +201,27 @@ def test_one_split_or_both(root):
 
 def test_a_name_in_two_splits_is_refused(root):
     shutil.copy(root / VA / "Train_Set/video10_1_left.txt", root / VA / "Validation_Set")
-    with pytest.raises(ValueError, match="A name is in one split.*Validation_Set/video10_1_left"):
+    with pytest.raises(
+        ValueError, match="A name must be in one split.*Validation_Set/video10_1_left"
+    ):
         affwild2.load(root)
 
 
-def test_width_of_the_numbers_may_vary(root):
+def test_image_numbers_may_be_padded_differently(root):
     shutil.rmtree(root / "cropped_aligned/video10_1_left")
-    images(root, "video10_1_left", [1, 5], form="{}.jpg")
-    images(root, "video10_1_left", [3], form="{:07d}.JPG")
+    touch_images(root, "video10_1_left", [1, 5], form="{}.jpg")
+    touch_images(root, "video10_1_left", [3], form="{:07d}.JPG")
     assert stems(affwild2.load(root, "train")[2]) == ["1", "", "0000003", "", "5"]
 
 
-def test_two_images_of_one_number_are_refused(root):
-    images(root, "video10_1_left", [3], form="{}.jpg")
+def test_two_images_with_one_number_are_refused(root):
+    touch_images(root, "video10_1_left", [3], form="{}.jpg")
     with pytest.raises(ValueError, match=r"'00003.jpg', '3.jpg'\] in .*video10_1_left"):
         affwild2.load(root)
 
 
 def test_images_that_count_from_0_are_refused(root):
-    images(root, "video10_1_left", [0])
+    touch_images(root, "video10_1_left", [0])
     with pytest.raises(ValueError, match=r"numbered from 1.*00000.jpg in .*video10_1_left"):
         affwild2.load(root)
 
@@ -226,15 +230,17 @@ def test_stray_files_and_folders_are_counted(root):
     write(root / "cropped_aligned/list.txt", "")
     write(root / "cropped_aligned/video10_1_left/Thumbs.db", "")
     write(root / VA / "Train_Set/readme.md", "")
-    images(root, "unlabelled", [1])
-    images(root, "video10_1_left", [1], "cropped_aligned_new_50_vids")
+    touch_images(root, "unlabelled", [1])
+    touch_images(root, "video10_1_left", [1], "cropped_aligned_new_50_vids")
     shutil.rmtree(root / "cropped_aligned/10-60-1280x720_right")
     clips = affwild2.load(root, "train")
     assert count(clips, "files among the folders") == 1
-    assert count(clips, "no numbered images") == 1
+    assert count(clips, "not numbered images") == 1
     assert count(clips, "files ignored") == 1
-    assert count(clips, "folders of images without labels") == 2  # one is of validation
-    assert count(clips, "come twice") == 1
+    assert (
+        count(clips, "folders of images without labels") == 2
+    )  # one belongs to the validation split
+    assert count(clips, "exist twice") == 1
     assert count(clips, "labels alone") == 1
     assert len(clips) == 3
 
@@ -248,13 +254,13 @@ def test_aligned_crops_are_preferred(root):
     assert "/cropped/" in affwild2.load(root, "train")[0].paths[0]
 
 
-def test_images_may_be_named(root, tmp_path_factory):
+def test_folders_of_images_may_be_named(root, tmp_path_factory):
     away = tmp_path_factory.mktemp("elsewhere") / "faces"
     (root / "cropped_aligned").rename(away)
     assert len(affwild2.load(root, images=[away, "cropped_aligned_new_50_vids"])) == 4
     with pytest.raises(FileNotFoundError, match="`images` must be folders.*nowhere"):
         affwild2.load(root, images="nowhere")
-    with pytest.raises(ValueError, match=r"from `images` or from `crops`"):
+    with pytest.raises(ValueError, match="from `images` or from `crops`"):
         affwild2.load(root, images=away, crops=root)
 
 
@@ -265,7 +271,7 @@ def with_video(root, face_video):
         shutil.rmtree(root / folder)
     (root / "batch1").mkdir()
     shutil.copy(face_video, root / "batch1/video7.mp4")
-    rows = "0.5,0.5\n" * 25  # one more than the video has frames
+    rows = "0.5,0.5\n" * 25  # one more than the frames of the video
     write(root / VA / "Train_Set/video7.txt", "valence,arousal\n" + rows)
     return root
 
@@ -284,20 +290,20 @@ def test_without_images_faces_are_extracted(with_video, tmp_path, monkeypatch):
     assert count(clips, "not found in their video") == 1
 
 
-def test_crops_that_were_extracted_are_joined_by_name(with_video, tmp_path):
+def test_extracted_crops_are_joined_by_name(with_video, tmp_path):
     from kollias_affect import faces
 
     crops = tmp_path / "crops"
     faces.extract(with_video / "batch1/video7.mp4", crops, faces="all")
     shutil.rmtree(with_video / "batch1")
-    images(with_video, "video7", [1])  # not looked at
+    touch_images(with_video, "video7", [1])  # ignored
     clips = affwild2.load(with_video, "train", crops=crops)
     clip = clips[-1]
     assert clip.key == "video7" and clip.times is not None and clip.valid.any()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no video"])
-def test_labels_without_a_video_that_can_be_read_are_kept(with_video, content):
+def test_labels_of_an_unreadable_video_are_kept(with_video, content):
     video = with_video / "batch1/video7.mp4"
     video.unlink() if content is None else video.write_bytes(content)
     clips = affwild2.load(with_video, "train")
@@ -348,11 +354,11 @@ def test_videos_deeper_or_beside_the_annotations_are_found(with_video):
 
 
 @pytest.mark.parametrize("gone, field", [(VA, "expression"), (EXPR, "valence_arousal")])
-def test_the_only_task_with_annotations_is_taken(root, gone, field):
+def test_the_only_task_with_annotations_is_the_default(root, gone, field):
     shutil.rmtree(root / gone)
     clips = affwild2.load(root, "train")
     assert getattr(clips[0], field) is not None
-    noted = any("task with annotations" in reason for reason in clips.report.notes)
+    noted = any("task that is read" in reason for reason in clips.report.notes)
     assert noted == (field == "expression")
     with pytest.raises(FileNotFoundError, match="not a folder"):
         other = {VA: "valence_arousal", EXPR: "expression"}[gone]
@@ -360,7 +366,7 @@ def test_the_only_task_with_annotations_is_taken(root, gone, field):
 
 
 @pytest.mark.parametrize("split", ["Validation_Set", "val", "DEV"])
-def test_other_names_of_a_split(root, split):
+def test_other_names_of_a_split_are_accepted(root, split):
     assert [clip.key for clip in affwild2.load(root, split)] == ["video10_1_right"]
 
 
@@ -369,7 +375,7 @@ MTL = "image,valence,arousal,expression,aus"
 
 @pytest.fixture
 def lists(root):
-    """A multitask list for each split, its images not in order."""
+    """Root with a multitask list for each split, in which images are not in order."""
     train = [
         f"video10_1_left/00004.jpg,0.5,-0.5,4,{AUS}",
         f"video10_1_left/00002.jpg,0.25,0.75,0,{AUS}",
@@ -386,7 +392,7 @@ def lists(root):
     return root
 
 
-def test_multitask_frames_are_valid_where_all_labels_are(lists):
+def test_multitask_frames_are_valid_if_all_labels_are(lists):
     clips = affwild2.load(lists, "train", task="multitask")
     plain, left = clips
     assert stems(left) == ["00002", "00004", "00005"]
@@ -399,7 +405,7 @@ def test_multitask_frames_are_valid_where_all_labels_are(lists):
     assert count(clips, "images without a label") == 3 + 2
 
 
-def test_multitask_lists_are_taken_where_there_is_nothing_else(lists):
+def test_multitask_lists_are_the_default_without_other_annotations(lists):
     shutil.rmtree(lists / NOTES)
     [clip] = affwild2.load(lists, "validation")
     assert clip.expression is not None and clip.valence_arousal is not None
@@ -407,7 +413,7 @@ def test_multitask_lists_are_taken_where_there_is_nothing_else(lists):
     assert affwild2.load(lists, "train", annotations=path)[0].expression is not None
 
 
-def test_multitask_splits(lists):
+def test_multitask_lists_of_one_split_or_both(lists):
     assert [clip.key for clip in affwild2.load(lists, "validation", task="multitask")] == [
         "video10_1_right"
     ]
@@ -440,14 +446,14 @@ def test_multitask_lists_may_be_named(lists):
         (f"video10_1_right/00003.jpg,0,0,0,{AUS}", "listed once.*in line 3 of"),
     ],
 )
-def test_malformed_multitask_rows_name_file_and_line(lists, row, message):
+def test_malformed_multitask_rows_are_refused_with_file_and_line(lists, row, message):
     path = lists / "4th/MTL_Challenge/validation_set.txt"
     path.write_text(path.read_text() + f"\n{row}\n")
     with pytest.raises(ValueError, match=message + r" .*validation_set.txt"):
         affwild2.load(lists, "validation", task="multitask")
 
 
-def test_a_root_without_lists(root):
+def test_a_root_without_multitask_lists_is_refused(root):
     with pytest.raises(FileNotFoundError, match="not a list with the header image,valence"):
         affwild2.load(root, task="multitask")
 
@@ -470,7 +476,7 @@ def test_a_root_without_lists(root):
         ("valence,arousal\n0,0 é\n".encode("latin-1"), "left.txt, whose line 2 has the byte 0xe9"),
     ],
 )
-def test_malformed_valence_and_arousal_name_file_and_line(root, content, message):
+def test_malformed_valence_and_arousal_are_refused_with_file_and_line(root, content, message):
     write(root / VA / "Train_Set/video10_1_left.txt", content)
     with pytest.raises(ValueError, match=message):
         affwild2.load(root, "train")
@@ -487,13 +493,13 @@ def test_malformed_valence_and_arousal_name_file_and_line(root, content, message
         ("Anger,Anger\n0\n", "'Anger,Anger' in line 1 of .*left.txt"),
     ],
 )
-def test_malformed_expressions_name_file_and_line(root, content, message):
+def test_malformed_expressions_are_refused_with_file_and_line(root, content, message):
     write(root / EXPR / "Train_Set/video10_1_left.txt", content)
     with pytest.raises(ValueError, match=message):
         affwild2.load(root, "train", task="expression")
 
 
-def test_text_of_windows(root):
+def test_windows_line_ends_are_accepted(root):
     text = b"\xef\xbb\xbfvalence, arousal\r\n0.5,0.25\r\n\r\n"
     write(root / VA / "Train_Set/video10_1_left.txt", text)
     assert affwild2.load(root, "train")[2].valence_arousal.tolist() == [[0.5, 0.25]]
@@ -505,8 +511,8 @@ def test_a_clip_without_a_frame_is_counted(root):
     assert len(clips) == 2 and count(clips, "clips without a frame") == 1
 
 
-def test_a_root_without_annotations(root, tmp_path):
-    with pytest.raises(FileNotFoundError, match="which is no folder"):
+def test_invalid_roots_and_arguments_are_refused(root, tmp_path):
+    with pytest.raises(FileNotFoundError, match="which is not a folder"):
         affwild2.load(root / VA / "Train_Set/video10_1_left.txt")
     shutil.rmtree(root / NOTES)
     with pytest.raises(
