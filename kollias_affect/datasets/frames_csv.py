@@ -1,10 +1,16 @@
-"""Frames listed in a csv, one row each: the authors' own format, and one that says more.
+"""Frames listed in a csv file, one row each, in the authors' format or with a header.
 
-The authors' format has no header and three columns, `image,valence,arousal`; the rows of one
-folder of images are one clip, in the order of the file. The richer format has a header. It
-needs the column `image` (empty where the face was not found) and takes any of `clip`,
-`subject`, `time` (seconds), `valid` (0 or 1), `valence`, `arousal`, `expression` (a name in
+Layout: a csv file, or a folder with csv files. The authors' format has no header and three columns,
+`image,valence,arousal`. The rows of one folder of images are one clip, in the order of the file.
+The format with a header has the column `image` (empty for a frame without a face) and any of
+`clip`, `subject`, `time` (seconds), `valid` (0 or 1), `valence`, `arousal`, `expression` (a name in
 `EXPRESSIONS`) and the landmarks `x_0` … `x_67`, `y_0` … `y_67` in [-1, 1] of the crop.
+
+Labels: valence and arousal in [-1, 1], or expressions, of every row.
+
+Faces: the images are cropped faces already.
+
+Subjects: the column `subject`; without it, every clip is a subject of its own.
 """
 
 import os
@@ -18,29 +24,30 @@ from kollias_affect import _checks, _files
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
-from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
-LABEL_LIST = "frames.csv"  # read without a split, written beside the crops by `extract --labels`
+LABEL_LIST = "frames.csv"  # default name of the csv, also of the one that `extract --labels` writes
 TEXT_COLUMNS = {"clip", "subject", "image", "expression"}
 LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
+_TEXT = {"keep_default_na": False, "encoding": "utf-8-sig", "skipinitialspace": True}
 
 
 def load(root, split=None, images=None):
-    """Reads a csv of frames.
+    """Reads frames that are listed in a csv file.
 
     Args:
-        root: csv file, or folder that holds `<split>.csv`; without a split `frames.csv`, or, if
-            there is none, csv files that are all read.
-        split: name of the csv file in `root`, without its ending.
-        images: folder that the paths in the csv start from. Default: the csv's own folder.
+        root: Csv file, or folder with `<split>.csv`. Without a split, `frames.csv` is read, or, if
+            there is none, all csv files in the folder.
+        split: Name of the csv file in `root` without its ending.
+        images: Folder that the paths in the csv start from. Default: the folder of the csv.
 
     Returns:
-        list of `Clip`, sorted by key.
+        `Clips`, sorted by key.
 
     Raises:
-        FileNotFoundError: if a csv or an image named in it is missing.
-        ValueError: if a row breaks the format, or a label its range.
+        FileNotFoundError: If a csv file or an image named in it is missing.
+        ValueError: If a row breaks the format, or a label its range.
     """
     report = LoadReport("frames_csv", root, split, LAYOUT)
     clips = []
@@ -52,15 +59,18 @@ def load(root, split=None, images=None):
 
 
 def label(clip, path):
-    """A copy of `clip` with the labels of a file that has one row per frame of its video.
+    """Returns a copy of `clip` with the labels of a file that has one row per frame of its video.
 
     Args:
         clip: `Clip`, as `faces.extract` returns it.
-        path: csv or txt file with the columns `valence,arousal` (a header may name them), or
-            with a header and any of `valence`, `arousal`, `expression`, `valid`, `subject`.
+        path: Csv or txt file with the columns `valence,arousal` (with or without a header), or with
+            a header and any of `valence`, `arousal`, `expression`, `valid`, `subject`.
+
+    Returns:
+        `Clip`.
 
     Raises:
-        ValueError: if there are more or fewer rows than frames, or a label breaks a rule.
+        ValueError: If the numbers of rows and frames differ, or a label breaks a rule.
     """
     rows = _read(path, {2: ["valence", "arousal"]}, {"valence", "expression"})
     try:
@@ -70,28 +80,28 @@ def label(clip, path):
             valid=_valid(rows, path),
         )
     except ValueError as error:
-        raise ValueError(f"{error} The labels are those of {path}.") from error
-    named = _subject(rows["subject"], path) if "subject" in rows else None
-    labelled.subject = named or clip.subject
+        raise ValueError(f"{error} The labels were read from {path}.") from error
+    subject = _subject(rows["subject"], path) if "subject" in rows else None
+    labelled.subject = subject or clip.subject
     return labelled
 
 
 def write(clips, path, header=True):
-    """Writes clips as a csv of frames, atomically; paths are relative to the csv's folder.
+    """Writes clips to a csv file of frames, atomically; paths are relative to its folder.
 
     Args:
-        clips: list of `Clip`, whose images lie below the folder of `path`.
-        path: csv file.
-        header: the richer format; `False` for the authors', which has no rows for frames
-            without an image and holds valence and arousal alone.
+        clips: List of `Clip` with images below the folder of `path`.
+        path: Csv file.
+        header: Whether to write the format with a header. `False` writes the authors' format, which
+            holds only valence and arousal of the frames with an image.
 
     Raises:
-        ValueError: if an image lies elsewhere, or `header=False` and a clip has no
-            valence and arousal.
+        ValueError: If an image lies elsewhere, or if `header=False` and a clip has no valence and
+            arousal.
     """
     path = Path(path)
     if not clips:
-        raise ValueError("`clips` must not be empty. Received: none. Check what was loaded.")
+        raise ValueError("`clips` must not be empty. Received: no clips. Check what was loaded.")
     refuse_same_keys(clips)
     tables = [_table(clip, Path(os.path.abspath(path.parent))) for clip in clips]
     table = pd.concat(tables, ignore_index=True)
@@ -100,7 +110,7 @@ def write(clips, path, header=True):
         if without:
             raise ValueError(
                 "The format without a header holds valence and arousal of every frame. "
-                f"Received clips without them: {without[:5]}. Write with a header instead."
+                f"Received: clips without them, {without[:5]}. Write with a header instead."
             )
         table = table.loc[table["valid"] == 1, ["image", "valence", "arousal"]]
     with _files.atomic(path) as temporary:
@@ -186,60 +196,68 @@ def _csv_files(report, split):
         return [_checks.existing_file("root", root)]
     if split is None and (root / LABEL_LIST).is_file():
         return [root / LABEL_LIST]
-    found = _reading.csv_files(root, split)
-    if not found:
-        lacking = "none" if split is None else f"no file {split}.csv"
-        raise FileNotFoundError(report.expected(f"which has {lacking}"))
-    return found
+    paths = _reading.csv_files(root, split)
+    if not paths:
+        missing = "no csv file" if split is None else f"no file {split}.csv"
+        raise FileNotFoundError(report.expected(f"which has {missing}"))
+    return paths
 
 
-def _read(path, headerless, named):
-    """A table with named columns.
+def _read(path, headerless, header_names):
+    """Reads a csv file into a table with named columns.
 
     Args:
-        path: csv file, with or without a header.
-        headerless: names of the columns of a file without a header, by their number.
-        named: a first row that has one of these is a header.
+        path: Csv file, with or without a header.
+        headerless: Dict from the number of columns of a file without a header to their names.
+        header_names: Names of columns; a first row with one of them is a header.
+
+    Returns:
+        DataFrame with at least one row.
     """
     _checks.existing_file("csv", path)
-    text = {"keep_default_na": False, "encoding": "utf-8-sig", "skipinitialspace": True}
     try:
-        first = pd.read_csv(path, header=None, nrows=1, dtype=str, **text).iloc[0]
+        first = pd.read_csv(path, header=None, nrows=1, dtype=str, **_TEXT).iloc[0]
         names = [str(name).strip() for name in first]
-        has_header = bool(named & set(names))
+        has_header = bool(header_names & set(names))
         if not has_header:
             names = headerless.get(len(names), [])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            table = pd.read_csv(
-                path,
-                header=None,
-                names=names or None,
-                skiprows=1 if has_header else 0,
-                index_col=False,
-                dtype={name: str for name in names if name in TEXT_COLUMNS},
-                na_values={name: ["", "nan", "NaN"] for name in names if name not in TEXT_COLUMNS},
-                **text,
-            )
+        table = _parse(path, names, skip=int(has_header))
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise ValueError(
             "A csv must be UTF-8 text with columns of different names and as many fields in every "
-            f"row as in the first. Received: {path} ({str(error).strip()}). Mend it."
+            f"row as in the first. Received: {path} ({str(error).strip()}). Fix the file."
         ) from error
     if not names:
         raise ValueError(
             f"A csv without a header has the columns {list(headerless.values())}, one with a "
-            f"header names at least one of {sorted(named)}. Received: {path} with "
+            f"header names at least one of {sorted(header_names)}. Received: {path} with "
             f"{len(first)} columns and no such header: {list(first)[:5]}. Add a header."
         )
     if table.empty:
         raise ValueError(
-            f"A csv must have at least one row. Received: {path} with its header alone. Write the "
-            "rows, or leave the file out."
+            f"A csv must have at least one row. Received: {path}, which has only a header. Add "
+            "the rows, or leave the file out."
         )
     for name in TEXT_COLUMNS & set(table.columns):
         table[name] = table[name].str.strip()
     return table
+
+
+def _parse(path, names, skip):
+    """Reads the rows of a csv after the first `skip`; columns that are not text hold numbers."""
+    numbers = [name for name in names if name not in TEXT_COLUMNS]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+        return pd.read_csv(
+            path,
+            header=None,
+            names=names or None,
+            skiprows=skip,
+            index_col=False,
+            dtype={name: str for name in names if name in TEXT_COLUMNS},
+            na_values={name: ["", "nan", "NaN"] for name in numbers},
+            **_TEXT,
+        )
 
 
 def _clips(table, path, folder):
@@ -250,9 +268,9 @@ def _clips(table, path, folder):
     if (keys == "").any():
         row = int(np.flatnonzero(keys == "")[0])
         raise ValueError(
-            "Every row belongs to a clip, named in the column `clip`, or else by the folder of its "
-            f"image. Received: row {row + 1} of {path} without. Fill in the name, or leave the row "
-            "out."
+            "Every row must belong to a clip, named by the column `clip` or by the folder of the "
+            f"image. Received: row {row + 1} of {path} without either. Add the name, or leave the "
+            "row out."
         )
     _images_exist(images, root, path)
     table = table.assign(image=images)
@@ -267,43 +285,43 @@ def _clips(table, path, folder):
 
 
 def _folder(image, path):
-    """The clip of an image: the folder it lies in, or the csv; `""` for no image."""
+    """Returns the clip of an image: its folder, or the csv's name; `""` without an image."""
     return (image.rpartition("/")[0] or path.stem) if image else ""
 
 
 def _images_exist(images, root, path):
-    """One look at each folder instead of one at each file: databases have millions of frames."""
+    """Raises `FileNotFoundError` if an image is missing; each folder is listed once."""
     names = {}
     for image in images[images != ""]:
         folder, _, name = image.rpartition("/")
         names.setdefault(folder, []).append(name)
     for folder, files in names.items():
         place = root / folder
-        there = set(os.listdir(place)) if place.is_dir() else set()
-        missing = [name for name in files if name not in there]
+        existing = set(os.listdir(place)) if place.is_dir() else set()
+        missing = [name for name in files if name not in existing]
         if missing:
             raise FileNotFoundError(
                 f"Every image named in {path} must exist. Received: {folder}/{missing[0]}, which "
                 f"is not in {place} ({len(missing)} missing there). Extract the frames first, or "
-                "say with `images` which folder the paths start from."
+                "name with `images` the folder that the paths start from."
             )
 
 
-def _clip(key, places, table, columns, root, path):
-    """The clip whose rows have these places in the table; `columns` were read for all at once."""
-    fields = {n: None if values is None else values[places] for n, values in columns.items()}
+def _clip(key, rows, table, columns, root, path):
+    """Returns the clip with these rows of the table; `columns` were read for all clips at once."""
+    fields = {n: None if values is None else values[rows] for n, values in columns.items()}
     if fields["times"] is not None and np.isnan(fields["times"]).all():
         fields["times"] = None
-    if LANDMARK_COLUMNS[0] in table:  # large: clip by clip
-        fields["landmarks"] = _landmarks(table.iloc[places], path)
+    if LANDMARK_COLUMNS[0] in table:  # large, therefore read clip by clip
+        fields["landmarks"] = _landmarks(table.iloc[rows], path)
     if "subject" in table:
-        fields["subject"] = _subject(table["subject"].to_numpy()[places], path)
-    images = table["image"].to_numpy()[places]
+        fields["subject"] = _subject(table["subject"].to_numpy()[rows], path)
+    images = table["image"].to_numpy()[rows]
     paths = [os.path.join(root, image) if image else "" for image in images]
     try:
         return Clip(key, paths, **fields)
     except ValueError as error:
-        raise ValueError(f"{error} Its first row is row {places[0] + 1} of {path}.") from error
+        raise ValueError(f"{error} Its first row is row {rows[0] + 1} of {path}.") from error
 
 
 def _valid(rows, path):
@@ -311,24 +329,24 @@ def _valid(rows, path):
 
 
 def _subject(names, path):
-    """The one subject of a clip; `None` if it is not named."""
+    """Returns the one subject of a clip, or `None` if it has no name."""
     subjects = sorted(set(names))
     if len(subjects) > 1:
         raise ValueError(
-            f"A clip shows one subject. Received: {subjects[:5]} in one clip of {path}. Give each "
-            "subject a clip of its own."
+            f"A clip must show one subject. Received: {subjects[:5]} in one clip of {path}. Give "
+            "each subject a clip of its own."
         )
     return subjects[0] or None
 
 
 def _valence_arousal(rows, path):
-    given = [name for name in ("valence", "arousal") if name in rows]
-    if len(given) == 1:
+    names = [name for name in DIMENSIONS if name in rows]
+    if len(names) == 1:
         raise ValueError(
-            f"Valence and arousal come together. Received: {path} with {given[0]} alone. Add the "
-            "other column (with 0 if it is not used)."
+            f"Valence and arousal must come together. Received: {path} with {names[0]} alone. Add "
+            "the other column (with 0 if it is not used)."
         )
-    return _numbers(rows, given, path) if given else None
+    return _numbers(rows, names, path) if names else None
 
 
 def _expression(rows, path):
@@ -346,18 +364,19 @@ def _expression(rows, path):
 
 def _landmarks(rows, path):
     flat = _numbers(rows, LANDMARK_COLUMNS, path)
+    # A clip with images and no landmarks was written without them, beside clips that have some.
     if np.isnan(flat).all() and (rows["image"] != "").any():
-        return None  # a clip without landmarks beside others; one without a face has no image
+        return None
     return flat.reshape(-1, 2, 68).transpose(0, 2, 1)
 
 
 def _numbers(rows, columns, path):
-    """float64 `[rows, columns]`; a cell that is no number is an error, an empty one NaN."""
+    """Returns float64 `[rows, columns]`; an empty cell is NaN, other text raises `ValueError`."""
     missing = [name for name in columns if name not in rows]
     if missing:
         raise ValueError(
-            f"The columns {columns[0]} … {columns[-1]} come together. Received: {path} without "
-            f"{missing[:3]}. Add them, or leave all of them out."
+            f"The columns {columns[0]} … {columns[-1]} must come together. Received: {path} "
+            f"without {missing[:3]}. Add them, or leave all of them out."
         )
     values = rows[columns].apply(pd.to_numeric, errors="coerce")
     bad = values.isna() & rows[columns].notna()
@@ -366,7 +385,7 @@ def _numbers(rows, columns, path):
         cell = rows[columns].iloc[row, column]
         raise ValueError(
             f"The column {columns[column]} must hold numbers. Received: {cell!r} in row "
-            f"{rows.index[row] + 1} of {path}. Mend that row."
+            f"{rows.index[row] + 1} of {path}. Fix that row."
         )
     return values.to_numpy(np.float64)
 

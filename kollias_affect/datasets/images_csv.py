@@ -1,6 +1,13 @@
-"""A folder of images and a csv that names the expression of each: columns `image,emotion`.
+"""A folder of images and a csv file that names the expression of each image.
 
-The collection "facial_expressions" has this form (`images/` and `legend.csv`).
+Layout: a csv with the columns `image` and `emotion` and a folder of images, `images/` or the folder
+of the csv, or a tar archive of both. The collection "facial_expressions" has this form.
+
+Labels: one expression per image, by its name in any case ("HAPPINESS", "Happy").
+
+Faces: the images are cropped faces already.
+
+Subjects: the name of the image without a number at its end (`Jane_Doe_0001.jpg`: `Jane_Doe`).
 """
 
 import csv
@@ -17,32 +24,32 @@ LAYOUT = (
     "a csv with the columns image and emotion, a folder with one csv and its images (in images/ "
     "or beside it), or a tar archive of such a folder"
 )
+# Labels outside the seven expressions that collections of faces use.
+_OTHERS = ("contempt", "other", "none", "unknown", "uncertain", "not a face")
 
 
 def load(root, split=None, images=None, mapping=None, unpack_to=None):
     """Reads images with one expression each; every image is a clip of one frame.
 
-    Names of expressions are taken in any case ("HAPPINESS", "Happy"). An image that is listed
-    several times counts once if its labels agree, and is left out if they do not: nothing tells
-    which one is right. Expressions outside the seven are left out, unless `mapping` says what
-    they count as. All of it is counted in the report.
+    An image that is listed several times is read once if its labels agree, and is left out if they
+    differ. Expressions outside the seven are left out, unless `mapping` names a replacement. The
+    report counts all of them.
 
     Args:
-        root: csv, folder or tar archive (unpacked once).
-        split: name of the csv without its ending, if a folder has several.
-        images: folder that the names in the csv start from. Default: `images` beside the csv, or
-            else the csv's own folder (also where the names start with `images/`).
-        mapping: dict from a name in the csv to one in `EXPRESSIONS`, or to `None` to leave it
+        root: Csv file, folder or tar archive (unpacked once).
+        split: Name of the csv file without its ending, if a folder has several.
+        images: Folder that the names in the csv start from. Default: `images` beside the csv if it
+            exists, otherwise the folder of the csv (also if all names start with `images/`).
+        mapping: Dict from a name in the csv to a name in `EXPRESSIONS`, or to `None` to leave it
             out, such as `{"contempt": "disgust"}`.
-        unpack_to: folder for the images of an archive. Default: in the package's cache folder.
+        unpack_to: Folder for the images of an archive. Default: a folder in the package's cache.
 
     Returns:
-        list of `Clip` with `expression`; the subject is the name of the image without a number
-        at its end (`Jane_Doe_0001.jpg`: `Jane_Doe`).
+        `Clips` with `expression`, sorted by key.
 
     Raises:
-        FileNotFoundError: if the csv or an image that it names is missing.
-        ValueError: naming file and line, if a row is malformed or an argument unknown.
+        FileNotFoundError: If the csv file or an image named in it is missing.
+        ValueError: If a row is malformed, or an argument unknown. The message names file and line.
     """
     mapping = _mapping(mapping)
     report = LoadReport("images_csv", root, split, LAYOUT)
@@ -54,44 +61,49 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
     labels = _labels(table, folder)
     if images is None and all(path.startswith("images/") for path in labels):
         folder = os.path.abspath(table.parent)
-    there = _reading.files_in(folder, {path.rpartition("/")[0] for path in labels})
+    existing = _reading.files_in(folder, {path.rpartition("/")[0] for path in labels})
     clips = []
     for path, rows in labels.items():
         expression = _agreed(report, path, rows, mapping, table)
-        if expression is None:
-            continue
-        if path not in there:
-            raise FileNotFoundError(
-                f"Every image named in {table} must exist. Received: {path} in line {rows[0][0]}, "
-                f"which is not in {folder}. Copy it there, or say with `images` where it is."
-            )
-        where = os.path.join(folder, path)
-        clips.append(Clip(path, [where], expression=[expression], subject=_subject(path)))
-    for path in sorted(there - set(labels)):
+        if expression is not None:
+            _check_exists(path, existing, folder, f"in line {rows[0][0]} of {table}")
+            file = os.path.join(folder, path)
+            clips.append(Clip(path, [file], expression=[expression], subject=_subject(path)))
+    for path in sorted(existing - set(labels)):
         if path.lower().endswith(_reading.IMAGE_ENDINGS):
             report.note("images without a row, left out", path)
     return report.finish(clips)
 
 
+def _check_exists(path, existing, folder, where):
+    if path not in existing:
+        raise FileNotFoundError(
+            f"Every image that a csv names must exist. Received: {path} {where}, which is not in "
+            f"{folder}. Copy it there, or name its folder with `images`."
+        )
+
+
 def _labels(table, folder):
-    """Dict from the path of an image, relative to `folder`, to its `(line, emotion)`s."""
-    inside = _reading.path_normalizer(folder)
+    """Returns a dict from the path of an image below `folder` to its `(line, emotion)` pairs."""
+    normalize = _reading.path_normalizer(folder)
     labels = {}
     for line, name, emotion in _rows(table):
         try:
-            path = inside(name)
+            path = normalize(name)
         except ValueError as error:
-            raise ValueError(f"{error} It is in line {line} of {table}.") from error
+            raise ValueError(f"{error} The path is in line {line} of {table}.") from error
         labels.setdefault(path, []).append((line, emotion))
     return labels
 
 
 def _subject(path):
+    """Returns the name of an image without its ending and a number at its end."""
     stem = os.path.splitext(os.path.basename(path))[0]
     return stem.rstrip("0123456789").rstrip("_- ") or stem
 
 
 def _mapping(mapping):
+    """Returns the checked mapping with names in lower case."""
     if mapping is not None and not isinstance(mapping, dict):
         raise ValueError(
             "`mapping` must be a dict from names in the csv to expressions. Received: "
@@ -104,22 +116,23 @@ def _mapping(mapping):
 
 
 def _csv_in(report, root, split):
-    found = _reading.csv_files(root, split)
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found[:5])
-        what = f"which has {len(found)} csv files{': ' if names else ''}{names}"
-        raise FileNotFoundError(report.expected(f"{what}; `split` names one of several"))
-    return found[0]
+    """Returns the only csv file in a folder, or the one named after the split."""
+    paths = _reading.csv_files(root, split)
+    if len(paths) != 1:
+        names = ", ".join(path.name for path in paths[:5])
+        count = f"which has {len(paths)} csv files{': ' if names else ''}{names}"
+        raise FileNotFoundError(report.expected(f"{count}; choose one of several with `split`"))
+    return paths[0]
 
 
 def _image_folder(table, images):
-    """The folder that names start from, as an absolute path."""
+    """Returns the folder that names start from, as an absolute path."""
     beside = table.parent / "images"
     if images is None:
         images = beside if beside.is_dir() else table.parent
     if not Path(images).is_dir():
         raise FileNotFoundError(
-            f"`images` must be a folder. Received: {images}, which is none. Check the path."
+            f"`images` must be a folder. Received: {images}, which is not one. Check the path."
         )
     return os.path.abspath(images)
 
@@ -140,17 +153,18 @@ def _rows(path):
             if len(row) != columns or not fields[header[0]] or not fields[header[1]]:
                 raise ValueError(
                     f"A row must have {columns} fields, with an image and an emotion. Received: "
-                    f"{','.join(row)[:60]!r} in line {reader.line_num} of {path}. Mend that line."
+                    f"{','.join(row)[:60]!r} in line {reader.line_num} of {path}. Fix that line."
                 )
             yield reader.line_num, fields[header[0]], fields[header[1]]
     except csv.Error as error:
         raise ValueError(
-            f"A csv must be whole. Received: {path}, broken in line {reader.line_num} ({error}). "
-            "Mend that line."
+            f"A csv must be complete. Received: {path}, broken in line {reader.line_num} "
+            f"({error}). Fix that line."
         ) from error
 
 
 def _columns(row, path):
+    """Returns the indices of the columns `image` and `emotion`."""
     names = [name.strip().lower() for name in row]
     if not {"image", "emotion"} <= set(names):
         raise ValueError(
@@ -161,27 +175,24 @@ def _columns(row, path):
 
 
 def _agreed(report, path, rows, mapping, table):
-    """Index of the expression of one image, or `None` if it is left out."""
-    found = {_expression(emotion.lower(), mapping, line, table) for line, emotion in rows}
-    if len(found) > 1:
+    """Returns the index of the expression of one image, or `None` if the image is left out."""
+    expressions = {_expression(emotion.lower(), mapping, line, table) for line, emotion in rows}
+    if len(expressions) > 1:
         report.note("images listed with different labels, left out", path)
         return None
     if len(rows) > 1:
-        report.note("images listed several times with one label, taken once", path)
-    name, to = rows[0][1].lower(), found.pop()
-    if to is None:
+        report.note("images listed several times with one label, read once", path)
+    name, expression = rows[0][1].lower(), expressions.pop()
+    if expression is None:
         report.note(f"images labelled {name}, left out", path)
         return None
     if _reading.expression_name(name) is None:
-        report.note(f"images labelled {name}, taken as {to}", path)
-    return EXPRESSIONS.index(to)
-
-
-# Labels that collections of faces have beside the seven.
-_OTHERS = ("contempt", "other", "none", "unknown", "uncertain", "not a face")
+        report.note(f"images labelled {name}, counted as {expression}", path)
+    return EXPRESSIONS.index(expression)
 
 
 def _expression(name, mapping, line, table):
+    """Returns the expression of a name in lower case, or `None` if it is to be left out."""
     if name in mapping:
         return mapping[name]
     known = _reading.expression_name(name)

@@ -7,7 +7,7 @@ from kollias_affect.datasets import frames_csv
 
 @pytest.fixture
 def root(tmp_path):
-    """Images of two videos."""
+    """Folder with images of two videos."""
     for video in ("105", "video 2"):
         (tmp_path / video).mkdir()
         for i in range(1, 5):
@@ -21,7 +21,7 @@ def write(root, text, name="frames.csv"):
     return path
 
 
-def test_the_authors_format(root):
+def test_the_authors_format_is_read(root):
     write(
         root,
         "105/00001.jpg,0.1,-0.2\n105/00003.jpg,0.3,0.4\nvideo 2/00002.jpg,-1,1\n"
@@ -42,7 +42,7 @@ def test_the_authors_format(root):
 
 @pytest.mark.parametrize("text", ["{}", "\ufeff{}"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_byte_order_marks_and_line_ends(root, text, newline):
+def test_all_line_ends_and_a_byte_order_mark_are_accepted(root, text, newline):
     rows = ["image,valence,arousal", "105/00001.jpg, 0.5, 0.25", ""]
     path = write(root, text.format(newline.join(rows)))
     [clip] = datasets.load("frames_csv", path)
@@ -64,7 +64,7 @@ def full_clip(root, **fields):
     return datasets.Clip(**{**values, **fields})
 
 
-def test_the_richer_format_keeps_everything(root):
+def test_the_format_with_a_header_keeps_every_field(root):
     before = full_clip(root)
     frames_csv.write([before], root / "frames.csv")
     [after] = datasets.load("frames_csv", root)
@@ -76,7 +76,7 @@ def test_the_richer_format_keeps_everything(root):
     assert after.expression.tolist() == [4, -1, 0]
 
 
-def test_the_authors_format_is_written_too(root):
+def test_the_authors_format_is_written_without_a_header(root):
     frames_csv.write([full_clip(root)], root / "frames.csv", header=False)
     assert (root / "frames.csv").read_text() == "105/00001.jpg,0.25,-1.0\n"
     [clip] = datasets.load("frames_csv", root)
@@ -89,7 +89,7 @@ def test_writing_twice_gives_the_same_bytes(root):
     assert (root / "a.csv").read_bytes() == (root / "b.csv").read_bytes()
 
 
-def test_images_elsewhere_are_named(root, tmp_path_factory):
+def test_images_may_lie_elsewhere(root, tmp_path_factory):
     path = write(tmp_path_factory.mktemp("lists"), "105/00001.jpg,0,0\n")
     with pytest.raises(FileNotFoundError, match=r"105/00001.jpg.*`images`"):
         datasets.load("frames_csv", path)
@@ -97,7 +97,7 @@ def test_images_elsewhere_are_named(root, tmp_path_factory):
     assert clip.paths == [str(root / "105" / "00001.jpg")]
 
 
-def test_splits_are_files(root):
+def test_splits_are_csv_files(root):
     write(root, "105/00001.jpg,0,0\n", "train.csv")
     write(root, "video 2/00001.jpg,0,0\n", "validation.csv")
     assert [clip.key for clip in datasets.load("frames_csv", root, "train")] == ["105"]
@@ -106,7 +106,7 @@ def test_splits_are_files(root):
         datasets.load("frames_csv", root, "tset")
 
 
-def test_clips_of_one_name_in_two_files_are_refused(root):
+def test_clips_with_one_key_in_two_files_are_refused(root):
     write(root, "105/00001.jpg,0,0\n", "train.csv")
     write(root, "105/00002.jpg,0,0\n", "validation.csv")
     with pytest.raises(ValueError, match=r"different names.*105"):
@@ -122,27 +122,27 @@ def test_clips_of_one_name_in_two_files_are_refused(root):
         ("105/00001.jpg,high,0\n", "must hold numbers. Received: 'high' in row 1"),
         ("105/00001.jpg,0.1\n", "2 columns and no such header: .'105/00001.jpg'"),
         ("image,valence,arousal\n", "at least one row"),
-        ("image,clip\n105/00001.jpg,\n", "Every row belongs to a clip"),
+        ("image,clip\n105/00001.jpg,\n", "Every row must belong to a clip"),
         ("image,clip,subject\n105/00001.jpg,a,x\n105/00002.jpg,a,y\n", "one subject"),
         ("../secret.jpg,0,0\n", "must stay under"),
         ("/etc/passwd,0,0\n", "must stay under"),
         ("105/00009.jpg,0,0\n", "Every image named in .* must exist"),
-        ("image,valence\n105/00001.jpg,0\n", "come together"),
+        ("image,valence\n105/00001.jpg,0\n", "must come together"),
         ("image,expression\n105/00001.jpg,joy\n", "'joy'"),
-        ("image,x_0\n105/00001.jpg,0\n", "come together"),
-        ("image,valid\n,0\n", "Every row belongs to a clip"),
+        ("image,x_0\n105/00001.jpg,0\n", "must come together"),
+        ("image,valid\n,0\n", "Every row must belong to a clip"),
         ("clip,image,time\na,105/00001.jpg,2\na,105/00002.jpg,1\n", "do not decrease"),
         ("", "0 bytes"),
         ("\x00\x01\x02", "Received"),
     ],
 )
-def test_bad_files(root, text, message):
+def test_invalid_files_are_refused(root, text, message):
     path = write(root, text)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         datasets.load("frames_csv", path)
 
 
-def test_missing_root(tmp_path):
+def test_a_missing_root_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="a csv of frames .* or a folder .*does not exist"):
         datasets.load("frames_csv", tmp_path / "nowhere")
 
@@ -152,13 +152,13 @@ def unlabelled(root):
 
 
 @pytest.mark.parametrize("text", ["valence,arousal\n0.5,-0.5\n0,0\n", "0.5,-0.5\n0,0\n"])
-def test_label_files_have_a_row_per_frame(root, text):
+def test_label_reads_a_row_per_frame(root, text):
     clip = frames_csv.label(unlabelled(root), write(root, text, "105.txt"))
     assert clip.valence_arousal.tolist() == [[0.5, -0.5], [0, 0]]
     assert clip.valid.tolist() == [True, False]
 
 
-def test_label_files_with_more_columns(root):
+def test_label_reads_expressions_validity_and_subject(root):
     text = "valence,arousal,expression,valid,subject\n0.5,-0.5,fear,1,me\n,,,0,me\n"
     clip = frames_csv.label(unlabelled(root), write(root, text, "105.csv"))
     assert clip.expression.tolist() == [3, -1] and clip.subject == "me"
@@ -171,31 +171,31 @@ def test_label_files_of_another_length_are_refused(root):
 
 
 @pytest.mark.parametrize("name", ["NA", "None", "null", "nan", "007"])
-def test_names_are_text_whatever_they_look_like(root, name):
+def test_keys_and_subjects_are_never_read_as_numbers(root, name):
     frames_csv.write([full_clip(root, key=name, subject=name)], root / "frames.csv")
     [clip] = datasets.load("frames_csv", root)
     assert clip.key == clip.subject == name and len(clip) == 3
 
 
-def test_rows_without_a_subject_are_subjects_of_their_own(root):
+def test_clips_without_a_subject_are_their_own_subject(root):
     write(root, "image,subject\n105/00001.jpg,\nvideo 2/00001.jpg,\n")
     assert [clip.subject for clip in datasets.load("frames_csv", root)] == ["105", "video 2"]
 
 
-def test_paths_that_mean_the_same_are_one_clip(root):
+def test_different_spellings_of_a_path_belong_to_one_clip(root):
     write(root, f"105/00001.jpg,0,0\n./105/00002.jpg,0,0\n{root}/105/../105/00003.jpg,0,0\n")
     [clip] = datasets.load("frames_csv", root)
     assert clip.key == "105" and len(clip) == 3
 
 
-def test_clips_without_landmarks_stay_so_beside_others(root):
+def test_clips_without_landmarks_stay_without_beside_others(root):
     other = full_clip(root, key="b", landmarks=None)
     frames_csv.write([full_clip(root, key="a"), other], root / "frames.csv")
     first, second = datasets.load("frames_csv", root)
     assert first.landmarks is not None and second.landmarks is None
 
 
-def test_writing_clips_of_one_name_is_refused(root):
+def test_writing_clips_with_one_key_is_refused(root):
     with pytest.raises(ValueError, match="different names"):
         frames_csv.write([full_clip(root), full_clip(root)], root / "frames.csv")
     with pytest.raises(ValueError, match="must not be empty"):
@@ -210,7 +210,7 @@ def test_linked_folders_of_images_are_read(root, tmp_path_factory):
     assert datasets.load("frames_csv", root)[0].key == "linked"
 
 
-def test_a_clip_without_a_face_keeps_the_landmarks_of_the_others_usable(root):
+def test_a_clip_without_a_face_keeps_its_missing_landmarks(root):
     faceless = datasets.Clip("b", ["", ""], landmarks=np.full((2, 68, 2), np.nan))
     frames_csv.write([full_clip(root, key="a"), faceless], root / "frames.csv")
     clips = datasets.load("frames_csv", root)
@@ -223,7 +223,7 @@ def test_rows_longer_than_the_header_are_refused(root):
         frames_csv.label(unlabelled(root), path)
 
 
-def test_rows_are_counted_over_the_file_not_the_clip(root):
+def test_errors_name_the_row_of_the_file(root):
     rows = ["105/00001.jpg,0,0", "105/00002.jpg,0,0", "video 2/00001.jpg,0,0"]
     path = write(root, "\n".join([*rows, "video 2/00002.jpg,high,0"]))
     with pytest.raises(ValueError, match=r"'high' in row 4 of .*frames\.csv"):
@@ -233,15 +233,15 @@ def test_rows_are_counted_over_the_file_not_the_clip(root):
         datasets.load("frames_csv", root)
 
 
-def test_other_encodings_are_named(root):
+def test_other_encodings_are_refused(root):
     path = root / "frames.csv"
     path.write_bytes("image,valence,arousal\ncafé/1.jpg,0,0\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"UTF-8 text.*frames\.csv"):
         datasets.load("frames_csv", root)
 
 
-def test_links_in_a_circle_are_found_as_files(root):
-    """Whether they can be read is seen when they are: one look at each file would take too long."""
+def test_links_to_themselves_count_as_existing_files(root):
+    """Testing every file would take too long; the error appears when the image is read."""
     (root / "105" / "00009.jpg").symlink_to(root / "105" / "00009.jpg")
     (root / "loop").symlink_to(root / "loop")
     write(root, "105/00009.jpg,0,0\n")
@@ -251,7 +251,7 @@ def test_links_in_a_circle_are_found_as_files(root):
         datasets.load("frames_csv", root)
 
 
-def test_hidden_files_are_no_csv_files(root):
+def test_hidden_files_and_patterns_are_not_csv_files(root):
     write(root, "105/00001.jpg,0,0\n", "train.csv")
     write(root, "not a csv", "._train.csv")
     assert len(datasets.load("frames_csv", root)) == 1

@@ -14,7 +14,7 @@ LEGEND = """user.id,image,emotion
 
 @pytest.fixture
 def root(tmp_path):
-    """A folder with a legend and its images."""
+    """Folder with a legend and its images."""
     folder = tmp_path / "faces"
     (folder / "images").mkdir(parents=True)
     (folder / "legend.csv").write_text(LEGEND)
@@ -35,7 +35,7 @@ EXPECTED = {
 }
 
 
-def test_folder_file_and_archive(root, tar):
+def test_folder_csv_and_archive_give_the_same_clips(root, tar):
     archives = [tar(root, root.parent / "a.tar"), tar(root, root.parent / "b.tar", name=".")]
     for place in (root, root / "legend.csv", *archives):
         clips = datasets.load("images_csv", place)
@@ -45,13 +45,13 @@ def test_folder_file_and_archive(root, tar):
 
 
 @pytest.mark.parametrize("place", [".", "..", "../faces", "./../faces/."])
-def test_relative_roots(root, monkeypatch, place):
+def test_paths_of_relative_roots_are_absolute(root, monkeypatch, place):
     (root / "images" / "deep").mkdir()
     monkeypatch.chdir(root / "images" if place == ".." else root)
     clips = datasets.load("images_csv", place)
     assert labels(clips) == EXPECTED
     monkeypatch.chdir(root.parent)
-    assert all(os.path.isfile(clip.paths[0]) for clip in clips)  # wherever one goes
+    assert all(os.path.isfile(clip.paths[0]) for clip in clips)
 
 
 def add(root, *rows):
@@ -59,13 +59,12 @@ def add(root, *rows):
         file.writelines(f"{row}\n" for row in rows)
 
 
-def test_images_listed_twice(root):
-    """With one label they count once; with two nobody knows which is right: they are left out."""
+def test_images_listed_twice_are_read_once_or_left_out(root):
     add(root, "3,Jane_Doe_0001.jpg,happy", "3,./Jane_Doe_0002.jpg,fear", "4,007.jpg,SADNESS")
     clips = datasets.load("images_csv", root)
     assert labels(clips) == {k: v for k, v in EXPECTED.items() if k != "Jane_Doe_0002.jpg"}
     assert clips.report.notes == {
-        "images listed several times with one label, taken once": (
+        "images listed several times with one label, read once": (
             2,
             ("Jane_Doe_0001.jpg", "007.jpg"),
         ),
@@ -73,17 +72,17 @@ def test_images_listed_twice(root):
     }
 
 
-def test_images_and_rows_without_each_other(root):
+def test_images_without_a_row_are_counted_and_rows_without_an_image_refused(root):
     (root / "images" / "nobody.jpg").touch()
     (root / "images" / "notes.txt").touch()
     report = datasets.load("images_csv", root).report
     assert report.notes == {"images without a row, left out": (1, ("nobody.jpg",))}
     (root / "images" / "007.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match=r"legend\.csv must exist.*007\.jpg in line 5"):
+    with pytest.raises(FileNotFoundError, match=r"must exist.*007\.jpg in line 5 of .*legend\.csv"):
         datasets.load("images_csv", root)
 
 
-def test_other_expressions(root):
+def test_other_expressions_are_left_out_or_mapped(root):
     for name in ("contempt", "Contempt"):
         (root / "images" / f"{name}.jpg").touch()
         add(root, f"5,{name}.jpg,{name}")
@@ -95,7 +94,7 @@ def test_other_expressions(root):
     assert {count for count, _ in clips.report.notes.values()} == {1, 2}
 
 
-def test_an_unknown_expression_is_named_with_its_line(root):
+def test_an_unknown_expression_is_refused_with_its_line(root):
     add(root, "5,007.jpg,grumpy")
     with pytest.raises(
         ValueError, match=r"'grumpy' in line 6 of .*legend\.csv.*mapping=\{'grumpy'"
@@ -104,16 +103,16 @@ def test_an_unknown_expression_is_named_with_its_line(root):
     assert len(datasets.load("images_csv", root, mapping={"GRUMPY": "sadness"})) == 4
 
 
-def test_images_elsewhere(root, tmp_path):
+def test_images_may_lie_elsewhere(root, tmp_path):
     (root / "images").rename(tmp_path / "2024")
     assert len(datasets.load("images_csv", root, images=tmp_path / "2024")) == 4
-    with pytest.raises(FileNotFoundError, match=r"must exist.*say with `images`"):
+    with pytest.raises(FileNotFoundError, match=r"must exist.*name its folder with `images`"):
         datasets.load("images_csv", root)
     with pytest.raises(FileNotFoundError, match="`images` must be a folder"):
         datasets.load("images_csv", root, images=tmp_path / "2025")
 
 
-def test_images_in_folders_and_beside_the_csv(tmp_path):
+def test_images_may_lie_in_folders_beside_the_csv(tmp_path):
     (tmp_path / "a b" / "é").mkdir(parents=True)
     for name in ("a b/1.jpg", "a b/é/1.jpg"):
         (tmp_path / name).touch()
@@ -127,7 +126,7 @@ def test_several_csv_files_are_splits(root):
     (root / "test.csv").write_text("image,emotion\n007.jpg,sad\n")
     (root / "._test.csv").touch()  # as macOS leaves behind
     assert list(labels(datasets.load("images_csv", root, "test"))) == ["007.jpg"]
-    with pytest.raises(FileNotFoundError, match=r"2 csv files: legend\.csv, test\.csv; `split`"):
+    with pytest.raises(FileNotFoundError, match=r"2 csv files: legend\.csv, test\.csv; choose"):
         datasets.load("images_csv", root)
     for split in ("tset", "/etc/passwd", "*", ""):
         with pytest.raises(FileNotFoundError, match="0 csv files"):
@@ -136,7 +135,7 @@ def test_several_csv_files_are_splits(root):
 
 @pytest.mark.parametrize("form", ["{}", "\ufeff{}"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_byte_order_marks_and_line_ends(root, form, newline):
+def test_all_line_ends_and_a_byte_order_mark_are_accepted(root, form, newline):
     content = form.format(LEGEND.replace("\n", newline))
     (root / "legend.csv").write_bytes(content.encode())
     assert labels(datasets.load("images_csv", root)) == EXPECTED
@@ -157,7 +156,7 @@ def test_byte_order_marks_and_line_ends(root, form, newline):
         ("5,007.jpg\0,sad", "line 6"),
     ],
 )
-def test_bad_rows_are_named_with_file_and_line(root, row, message):
+def test_invalid_rows_are_refused_with_file_and_line(root, row, message):
     add(root, row)
     with pytest.raises((ValueError, FileNotFoundError), match=message) as error:
         datasets.load("images_csv", root)
@@ -175,7 +174,7 @@ def test_bad_rows_are_named_with_file_and_line(root, row, message):
         (b"\x89PNG\r\n", "line 1 has the byte"),
     ],
 )
-def test_bad_files(root, content, message):
+def test_invalid_files_are_refused(root, content, message):
     (root / "legend.csv").write_bytes(content)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         datasets.load("images_csv", root)
@@ -189,19 +188,19 @@ def test_bad_files(root, content, message):
         ({"crops": "x"}, "option of images_csv"),
     ],
 )
-def test_bad_arguments(root, options, message):
+def test_invalid_arguments_are_refused(root, options, message):
     with pytest.raises(ValueError, match=message):
         datasets.load("images_csv", root, **options)
 
 
-def test_missing_root_and_folder_without_a_csv(tmp_path):
+def test_a_missing_root_and_a_folder_without_csv_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="0 csv files"):
         datasets.load("images_csv", tmp_path)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         datasets.load("images_csv", tmp_path / "none")
 
 
-def test_the_real_archive(shared):
+def test_the_real_archive_has_the_known_counts(shared):
     """Its labels come in mixed case; two images are listed twice, one shows contempt."""
     clips = datasets.load("images_csv", shared("facial_expressions.tar"))
     assert clips.report.frames == 3404 and clips.report.subjects == 1493
@@ -213,7 +212,7 @@ def test_the_real_archive(shared):
     ]
 
 
-def test_names_that_start_with_the_folder_of_the_images(tmp_path):
+def test_names_may_start_with_the_folder_of_the_images(tmp_path):
     (tmp_path / "images").mkdir()
     for name in ("Jane 1.jpg", "Jane 2.jpg"):
         (tmp_path / "images" / name).write_bytes(b"x")
