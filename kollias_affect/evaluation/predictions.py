@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from kollias_affect import models, windows
-from kollias_affect.models.streaming import Carried
+from kollias_affect.models.streaming import SequenceRunner
 
 _PIECE = 80  # frames at a time of a clip that is one sequence
 
@@ -66,7 +66,7 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
 def _predict_sequences(model, clips, shapes):
     """Outputs of clips in pieces, each with the recurrent state that the piece before left."""
     length = min(_PIECE, max((len(clip) for clip in clips), default=1))
-    carried = Carried(model, length)
+    carried = SequenceRunner(model, length)
     outputs = _of_the_task(model.output).shape[-1]
     predictions = {clip.key: np.full((len(clip), outputs), np.nan, np.float32) for clip in clips}
     seen = [_from_first_face(clip) for clip in clips if clip.has_image.any()]

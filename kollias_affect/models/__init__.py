@@ -1,4 +1,4 @@
-"""The networks as functional Keras models, and the files that carry them."""
+"""The networks as functional Keras models, and their files."""
 
 from kollias_affect.models.cnn import cnn
 from kollias_affect.models.cnn_rnn import affwildnet, cnn_rnn

@@ -1,4 +1,4 @@
-"""CNNs with fully connected heads: one output per frame, without memory."""
+"""CNNs with fully connected heads, which predict each frame independently."""
 
 import keras
 
@@ -19,30 +19,46 @@ def cnn(
     frozen=False,
     name="cnn",
 ):
-    """A backbone and fully connected layers.
+    """Builds a CNN: a backbone and fully connected layers.
 
     Args:
-        backbone: name in `backbones.BACKBONES`, or a `keras.Model`.
-        task: one of `tasks.TASKS`; the output layer bears its name.
-        landmarks: join the 68 landmarks to the last pooling output, at the input of `fc1`.
-        hidden_units: of the layers `fc1`, `fc2` (ReLU). Default: paper C's, 4096 and 2048 for
-            VGG (table 7), 1500 and 256 for ResNet and DenseNet, 4096 for CNN-M. Paper B has 1500
-            on ResNet; the authors' published CNNs have (4096, 4096) and (4096, 2000).
-        landmark_units: pass the landmarks through a layer of so many units first (paper B §7).
-        dropout: share of the outputs of each layer that is set to zero in training.
-        length: `None` for a model of single frames; else it takes windows of so many frames, as
-            `windows.dataset` yields them, and treats each frame for itself.
-        output_activation: Default: linear for valence and arousal, softmax for expressions;
-            `"linear"` is paper A's FC3 of seven units.
-        initializer: dict of initializers of the fully connected layers.
-        frozen: keep the backbone's weights fixed.
-        name: name of the model.
+        backbone: Name in `backbones.BACKBONES`, or a `keras.Model`.
+        task: One of `tasks.TASKS`, which is also the name of the output layer.
+        landmarks: Whether to concatenate the 68 landmarks with the last pooling output, at the
+            input of `fc1`.
+        hidden_units: Units of the layers `fc1`, `fc2` (ReLU). Default: those of paper C, 4096 and
+            2048 for VGG (table 7), 1500 and 256 for ResNet and DenseNet (§4.2.1.1), 4096 for
+            CNN-M (table 4). Paper B uses 1500 on ResNet and DenseNet (§5.1). The authors'
+            published CNNs use (4096, 4096) and (4096, 2000).
+        landmark_units: Units of a layer that encodes the landmarks first (paper B §7), or `None`
+            for no such layer.
+        dropout: Dropout rate after each fully connected layer, in [0, 1).
+        length: Frames per window, for a model that takes windows as `windows.dataset` yields
+            them. `None` for a model of single frames.
+        output_activation: Activation of the output layer. Default: linear for valence and
+            arousal, softmax for expressions. `"linear"` gives the seven linear outputs of paper A.
+        initializer: Dict of initializers of the fully connected layers, such as
+            `initializers.papers()`. Default: those of Keras.
+        frozen: Whether to freeze the backbone's weights.
+        name: Name of the model.
 
     Returns:
         `keras.Model` from `images`, `[batch, (length,) height, width, 3]`, and `landmarks`,
         `[batch, (length,) 136]`, to `[batch, (length,) outputs of the task]`.
 
-    References: paper C §4.2.1, table 7, figures 11–12; paper B §5.1; paper A §IV-A.
+    Raises:
+        ValueError: If the backbone or the task is unknown, or a number of units or a dropout rate
+            is out of range.
+
+    Example:
+
+    >>> from kollias_affect import backbones, models
+    >>> backbone = backbones.cnn_m((32, 32, 3), width=0.02)
+    >>> model = models.cnn(backbone, "valence_arousal", hidden_units=8)
+    >>> model.output_shape
+    (None, 2)
+
+    References: Paper C §4.2.1, tables 4 and 7, figures 11 and 12; paper B §5.1; paper A §IV-A.
     """
     output = output_layer(task, output_activation, **(initializer or {}))
     backbone = parts.resolve_backbone(backbone, frozen)

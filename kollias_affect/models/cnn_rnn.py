@@ -1,4 +1,4 @@
-"""CNN-RNN networks that give one output per frame of a window; AffWildNet."""
+"""CNN-RNN networks with one output per frame of a window; AffWildNet."""
 
 import keras
 from keras import layers
@@ -28,38 +28,41 @@ def cnn_rnn(
     frozen=False,
     name="cnn_rnn",
 ):
-    """A CNN on every frame, a fully connected layer, and an RNN over the window.
+    """Builds a CNN-RNN: a CNN on every frame, a fully connected layer, an RNN over the window.
 
     Args:
-        backbone: name in `backbones.BACKBONES`, or a `keras.Model` from an image to its last
+        backbone: Name in `backbones.BACKBONES`, or a `keras.Model` from an image to its last
             pooling output.
-        task: one of `tasks.TASKS`; the output layer bears its name.
-        rnn: one of `parts.RNNS`: "gru", "lstm", "peephole_lstm", "blstm", "bgru".
-        rnn_units, rnn_layers: of the RNN (paper C: one or two layers of 100–150 units).
-        landmarks: join the 68 landmarks to the last pooling output, at the input of `fc1`.
-        length: frames per window.
-        representation: return the last hidden outputs too (paper A's X), `[batch, length,
-            rnn_units]`: the model's output is then a dict with the keys `task` and
-            `"representation"`. To train it, give loss and labels by the key `task`.
-        hidden_units: of the fully connected layers (ReLU), a number or a tuple. Default: the
-            papers' for this backbone, 4096 and 2048 for VGG, 1500 and 256 for ResNet and
-            DenseNet. `()` feeds the RNN with the backbone's output.
-        fed_by: `"fc1"` or `"fc2"`: how many of them there are before the RNN.
-        landmark_units: pass the landmarks through a layer of so many units first (paper B §7:
-            512, 1024 or 2048), or `None`.
-        dropout: share of the outputs of each of them that is set to zero in training.
-        rnn_dropout: share of the outputs of the first RNN layer that is set to zero. Paper B §6.2
-            prints "dropout with 0.8 probability", which is taken at its word, in Keras'
-            convention; who reads it as TF1's keep probability passes 0.2.
-        reset_after: of GRUs; `False` is the form of TensorFlow 1 and the authors' weights, `True`
-            has fast kernels.
-        output_activation: Default: linear for valence and arousal, softmax for expressions;
-            `"linear"` goes with paper A's squared error (eq. 5).
-        initializer: dict of `kernel_initializer` and `bias_initializer` for the fully connected
-            layers, such as `initializers.papers()`. Default: Keras' own.
-        frozen: keep the backbone's weights fixed (learning rate 1e-3 in paper B; it freezes the
-            given model itself); else train end to end (1e-4 or 1e-5).
-        name: name of the model.
+        task: One of `tasks.TASKS`, which is also the name of the output layer.
+        rnn: One of `RNNS`: "gru", "lstm", "peephole_lstm", "blstm", "bgru".
+        rnn_units: Units of each RNN layer (paper C: 100 to 150).
+        rnn_layers: Number of RNN layers (paper C: one or two).
+        landmarks: Whether to concatenate the 68 landmarks with the last pooling output, at the
+            input of `fc1`.
+        length: Frames per window.
+        representation: Whether to return the last hidden outputs too (X in paper A, eq. 4),
+            `[batch, length, rnn_units]`. The model's output is then a dict with the keys `task`
+            and `"representation"`. To train it, give loss and labels by the key `task`.
+        hidden_units: Units of the fully connected layers (ReLU), a number or a tuple. Default:
+            those of the papers for this backbone, see `cnn`. `()` feeds the RNN with the
+            backbone's output.
+        fed_by: `"fc1"` or `"fc2"`: the fully connected layer that feeds the RNN.
+        landmark_units: Units of a layer that encodes the landmarks first (paper B §7: 512, 1024
+            or 2048), or `None` for no such layer.
+        dropout: Dropout rate after each fully connected layer, in [0, 1).
+        rnn_dropout: Dropout rate after the first RNN layer, in [0, 1). The default follows paper
+            B §6.2, "dropout with 0.8 probability", in Keras' convention. If you read it as a
+            keep probability (TensorFlow 1), pass `rnn_dropout=0.2`.
+        reset_after: Form of the GRUs. `False` is the form of TensorFlow 1 and of the authors'
+            weights; `True` has fast kernels.
+        output_activation: Activation of the output layer. Default: linear for valence and
+            arousal, softmax for expressions. `"linear"` goes with the squared error of paper A
+            (eq. 5).
+        initializer: Dict of `kernel_initializer` and `bias_initializer` of the fully connected
+            layers, such as `initializers.papers()`. Default: those of Keras.
+        frozen: Whether to freeze the backbone's weights (the learning rate is 1e-3 then in paper
+            B §6.2); this changes the given model itself. `False` trains end to end (1e-4 or 1e-5).
+        name: Name of the model.
 
     Returns:
         `keras.Model` with the inputs `images`, float32 RGB `[batch, length, height, width, 3]`
@@ -67,9 +70,18 @@ def cnn_rnn(
         outputs of the task]`.
 
     Raises:
-        ValueError: if the backbone, the task or the RNN is unknown.
+        ValueError: If the backbone, the task or the RNN is unknown, or a number of units or a
+            dropout rate is out of range.
 
-    References: paper C §4.2.1.3, table 8; paper B §5.2.
+    Example:
+
+    >>> from kollias_affect import backbones, models
+    >>> backbone = backbones.cnn_m((32, 32, 3), width=0.02)
+    >>> model = models.cnn_rnn(backbone, "expression", rnn_units=4, hidden_units=8, length=5)
+    >>> model.output_shape
+    (None, 5, 7)
+
+    References: Paper C §4.2.1.3, table 8, figure 13; paper B §5.2; paper A §IV-A, table I.
     """
     output = output_layer(task, output_activation, **(initializer or {}))
     backbone = parts.resolve_backbone(backbone, frozen)
@@ -88,7 +100,7 @@ def cnn_rnn(
 
 
 def _hidden_units(backbone, hidden_units, fed_by):
-    """Units of the layers up to the one that feeds the RNN."""
+    """Returns the units of the layers up to the one that feeds the RNN."""
     count = 1 + ("fc1", "fc2").index(_checks.one_of("fed_by", fed_by, ("fc1", "fc2")))
     hidden_units = parts.hidden_units_of(backbone, hidden_units)
     if hidden_units and len(hidden_units) < count:
@@ -109,25 +121,28 @@ def affwildnet(
     seed=None,
     **options,
 ):
-    """AffWildNet: `cnn_rnn` with paper C's settings.
+    """Builds AffWildNet: `cnn_rnn` with the settings of paper C.
 
-    Two GRU layers of 128 units on a fully connected layer of 4096 units (1500 on a ResNet),
-    with landmarks, dropout 0.5 and 0.8, linear outputs.
+    Two GRU layers of 128 units follow a fully connected layer of 4096 units (1500 on a ResNet).
+    Landmarks are used, the dropout rates are 0.5 and 0.8, and the outputs are linear.
 
     Args:
-        backbone: name in `backbones.BACKBONES`, or a `keras.Model`.
-        task: one of `tasks.TASKS`.
-        hidden_units: of `fc1` (and `fc2`). Default: the paper's, times `width`.
-        initializer: `"papers"` for `initializers.papers()`, `None` for Keras' own, or a dict.
-        width: factor on the backbone's channels and on the default of `hidden_units`.
-        input_shape: of the backbone, if it is given by name.
-        seed: of the papers' initializer.
-        **options: of `cnn_rnn`.
+        backbone: Name in `backbones.BACKBONES`, or a `keras.Model`.
+        task: One of `tasks.TASKS`.
+        hidden_units: Units of `fc1` (and `fc2`). Default: those of the paper, times `width`.
+        initializer: `"papers"` for `initializers.papers()`, `None` for those of Keras, or a dict.
+        width: Factor on the backbone's channels and on the default of `hidden_units`.
+        input_shape: `(height, width, 3)` of a backbone that is given by name.
+        seed: Seed of `initializers.papers()`.
+        **options: Further arguments of `cnn_rnn`.
 
     Returns:
         `keras.Model`, see `cnn_rnn`.
 
-    References: paper C §4.2.1.3, table 8 and figure 13; paper B §5.2.1, table 2.
+    Raises:
+        ValueError: See `cnn_rnn`.
+
+    References: Paper C §4.2.1.3, table 8, figure 13; paper B §5.2.1, table 2.
     """
     if initializer == "papers":
         initializer = initializers.papers(seed)

@@ -1,4 +1,4 @@
-"""A model as one that runs faster, with the same weights and outputs."""
+"""Fast form of a model: the same weights and outputs, recurrent layers that run faster."""
 
 import weakref
 
@@ -8,68 +8,73 @@ from keras import layers, ops
 from kollias_affect.layers import PeepholeLSTM
 from kollias_affect.models.parts import is_model_of_windows
 
-_made = weakref.WeakKeyDictionary()
+_fast_models = weakref.WeakKeyDictionary()
 
 
 def fast(model):
-    """The same network with recurrent layers that read their kernels once per window.
+    """Returns the same network with recurrent layers that read their kernels once per window.
 
-    Keras multiplies the input by the kernel frame by frame; for 4096 features and 128 units that
-    reads 6 MB a frame, and training writes as much. Here all frames of a window are multiplied at
-    once, and only what depends on the state before stays in the loop.
+    Keras multiplies the input by the kernel frame by frame. For 4096 features and 128 units that
+    reads 6 MB per frame, and training writes as much. The fast form multiplies all frames of a
+    window at once; only what depends on the previous state stays in the loop.
 
-    The weights are the same variables, not copies: train and run either of the two. What
-    `models.save` writes of the result is `model`, of plain layers.
+    The weights are the same variables, not copies: train and run either model. `models.save`
+    writes the fast form as `model`, with plain layers.
 
     Args:
         model: `keras.Model` of `kollias_affect.models`.
 
     Returns:
-        `keras.Model` with the inputs and outputs of `model`, not compiled, the same one for the
-        same model; `model` itself if there is nothing to gain.
+        `keras.Model` with the inputs and outputs of `model`, not compiled. Repeated calls on one
+        model return the same object. `model` itself if no layer would run faster.
 
     References: Appleyard et al. (2016), §3.
     """
-    if not any(_gains(layer) for layer in model.layers):
+    if not any(_runs_faster(layer) for layer in model.layers):
         return model
-    if model not in _made:
-        _made[model] = _with(model, lambda layer: _Fast(layer) if _gains(layer) else layer)
-    return _made[model]
+    if model not in _fast_models:
+        _fast_models[model] = _replace_layers(
+            model, lambda layer: _FastRNN(layer) if _runs_faster(layer) else layer
+        )
+    return _fast_models[model]
 
 
-def plain(model):
-    """The network that `fast` was given; any other model itself."""
-    if not any(isinstance(layer, _Fast) for layer in _layers(model)):
+def with_plain_layers(model):
+    """Returns the plain form of a model that `fast` returned; any other model unchanged."""
+    if not any(isinstance(layer, _FastRNN) for layer in _layers(model)):
         return model
-    return _with(model, lambda layer: layer.layer if isinstance(layer, _Fast) else layer)
+    return _replace_layers(
+        model, lambda layer: layer.layer if isinstance(layer, _FastRNN) else layer
+    )
 
 
-def _with(model, exchange):
-    """The model with layers exchanged, also in models of windows within it; the rest is shared."""
+def _replace_layers(model, replace):
+    """Clones the model, and the models of windows in it, with `replace(layer)` as its layers."""
 
-    def exchanged(layer):
-        return _with(layer, exchange) if is_model_of_windows(layer) else exchange(layer)
+    def clone(layer):
+        return _replace_layers(layer, replace) if is_model_of_windows(layer) else replace(layer)
 
-    return keras.models.clone_model(model, clone_function=exchanged)
+    return keras.models.clone_model(model, clone_function=clone)
 
 
 def _layers(model):
-    """The layers of a model and of the models of windows within it."""
+    """Yields the layers of a model and of the models of windows in it."""
     for layer in model.layers:
         yield from _layers(layer) if is_model_of_windows(layer) else [layer]
 
 
-def _gains(layer):
+def _runs_faster(layer):
+    """Returns whether `_FastRNN` can replace a layer, or a layer of a model of windows."""
     if is_model_of_windows(layer):
-        return any(map(_gains, layer.layers))
+        return any(map(_runs_faster, layer.layers))
     if isinstance(layer, layers.Bidirectional):
-        both = (layer.forward_layer, layer.backward_layer)
-        return layer.merge_mode == "concat" and all(map(_is_plain, both))
+        pair = (layer.forward_layer, layer.backward_layer)
+        return layer.merge_mode == "concat" and all(map(_is_plain, pair))
     return _is_plain(layer) and not layer.go_backwards
 
 
 def _is_plain(layer):
-    """Whether an RNN gives outputs for all frames and does nothing that `_Fast` does not."""
+    """Returns whether an RNN returns all frames and has no option that `_FastRNN` lacks."""
     return (
         type(layer) in _CELLS
         and layer.return_sequences
@@ -78,14 +83,14 @@ def _is_plain(layer):
     )
 
 
-class _Fast(layers.Layer):
-    """A recurrent layer, or a bidirectional pair: the product of all inputs, then the loop."""
+class _FastRNN(layers.Layer):
+    """Recurrent layer, or bidirectional pair, that multiplies all inputs before its loop."""
 
     def __init__(self, layer):
         super().__init__(name=layer.name, dtype=layer.dtype_policy)
         self.layer = layer
-        both = isinstance(layer, layers.Bidirectional)
-        self.parts = [layer.forward_layer, layer.backward_layer] if both else [layer]
+        is_pair = isinstance(layer, layers.Bidirectional)
+        self.parts = [layer.forward_layer, layer.backward_layer] if is_pair else [layer]
         self.loops = [
             layers.RNN(
                 _CELLS[type(part)](part.cell), return_sequences=True, dtype=part.dtype_policy
@@ -111,8 +116,8 @@ class _Fast(layers.Layer):
         return {"layer": keras.saving.serialize_keras_object(self.layer)}
 
 
-class _Cell(layers.Layer):
-    """What is left of a cell when its input has been multiplied by the kernel."""
+class _ProjectedCell(layers.Layer):
+    """Step of a cell whose input has been multiplied by the kernel already."""
 
     def __init__(self, cell):
         super().__init__(dtype=cell.dtype_policy)
@@ -124,7 +129,7 @@ class _Cell(layers.Layer):
         return self.cell.get_initial_state(batch_size)
 
 
-class _GRU(_Cell):
+class _ProjectedGRUCell(_ProjectedCell):
     def call(self, x, states, training=None):
         cell, units, h = self.cell, self.cell.units, states[0]
         kernel, bias, recurrent_bias = cell.recurrent_kernel, cell.bias, None
@@ -147,24 +152,28 @@ class _GRU(_Cell):
         return h, [h]
 
 
-class _LSTM(_Cell):
+class _ProjectedLSTMCell(_ProjectedCell):
     def call(self, x, states, training=None):
         cell, (h, c) = self.cell, states
         x = x + ops.matmul(h, cell.recurrent_kernel)
         x_i, x_f, x_c, x_o = ops.split(x + cell.bias if cell.use_bias else x, 4, axis=-1)
-        i = cell.recurrent_activation(self.peep(x_i, c, "input"))
-        f = cell.recurrent_activation(self.peep(x_f, c, "forget"))
+        i = cell.recurrent_activation(self.add_peephole(x_i, c, "input"))
+        f = cell.recurrent_activation(self.add_peephole(x_f, c, "forget"))
         c = f * c + i * cell.activation(x_c)
-        h = cell.recurrent_activation(self.peep(x_o, c, "output")) * cell.activation(c)
+        h = cell.recurrent_activation(self.add_peephole(x_o, c, "output")) * cell.activation(c)
         return h, [h, c]
 
-    def peep(self, x, c, gate):
+    def add_peephole(self, x, c, gate):
         return x
 
 
-class _PeepholeLSTM(_LSTM):
-    def peep(self, x, c, gate):
+class _ProjectedPeepholeLSTMCell(_ProjectedLSTMCell):
+    def add_peephole(self, x, c, gate):
         return x + getattr(self.cell, f"peephole_{gate}") * c
 
 
-_CELLS = {layers.GRU: _GRU, layers.LSTM: _LSTM, PeepholeLSTM: _PeepholeLSTM}
+_CELLS = {
+    layers.GRU: _ProjectedGRUCell,
+    layers.LSTM: _ProjectedLSTMCell,
+    PeepholeLSTM: _ProjectedPeepholeLSTMCell,
+}

@@ -1,25 +1,25 @@
-"""Model files: plain `.keras` files with a card that says how to use them.
+"""Model files: plain `.keras` files with a card that describes how to use them.
 
-The card is one more entry, `kollias_affect.json`, of the `.keras` archive; Keras itself does not
-look at it, so the file loads with `keras.saving.load_model` alone.
+The card is an additional entry, `kollias_affect.json`, of the `.keras` archive. Keras ignores it,
+so the file loads with `keras.saving.load_model` alone.
 """
 
-import hashlib
 import json
 import re
 import zipfile
 
 import keras
+import numpy as np
 
 import kollias_affect
-from kollias_affect import _checks, _files
-from kollias_affect.models.fast import plain
-from kollias_affect.models.precision import in_float32_if_slow
+from kollias_affect import _checks, _files, _runs
+from kollias_affect.models.fast import with_plain_layers
+from kollias_affect.models.precision import use_float32_if_emulated
 from kollias_affect.tasks import TASKS
 
 CARD = "kollias_affect.json"
-# How `faces` lays out a crop, by the names in `faces.LAYOUTS`: see there. Written into every
-# card, looked up before use.
+# Names in cards of the crop layouts of `faces.LAYOUTS`. Prediction reads the card of a model to
+# choose the layout.
 CROPS = {
     "procrustes": "procrustes-5-anchors, prototype 1",
     "eyes": "eyes, paper D",
@@ -30,43 +30,47 @@ CROP = CROPS["procrustes"]
 KEYS = {"task", "outputs", "range", "image", "crop", "landmarks", "length", "versions"}
 
 
-def save(model, path, **facts):
-    """Saves a model for use: architecture, weights and card, without optimizer and loss.
+def save(model, path, **metadata):
+    """Saves a model for inference: architecture, weights and card, without optimizer and loss.
 
     Args:
         model: `keras.Model`, compiled or not.
-        path: file ending in `.keras`; written atomically.
-        **facts: more entries of the card (numbers, text), such as a score.
+        path: File ending in `.keras`; written atomically.
+        **metadata: Further entries of the card (numbers, text), such as a score.
+
+    Raises:
+        ValueError: If the model is not one that `describe` knows.
     """
-    # The same layers in a model that was never compiled: the file then needs no loss of ours.
-    model = plain(model)
+    # A model that was never compiled: a custom loss would have to be imported to load the file.
+    model = with_plain_layers(model)
     bare = keras.Model(model.input, model.output, name=model.name)
     with _files.atomic(path) as temporary:
         bare.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(CARD, json.dumps({**describe(model), **facts}, indent=1))
+            archive.writestr(CARD, json.dumps({**describe(model), **metadata}, indent=1))
 
 
 def load(path):
     """Loads a model and its card.
 
     Args:
-        path: `.keras` file, of this package or saved by Keras itself.
+        path: `.keras` file, saved by this package or by Keras itself.
 
     Returns:
-        `(model, card)`; `card` is a dict with the keys of `read_card`. A model of mixed precision
-        is in float32 where the machine would only emulate the other.
+        `(model, card)`; `card` is a dict with the keys of `read_card`. A mixed precision model
+        computes in float32 on machines that would emulate its precision.
 
     Raises:
-        FileNotFoundError, ValueError: if the file is missing, or is no model.
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is not a model of faces, or its card is damaged.
     """
-    model = in_float32_if_slow(load_any(path))
-    described = describe(model)
-    return model, read_card(path) or described
+    model = use_float32_if_emulated(load_any(path))
+    card = describe(model)  # It raises if this is not a model of faces.
+    return model, read_card(path) or card
 
 
 def load_any(path):
-    """Loads a Keras model file of any kind, such as a backbone; runs no code from it.
+    """Loads any Keras model file, such as a backbone, without running code from it.
 
     Args:
         path: `.keras` file.
@@ -75,25 +79,34 @@ def load_any(path):
         `keras.Model`, not compiled.
 
     Raises:
-        FileNotFoundError, ValueError: if the file is missing, or is no model.
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is not a model file.
     """
     path = _checks.existing_file("model", path)
     rule = f"`model` must be a Keras model file. Received: {path}"
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{rule}, which is no .keras archive. Train one, or check the path.")
+        raise ValueError(f"{rule}, which is not a .keras archive. Check the path.")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it anew.") from error
+        raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it again.") from error
 
 
 def read_card(path):
-    """The card of a model file, or `None` if it has none.
+    """Reads the card of a model file.
 
-    Keys: `task`, `outputs` (names in order), `range`, `image` (`size`, `colour`, `range`),
-    `crop`, `landmarks` (whether it takes them), `length` (frames per window, `None` for a model
-    of single frames), `versions`.
+    Args:
+        path: `.keras` file.
+
+    Returns:
+        Dict with the keys `task`, `outputs` (names in order), `range`, `image` (`size`, `colour`,
+        `range`), `crop`, `landmarks` (whether the model takes them), `length` (frames per window,
+        `None` for a model of single frames), `versions`, and the metadata of `save`; or `None` if
+        the file has no card.
+
+    Raises:
+        ValueError: If the card is damaged.
     """
     with zipfile.ZipFile(path) as archive:
         if CARD not in archive.namelist():
@@ -101,27 +114,45 @@ def read_card(path):
         content = archive.read(CARD)
     try:
         card = json.loads(content)
-        whole = set(card) >= KEYS and card["task"] in TASKS
+        is_complete = set(card) >= KEYS and card["task"] in TASKS
     except (ValueError, TypeError):
-        whole = False
-    if not whole:
+        is_complete = False
+    if not is_complete:
         raise ValueError(
-            f"The card {CARD} of a model has the entries {sorted(KEYS)}. Received: {path}, whose "
-            "card lacks some of them. Save the model anew with `kollias_affect.models.save`."
+            f"The card {CARD} of a model must have the entries {sorted(KEYS)}. Received: {path}, "
+            "whose card lacks some of them. Save the model again with `kollias_affect.models.save`."
         )
     return card
 
 
 def describe(model):
-    """The card of a model as far as the model itself tells; see `read_card`."""
+    """Derives the card of a model from its inputs and outputs; see `read_card`.
+
+    Args:
+        model: `keras.Model`.
+
+    Returns:
+        Dict with the keys of `read_card`, without metadata.
+
+    Raises:
+        ValueError: If the model has no input `images`, or no output that is named after a task.
+
+    Example:
+
+    >>> from kollias_affect import backbones, models
+    >>> backbone = backbones.cnn_m((32, 32, 3), width=0.02)
+    >>> card = models.describe(models.cnn(backbone, "valence", hidden_units=8))
+    >>> card["outputs"], card["range"], card["image"]["size"], card["landmarks"]
+    (['valence'], [-1, 1], 32, True)
+    """
     outputs = list(getattr(model, "output_names", []))
     task = next((name for name in outputs if name in TASKS), None)
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
     if task is None or len(inputs.get("images", ())) not in (4, 5):
         raise ValueError(
-            "A model for video takes `images`, alone or in windows, and has an output named after "
-            f"its task, one of {tuple(TASKS)}. Received: inputs {inputs} and outputs {outputs}. "
-            "Build it with `kollias_affect.models`."
+            "A model of faces must take `images`, single or in windows, and have an output named "
+            f"after its task, one of {tuple(TASKS)}. Received: inputs {inputs} and outputs "
+            f"{outputs}. Build it with `kollias_affect.models`."
         )
     names, span = TASKS[task]
     size = inputs["images"][-2]
@@ -142,7 +173,14 @@ def describe(model):
 
 
 def fingerprint(model):
-    """Of the architecture: equal for two models built alike, in one process or in two."""
-    # Keras numbers the layers without a name of their own through the process.
+    """Computes a fingerprint of the architecture, equal for models that are built alike.
+
+    Args:
+        model: `keras.Model`.
+
+    Returns:
+        16 hexadecimal characters, the same in every process.
+    """
+    # Keras numbers unnamed layers consecutively within a process.
     config = re.sub(r'"(reshape|split|power)(_\d+)?"', r'"\1"', json.dumps(model.get_config()))
-    return hashlib.sha256(config.encode()).hexdigest()[:16]
+    return _runs.fingerprint_arrays(np.frombuffer(config.encode(), np.uint8))

@@ -1,4 +1,4 @@
-"""Model-level fusion: an RNN or a layer on the hidden outputs of models (paper B §5.4.1)."""
+"""Model-level fusion: an RNN or a layer on the hidden outputs of several models."""
 
 import keras
 from keras import layers
@@ -10,25 +10,25 @@ from kollias_affect.tasks import TASKS
 
 
 def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fusion"):
-    """A model on the last hidden outputs of trained models.
+    """Builds a model on the concatenated last hidden outputs of trained models.
 
     Args:
-        models: two or more models of `cnn_rnn` or `multi_rnn`, of one task and window length.
-        mode: `"rnn"` for a GRU of `units` units (the better one in paper B), `"fc"` for a fully
-            connected layer (ReLU).
-        units: of it.
-        frozen: keep the members' weights fixed; `False` trains all end to end. The weights are
-            those of the given models, not copies.
-        initializer: dict of initializers of the fully connected layers.
-        name: name of the model.
+        models: Two or more models of `cnn_rnn` or `multi_rnn`, of one task and window length.
+        mode: `"rnn"` for a GRU (the better one in paper B, table 3), `"fc"` for a fully connected
+            layer (ReLU).
+        units: Units of that layer.
+        frozen: Whether to freeze the members' weights; `False` trains all end to end. The weights
+            are those of the given models, not copies.
+        initializer: Dict of initializers of the fully connected layers.
+        name: Name of the model.
 
     Returns:
         `keras.Model` with the union of the members' inputs and their output.
 
     Raises:
-        ValueError: if the models are fewer than two, or differ in task or window.
+        ValueError: If there are fewer than two models, or they differ in task or window.
 
-    References: paper B §5.4.1.
+    References: Paper B §5.4.1.
     """
     _checks.one_of("mode", mode, ("rnn", "fc"))
     task = _common([next((n for n in m.output_names if n in TASKS), None) for m in models], "tasks")
@@ -51,9 +51,10 @@ def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fus
 
 
 def _common(values, what):
+    """Returns the value that all of two or more `values` have, else raises `ValueError`."""
     if len(values) < 2 or len(set(values)) > 1:
         raise ValueError(
             f"Fusion needs at least two models with common {what}. Received: {values}. Choose "
-            "models that were trained alike."
+            "models that were built alike."
         )
     return values[0]

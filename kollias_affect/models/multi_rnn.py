@@ -28,63 +28,80 @@ def multi_rnn(
     frozen=False,
     name="multi_rnn",
 ):
-    """RNNs on low-, mid- and high-level features of a CNN.
+    """Builds a CNN whose low-, mid- and high-level features feed one or several RNNs.
 
     Args:
-        backbone: name in `backbones.BACKBONES`, or a `keras.Model`.
-        task: one of `tasks.TASKS`; the output layer bears its name.
-        features: names of the backbone's layers, and `"fc1"` for the fully connected layer on
-            its last pooling output, in the order in which they are joined.
-        mode: `"3rnn"`: a stack of RNNs for each of three features, their outputs joined;
-            `"1rnn"`: the features joined, one stack; `"2rnn"` and `"2-to-1rnn"`: the same for two
-            features; `"2rnn-1fc"` and `"3rnn-1fc"`: the joined outputs pass a fully connected
-            layer first.
-        rnn, rnn_units, rnn_layers: of each stack; see `cnn_rnn`.
-        landmarks: join the 68 landmarks to the last pooling output, at the input of `fc1`.
-        length: frames per window.
-        hidden_units: of `fc1`. Default: the papers' for this backbone.
-        fc_units: of the layer `fc` of the modes with one; the paper does not print it.
-        dropout, rnn_dropout, reset_after, initializer, frozen: see `cnn_rnn`.
-        name: name of the model.
+        backbone: Name in `backbones.BACKBONES`, or a `keras.Model`.
+        task: One of `tasks.TASKS`, which is also the name of the output layer.
+        features: Names of layers of the backbone, and `"fc1"` for the fully connected layer on
+            its last pooling output, in the order of concatenation.
+        mode: `"3rnn"` has a stack of RNNs for each of three features and concatenates their
+            outputs. `"1rnn"` concatenates the features and has one stack. `"2rnn"` and
+            `"2-to-1rnn"` are the same for two features. `"2rnn-1fc"` and `"3rnn-1fc"` add a fully
+            connected layer after the concatenated outputs.
+        rnn: Kind of RNN, see `cnn_rnn`.
+        rnn_units: Units of each RNN layer.
+        rnn_layers: Number of RNN layers of each stack.
+        landmarks: Whether to concatenate the 68 landmarks with the last pooling output, at the
+            input of `fc1`.
+        length: Frames per window.
+        hidden_units: Units of `fc1`. Default: those of the papers for this backbone.
+        fc_units: Units of the layer `fc` of the modes that have one. The paper does not print
+            this number.
+        dropout: Dropout rate after `fc1`, in [0, 1).
+        rnn_dropout: Dropout rate after the first layer of each stack, in [0, 1).
+        reset_after: Form of the GRUs, see `cnn_rnn`.
+        initializer: Dict of initializers of the fully connected layers.
+        frozen: Whether to freeze the backbone's weights.
+        name: Name of the model.
 
     Returns:
         `keras.Model` with the inputs and outputs of `cnn_rnn`.
 
     Raises:
-        ValueError: if a layer or the mode is unknown, or the mode does not fit the number of
+        ValueError: If a layer or the mode is unknown, or the mode does not fit the number of
             features.
 
-    References: paper B §5.3, figures 5–7, table 5.
+    Example:
+
+    >>> from kollias_affect import backbones, models
+    >>> backbone = backbones.vgg_face((32, 32, 3), width=0.02)
+    >>> options = {"rnn_units": 4, "hidden_units": 8, "length": 5}
+    >>> model = models.multi_rnn(backbone, "valence_arousal", ("pool5", "fc1"), "1rnn", **options)
+    >>> model.output_shape
+    (None, 5, 2)
+
+    References: Paper B §5.3, figures 5 to 7, table 5.
     """
-    joined, with_fc = _read_mode(mode, features)
+    concatenated, with_fc = _parse_mode(mode, features)
     output = output_layer(task, **(initializer or {}))
     backbone = parts.resolve_backbone(backbone, frozen)
     inputs = parts.frame_inputs(backbone, landmarks and "fc1" in features, length)
     last = backbone.layers[-1].name
-    wanted = [name for name in features if name != "fc1"]
-    if "fc1" in features and last not in wanted:
-        wanted.append(last)
-    found = parts.taps(backbone, wanted)(inputs["images"])
+    names = [name for name in features if name != "fc1"]
+    if "fc1" in features and last not in names:
+        names.append(last)
+    outputs = parts.taps(backbone, names)(inputs["images"])
     if "fc1" in features:
         units = parts.hidden_units_of(backbone)[0] if hidden_units is None else hidden_units
-        x = parts.join_landmarks(found[last], inputs)
-        found["fc1"] = parts.fully_connected(x, (units,), dropout, initializer)
+        x = parts.join_landmarks(outputs[last], inputs)
+        outputs["fc1"] = parts.fully_connected(x, (units,), dropout, initializer)
 
     def stack(x, prefix=""):
         return parts.rnn_stack(x, rnn, rnn_units, rnn_layers, rnn_dropout, prefix, reset_after)
 
-    if joined:
-        x = stack(layers.Concatenate(name="features")([found[name] for name in features]))
+    if concatenated:
+        x = stack(layers.Concatenate(name="features")([outputs[name] for name in features]))
     else:
-        outputs = [stack(found[name], f"{name}_") for name in features]
-        x = layers.Concatenate(name="rnns")(outputs)
+        stacks = [stack(outputs[name], f"{name}_") for name in features]
+        x = layers.Concatenate(name="rnns")(stacks)
     if with_fc:
         x = layers.Dense(fc_units, "relu", name="fc", **(initializer or {}))(x)
     return keras.Model(inputs, output(x), name=name)
 
 
-def _read_mode(mode, features):
-    """Whether one RNN has all features, and whether a layer follows the RNNs."""
+def _parse_mode(mode, features):
+    """Returns whether the features are concatenated, and whether a layer follows the RNNs."""
     match = re.fullmatch(r"(?:([23])rnn(-1fc)?|(?:([23])-to-)?1rnn)", str(mode))
     count = match and (match[1] or match[3])
     features = tuple(features)

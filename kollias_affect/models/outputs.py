@@ -1,4 +1,4 @@
-"""What a model can be asked for: its output layer, and how to read it."""
+"""The output layer of each task."""
 
 from keras import layers
 
@@ -7,15 +7,21 @@ from kollias_affect.tasks import TASKS
 
 
 def output_layer(task, activation=None, **options):
-    """The output layer of `task`, which bears its name.
+    """Creates the output layer of a task, which has the name of the task.
 
-    Linear units for valence and arousal (papers B and C), softmax over `EXPRESSIONS`, in
-    float32 also under a mixed precision policy.
+    It has linear units for valence and arousal (papers B and C) and a softmax over `EXPRESSIONS`.
+    It computes in float32 under a mixed precision policy, too.
 
     Args:
-        task: one of `tasks.TASKS`.
-        activation: instead of the task's own.
-        **options: of `keras.layers.Dense`, such as initializers.
+        task: One of `tasks.TASKS`.
+        activation: Activation. Default: that of the task.
+        **options: Further arguments of `keras.layers.Dense`, such as initializers.
+
+    Returns:
+        `keras.layers.Dense`.
+
+    Raises:
+        ValueError: If the task is unknown.
     """
     names, _ = TASKS[_checks.one_of("task", task, TASKS)]
     if activation is None:

@@ -1,4 +1,4 @@
-"""What the networks are put together from: frames, features, heads and stacks of RNNs."""
+"""Building blocks of the networks: inputs, features, fully connected layers, RNN stacks."""
 
 import keras
 from keras import layers as keras_layers
@@ -6,7 +6,8 @@ from keras import ops
 
 from kollias_affect import _checks, backbones, layers
 
-# Units of the fully connected layers by family of the backbone: paper C §4.2.1.1 and table 7.
+# Units of the fully connected layers by family of the backbone: paper C §4.2.1.1 (ResNet), table
+# 4 (CNN-M) and table 7 (VGG).
 HIDDEN_UNITS = {"resnet": (1500, 256), "densenet": (1500, 256), "cnn_m": (4096,)}
 VGG_HIDDEN_UNITS = (4096, 2048)
 
@@ -28,7 +29,7 @@ RNNS = {
 
 
 def resolve_backbone(backbone, frozen=False):
-    """A backbone given by name or as a model; `frozen` freezes it."""
+    """Returns a backbone that is given by name or as a model; freezes it if `frozen`."""
     if isinstance(backbone, str):
         backbone = backbones.build(backbone)
     if frozen:
@@ -36,16 +37,24 @@ def resolve_backbone(backbone, frozen=False):
     return backbone
 
 
-def hidden_units_of(backbone, given=None):
-    """Units of the fully connected layers, a tuple: as given, or the papers' for this backbone."""
-    if given is not None:
-        return (given,) if isinstance(given, int) else given
+def hidden_units_of(backbone, hidden_units=None):
+    """Returns the units of the fully connected layers as a tuple.
+
+    Args:
+        backbone: `keras.Model`.
+        hidden_units: Number or tuple. Default: those of the papers for this backbone.
+    """
+    if hidden_units is not None:
+        return (hidden_units,) if isinstance(hidden_units, int) else hidden_units
     families = (units for name, units in HIDDEN_UNITS.items() if name in backbone.name)
     return next(families, VGG_HIDDEN_UNITS)
 
 
 def frame_inputs(backbone, landmarks, length=None):
-    """Dict of the inputs `images` and, if asked for, `landmarks`; of windows if `length` is set."""
+    """Creates a dict of the inputs `images` and, optionally, `landmarks`.
+
+    They are windows of `length` frames, or single frames if `length` is `None`.
+    """
     window = () if length is None else (_checks.positive_integer("length", length),)
     inputs = {"images": keras.Input((*window, *backbone.input_shape[1:]), name="images")}
     if landmarks:
@@ -54,29 +63,35 @@ def frame_inputs(backbone, landmarks, length=None):
 
 
 def is_model_of_windows(layer):
-    """Whether a layer is a model of windows, as the members of a fusion are."""
+    """Returns whether a layer is a model of windows, such as a member of a fusion."""
     return isinstance(layer, keras.Model) and any(len(x.shape) == 5 for x in layer.inputs)
 
 
 def is_model_of_frames(layer):
-    """Whether a layer is a model of single images, as backbones are."""
+    """Returns whether a layer is a model of single images, such as a backbone."""
     return isinstance(layer, keras.Model) and [len(x.shape) for x in layer.inputs] == [4]
 
 
 def taps(backbone, names):
-    """Outputs of named layers of the backbone for each frame, flattened, from one pass.
+    """Builds a function that returns outputs of the backbone's layers, from one pass.
+
+    Args:
+        backbone: `keras.Model` of single frames.
+        names: Names of layers. That of the last layer stands for the backbone's output.
 
     Returns:
-        a function from images, `[batch, (length,) height, width, 3]`, to a dict from name to
-        features `[batch, (length,) units]`. The backbone's own output has the name of its last
-        layer.
+        Function from images, `[batch, (length,) height, width, 3]`, to a dict from name to
+        features `[batch, (length,) units]`.
+
+    Raises:
+        ValueError: If the backbone has no layer of a name.
     """
     known = [layer.name for layer in backbone.layers[1:]]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
             f"`features` must be layers of the backbone {known}, or `fc1`. Received: {unknown}. "
-            "Choose among them."
+            "Choose from these."
         )
     outputs = [backbone.get_layer(name).output for name in names]
     if len(names) == 1 and names[0] == backbone.layers[-1].name:
@@ -87,9 +102,10 @@ def taps(backbone, names):
     def extract(images):
         length = images.shape[1] if len(images.shape) == 5 else None
         frames = images if length is None else ops.reshape(images, (-1, *images.shape[2:]))
-        found = extractor(frames)
+        values = extractor(frames)
+        values = values if isinstance(values, list) else [values]
         features = {}
-        for name, value in zip(names, found if isinstance(found, list) else [found], strict=True):
+        for name, value in zip(names, values, strict=True):
             flat = keras_layers.Flatten(name=f"{name}_flat")(value)
             shape = (-1, flat.shape[-1]) if length is None else (-1, length, flat.shape[-1])
             features[name] = ops.reshape(flat, shape)
@@ -99,7 +115,7 @@ def taps(backbone, names):
 
 
 def join_landmarks(features, inputs, landmark_units=None):
-    """Features with the landmarks joined to them, straight or through an encoder (paper B §7)."""
+    """Concatenates features and landmarks; `landmark_units` encodes the latter (paper B §7)."""
     if "landmarks" not in inputs:
         return features
     landmarks = inputs["landmarks"]
@@ -109,7 +125,7 @@ def join_landmarks(features, inputs, landmark_units=None):
 
 
 def fully_connected(x, hidden_units, dropout, initializer=None):
-    """Layers `fc1`, `fc2`, … (ReLU), each followed by dropout."""
+    """Applies layers `fc1`, `fc2`, … (ReLU), each followed by dropout."""
     _checks.share("dropout", dropout)
     for i, units in enumerate(hidden_units, start=1):
         _checks.positive_integer("hidden_units", units)
@@ -119,11 +135,11 @@ def fully_connected(x, hidden_units, dropout, initializer=None):
 
 
 def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True):
-    """RNN layers `<prefix>rnn1`, `<prefix>rnn2`, … with dropout after the first."""
+    """Applies RNN layers `<prefix>rnn1`, `<prefix>rnn2`, … with dropout after the first."""
     recurrent = RNNS[_checks.one_of("rnn", rnn, RNNS)]
     # TF1's GRU resets the state before the product, Keras' default (and cuDNN's) after it.
     options = {"reset_after": reset_after} if rnn in ("gru", "bgru") else {}
-    # Under mixed precision, rounding would add up from frame to frame.
+    # Under mixed precision, rounding errors would accumulate from frame to frame.
     options["dtype"] = keras.config.dtype_policy().variable_dtype
     depth = _checks.positive_integer("rnn_layers", depth)
     units = _checks.positive_integer("rnn_units", units)

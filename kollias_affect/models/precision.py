@@ -1,23 +1,26 @@
-"""Which precision a network runs fastest in on this machine."""
+"""The precision in which a network runs fastest on this machine."""
 
 import keras
 
 MIXED = "mixed_bfloat16"
-# Of x86 processors on Linux: products of bfloat16 in the processor itself.
+# Flags of x86 processors on Linux that multiply bfloat16 natively.
 _FLAGS = {"avx512_bf16", "amx_bf16"}
 _CPU_FILE = "/proc/cpuinfo"
 
 
 def native_precision():
-    """The dtype policy to train in here: `"mixed_bfloat16"` where the machine has it, or
-    `"float32"`.
+    """Returns the fastest dtype policy for training on this machine.
 
-    Weights are float32 in both; with the first one, products take bfloat16 (8 bits of mantissa)
-    and sum in float32. Machines that have it are x86 processors with AVX512-BF16 or AMX, on Linux,
-    and NVIDIA GPUs from compute capability 8.0 on. Elsewhere it would be emulated, slowly.
+    Weights are float32 under both policies. Under `"mixed_bfloat16"`, products take bfloat16
+    (8 bits of mantissa) and sum in float32. That is native on x86 processors with AVX512-BF16 or
+    AMX, on Linux, and on NVIDIA GPUs from compute capability 8.0 on. Other machines would emulate
+    it, slowly.
 
-    Use it as Keras does, before the model is built:
+    Set the policy before the model is built:
     `keras.config.set_dtype_policy(models.native_precision())`.
+
+    Returns:
+        `"mixed_bfloat16"` where it is native, else `"float32"`.
     """
     gpus = _compute_capabilities()
     if gpus:
@@ -30,8 +33,15 @@ def native_precision():
     return MIXED if _FLAGS & set(flags.split()) else "float32"
 
 
-def in_float32_if_slow(model):
-    """The model itself; in place in float32 where its mixed precision would be emulated."""
+def use_float32_if_emulated(model):
+    """Changes a mixed precision model to float32, in place, if this machine would emulate it.
+
+    Args:
+        model: `keras.Model`.
+
+    Returns:
+        `model`.
+    """
     if native_precision() == "float32":
         for layer in model._flatten_layers():
             if layer.dtype_policy.name == MIXED:
@@ -40,7 +50,7 @@ def in_float32_if_slow(model):
 
 
 def _compute_capabilities():
-    """Of the GPUs that Keras' backend sees."""
+    """Returns the compute capabilities of the GPUs that Keras' backend uses."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -62,6 +72,6 @@ def _compute_capabilities():
 
 
 def _version(text):
-    """`(9, 0)` of "9.0"; `(0, 0)` of names that GPUs of other makers have."""
+    """Returns `(9, 0)` for "9.0", and `(0, 0)` for the names that other makers give their GPUs."""
     numbers = text.split(".")
     return tuple(map(int, numbers)) if all(map(str.isdigit, numbers)) else (0, 0)

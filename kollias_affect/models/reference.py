@@ -1,4 +1,4 @@
-"""The six networks that the papers' authors published, as their TensorFlow 1 code builds them."""
+"""The six networks that the papers' authors published, built as in their TensorFlow 1 code."""
 
 from kollias_affect import _checks, backbones
 from kollias_affect.models.cnn import cnn
@@ -9,19 +9,24 @@ _TASK = "valence_arousal"
 
 
 def reference(name, length=80):
-    """A published network, without weights; `weights.load_tf1_checkpoint` brings them.
+    """Builds a published network, without weights; `weights.load_tf1_checkpoint` loads them.
 
-    No landmarks; the GRUs are those of TensorFlow 1 (`reset_after=False`); pixels in [-1, 1].
+    It takes no landmarks. Its GRUs have the form of TensorFlow 1 (`reset_after=False`).
 
     Args:
-        name: one of `REFERENCES`.
-        length: frames per window, for the recurrent ones.
+        name: One of `REFERENCES`.
+        length: Frames per window of the recurrent networks.
 
     Returns:
-        `keras.Model` from `[batch, length, 96, 96, 3]` to `[batch, length, 2]`; the two `vggface_*`
-        ones from `[batch, 96, 96, 3]` to `[batch, 2]`.
+        `keras.Model` from RGB in [-1, 1], `[batch, length, 96, 96, 3]`, to valence and arousal,
+        `[batch, length, 2]`. The two `vggface_*` ones go from `[batch, 96, 96, 3]` to
+        `[batch, 2]`.
 
-    References: paper C table 8 (`affwildnet_*`) and table 7 (`vggface_*`); paper B §5.3 (`omg_*`).
+    Raises:
+        ValueError: If the name is unknown.
+
+    References: Paper C, table 8 (`affwildnet_*`) and table 7 (`vggface_*`); paper B §5.3
+    (`omg_*`).
     """
     return REFERENCES[_checks.one_of("name", name, REFERENCES)](name, length)
 
@@ -47,7 +52,7 @@ def _omg_3rnn(name, length):
 
 def _vggface(*hidden_units):
     def build(name, length):
-        del length  # frames are independent
+        del length  # The frames are independent.
         return cnn(
             backbones.vgg_face(), _TASK, landmarks=False, hidden_units=hidden_units, name=name
         )

@@ -1,13 +1,13 @@
-"""A model of windows as one that carries its recurrent state from call to call."""
+"""Stateful form of a model of windows: its recurrent states are inputs and outputs."""
 
 import keras
 from keras import layers, ops
 
 from kollias_affect.layers import CentroidOutputs
-from kollias_affect.models.fast import plain
+from kollias_affect.models.fast import with_plain_layers
 from kollias_affect.models.parts import is_model_of_frames, is_model_of_windows
 
-# Layers that treat every frame of a window for itself, whatever the window's length.
+# Layers that treat the frames of a window independently, whatever the window's length.
 _FRAME_BY_FRAME = (
     layers.InputLayer,
     layers.Dense,
@@ -23,97 +23,104 @@ _FRAME_BY_FRAME = (
 )
 
 
-def carrying(model, length=1):
-    """The same network for `length` frames at a time, with the recurrent states as inputs.
+def stateful(model, length=1):
+    """Builds the same network for `length` frames per call, with its recurrent states as inputs.
 
-    A state is what an RNN layer keeps of the frames so far. Calls on consecutive pieces of a
-    sequence, each with the states that the one before returned, give what one call on the whole
-    sequence gives. All weights are those of `model`, not copies.
+    Calls on consecutive chunks of a sequence, each with the states that the previous call
+    returned, give the outputs of one call on the complete sequence. The weights are those of
+    `model`, not copies.
 
     Args:
-        model: `keras.Model` of `kollias_affect.models`, of windows; built or loaded from a file.
-        length: frames per call.
+        model: `keras.Model` of windows from `kollias_affect.models`, built or loaded from a file.
+        length: Frames per call.
 
     Returns:
-        `keras.Model` for one sequence. Inputs: those of `model` with the shapes `[1, length, ...]`,
-        and float32 `state1`, `state2`, …, `[1, units]` each, zeros before the first frame. Outputs:
-        the list `[outputs of model, states]`, the states a dict by the names of the inputs.
+        `keras.Model` for one sequence. Its inputs are those of `model`, with the shapes
+        `[1, length, ...]`, and float32 `state1`, `state2`, …, `[1, units]` each, which are zeros
+        before the first frame. Its outputs are the list `[outputs of model, states]`, where the
+        states are a dict by the names of the inputs.
 
     Raises:
-        ValueError: if a layer needs frames that are still to come, or frames may meet each other
-            elsewhere than in an RNN.
+        ValueError: If a layer needs future frames, or combines frames without being an RNN.
     """
-    model = plain(model)
-    originals = {tensor.name: tensor for tensor in model.inputs}
-    inputs = {
-        name: keras.Input(batch_shape=(1, length, *tensor.shape[2:]), name=name)
-        for name, tensor in originals.items()
+    model = with_plain_layers(model)
+    frame_inputs = {
+        tensor.name: keras.Input(batch_shape=(1, length, *tensor.shape[2:]), name=tensor.name)
+        for tensor in model.inputs
     }
-    before, after = {}, {}
-    for layer in model.operations:
-        shapes = _state_shapes(layer)
-        first = len([state for states in before.values() for state in states]) + 1
-        before[layer.name] = [
-            keras.Input(batch_shape=shape, dtype="float32", name=f"state{number}")
-            for number, shape in enumerate(shapes, start=first)
-        ]
-    states = {state.name: state for states in before.values() for state in states}
+    states_before, states_after = _state_inputs(model), {}
 
     def call(layer, *args, **kwargs):
-        if not before.get(layer.name) and not is_model_of_windows(layer):
-            return _call_on(layer, length, *args, **kwargs)
-        _refuse_second_call(layer, after)
-        outputs, new = _call_with_states(layer, length, before[layer.name], args[0])
-        after[layer.name] = new
+        if not states_before.get(layer.name) and not is_model_of_windows(layer):
+            return _call_without_states(layer, length, *args, **kwargs)
+        _refuse_second_call(layer, states_after)
+        outputs, states = _call_with_states(layer, length, states_before[layer.name], args[0])
+        states_after[layer.name] = states
         return outputs
 
+    state_inputs = {state.name: state for states in states_before.values() for state in states}
+    inputs = {**frame_inputs, **state_inputs}
     outputs, _ = keras.models.clone_model(
-        _with_more_inputs(model, originals, states),
-        {**inputs, **states},
+        _with_unused_inputs(model, state_inputs),
+        inputs,
         clone_function=lambda layer: layer,
         call_function=call,
     ).output
-    new = [state for name in before for state in after.get(name, ())]
-    new = {
+    new_states = [state for name in states_before for state in states_after.get(name, ())]
+    new_states = {
         name: layers.Identity(dtype="float32", name=f"new_{name}")(state)
-        for name, state in zip(states, new, strict=True)
+        for name, state in zip(state_inputs, new_states, strict=True)
     }
-    return keras.Model({**inputs, **states}, [outputs, new], name=model.name)
+    return keras.Model(inputs, [outputs, new_states], name=model.name)
 
 
-def _with_more_inputs(model, inputs, more):
-    """The model with more inputs, which `clone_model` wants it to have if its clone has them.
+def _state_inputs(model):
+    """Creates the inputs `state1`, `state2`, … of each layer: a dict of lists by layer name."""
+    inputs, count = {}, 0
+    for layer in model.operations:
+        shapes = _state_shapes(layer)
+        inputs[layer.name] = [
+            keras.Input(batch_shape=shape, dtype="float32", name=f"state{number}")
+            for number, shape in enumerate(shapes, start=count + 1)
+        ]
+        count += len(shapes)
+    return inputs
 
-    They are led to outputs of their own, since some versions of Keras refuse inputs without use.
+
+def _with_unused_inputs(model, more):
+    """Adds inputs to the model, since `clone_model` only adds inputs that the original has.
+
+    They lead to outputs of their own, since some versions of Keras refuse inputs without use.
     """
     more = {name: keras.Input(batch_shape=x.shape, name=name) for name, x in more.items()}
     unused = [layers.Identity(name=f"unused_{name}")(tensor) for name, tensor in more.items()]
+    inputs = {tensor.name: tensor for tensor in model.inputs}
     return keras.Model({**inputs, **more}, [model.output, unused])
 
 
 def _state_shapes(layer):
-    """Shapes of the states of an RNN, or of all RNNs in a model; none for other layers."""
+    """Lists the shapes of the states of an RNN, or of all RNNs in a model; else an empty list."""
     if is_model_of_windows(layer):
-        return [shape for each in layer.operations for shape in _state_shapes(each)]
+        return [shape for inner in layer.operations for shape in _state_shapes(inner)]
     if not isinstance(layer, layers.RNN):
         return []
     return [(1, size) for size in keras.tree.flatten(layer.cell.state_size)]
 
 
 def _call_with_states(layer, length, states, inputs):
-    """Outputs and new states of an RNN, or of a model with RNNs."""
+    """Returns outputs and new states of an RNN, or of a model with RNNs."""
     if is_model_of_windows(layer):
-        named = {f"state{number}": state for number, state in enumerate(states, start=1)}
-        outputs, new = carrying(layer, length)({**inputs, **named})
-        return outputs, [new[name] for name in named]
+        inner_states = {f"state{number}": state for number, state in enumerate(states, start=1)}
+        outputs, new_states = stateful(layer, length)({**inputs, **inner_states})
+        return outputs, [new_states[name] for name in inner_states]
     if layer.go_backwards or not layer.return_sequences or layer.return_state:
         raise ValueError(
-            "An RNN that carries its state goes forwards and gives one output per frame. Received: "
+            "A stateful RNN must run forwards and return one output per frame. Received: "
             f"the layer {layer.name!r} with go_backwards={layer.go_backwards}, return_sequences="
             f"{layer.return_sequences}, return_state={layer.return_state}. Build the model with "
             "`kollias_affect.models`."
         )
-    # The cell holds the weights. One step needs no loop around it.
+    # The cell holds the weights. A single step needs no loop.
     rnn = layers.RNN(
         layer.cell,
         return_sequences=True,
@@ -122,12 +129,15 @@ def _call_with_states(layer, length, states, inputs):
         dtype=layer.dtype_policy,
         name=layer.name,
     )
-    outputs, *new = rnn(inputs, initial_state=list(states))
-    return outputs, new
+    outputs, *new_states = rnn(inputs, initial_state=list(states))
+    return outputs, new_states
 
 
-class _ToWindows(layers.Layer):
-    """Frames to windows. `ops.reshape` would name itself, perhaps as one that the model holds."""
+class _FramesToWindows(layers.Layer):
+    """Reshape from frames to windows.
+
+    `ops.reshape` chooses its own name, which may be that of another operation of the model.
+    """
 
     def __init__(self, length, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -137,32 +147,33 @@ class _ToWindows(layers.Layer):
         return ops.reshape(inputs, (-1, self.length, inputs.shape[-1]))
 
 
-def _call_on(layer, length, *args, **kwargs):
-    """Outputs of a layer without a state, for windows of another length."""
+def _call_without_states(layer, length, *args, **kwargs):
+    """Returns the outputs of a layer without states, for windows of another length."""
     if isinstance(layer, layers.Bidirectional):
         raise ValueError(
-            "A bidirectional RNN reads a window from its end too, so it cannot run frame by frame. "
-            f"Received: the layer {layer.name!r}. Use windows (`stream=False`), or train a model "
-            "with rnn='gru' or 'lstm'."
+            "A model that runs frame by frame must not have a bidirectional RNN, which reads a "
+            f"window from its end too. Received: the layer {layer.name!r}. Use windows "
+            "(`stream=False`), or train a model with rnn='gru' or 'lstm'."
         )
     if isinstance(layer, _FRAME_BY_FRAME) or is_model_of_frames(layer):
         return layer(*args, **kwargs)
     if not isinstance(layer, layers.Layer):  # an operation of `keras.ops`
-        to, x = layer.output.shape, args[0]
-        if len(x.shape) == 5 and len(to) == 4:  # windows to frames
+        rank, new_rank = len(args[0].shape), len(layer.output.shape)
+        if (rank, new_rank) == (5, 4):  # windows to frames
             return layer(*args, **kwargs)
-        if len(x.shape) == 2 and len(to) == 3:  # frames to windows
-            return _ToWindows(length, name=layer.name)(x)
+        if (rank, new_rank) == (2, 3):  # frames to windows
+            return _FramesToWindows(length, name=layer.name)(args[0])
     raise ValueError(
-        "In a model that runs frame by frame, frames may meet only in RNN layers. Received: the "
-        f"layer {layer.name!r} ({type(layer).__name__}), which is not known to keep them apart. "
-        "Use windows (`stream=False`), or wrap it in `keras.layers.TimeDistributed`."
+        "In a model that runs frame by frame, only RNN layers may combine frames. Received: the "
+        f"layer {layer.name!r} ({type(layer).__name__}), which is not known to treat frames "
+        "independently. Use windows (`stream=False`), or wrap it in "
+        "`keras.layers.TimeDistributed`."
     )
 
 
 def _refuse_second_call(layer, seen):
     if layer.name in seen:
         raise ValueError(
-            "Each RNN layer of a model that carries states is used once. Received: a model that "
+            "Each RNN layer of a stateful model must be used once. Received: a model that "
             f"uses {layer.name!r} twice. Give it two layers."
         )
