@@ -1,4 +1,4 @@
-"""Splits of a dataset by person, balance of its labels, and their classes."""
+"""Splits and folds by person, balanced valence-arousal quadrants, and weights of classes."""
 
 import dataclasses
 import warnings
@@ -11,7 +11,7 @@ from kollias_affect.tasks import EXPRESSIONS
 
 # Signs of valence and arousal; 0 counts as positive.
 QUADRANTS = ("+v+a", "-v+a", "+v-a", "-v-a")
-# Paper C §4.2: shares of the training set after duplication, in that order.
+# Paper C §4.2: shares of the training set after duplication, in the same order.
 PAPER_SHARES = (0.43, 0.24, 0.19, 0.14)
 
 
@@ -19,25 +19,35 @@ def split(clips, validation=0.2, seed=0):
     """Splits clips so that no subject is on both sides.
 
     Args:
-        clips: list of `Clip`.
-        validation: share of the subjects for validation, in (0, 1); at least one.
-        seed: which subjects.
+        clips: List of `Clip`.
+        validation: Share of the subjects for validation, in (0, 1); at least one subject.
+        seed: Seed of the choice of subjects.
 
     Returns:
         `(training, validation)`, two lists of `Clip` in the order of `clips`.
 
     Raises:
-        ValueError: if the share is outside (0, 1), or there are fewer than two subjects.
+        ValueError: If the share is outside (0, 1), or if there are fewer than two subjects.
+
+    Example:
+        >>> from kollias_affect.clip import Clip
+        >>> clips = [Clip(f"{name}_{i}", ["x.jpg"], subject=name) for name in "abc" for i in (1, 2)]
+        >>> training, validation = split(clips, validation=1 / 3)
+        >>> len(training), len(validation)
+        (4, 2)
+        >>> {clip.subject for clip in training} & {clip.subject for clip in validation}
+        set()
     """
     if not 0 < validation < 1:
         raise ValueError(
-            f"`validation` must be a share between 0 and 1. Received: {validation}. Use 0.2, say."
+            f"`validation` must be a share between 0 and 1. Received: {validation}. Use, for "
+            "example, 0.2."
         )
     subjects = sorted({clip.subject for clip in clips})
     if len(subjects) < 2:
         raise ValueError(
             "A split by person needs at least two subjects. Received: "
-            f"{len(subjects)} in {len(clips)} clips. Give a validation set of its own."
+            f"{len(subjects)} in {len(clips)} clips. Pass a separate validation set."
         )
     count = min(max(1, round(validation * len(subjects))), len(subjects) - 1)
     chosen = set(np.random.default_rng(seed).permutation(subjects)[:count].tolist())
@@ -46,7 +56,15 @@ def split(clips, validation=0.2, seed=0):
 
 
 def refuse_common_subjects(first, second, names):
-    """Raises `ValueError` if a subject is in both of two lists of `Clip`, called `names`."""
+    """Raises `ValueError` if a subject is in both lists.
+
+    Args:
+        first, second: Lists of `Clip`.
+        names: Description of both lists for the message, such as `"training and validation"`.
+
+    Raises:
+        ValueError: If there is such a subject.
+    """
     common = {clip.subject for clip in first} & {clip.subject for clip in second}
     if common:
         raise ValueError(
@@ -56,19 +74,19 @@ def refuse_common_subjects(first, second, names):
 
 
 def stratified_split(clips, parts=2, seed=0):
-    """Cuts off one of `parts` equal parts for testing, by subject, with like shares of classes.
+    """Splits off one of `parts` equal parts by subject, with similar shares of the classes.
 
     Args:
-        clips: list of `Clip` with `expression`; a clip counts by its most frequent one.
-        parts: 2 for halves, 5 for a fifth.
-        seed: which subjects.
+        clips: List of `Clip` with `expression`; a clip counts by its most frequent one.
+        parts: Number of parts: 2 for halves, 5 to split off a fifth.
+        seed: Seed of the choice of subjects.
 
     Returns:
-        `(training, test)`, two lists of `Clip` in the order of `clips`. Rare classes may be
-        missing on one side if few subjects show them.
+        `(training, test)`, two lists of `Clip` in the order of `clips`. A rare class may be missing
+        on one side if few subjects show it.
 
     Raises:
-        ValueError: if there are fewer subjects than parts, or a clip has no valid expression.
+        ValueError: If there are fewer subjects than parts, or if a clip has no valid expression.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -77,17 +95,18 @@ def stratified_split(clips, parts=2, seed=0):
     if len(set(subjects)) < parts:
         raise ValueError(
             f"There must be at least as many subjects as parts. Received: parts={parts} and "
-            f"{len(set(subjects))} subjects. Give a test set of its own."
+            f"{len(set(subjects))} subjects. Pass a separate test set."
         )
     labels = [_most_frequent(clip) for clip in clips]
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes with fewer clips than parts, see above
+        warnings.simplefilter("ignore")  # scikit-learn warns of classes rarer than `parts`
         training, test = next(folds.split(labels, labels, subjects))
     return [clips[i] for i in training], [clips[i] for i in test]
 
 
 def _most_frequent(clip):
+    """Returns the index of the most frequent expression of a clip."""
     if clip.expression is None or not clip.valid.any():
         raise ValueError(
             f"Every clip must have a valid expression. Received: {clip!r}. Leave it out."
@@ -96,22 +115,28 @@ def _most_frequent(clip):
 
 
 def person_folds(clips, folds=5, seed=0):
-    """Cuts clips into folds for cross-validation in which nobody is on both sides.
+    """Splits clips into folds for cross-validation without common subjects.
 
-    Subjects are dealt out in a random order, each to the fold with the fewest valid frames so
-    far; the result does not depend on the order of `clips`.
+    Subjects are assigned in random order, each to the fold with the fewest valid frames so far. The
+    result does not depend on the order of `clips`.
 
     Args:
-        clips: list of `Clip`.
-        folds: number of folds (paper C: 5 on AFEW-VA; 10 is as common).
-        seed: which subjects go together.
+        clips: List of `Clip`.
+        folds: Number of folds (paper C: 5 on AFEW-VA; 10 is as common).
+        seed: Seed of the assignment of subjects.
 
     Returns:
-        list of `folds` pairs `(training, validation)`, lists of `Clip` in the order of `clips`;
-        every clip is in exactly one validation part.
+        List of `folds` pairs `(training, validation)`, lists of `Clip` in the order of `clips`.
+        Every clip is in exactly one validation part.
 
     Raises:
-        ValueError: if there are fewer subjects than folds, or fewer than two folds.
+        ValueError: If there are fewer subjects than folds, or fewer than two folds.
+
+    Example:
+        >>> from kollias_affect.clip import Clip
+        >>> clips = [Clip(name, ["x.jpg"]) for name in "abcd"]
+        >>> [(len(training), len(validation)) for training, validation in person_folds(clips, 2)]
+        [(2, 2), (2, 2)]
     """
     folds = _checks.integer_between("folds", folds, 2, 10**6)
     frames = {}
@@ -122,7 +147,8 @@ def person_folds(clips, folds=5, seed=0):
             f"There must be at least as many subjects as folds. Received: folds={folds} and "
             f"{len(frames)} subjects. Use fewer folds."
         )
-    fold_of, totals = {}, np.zeros((folds, 2), np.int64)  # frames, subjects
+    fold_of = {}
+    totals = np.zeros((folds, 2), np.int64)  # frames and subjects of each fold
     for subject in np.random.default_rng(seed).permutation(sorted(frames)).tolist():
         smallest = min(range(folds), key=lambda fold: (*totals[fold], fold))
         fold_of[subject] = smallest
@@ -138,11 +164,11 @@ def person_folds(clips, folds=5, seed=0):
 
 @dataclasses.dataclass(frozen=True)
 class Balance:
-    """Shares of the quadrants before and after `balance_quadrants`, in [0, 1].
+    """Report of `balance_quadrants`.
 
     Attributes:
-        before, after: dict from the names in `QUADRANTS` to shares of the valid frames.
-        frames_before, frames_after: numbers of valid frames.
+        before, after: Dicts from the names in `QUADRANTS` to shares of the valid frames in [0, 1].
+        frames_before, frames_after: Numbers of valid frames.
     """
 
     before: dict
@@ -156,30 +182,38 @@ class Balance:
 
 
 def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
-    """Duplicates runs of consecutive frames until the four V-A quadrants have given shares.
+    """Duplicates runs of consecutive frames until the four quadrants have the given shares.
 
-    Nothing is taken away: as few frames as possible are added. A run is at most `length`
-    consecutive valid frames of one clip in one quadrant, and becomes a clip of its own
-    (`<key>+<number>`, same subject), so that no window holds frames that did not follow each
-    other. Long runs come first, in a random order of clips. Split by subject before, not after.
+    No frame is removed, and as few as possible are added. A run has at most `length` consecutive
+    valid frames of one clip in one quadrant. It becomes a clip of its own (`<key>+<number>`, same
+    subject), so that no window holds frames that were not consecutive. Long runs come first, in a
+    random order of the clips. Split by subject before balancing, not after.
 
     Args:
-        clips: list of `Clip` with `valence_arousal`.
-        shares: of the quadrants in the order of `QUADRANTS`, or a dict from those names; their
-            sum is 1. Default: paper C's.
-        seed: which runs.
-        length: frames per window, see `windows.dataset`.
+        clips: List of `Clip` with `valence_arousal`.
+        shares: Shares in the order of `QUADRANTS`, or a dict from those names; their sum is 1.
+            Default: the shares of paper C.
+        seed: Seed of the choice of runs.
+        length: Number of frames per window, see `windows.dataset`.
 
     Returns:
-        `Clips`, the given ones and the duplicates; its `report` is a `Balance`, and says the
-        shares before and after. The latter are right within one frame per quadrant.
+        `Clips`: the original clips followed by the duplicates. The attribute `report` is a
+        `Balance`; its shares `after` are exact within one frame per quadrant.
 
     Raises:
-        ValueError: if labels are missing, no frame is valid, shares do not add up to 1, or a
-            quadrant has frames and no share.
+        ValueError: If labels are missing, no frame is valid, shares do not add up to 1, or a
+            quadrant has frames but no share.
 
     Warns:
-        UserWarning: if a quadrant has a share and no frames; the others keep their proportions.
+        UserWarning: If a quadrant has a share but no frames; the others keep their proportions.
+
+    Example:
+        >>> from kollias_affect.clip import Clip
+        >>> labels = [[0.5, 0.5]] * 3 + [[-0.5, 0.5]]
+        >>> clip = Clip("a", ["x.jpg"] * 4, valence_arousal=labels)
+        >>> balanced = balance_quadrants([clip], shares=(0.5, 0.5, 0, 0))
+        >>> [(clip.key, len(clip)) for clip in balanced]
+        [('a', 4), ('a+1', 1), ('a+2', 1)]
 
     References: paper C §4.2.
     """
@@ -188,96 +222,108 @@ def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
     of_frame = [_quadrants(clip) for clip in clips]
     counts = np.bincount(np.concatenate([q[q >= 0] for q in of_frame] or [[]]).astype(int))
     counts = np.pad(counts, (0, len(QUADRANTS) - len(counts)))
-    shares = _possible(counts, shares)
+    shares = _possible_shares(counts, shares)
     present = shares > 0
     total = (counts[present] / shares[present]).max()
     missing = np.maximum(np.round(total * shares).astype(np.int64) - counts, 0)
-    random = np.random.default_rng(seed)
-    # The order of the clips must not matter.
+    copies = _copies(clips, of_frame, missing, length, np.random.default_rng(seed))
+    result = Clips([*clips, *_duplicates(copies, {clip.key for clip in clips})])
+    result.report = _balance(counts, counts + missing)
+    return result
+
+
+def _copies(clips, of_frame, missing, length, random):
+    """Returns `(clip, start, stop)` of the runs that are duplicated, for all quadrants."""
+    # Sorted: the result must not depend on the order of the clips.
     by_key = sorted(range(len(clips)), key=lambda i: clips[i].key)
     copies = []
     for quadrant, frames in enumerate(missing):
         runs = [
             (clips[i], start, stop)
             for i in by_key
-            for start, stop in _runs(of_frame[i] == quadrant, length)
+            for start, stop in _split_runs(of_frame[i] == quadrant, length)
         ]
-        copies += _copied(runs, int(frames), random)
-    result = Clips([*clips, *_duplicates(copies, {clip.key for clip in clips})])
-    after = counts + missing
-    result.report = Balance(
-        dict(zip(QUADRANTS, (counts / counts.sum()).tolist(), strict=True)),
+        copies += _choose_runs(runs, int(frames), random)
+    return copies
+
+
+def _balance(before, after):
+    return Balance(
+        dict(zip(QUADRANTS, (before / before.sum()).tolist(), strict=True)),
         dict(zip(QUADRANTS, (after / after.sum()).tolist(), strict=True)),
-        int(counts.sum()),
+        int(before.sum()),
         int(after.sum()),
     )
-    return result
 
 
 def _shares(shares):
+    """Returns checked shares, float64 `[4]`."""
     if isinstance(shares, dict):
         for name in shares:
             _checks.one_of("quadrant", name, QUADRANTS)
         shares = [shares.get(name, 0) for name in QUADRANTS]
     shares = np.asarray(shares, np.float64)
-    good = shares.shape == (len(QUADRANTS),) and (shares >= 0).all()
-    if not good or abs(shares.sum() - 1) > 1e-6:
+    valid = shares.shape == (len(QUADRANTS),) and (shares >= 0).all()
+    if not valid or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(
             f"`shares` must be four shares of the quadrants {QUADRANTS} that add up to 1. "
-            f"Received: {shares.tolist()}. Use {PAPER_SHARES}, say."
+            f"Received: {shares.tolist()}. Use, for example, {PAPER_SHARES}."
         )
     return shares
 
 
 def _quadrants(clip):
-    """Index into `QUADRANTS` of each frame, `[frames]`; -1 for those that do not count."""
+    """Returns the index into `QUADRANTS` of each frame, `[frames]`; -1 if it is not valid."""
     if clip.valence_arousal is None:
         raise ValueError(
-            f"Quadrants need valence and arousal of every clip. Received: {clip!r}. Load a set "
-            "that has them."
+            f"Quadrants need valence and arousal of every clip. Received: {clip!r}. Load a "
+            "database that has them."
         )
     negative = clip.valence_arousal < 0
     return np.where(clip.valid, negative[:, 0] + 2 * negative[:, 1], -1)
 
 
-def _possible(counts, shares):
-    """The shares of the quadrants that have frames: duplication makes none where there are none."""
+def _possible_shares(counts, shares):
+    """Returns the shares of the quadrants that have frames, which add up to 1."""
     if not counts.any():
         raise ValueError(
-            "Quadrants are balanced by duplicating valid frames. Received: clips without any. "
+            "Balancing duplicates valid frames. Received: clips without any. "
             "Check that they have images and labels."
         )
     for name, count, share in zip(QUADRANTS, counts, shares, strict=True):
         if count and not share:
             raise ValueError(
-                "Frames are only ever added, by duplication: a quadrant that has frames needs a "
-                f"share. Received: {name} with {count} frames and a share of 0. Give it one, or "
-                "leave those frames out."
+                "A quadrant with frames needs a share, because balancing only adds frames. "
+                f"Received: {name} with {count} frames and a share of 0. Set its share, or leave "
+                "those frames out."
             )
         if share and not count:
             warnings.warn(
-                f"The quadrant {name} shall have a share of {share:.1%} and has no frames. The "
-                "others keep their proportions.",
+                f"The quadrant {name} has a share of {share:.1%} and no frames. The other "
+                "quadrants keep their proportions.",
                 stacklevel=3,
             )
     shares = np.where(counts > 0, shares, 0)
     return shares / shares.sum()
 
 
-def _runs(inside, length):
-    """`(start, stop)` of the runs of true values, cut into pieces of at most `length`."""
+def _split_runs(inside, length):
+    """Yields `(start, stop)` of the runs of true values, cut into pieces of at most `length`."""
     edges = np.flatnonzero(np.diff(np.r_[False, inside, False]))
     for start, stop in edges.reshape(-1, 2).tolist():
         for begin in range(start, stop, length):
             yield begin, min(begin + length, stop)
 
 
-def _copied(runs, frames, random):
-    """Runs that have `frames` frames together: all of them, again and again, the last one cut."""
+def _choose_runs(runs, frames, random):
+    """Returns runs with `frames` frames in total.
+
+    All runs are used before one is used again. The last one is shortened.
+    """
     chosen = []
     while frames > 0:
         order = random.permutation(len(runs)).tolist()
-        order.sort(key=lambda i: runs[i][1] - runs[i][2])  # long ones first
+        order.sort(key=lambda i: runs[i][1] - runs[i][2])  # long runs first
         for i in order:
             clip, start, stop = runs[i]
             stop = min(stop, start + frames)
@@ -289,30 +335,37 @@ def _copied(runs, frames, random):
 
 
 def _duplicates(copies, keys):
-    """Clips of the copied runs, sorted by key and number, with keys that are not in `keys`."""
-    made = {}
+    """Returns clips of the copied runs, sorted by key and number, with keys not in `keys`."""
+    parts_of = {}
     for clip, start, stop in copies:
-        parts, last = made.get(clip.key, ([], 0))
-        last += 1
-        while f"{clip.key}+{last}" in keys:  # balanced before
-            last += 1
-        parts.append(clip.part(start, stop, f"{clip.key}+{last}"))
-        made[clip.key] = parts, last
-    return [part for key in sorted(made) for part in made[key][0]]
+        parts, number = parts_of.get(clip.key, ([], 0))
+        number += 1
+        while f"{clip.key}+{number}" in keys:  # the clips were balanced before
+            number += 1
+        parts.append(clip.part(start, stop, f"{clip.key}+{number}"))
+        parts_of[clip.key] = parts, number
+    return [part for key in sorted(parts_of) for part in parts_of[key][0]]
 
 
 def class_weights(clips):
-    """Weights that make the expressions count alike: frames / (classes * frames of the class).
+    """Computes weights that give every expression the same total weight.
+
+    Formula: `frames / (classes * frames of the class)`, over valid frames.
 
     Args:
-        clips: list of `Clip` with `expression`.
+        clips: List of `Clip` with `expression`.
 
     Returns:
-        dict from index in `EXPRESSIONS` to weight, for the classes that occur; the mean weight of
-        a valid frame is 1. Pass it to `windows.dataset(..., class_weights=)`.
+        Dict from index in `EXPRESSIONS` to weight, for the classes that occur. The mean weight of a
+        valid frame is 1. Pass it to `windows.dataset(..., class_weights=)`.
 
     Raises:
-        ValueError: if there is no valid frame with an expression.
+        ValueError: If there is no valid frame with an expression.
+
+    Example:
+        >>> from kollias_affect.clip import Clip
+        >>> class_weights([Clip("a", ["x.jpg"] * 4, expression=[0, 0, 0, 4])])
+        {0: 0.6666666666666666, 4: 2.0}
     """
     counts = np.zeros(len(EXPRESSIONS), np.int64)
     for clip in clips:
@@ -321,7 +374,7 @@ def class_weights(clips):
     if not counts.any():
         raise ValueError(
             f"Class weights need valid frames with an expression. Received: {len(clips)} clips "
-            "without. Load a set that has them."
+            "without any. Load a database that has them."
         )
     classes = np.flatnonzero(counts)
     weights = counts.sum() / (len(classes) * counts[classes])
@@ -329,17 +382,22 @@ def class_weights(clips):
 
 
 def discretize(valence_arousal, bins=20):
-    """Cells of a grid over the V-A square: 20 x 20 = 400 classes in paper A's future work.
+    """Computes the cells of a grid over the valence-arousal square.
 
     Args:
-        valence_arousal: `[..., 2]` in [-1, 1].
-        bins: cells per dimension, of equal width.
+        valence_arousal: Values `[..., 2]` in [-1, 1].
+        bins: Number of cells per dimension, of equal width. The 20 x 20 = 400 classes of paper A
+            are the default.
 
     Returns:
-        int64 `[...]`: `bins * (cell of valence) + cell of arousal`, from 0; -1 for NaN.
+        Int64 array `[...]`: `bins * (cell of valence) + (cell of arousal)`, from 0; -1 for NaN.
 
     Raises:
-        ValueError: if a value is outside [-1, 1].
+        ValueError: If a value is outside [-1, 1].
+
+    Example:
+        >>> discretize([[-1, -1], [0, 0], [1, 1]], bins=2).tolist()
+        [0, 3, 3]
 
     References: paper A §V.
     """
@@ -357,17 +415,21 @@ def discretize(valence_arousal, bins=20):
 
 
 def undiscretize(classes, bins=20):
-    """Centres of the cells that `discretize` numbers.
+    """Computes the centres of the cells of `discretize`.
 
     Args:
-        classes: integers `[...]`, from 0 to `bins ** 2 - 1`, or -1.
-        bins: cells per dimension.
+        classes: Integers `[...]`, from 0 to `bins ** 2 - 1`, or -1.
+        bins: Number of cells per dimension.
 
     Returns:
-        float64 `[..., 2]`, at most `1 / bins` away from what was discretised; NaN for -1.
+        Float64 array `[..., 2]`, at most `1 / bins` away from the discretized values; NaN for -1.
 
     Raises:
-        ValueError: if a class is out of range.
+        ValueError: If a class is out of range.
+
+    Example:
+        >>> undiscretize([0, 3], bins=2).tolist()
+        [[-0.5, -0.5], [0.5, 0.5]]
     """
     bins = _checks.positive_integer("bins", bins)
     classes = np.asarray(classes)

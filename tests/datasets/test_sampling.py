@@ -15,24 +15,24 @@ def clips(subjects=10, each=3):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_never_one_subject_on_both_sides(seed):
+def test_split_keeps_subjects_on_one_side(seed):
     training, validation = sampling.split(clips(), 0.3, seed)
     sides = [{clip.subject for clip in side} for side in (training, validation)]
     assert not sides[0] & sides[1] and len(sides[1]) == 3
     assert len(training) + len(validation) == 30
 
 
-def test_splits_are_seeded():
+def test_split_depends_on_the_seed_only():
     keys = [[clip.key for clip in sampling.split(clips(), 0.3, seed)[1]] for seed in (1, 1, 2)]
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_both_sides_have_someone():
+def test_both_sides_of_a_split_have_a_subject():
     training, validation = sampling.split(clips(2, 1), 0.01)
     assert len(training) == len(validation) == 1
 
 
-def test_one_subject_cannot_be_split():
+def test_invalid_splits_are_refused():
     with pytest.raises(ValueError, match="at least two subjects"):
         sampling.split(clips(1))
     with pytest.raises(ValueError, match="between 0 and 1"):
@@ -40,9 +40,9 @@ def test_one_subject_cannot_be_split():
 
 
 def affect_clips(seed, count=6, longest=40):
-    """Clips whose valence and arousal wander, with frames that do not count, in all quadrants."""
+    """Returns clips with random walks in all quadrants, and some invalid frames."""
     random = np.random.default_rng(seed)
-    made = []
+    result = []
     for i in range(count):
         frames = int(random.integers(1, longest)) if i else 8
         steps = random.choice([-0.2, 0, 0.2], (frames, 2))
@@ -53,12 +53,12 @@ def affect_clips(seed, count=6, longest=40):
             valid[:] = True
         paths = [f"{i}/{frame}" for frame in range(frames)]
         subject = str(random.integers(3))
-        made.append(Clip(f"c{i}", paths, valence_arousal=labels, valid=valid, subject=subject))
-    return made
+        result.append(Clip(f"c{i}", paths, valence_arousal=labels, valid=valid, subject=subject))
+    return result
 
 
 def quadrants(clips):
-    """Numbers of valid frames in the four quadrants, counted frame by frame."""
+    """Counts the valid frames in the four quadrants, frame by frame."""
     counts = dict.fromkeys(sampling.QUADRANTS, 0)
     for clip in clips:
         for (valence, arousal), valid in zip(clip.valence_arousal, clip.valid, strict=True):
@@ -74,7 +74,7 @@ SHARES = st.lists(st.integers(1, 9), min_size=4, max_size=4).map(
 
 
 @given(SEEDS, SHARES, st.integers(1, 12))
-def test_balanced_shares_are_those_asked_for(seed, shares, length):
+def test_balanced_shares_equal_the_requested_ones(seed, shares, length):
     clips = affect_clips(seed)
     balanced = sampling.balance_quadrants(clips, shares, seed, length)
     before, after = quadrants(clips), quadrants(balanced)
@@ -127,7 +127,7 @@ def test_another_seed_duplicates_other_frames():
     assert paths[0] != paths[1]
 
 
-def test_the_default_shares_are_those_of_the_paper():
+def test_default_shares_equal_the_papers():
     balanced = sampling.balance_quadrants(affect_clips(3, 200))
     assert list(balanced.report.after.values()) == pytest.approx(
         [0.43, 0.24, 0.19, 0.14], abs=0.001
@@ -135,13 +135,13 @@ def test_the_default_shares_are_those_of_the_paper():
     assert str(balanced.report).count("->") == 5 and "-> 43.0%" in str(balanced.report)
 
 
-def test_balancing_twice_gives_new_names():
+def test_balancing_twice_gives_new_keys():
     once = sampling.balance_quadrants(affect_clips(3), length=5)
     twice = sampling.balance_quadrants(once, (0.1, 0.3, 0.3, 0.3), length=5)
     assert len({clip.key for clip in twice}) == len(twice) > len(once)
 
 
-def test_shares_by_name():
+def test_shares_may_be_a_dict():
     clips = affect_clips(5)
     named = dict(zip(sampling.QUADRANTS, sampling.PAPER_SHARES, strict=True))
     assert sampling.balance_quadrants(clips, named).report == (
@@ -151,7 +151,7 @@ def test_shares_by_name():
         sampling.balance_quadrants(clips, {"v+a+": 1})
 
 
-def test_a_quadrant_without_frames_needs_no_share():
+def test_a_quadrant_with_frames_needs_a_share():
     clips = [Clip("a", ["1"] * 6, valence_arousal=[[0.5, 0.5]] * 5 + [[-0.5, 0]])]
     balanced = sampling.balance_quadrants(clips, (0.5, 0.5, 0, 0))
     assert quadrants(balanced) == {"+v+a": 5, "-v+a": 5, "+v-a": 0, "-v-a": 0}
@@ -159,9 +159,9 @@ def test_a_quadrant_without_frames_needs_no_share():
         sampling.balance_quadrants(clips, (1, 0, 0, 0))
 
 
-def test_a_share_of_a_quadrant_without_frames_is_said_and_left_out():
+def test_a_share_of_a_quadrant_without_frames_is_ignored_with_a_warning():
     clips = [Clip("a", ["1"] * 6, valence_arousal=[[0.5, 0.5]] * 5 + [[-0.5, 0]])]
-    with pytest.warns(UserWarning, match=r"\+v-a shall have a share of 25.0% and has no frames"):
+    with pytest.warns(UserWarning, match=r"\+v-a has a share of 25.0% and no frames"):
         balanced = sampling.balance_quadrants(clips, (0.25,) * 4)
     assert quadrants(balanced) == {"+v+a": 5, "-v+a": 5, "+v-a": 0, "-v-a": 0}
 
@@ -174,12 +174,12 @@ def test_clips_without_valid_frames_cannot_be_balanced():
 @pytest.mark.parametrize(
     "shares", [(0.5, 0.5), (0.3, 0.3, 0.3, 0.3), (2, -1, 0, 0), (np.nan, 0.5, 0.25, 0.25)]
 )
-def test_shares_that_are_none(shares):
+def test_invalid_shares_are_refused(shares):
     with pytest.raises(ValueError, match="add up to 1"):
         sampling.balance_quadrants(affect_clips(0), shares)
 
 
-def test_clips_that_cannot_be_balanced():
+def test_clips_without_labels_cannot_be_balanced():
     with pytest.raises(ValueError, match="valence and arousal of every clip"):
         sampling.balance_quadrants(clips())
     with pytest.raises(ValueError, match="clips without any"):
@@ -187,54 +187,54 @@ def test_clips_that_cannot_be_balanced():
 
 
 @given(SEEDS, st.integers(2, 6))
-def test_folds_by_person(seed, folds):
+def test_folds_keep_subjects_apart_and_have_similar_sizes(seed, folds):
     random = np.random.default_rng(seed)
-    made = [
+    clips = [
         Clip(str(i), ["x"] * int(random.integers(1, 30)), subject=f"s{random.integers(12)}")
         for i in range(40)
     ]
-    result = sampling.person_folds(made, folds, seed)
+    result = sampling.person_folds(clips, folds, seed)
     assert len(result) == folds
     held_out = []
     for training, validation in result:
         assert not {clip.subject for clip in training} & {clip.subject for clip in validation}
         assert training and validation and len(training) + len(validation) == 40
         keys = [int(clip.key) for clip in training]
-        assert keys == sorted(keys)  # the order of what was given
+        assert keys == sorted(keys)  # in the order of the clips
         held_out += [clip.key for clip in validation]
-    assert sorted(held_out) == sorted(clip.key for clip in made)
-    # No fold is larger than a fair share and one subject.
+    assert sorted(held_out) == sorted(clip.key for clip in clips)
+    # No fold exceeds its equal share by more than one subject.
     frames = [sum(len(clip) for clip in validation) for _, validation in result]
     of_subject = {}
-    for clip in made:
+    for clip in clips:
         of_subject[clip.subject] = of_subject.get(clip.subject, 0) + len(clip)
     assert max(frames) <= sum(frames) / folds + max(of_subject.values())
     # The order of the clips does not matter.
-    other = sampling.person_folds([made[i] for i in random.permutation(40)], folds, seed)
+    other = sampling.person_folds([clips[i] for i in random.permutation(40)], folds, seed)
     assert [{c.key for c in v} for _, v in other] == [{c.key for c in v} for _, v in result]
 
 
-def test_folds_are_seeded():
+def test_folds_depend_on_the_seed_only():
     def keys(seed):
         return [[clip.key for clip in v] for _, v in sampling.person_folds(clips(), 5, seed)]
 
     assert keys(1) == keys(1) != keys(2)
 
 
-def test_subjects_without_valid_frames_fill_no_fold_alone():
+def test_subjects_without_valid_frames_do_not_share_a_fold():
     nobody = [Clip(f"n{i}", [""], subject=f"n{i}") for i in range(3)]
     result = sampling.person_folds([*clips(3, 1), *nobody], 6)
     assert [len(validation) for _, validation in result] == [1] * 6
 
 
 @pytest.mark.parametrize("folds", [1, 0, 2.5, "5", None, 11])
-def test_bad_folds(folds):
+def test_invalid_numbers_of_folds_are_refused(folds):
     with pytest.raises(ValueError, match="folds"):
         sampling.person_folds(clips(), folds)
 
 
 @given(SEEDS, st.integers(1, 40), st.sampled_from([(), (7,), (2, 3)]))
-def test_discretized_values_come_back_within_half_a_cell(seed, bins, shape):
+def test_undiscretize_inverts_discretize_within_half_a_cell(seed, bins, shape):
     values = np.random.default_rng(seed).uniform(-1, 1, (*shape, 2))
     values[..., 0] = np.round(values[..., 0] * bins) / bins  # on the edges of cells
     classes = sampling.discretize(values, bins)
@@ -255,32 +255,32 @@ def test_cells_are_numbered_by_valence_then_arousal():
     ]
 
 
-def test_small_integers_are_classes_too():
+def test_undiscretize_does_not_overflow_small_integers():
     classes = np.array([3, 250], np.uint8)
     assert np.array_equal(
         sampling.undiscretize(classes, 300), sampling.undiscretize(classes.tolist(), 300)
     )
 
 
-def test_missing_labels_have_no_cell():
+def test_nan_has_no_cell():
     assert sampling.discretize([[np.nan, 0], [0, np.nan], [0, 0]], 2).tolist() == [-1, -1, 3]
     assert np.isnan(sampling.undiscretize([-1, 3], 2)).tolist() == [[True] * 2, [False] * 2]
 
 
 @pytest.mark.parametrize("bad", [[[1.1, 0]], [[0, -np.inf]], [0, 0, 0], 0.5, [[]]])
-def test_values_that_have_no_cell(bad):
+def test_invalid_values_are_refused(bad):
     with pytest.raises(ValueError, match=r"pairs in \[-1, 1\]"):
         sampling.discretize(bad)
 
 
 @pytest.mark.parametrize("bad", [[400], [-2], [0.5], ["a"]])
-def test_classes_that_are_none(bad):
+def test_invalid_classes_are_refused(bad):
     with pytest.raises(ValueError, match="integers from 0 to 399"):
         sampling.undiscretize(bad)
 
 
 @given(st.lists(st.integers(-1, 6), min_size=1, max_size=60))
-def test_class_weights_make_expressions_count_alike(labels):
+def test_class_weights_give_every_expression_the_same_total(labels):
     valid = np.array(labels) >= 0
     clip = Clip("a", ["x"] * len(labels), expression=labels, valid=valid)
     if not valid.any():
@@ -295,7 +295,7 @@ def test_class_weights_make_expressions_count_alike(labels):
 
 
 def expressive_clips(subjects=12):
-    """One clip per subject and class, the last two classes shown by two subjects alone."""
+    """Returns one clip per subject and class; only two subjects show the last two classes."""
     return [
         Clip(f"{subject}-{label}", ["x.jpg"], expression=[label], subject=str(subject))
         for subject in range(subjects)
@@ -304,7 +304,7 @@ def expressive_clips(subjects=12):
     ]
 
 
-def test_stratified_split_keeps_subjects_apart_and_shares_alike():
+def test_stratified_split_keeps_subjects_apart_and_class_shares_equal():
     clips = expressive_clips()
     training, test = sampling.stratified_split(clips, parts=2, seed=1)
     assert not {c.subject for c in training} & {c.subject for c in test}
@@ -315,7 +315,7 @@ def test_stratified_split_keeps_subjects_apart_and_shares_alike():
     assert (counts[0] == counts[1]).all()  # the rare classes too: one of their subjects each
 
 
-def test_stratified_split_with_too_few_subjects():
+def test_stratified_split_needs_as_many_subjects_as_parts():
     with pytest.raises(ValueError, match="at least as many subjects as parts.*Received: parts=20"):
         sampling.stratified_split(expressive_clips(), parts=20)
 
