@@ -1,8 +1,8 @@
 """Databases as lists of `Clip`: one module and one entry of `DATASETS` per database.
 
 Every module has a function `load(root, split=None, **options)` that returns `Clips`. Its docstring
-describes the database in the same sections: "Layout" lists the files that are read, "Labels" and
-"Faces" say where those come from, "References" names the source.
+describes the database in the same sections: "Layout" (the files that are read), "Labels", "Faces"
+and "Subjects" (where those come from), and "References".
 """
 
 import importlib

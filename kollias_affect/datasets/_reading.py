@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect import _checks
+from kollias_affect.clip import Clip
 from kollias_affect.tasks import EXPRESSIONS
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
@@ -361,6 +362,22 @@ def join_labels(report, clip, frames, **labels):
         landmarks=None if clip.landmarks is None else clip.landmarks[rows],
         **{"valid": None, **labels},
     )
+
+
+def without_images(report, key, frames, **labels):
+    """Returns a clip of labels alone, for a video that is missing or cannot be read.
+
+    Args:
+        report: `LoadReport` that counts the video.
+        key: Key of the clip.
+        frames: Number of frames.
+        **labels: Fields of `Clip`, each `[frames, ...]`.
+
+    Returns:
+        `Clip`.
+    """
+    report.note("videos that are missing or cannot be read, labels alone", key)
+    return Clip(key, [""] * frames, **labels)
 
 
 def non_empty(report, clips):

@@ -24,7 +24,6 @@ import numpy as np
 from tqdm import tqdm
 
 from kollias_affect import _checks, _runs, faces
-from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
 from kollias_affect.faces import database_crops, landmark_crops
@@ -382,7 +381,7 @@ def _only_person(report, key, people):
 def _labelled(report, video, clips):
     """Returns the clip of a video with its labels; `None` if there is nothing to show or label."""
     if video.key not in clips:
-        return None if video.labels is None else _without_images(report, video)
+        return _labels_alone(report, video)
     clip = clips[video.key]
     if clip is None or video.labels is None:  # nobody says which of several people was labelled
         return clip
@@ -390,9 +389,11 @@ def _labelled(report, video, clips):
     return _reading.join_labels(report, clip, frames, valence_arousal=video.labels)
 
 
-def _without_images(report, video):
-    report.note("videos that are missing or cannot be read, labels alone", video.key)
-    return Clip(video.key, [""] * len(video.labels), valence_arousal=video.labels)
+def _labels_alone(report, video):
+    if video.labels is None:
+        return None
+    count = len(video.labels)
+    return _reading.without_images(report, video.key, count, valence_arousal=video.labels)
 
 
 def read_pts(path, points):

@@ -30,7 +30,7 @@ from kollias_affect.datasets._report import LoadReport
 from kollias_affect.faces import database_crops
 from kollias_affect.tasks import EXPRESSIONS
 
-TASKS = ("valence_arousal", "expression", "multitask")
+LABELS = ("valence_arousal", "expression", "multitask")
 SPLITS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
 # Order of the database's classes if no header names them.
 CLASSES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
@@ -96,7 +96,7 @@ def load(
     """
     split = _reading.canonical_split(split, tuple(SPLITS))
     if task is not None:
-        _checks.one_of("task", task, TASKS)
+        _checks.one_of("task", task, LABELS)
     if other is not None:
         _checks.one_of("other", other, EXPRESSIONS)
     if images is not None and crops is not None:
@@ -180,9 +180,9 @@ def _present_task(report, annotations):
         lists = (path for folder in searched for path in _reading.files(folder, (".txt",)))
         sets = [name for name in _SETS if names & set(_SETS[name])]
         if sets or not any(map(_is_multitask, lists)):
-            task = (sets or TASKS)[0]
-    if task != TASKS[0]:
-        report.note(f"task that is read, as there are no annotations of {TASKS[0]}", task)
+            task = (sets or LABELS)[0]
+    if task != LABELS[0]:
+        report.note(f"task that is read, as there are no annotations of {LABELS[0]}", task)
     return task
 
 
@@ -412,7 +412,7 @@ def _from_images(report, labels, folders):
     return [
         _from_folder(report, name, label, folder_of[name])
         if name in folder_of
-        else _without_images(report, name, label)
+        else _reading.without_images(report, name, len(label.frames), **label.fields)
         for name, label in labels.items()
     ]
 
@@ -430,11 +430,6 @@ def _folders_by_name(report, folders):
             else:
                 folder_of[entry.name] = entry.path
     return folder_of
-
-
-def _without_images(report, name, labels):
-    report.note("videos that are missing or cannot be read, labels alone", name)
-    return Clip(name, [""] * len(labels.frames), **labels.fields)
 
 
 def _from_folder(report, name, labels, folder):
@@ -473,7 +468,7 @@ def _from_videos(report, labels, crops, **options):
         elif video_name(name) in people:
             report.note("people with labels who were not found in their video", name)
         else:
-            result.append(_without_images(report, name, label))
+            result.append(_reading.without_images(report, name, len(label.frames), **label.fields))
     return result
 
 
