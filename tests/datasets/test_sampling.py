@@ -161,8 +161,10 @@ def test_a_quadrant_with_frames_needs_a_share():
 
 def test_a_share_of_a_quadrant_without_frames_is_ignored_with_a_warning():
     clips = [Clip("a", ["1"] * 6, valence_arousal=[[0.5, 0.5]] * 5 + [[-0.5, 0]])]
-    with pytest.warns(UserWarning, match=r"\+v-a has a share of 25.0% and no frames"):
+    message = r"quadrant [+-]v-a has a share of 25.0% and no frames"
+    with pytest.warns(UserWarning, match=message) as warnings:
         balanced = sampling.balance_quadrants(clips, (0.25,) * 4)
+    assert len(warnings) == 2
     assert quadrants(balanced) == {"+v+a": 5, "-v+a": 5, "+v-a": 0, "-v-a": 0}
 
 
