@@ -1,8 +1,8 @@
-"""Paper A: training a network with what another network knows of its own data.
+"""Paper A: training a network with the centroids of a network trained on another dataset.
 
-NetB's representations are clustered (`representations`, `Centroids.fit`), and the centroids
-become further desired outputs of NetA (`compile_adapted`, `targets`), which then predicts by its
-outputs or by the nearest centroid (`centroid_classifier`).
+NetB's representations are clustered (`representations`, `Centroids.fit`; eq. 1 and 2). The
+centroids are further desired outputs of NetA (`compile_adapted`, `targets`; eq. 5 to 9). NetA
+predicts by its outputs or by the nearest centroid (`centroid_classifier`).
 """
 
 from kollias_affect.adaptation.adapted import (

@@ -1,4 +1,4 @@
-"""Paper A's networks: compiled for the centroids of others, read through them, copied."""
+"""Paper A's NetA: compiled with the loss E_tot, classification by centroids, new classes."""
 
 import numbers
 
@@ -12,10 +12,13 @@ REPRESENTATION = "representation"
 
 
 def task_of(model):
-    """Name of the output beside the representation.
+    """Returns the name of the output that is not the representation.
+
+    Args:
+        model: `keras.Model` with a task's output and `"representation"`.
 
     Raises:
-        ValueError: if the model's outputs are not these two.
+        ValueError: If the model has other outputs.
     """
     outputs = model.output if isinstance(model.output, dict) else {}
     if len(outputs) != 2 or REPRESENTATION not in outputs:
@@ -36,36 +39,37 @@ def compile_adapted(
     optimizer=None,
     scale=1.0,
 ):
-    """Compiles a model for paper A's E_tot = lam * E_a + (1 - lam) * E_b.
+    """Compiles a model with paper A's loss, E_tot = lam * E_a + (1 - lam) * E_b (eq. 9).
 
-    E_a is the mean squared error of the task's outputs, E_b `losses.CentroidLoss` of the
-    representation; both are means over the frames that have weight. `targets` makes the labels.
-    A weight of 0 stops a gradient, not the decay of weights that some optimizers do.
-    Both ways of predicting are in the logs: `<task>_accuracy` and, by the nearest centroid,
-    `representation_accuracy`.
+    E_a (eq. 5) is the mean squared error of the task's outputs; E_b (eq. 8) is
+    `losses.CentroidLoss` of the representation. Both are means over the frames that have a
+    weight. `targets` makes the labels. A weight of 0 stops the gradient of a term, but not the
+    weight decay of some optimizers. The logs hold the accuracy of both predictors:
+    `<task>_accuracy` for the outputs and `representation_accuracy` for the nearest centroid.
 
     Args:
         model: NetA, with a task's output, `[..., classes]`, and `"representation"`,
-            `[..., units]`, such as `models.cnn_rnn("vgg_face", "expression",
-            representation=True, output_activation="linear")`, which is the paper's.
-        centroids: of NetB: `Centroids`, or an array `[classes, units]`.
-        lam: λ in [0, 1]. 1 is training without the centroids, 0 by them alone.
-        normalization: `"softmax"` or `"linear"`, see `losses.CentroidLoss`.
-        learning_rate: of Adam. Default: the paper's.
-        optimizer: instead of Adam.
-        scale: see `losses.CentroidLoss`: a number, or `"centroids"` for that of `centroids`.
+            `[..., units]`. The paper's is `models.cnn_rnn("vgg_face", "expression",
+            representation=True, output_activation="linear")`.
+        centroids: NetB's `Centroids`, or an array `[classes, units]`.
+        lam: λ in [0, 1]. 1 trains without the centroids, 0 with the centroids only.
+        normalization: Normalization f, `"softmax"` or `"linear"`, see `losses.CentroidLoss`.
+        learning_rate: Learning rate of Adam. Default: the paper's.
+        optimizer: Keras optimizer that replaces Adam.
+        scale: Scale of `losses.CentroidLoss`: a number, or `"centroids"` for
+            `centroids.scale`.
 
     Returns:
         `model`.
 
     Raises:
-        ValueError: if λ is outside [0, 1], or the centroids do not fit the model.
+        ValueError: If λ is outside [0, 1], or if the centroids do not fit the model.
 
-    References: paper A eq. 5, 8 and 9, §IV.
+    References: paper A §III, eq. 5, 8 and 9; §IV.A.
     """
     if not isinstance(lam, numbers.Real) or not 0 <= lam <= 1:
         raise ValueError(
-            f"`lam` must be a number from 0 to 1. Received: lam={lam!r}. The paper tries 0, 0.25, "
+            f"`lam` must be a number from 0 to 1. Received: lam={lam!r}. The paper uses 0, 0.25, "
             "0.5, 0.75 and 1."
         )
     task = task_of(model)
@@ -84,19 +88,24 @@ def compile_adapted(
 
 
 def centroid_classifier(model, centroids, normalization="softmax", scale=1.0):
-    """A model that classifies by the nearest centroid.
+    """Returns a model that classifies by the nearest centroid.
 
     Args:
-        model: with a `"representation"`, `[..., units]`; its layers are shared, not copied.
+        model: `keras.Model` with the output `"representation"`, `[..., units]`. Its layers are
+            shared, not copied.
         centroids: `Centroids`, or an array `[classes, units]`.
-        normalization, scale: see `layers.centroid_outputs.centroid_outputs`.
+        normalization: Normalization f, see `layers.centroid_outputs.centroid_outputs`.
+        scale: Scale of V, see `layers.centroid_outputs.centroid_outputs`.
 
     Returns:
-        `keras.Model` from the model's inputs to 1 - f(V), `[..., classes]`: the output of the
-        nearest centroid is the largest; they lie in [0, 1] and add up to `classes - 1`, so they
-        are no probabilities. The output layer bears the name of the task.
+        `keras.Model` from the model's inputs to 1 - f(V), `[..., classes]`. The output of the
+        nearest centroid is the largest. The outputs lie in [0, 1] and sum to `classes - 1`, so
+        they are not probabilities. The output layer has the name of the task.
 
-    References: paper A §III, eq. 8.
+    Raises:
+        ValueError: If the centroids do not fit the model.
+
+    References: paper A §III, eq. 6 to 8.
     """
     task = task_of(model)
     _check_fit(model, task, centroids)
@@ -108,40 +117,46 @@ def centroid_classifier(model, centroids, normalization="softmax", scale=1.0):
 
 
 def facets(model, centroids, lam, **options):
-    """Copies of one network, each compiled for the centroids of another network (figure 3).
+    """Returns copies of one network, each compiled with the centroids of another network.
 
     Args:
-        model: see `compile_adapted`; it stays as it is.
-        centroids: dict from name to `Centroids`.
-        lam, **options: of `compile_adapted`; an `optimizer` is given by name or config.
+        model: NetA, see `compile_adapted`. It does not change.
+        centroids: Dict from a name to `Centroids`.
+        lam: λ in [0, 1].
+        **options: Arguments of `compile_adapted`. Pass an `optimizer` by name or config.
 
     Returns:
-        dict from name to model, all with the weights of `model`.
+        Dict from the same names to models with the weights of `model`.
 
     References: paper A §III, figure 3.
     """
     return {
-        name: compile_adapted(copy(model), each, lam, **options) for name, each in centroids.items()
+        name: compile_adapted(copy(model), values, lam, **options)
+        for name, values in centroids.items()
     }
 
 
 def copy(model):
-    """A model of its own with the same architecture and weights, not compiled."""
+    """Returns an uncompiled copy of a model with the same weights."""
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     return clone
 
 
 def with_classes(model, classes, name):
-    """The model's representation, and a new linear layer of other classes on it.
+    """Replaces the output layer of a model by a linear one for other classes.
 
     Args:
-        model: with a `"representation"`, `[..., units]`; its layers are shared, not copied.
-        classes: how many.
-        name: of the new output and its layer.
+        model: `keras.Model` with the output `"representation"`, `[..., units]`. Its layers are
+            shared, not copied.
+        classes: Number of classes.
+        name: Name of the new output and its layer.
 
     Returns:
         `keras.Model` with the outputs `name`, `[..., classes]`, and `"representation"`.
+
+    Raises:
+        ValueError: If another layer has that name.
 
     References: paper A §V (400 classes of valence and arousal).
     """
@@ -151,7 +166,7 @@ def with_classes(model, classes, name):
     if name in taken:
         raise ValueError(
             f"`name` must not be the name of another layer, {sorted(taken)}. Received: {name!r}. "
-            "Choose another."
+            "Choose another name."
         )
     hidden = model.output[REPRESENTATION]
     output = keras.layers.Dense(classes, "linear", dtype="float32", name=name)(hidden)
@@ -159,7 +174,7 @@ def with_classes(model, classes, name):
 
 
 def scale_of(centroids, scale):
-    """`scale` as a number; `"centroids"` stands for that of the centroids."""
+    """Returns `scale` as a number; `"centroids"` stands for `centroids.scale`."""
     if isinstance(scale, str):
         _checks.one_of("scale", scale, ("centroids",))
         scale = getattr(centroids, "scale", None)
@@ -172,6 +187,6 @@ def _check_fit(model, task, centroids):
     if shape != sizes:
         raise ValueError(
             f"Centroids must have the shape [outputs of {task!r}, units of the representation], "
-            f"{sizes}. Received: {shape}. Take those of a network with the same classes and the "
-            "same last layer."
+            f"{sizes}. Received: {shape}. Use the centroids of a network with the same "
+            "classes and the same last hidden layer."
         )

@@ -1,4 +1,4 @@
-"""Paper A's block form: two networks that adapt to each other's centroids in turn."""
+"""Paper A's block component form (§V): two networks that adapt to each other in turn."""
 
 import contextlib
 import dataclasses
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from kollias_affect import _checks, _files, training
+from kollias_affect import _checks, _files, _runs, training
 from kollias_affect.adaptation.adapted import compile_adapted, task_of
 from kollias_affect.adaptation.centroids import Centroids
 from kollias_affect.adaptation.data import representations, targets
@@ -20,15 +20,18 @@ NETS = ("a", "b")
 
 @dataclasses.dataclass(frozen=True)
 class Alternated:
-    """What `alternate` returns.
+    """The result of `alternate`.
 
     Attributes:
-        net_a, net_b: the given networks, with the weights of their best rounds.
-        centroids_a, centroids_b: those that `net_a`, `net_b` were trained towards, so that
-            `centroid_classifier(net_a, centroids_a)` predicts. (`centroids_a` are of NetB.)
-        history: list of dicts, one per network and round: `round` (0 is before), `net`,
-            `task_accuracy`, `representation_accuracy` (both on the validation data),
-            `accuracy` (the one that decides) and `purity` of the centroids.
+        net_a: NetA with the weights of its best round.
+        net_b: NetB with the weights of its best round.
+        centroids_a: Centroids that NetA was trained towards in that round, computed from NetB:
+            `centroid_classifier(net_a, centroids_a)` predicts.
+        centroids_b: Centroids that NetB was trained towards in that round, computed from NetA.
+        history: List of dicts, one for each network and round, with `round` (0 is before the
+            training), `net`, `task_accuracy` and `representation_accuracy` on the validation
+            data, `accuracy` (the one of the two that selects the best round), and `purity` of
+            the centroids.
     """
 
     net_a: keras.Model
@@ -60,37 +63,46 @@ def alternate(
 ):
     """Trains two networks in turn, each towards the centroids of the other.
 
-    In every round NetA is trained towards the centroids of NetB on NetB's data, then NetB
-    towards those of the new NetA. It ends after `rounds` rounds, or when for `patience` rounds
-    the validation accuracy of neither network was better than ever. The accuracy is that of the
-    nearest centroid if `lam` is 0 (the output layer is not trained then), else that of the
-    task's outputs. The networks before the first round compete too.
+    In each round NetA is trained towards the centroids of NetB, computed on NetB's data. Then
+    NetB is trained towards those of the new NetA. The training ends after `rounds` rounds, or
+    when neither network has reached a new best validation accuracy for `patience` rounds. If
+    `lam` is 0, the output layer is not trained and the accuracy of the nearest centroid is used;
+    otherwise that of the task's outputs. The networks before the first round count as round 0.
 
-    The paper announces this form without details: turns of whole epochs, Adam started anew in
-    every turn, and the rule to stop are our choice.
+    The paper announces this form without details. Turns of complete epochs, a new Adam optimizer
+    in each turn, and the stopping rule are our choice.
 
     Args:
-        net_a, net_b: models for `compile_adapted`, both trained on their own data already; they
-            change.
-        data_a, data_b: `tf.data.Dataset` of `(inputs, class numbers, weights)`, as
-            `windows.dataset` yields them.
-        validation_a, validation_b: the like.
-        lam, normalization, scale, learning_rate: see `compile_adapted`.
-        rounds: at most so many.
-        epochs_per_round: of each network in each round.
-        patience: rounds without a better accuracy.
-        method, names: of `Centroids.fit`.
-        seed: of the clustering and of dropout.
-        out_dir: folder in which every finished round is kept: a call with the same arguments
-            goes on after the last one. (Shuffled datasets do not repeat their order then.)
-        verbose: of `keras.Model.fit`.
+        net_a: Model for `compile_adapted`, already trained on its own data. It changes.
+        net_b: Model for `compile_adapted`, already trained on its own data. It changes.
+        data_a: `tf.data.Dataset` of `(inputs, class numbers, weights)`, as `windows.dataset`
+            yields them; training data of NetA.
+        data_b: Training data of NetB, in the same form.
+        validation_a: Validation data of NetA, in the same form.
+        validation_b: Validation data of NetB, in the same form.
+        lam: λ in [0, 1], see `compile_adapted`.
+        rounds: Maximum number of rounds.
+        epochs_per_round: Epochs of each network in each round.
+        patience: Number of rounds without a better accuracy after which the training ends.
+        normalization: See `compile_adapted`.
+        scale: See `compile_adapted`.
+        learning_rate: See `compile_adapted`.
+        method: Method of `Centroids.fit`.
+        names: Names of the classes.
+        seed: Seed of the clustering and of dropout.
+        out_dir: Folder that stores every finished round. A call with the same arguments resumes
+            after the last one; the order of shuffled datasets is not repeated then. Default: a
+            temporary folder.
+        verbose: Verbosity of `keras.Model.fit`.
 
     Returns:
         `Alternated`.
 
     Raises:
-        ValueError: if an argument is out of its range, or `out_dir` holds another run.
-        FileExistsError: if `out_dir` holds something else.
+        FileExistsError: If `out_dir` holds other files.
+        OSError: If another process runs in `out_dir`.
+        ValueError: If an argument is out of its range, or if `out_dir` holds a run with other
+            settings.
 
     References: paper A §V ("block component form").
     """
@@ -110,23 +122,26 @@ def alternate(
     }
     data = {"a": (data_a, validation_a), "b": (data_b, validation_b)}
     with _folder(out_dir, settings) as folder:
-        history, done = _go_on(folder, nets)
-        for number in range(done + 1, rounds + 1):
-            if number > 0 and _exhausted(history, patience):
+        history, finished = _resume(folder, nets)
+        for number in range(finished + 1, rounds + 1):
+            if number > 0 and _is_exhausted(history, patience):
                 break
-            with _files.atomic_folder(_round(folder, number)) as kept:
+            with _files.atomic_folder(_round_folder(folder, number)) as new_folder:
                 for net in NETS:
-                    history.append(_turn(net, nets, data, number, settings, kept, verbose))
-                _files.write_json(kept / "history.json", history)
-            _forget_useless_rounds(folder, history)
-        best = {net: _round(folder, _best_round(history, net)) for net in NETS}
+                    history.append(_turn(net, nets, data, number, settings, new_folder, verbose))
+                _files.write_json(new_folder / "history.json", history)
+            _remove_useless_rounds(folder, history)
+        best = {net: _round_folder(folder, _best_round(history, net)) for net in NETS}
         _load(nets, best)
         centroids = [Centroids.load(best[net] / f"centroids_{net}.npz") for net in NETS]
     return Alternated(*nets.values(), *centroids, history)
 
 
-def _turn(net, nets, data, number, settings, kept, verbose):
-    """Trains one network towards the centroids of the other (not in round 0); its row."""
+def _turn(net, nets, data, number, settings, folder, verbose):
+    """Trains one network towards the centroids of the other, and returns its row of the history.
+
+    In round 0 the network is only evaluated.
+    """
     other = "b" if net == "a" else "a"
     x, labels = representations(nets[other], data[other][0])
     centroids = Centroids.fit(
@@ -138,9 +153,9 @@ def _turn(net, nets, data, number, settings, kept, verbose):
         source=f"net {other} for round {number} of net {net}",
     )
     model, task, classes = nets[net], task_of(nets[net]), len(centroids)
-    how = {name: settings[name] for name in ("normalization", "learning_rate", "scale")}
-    compile_adapted(model, centroids, settings["lam"], **how)
-    training_data, validation_data = (targets(each, classes, task) for each in data[net])
+    options = {name: settings[name] for name in ("normalization", "learning_rate", "scale")}
+    compile_adapted(model, centroids, settings["lam"], **options)
+    training_data, validation_data = (targets(batches, classes, task) for batches in data[net])
     if number > 0:
         epochs = settings["epochs_per_round"]
         model.fit(
@@ -152,8 +167,8 @@ def _turn(net, nets, data, number, settings, kept, verbose):
             verbose=verbose,
         )
     logs = model.evaluate(validation_data, verbose=0, return_dict=True)
-    centroids.save(kept / f"centroids_{net}.npz")
-    _bare(model).save_weights(kept / f"net_{net}.weights.h5")
+    centroids.save(folder / f"centroids_{net}.npz")
+    _uncompiled(model).save_weights(folder / f"net_{net}.weights.h5")
     accuracies = float(logs[f"{task}_accuracy"]), float(logs["representation_accuracy"])
     return {
         "round": number,
@@ -167,37 +182,27 @@ def _turn(net, nets, data, number, settings, kept, verbose):
 
 @contextlib.contextmanager
 def _folder(out_dir, settings):
-    """The folder of the run, of these settings; one that goes away if none is given."""
+    """Yields the locked folder of the run, or a temporary one if `out_dir` is `None`."""
     if out_dir is None:
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(temporary)
         return
     folder = _checks.writable_folder("out_dir", out_dir)
-    path = folder / "settings.json"
-    settings = json.loads(json.dumps(settings))
-    if path.exists():
-        before = json.loads(path.read_text())
-        changed = sorted(n for n in {*before, *settings} if before.get(n) != settings.get(n))
-        if changed:
-            raise ValueError(
-                f"A folder holds one run. {path} was made with another {', '.join(changed)}. "
-                "Repeat the arguments to go on with that run, or choose another folder."
-            )
-    elif any(folder.iterdir()):
-        raise FileExistsError(
-            f"A run needs a folder of its own. {folder} holds files that `alternate` did not "
-            "write. Choose another folder."
-        )
-    _files.write_json(path, settings)
-    yield folder
+    with _runs.Lock(folder):
+        _runs.start_folder(folder, settings, required=("epochs_per_round", "lam"))
+        yield folder
 
 
-def _round(folder, number):
+def _round_folder(folder, number):
     return folder / f"round-{number:04d}"
 
 
-def _go_on(folder, nets):
-    """History and number of the last finished round, -1 if there is none; loads its networks."""
+def _resume(folder, nets):
+    """Loads the networks of the last finished round.
+
+    Returns:
+        `(history, number)` of that round; `([], -1)` if there is none.
+    """
     finished = sorted(folder.glob("round-????"))
     if not finished:
         return [], -1
@@ -208,27 +213,27 @@ def _go_on(folder, nets):
 
 def _load(nets, folders):
     for net in NETS:
-        _bare(nets[net]).load_weights(folders[net] / f"net_{net}.weights.h5")
+        _uncompiled(nets[net]).load_weights(folders[net] / f"net_{net}.weights.h5")
 
 
-def _bare(model):
-    """The same layers without an optimizer, whose state need not be kept."""
+def _uncompiled(model):
+    """Returns a model of the same layers without the optimizer, whose state is not stored."""
     return keras.Model(model.input, model.output)
 
 
 def _best_round(history, net):
-    """The first round with the best accuracy of a network."""
+    """Returns the first round with the best accuracy of a network."""
     rows = [row for row in history if row["net"] == net]
     return max(rows, key=lambda row: row["accuracy"])["round"]
 
 
-def _exhausted(history, patience):
+def _is_exhausted(history, patience):
     best = max(_best_round(history, net) for net in NETS)
     return history[-1]["round"] - best >= patience
 
 
-def _forget_useless_rounds(folder, history):
-    """Removes the rounds that are neither the last nor a network's best."""
+def _remove_useless_rounds(folder, history):
+    """Removes the rounds that are neither the last one nor the best one of a network."""
     needed = {history[-1]["round"], *(_best_round(history, net) for net in NETS)}
     for path in folder.glob("round-????"):
         if int(path.name[-4:]) not in needed:

@@ -1,4 +1,4 @@
-"""What one network hands to another: the centroids of its classes in its last hidden layer."""
+"""Centroids of a network's representations, one for each class (paper A §III, eq. 1 and 2)."""
 
 import dataclasses
 import json
@@ -17,21 +17,35 @@ METHODS = ("kmeans", "class_means")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Centroids:
-    """One centroid per class, and how well the clusters agree with the labels.
+    """One centroid for each class, with statistics of its cluster.
 
     Attributes:
-        values: Z, float32 `[classes, units]`, in the order of `names`.
-        names: of the classes.
-        counts: int64 `[classes]`, the number of samples whose mean each centroid is.
-        scale: mean squared distance of the samples to the centroid whose mean they are in; what
-            V is divided by in `losses.CentroidLoss(scale=)` if its softmax would saturate.
-        source: free text: which network, which data.
-        purity: share of the samples whose label is the most frequent one among the samples that
-            are nearest to the same centroid.
-        confusion: int64 `[classes, classes]`, samples by nearest centroid (row) and label.
-        versions: dict from library to version.
+        values: Z (eq. 2), float32 `[classes, units]`, in the order of `names`.
+        names: Tuple of the names of the classes.
+        counts: Number of samples of each cluster, int64 `[classes]`.
+        scale: Mean squared distance of the samples to the centroid of their cluster. Pass it to
+            `losses.CentroidLoss(scale=)`, which divides V (eq. 7) by it, if the softmax would
+            saturate otherwise.
+        purity: Share in [0, 1] of the samples whose label is the most frequent label among the
+            samples nearest to the same centroid.
+        confusion: Number of samples by nearest centroid (row) and label (column), int64
+            `[classes, classes]`.
+        source: Description of the network and the data.
+        versions: Dict from the name of a library to its version.
+
+    Raises:
+        ValueError: If the shapes do not fit each other.
 
     References: paper A §III, eq. 2.
+
+    Example:
+        >>> representations = [[0.0, 0.1], [0.0, -0.1], [1.0, 0.9], [1.0, 1.1]]
+        >>> labels = [0, 0, 1, 1]
+        >>> centroids = Centroids.fit(representations, labels, names=("calm", "angry"))
+        >>> centroids.values.round(3).tolist()
+        [[0.0, 0.0], [1.0, 1.0]]
+        >>> f"{centroids.purity:.1f}"
+        '1.0'
     """
 
     values: np.ndarray
@@ -84,31 +98,34 @@ class Centroids:
         valid=None,
         source="",
     ):
-        """Centroids of representations, one for each class.
+        """Computes the centroids of representations.
 
-        `"kmeans"` is the paper's: as many clusters as classes (ten random starts), which are then
-        given to the classes one to one, so that as many labels as possible agree.
-        `"class_means"` takes the mean of each class instead.
+        `"kmeans"` is the paper's method: k-means finds as many clusters as there are classes (the
+        best of ten random starts). Each cluster is assigned to one class, so that the number of
+        samples whose label is the class of their cluster is as large as possible.
+        `"class_means"` computes the mean of each class instead.
 
         Args:
-            representations: U, `[..., units]`: `[samples, units]` or `[windows, length, units]`.
-            labels: integers `[...]`, indices into `names`.
-            seed: of k-means.
-            names: of the classes; each must occur.
+            representations: U (eq. 1), `[samples, units]` or `[windows, length, units]`.
+            labels: Integers, indices into `names`, of the shape of `representations` without its
+                last axis.
+            seed: Seed of k-means.
+            names: Names of the classes. Each class must occur.
             method: `"kmeans"` or `"class_means"`.
-            valid: `[...]`, boolean or weights: samples that are false or 0 are left out, and may
-                hold anything. Default: all count.
-            source: free text that is kept, such as network and data.
+            valid: Boolean or weights of the shape of `labels`. Samples that are false or 0 are
+                left out and may hold any value. Default: all samples count.
+            source: Description of the network and the data.
 
         Returns:
             `Centroids`.
 
         Raises:
-            ValueError: if shapes do not fit, a representation is not finite, a label is no
-                class, a class is empty, or there are too few different representations.
+            ValueError: If shapes do not fit, a representation is not finite, a label is not a
+                class, a class does not occur, or there are fewer different representations than
+                classes.
 
         Warns:
-            UserWarning: if the most frequent label of a cluster is not the class that it got.
+            UserWarning: If the most frequent label of a cluster is not the class of the cluster.
 
         References: paper A §III, eq. 1 and 2.
         """
@@ -117,18 +134,18 @@ class Centroids:
         seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
         samples, labels = _samples(representations, labels, valid, names)
         if method == "kmeans":
-            values, own = _kmeans(samples, labels, len(names), seed)
+            values, class_of = _kmeans(samples, labels, len(names), seed)
         else:
-            values, own = _class_means(samples, labels, len(names)), labels
-        distances = _squared_distances(samples, values)
-        confusion = _confusion(distances.argmin(axis=1), labels, len(names))
+            values, class_of = _class_means(samples, labels, len(names)), labels
+        distances = squared_distances(samples, values)
+        confusion = _count_pairs(distances.argmin(axis=1), labels, len(names))
         if method == "kmeans":
             _warn_of_other_majorities(confusion, names)
         return cls(
             values=values,
             names=names,
-            counts=np.bincount(own, minlength=len(names)),
-            scale=distances[np.arange(len(own)), own].mean(),
+            counts=np.bincount(class_of, minlength=len(names)),
+            scale=distances[np.arange(len(samples)), class_of].mean(),
             purity=confusion.max(axis=1).sum() / confusion.sum(),
             confusion=confusion,
             source=source,
@@ -136,18 +153,31 @@ class Centroids:
         )
 
     def save(self, path):
-        """Writes the centroids to an `.npz` file, atomically; equal ones give equal bytes."""
+        """Writes the centroids to an `.npz` file, atomically.
+
+        Equal centroids give equal bytes.
+
+        Args:
+            path: Path of the file.
+        """
         content = {**vars(self), "versions": json.dumps(self.versions, sort_keys=True)}
         content = {name: np.asarray(value) for name, value in content.items()}
         with _files.atomic(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **content)  # its entries bear no time
+            np.savez(file, **content)  # NumPy dates the entries 1980
 
     @classmethod
     def load(cls, path):
-        """Reads what `save` wrote.
+        """Reads a file that `save` wrote.
+
+        Args:
+            path: Path of the `.npz` file.
+
+        Returns:
+            `Centroids`.
 
         Raises:
-            FileNotFoundError, ValueError: if the file is missing, damaged, or something else.
+            FileNotFoundError: If the file does not exist.
+            ValueError: If the file is damaged, or was not written by `save`.
         """
         path = _checks.existing_file("centroids", path)
         try:
@@ -163,11 +193,11 @@ class Centroids:
         except _UNREADABLE as error:
             raise ValueError(
                 f"`centroids` must be a file that `Centroids.save` wrote. Received: {path}: "
-                f"{error}. Compute and save them anew."
+                f"{error}. Compute and save the centroids again."
             ) from error
 
 
-# What NumPy and zipfile raise for files that are truncated, pickled, or no archives.
+# NumPy and zipfile raise these for files that are truncated, pickled, or not archives.
 _UNREADABLE = (
     AttributeError,
     EOFError,
@@ -181,21 +211,21 @@ _UNREADABLE = (
 
 
 def _samples(representations, labels, valid, names):
-    """Float64 `[samples, units]` and int64 `[samples]` that count, checked."""
+    """Returns the samples that count, float64 `[samples, units]`, and labels, int64 `[samples]`."""
     representations, labels = np.asarray(representations), np.asarray(labels)
     valid = np.ones(labels.shape, bool) if valid is None else np.asarray(valid) > 0
     if representations.ndim < 2 or not (representations.shape[:-1] == labels.shape == valid.shape):
         raise ValueError(
             "`representations` must have the shape [..., units], `labels` and `valid` the shape "
-            f"[...]. Received: {representations.shape}, {labels.shape} and {valid.shape}. Give "
-            "one label per representation."
+            f"[...]. Received: {representations.shape}, {labels.shape} and {valid.shape}. Pass "
+            "one label for each representation."
         )
     samples, labels = representations[valid].astype(np.float64), labels[valid]
     infinite = int((~np.isfinite(samples)).any(axis=1).sum())
     if infinite:
         raise ValueError(
             f"Representations must be finite. Received: {infinite} of {len(samples)} with NaN or "
-            "infinity. Train the network with a smaller learning rate, or leave them out by "
+            "infinity. Train the network with a smaller learning rate, or exclude them with "
             "`valid`."
         )
     _check_labels(labels, names)
@@ -206,25 +236,25 @@ def _check_labels(labels, names):
     if len(labels) < len(names):
         raise ValueError(
             f"There must be at least one sample per class. Received: {len(labels)} samples for "
-            f"{len(names)} classes. Give more data, or fewer `names`."
+            f"{len(names)} classes. Pass more data, or fewer `names`."
         )
     bad = labels[~np.isin(labels, np.arange(len(names)))]
     if len(bad):
         raise ValueError(
             f"Labels must be integers from 0 to {len(names) - 1}, indices into `names`. Received: "
-            f"{bad[0]} ({len(bad)} such labels). Leave samples without a label out by `valid`."
+            f"{bad[0]} ({len(bad)} such labels). Exclude samples without a label with `valid`."
         )
     empty = [name for i, name in enumerate(names) if not (labels == i).any()]
     if empty:
         raise ValueError(
             f"Every class in `names` needs a sample. Received none of {empty[:10]} ({len(empty)} "
-            "such classes). Add some, or restrict `names` to the classes that occur and number "
-            "the labels by them."
+            "such classes). Add samples, or restrict `names` to the classes that occur and "
+            "renumber the labels."
         )
 
 
 def _kmeans(samples, labels, classes, seed):
-    """Centres in the order of the classes they are given to, and the class of each sample."""
+    """Returns the cluster centres in the order of their classes, and the class of each sample."""
     from scipy.optimize import linear_sum_assignment
     from sklearn.cluster import KMeans
 
@@ -232,26 +262,33 @@ def _kmeans(samples, labels, classes, seed):
     if different < classes:
         raise ValueError(
             f"{classes} clusters need as many different representations. Received: {different} "
-            f"among {len(samples)}. The network may be dead (all units saturated); train it anew, "
-            "or take method='class_means'."
+            f"among {len(samples)}. The network may be dead (all units saturated): train it again, "
+            "or pass method='class_means'."
         )
-    found = KMeans(classes, n_init=10, random_state=seed).fit(samples)
-    _, cluster_of = linear_sum_assignment(-_confusion(labels, found.labels_, classes))
+    clusters = KMeans(classes, n_init=10, random_state=seed).fit(samples)
+    _, cluster_of = linear_sum_assignment(-_count_pairs(labels, clusters.labels_, classes))
     class_of = np.argsort(cluster_of)
-    return found.cluster_centers_[cluster_of], class_of[found.labels_]
+    return clusters.cluster_centers_[cluster_of], class_of[clusters.labels_]
 
 
 def _class_means(samples, labels, classes):
     return np.stack([samples[labels == i].mean(axis=0) for i in range(classes)])
 
 
-def _squared_distances(samples, centroids):
+def squared_distances(samples, centroids):
+    """Computes V (eq. 7), the squared distances `[samples, classes]` to the centroids.
+
+    Args:
+        samples: Representations `[samples, units]`.
+        centroids: Array `[classes, units]`.
+    """
     from scipy.spatial.distance import cdist
 
     return cdist(samples, centroids, "sqeuclidean")
 
 
-def _confusion(rows, columns, classes):
+def _count_pairs(rows, columns, classes):
+    """Counts the pairs of two class numbers, int64 `[classes, classes]`."""
     table = np.zeros((classes, classes), np.int64)
     np.add.at(table, (rows, columns), 1)
     return table
@@ -267,8 +304,8 @@ def _warn_of_other_majorities(confusion, names):
     ]
     if other:
         warnings.warn(
-            f"{len(other)} of {len(names)} clusters were given to a class that is not their "
-            f"largest: {'; '.join(other[:10])}. Train the network to a better accuracy, or take "
+            f"{len(other)} of {len(names)} clusters were assigned to a class that is not their "
+            f"largest: {'; '.join(other[:10])}. Train the network to a better accuracy, or pass "
             "method='class_means'.",
             stacklevel=3,
         )

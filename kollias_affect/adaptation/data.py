@@ -1,4 +1,4 @@
-"""Data for and from paper A's networks: targets of both outputs, and representations."""
+"""Targets of both outputs of paper A's networks, and their representations."""
 
 import keras
 import numpy as np
@@ -8,17 +8,19 @@ from kollias_affect.adaptation.adapted import REPRESENTATION, task_of
 
 
 def targets(dataset, classes, task="expression"):
-    """Batches for a model of `compile_adapted`.
+    """Converts class numbers to the targets of a model of `compile_adapted`.
 
     Args:
         dataset: `tf.data.Dataset` of `(inputs, labels, weights)` with class numbers as labels,
             as `windows.dataset(..., task="expression")` yields them.
-        classes: number of classes. A label outside of them becomes a row of zeros.
-        task: name of the model's other output.
+        classes: Number of classes. A label that is not a class becomes a row of zeros.
+        task: Name of the model's task output.
 
     Returns:
-        `tf.data.Dataset` of `(inputs, {task: d, "representation": d}, {...: weights})` with d
-        one-hot, float32 `[batch, length, classes]`.
+        `tf.data.Dataset` of `(inputs, {task: d, "representation": d}, {...: weights})`, where the
+        desired outputs d are one-hot, float32 `[batch, length, classes]`.
+
+    References: paper A §III, d in eq. 5 and 8.
     """
     import tensorflow as tf
 
@@ -36,30 +38,30 @@ def targets(dataset, classes, task="expression"):
 
 
 def representations(model, data, task="expression", batch_size=4):
-    """The model's representations of the frames that count, and their labels.
+    """Computes the representations of the frames that count, and returns their labels too.
 
     Args:
-        model: with a `"representation"` output.
-        data: list of `Clip`, or a `tf.data.Dataset` as `windows.dataset` yields it (windows that
-            overlap give a frame more than once).
-        task: of which the labels are, `"expression"` or `"valence_arousal"`; for clips.
-        batch_size: windows per batch; for clips.
+        model: `keras.Model` with a task's output and `"representation"`, `[..., units]`.
+        data: List of `Clip`, or a `tf.data.Dataset` as `windows.dataset` yields it. Windows that
+            overlap give a frame more than once.
+        task: Task of the labels of clips, `"expression"` or `"valence_arousal"`.
+        batch_size: Windows per batch, for clips.
 
     Returns:
         `(X, labels)`: float32 `[frames, units]`, and int64 `[frames]` for expressions or float32
-        `[frames, 2]`.
+        `[frames, 2]` for valence and arousal.
 
     Raises:
-        ValueError: if a clip lacks the labels, or no frame counts.
+        ValueError: If a clip has no labels of the task, or if no frame counts.
 
-    References: paper A eq. 1 and 4.
+    References: paper A §III, U in eq. 1 and X in eq. 4.
     """
     task_of(model)
     extractor = keras.Model(model.input, model.output[REPRESENTATION])
     if isinstance(data, (list, tuple)):
-        pairs = _of_clips(extractor, data, task, batch_size)
+        pairs = _from_clips(extractor, data, task, batch_size)
     else:
-        pairs = _of_batches(extractor, data)
+        pairs = _from_batches(extractor, data)
     pairs = list(pairs)
     if not any(len(x) for x, _ in pairs):
         raise ValueError(
@@ -69,22 +71,22 @@ def representations(model, data, task="expression", batch_size=4):
     return tuple(np.concatenate(parts) for parts in zip(*pairs, strict=True))
 
 
-def _of_clips(extractor, clips, task, batch_size):
+def _from_clips(extractor, clips, task, batch_size):
     from kollias_affect import evaluation
 
     _checks.one_of("task", task, ("expression", "valence_arousal"))
-    without = [clip.key for clip in clips if getattr(clip, task) is None]
-    if without:
+    unlabelled = [clip.key for clip in clips if getattr(clip, task) is None]
+    if unlabelled:
         raise ValueError(
-            f"Every clip must have the label `{task}`. Received clips without: {without[:5]}. Add "
-            "it with `Clip.labelled`."
+            f"Every clip must have the label `{task}`. Received clips without it: "
+            f"{unlabelled[:5]}. Add it with `Clip.labelled`."
         )
-    found = evaluation.predict(extractor, clips, batch_size)
+    predictions = evaluation.predict(extractor, clips, batch_size)
     for clip in clips:
-        yield found[clip.key][clip.valid], getattr(clip, task)[clip.valid]
+        yield predictions[clip.key][clip.valid], getattr(clip, task)[clip.valid]
 
 
-def _of_batches(extractor, dataset):
+def _from_batches(extractor, dataset):
     for inputs, labels, weights in dataset:
         x = np.asarray(extractor.predict_on_batch(inputs))
         counts = np.asarray(weights) > 0

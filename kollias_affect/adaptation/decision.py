@@ -1,4 +1,4 @@
-"""One class per video, from the outputs for its frames."""
+"""The class of a video from the outputs of its frames (paper A §IV.C)."""
 
 import numpy as np
 
@@ -8,23 +8,28 @@ RULES = ("mean", "majority")
 
 
 def video_decision(outputs, by="mean", weights=None):
-    """The class of a video.
+    """Decides the class of a video.
 
     Args:
-        outputs: `[frames, classes]`, the larger the likelier. Rows with NaN, as
-            `evaluation.predict` gives frames without a face, are left out.
-        by: `"mean"`: the largest mean output; `"majority"`: the class that is the largest in
-            most frames. Of classes that are equal, the first. The paper says "aggregation"; the
-            mean is our choice.
-        weights: `[frames]`; frames of weight 0 are left out, the others count by weight.
+        outputs: Scores `[frames, classes]`; the largest belongs to the most probable class. Rows
+            with NaN, which `evaluation.predict` returns for frames without a face, are left out.
+        by: `"mean"` chooses the class with the largest mean output; `"majority"` chooses the
+            class that has the largest output in most frames. The first of equal classes is
+            chosen. The paper says "frame aggregation"; the mean is our choice.
+        weights: Weights `[frames]`. Frames of weight 0 are left out. Default: ones.
 
     Returns:
-        index of the class; -1 if no frame is left.
+        Index of the class, an int; -1 if no frame is left.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: If the shapes do not fit, or if `by` is unknown.
 
-    References: paper A §IV-C.
+    References: paper A §IV.C.
+
+    Example:
+        >>> outputs = [[0.6, 0.4], [0.6, 0.4], [0.0, 1.0]]
+        >>> video_decision(outputs), video_decision(outputs, by="majority")
+        (1, 0)
     """
     _checks.one_of("by", by, RULES)
     outputs = np.asarray(outputs, np.float64)
@@ -32,7 +37,7 @@ def video_decision(outputs, by="mean", weights=None):
     if outputs.ndim != 2 or weights.shape != outputs.shape[:1]:
         raise ValueError(
             "`outputs` must have the shape [frames, classes] and `weights` the shape [frames]. "
-            f"Received: {outputs.shape} and {weights.shape}. Give one video at a time."
+            f"Received: {outputs.shape} and {weights.shape}. Pass one video at a time."
         )
     counts = (weights > 0) & ~np.isnan(outputs).any(axis=1)
     outputs, weights = outputs[counts], weights[counts]

@@ -1,4 +1,4 @@
-"""Paper A for valence and arousal: the cells of a grid as classes."""
+"""Cells of a grid of valence and arousal as classes (paper A §V)."""
 
 import dataclasses
 
@@ -12,17 +12,27 @@ DECODINGS = ("argmax", "expected")
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """The cells of the V-A square in which data lie; these, and no others, are the classes.
+    """The cells of the valence-arousal square that contain data; each of them is a class.
 
-    A centroid needs samples: of 20 x 20 = 400 cells, those without a frame of NetB's data are no
-    classes. Frames of other data in such a cell get the nearest class, by the distance of the
-    cells' centres (the lower number if two are as near); none is dropped.
+    A centroid needs samples. Of 20 x 20 = 400 cells, those without a frame of NetB's data are
+    therefore not classes. A frame of other data in such a cell gets the nearest class by the
+    distance between the centres of the cells (the lower number of equally near classes); no
+    frame is dropped.
 
     Args:
-        cells: numbers of the cells that are classes, ascending, as `sampling.discretize` counts.
-        bins: cells per dimension.
+        cells: Ascending numbers of the cells that are classes, see `sampling.discretize`.
+        bins: Number of cells in each dimension.
 
     References: paper A §V.
+
+    Example:
+        >>> grid = Grid.fit([[-0.9, -0.9], [0.5, 0.2], [0.5, 0.2]], bins=4)
+        >>> len(grid), grid.names
+        (2, ('valence -0.75 arousal -0.75', 'valence +0.75 arousal +0.25'))
+        >>> grid.classes([[-1.0, -0.6], [0.9, 0.9]]).tolist()
+        [0, 1]
+        >>> grid.decode([[0.2, 0.8]]).tolist()
+        [[0.75, 0.25]]
     """
 
     cells: tuple
@@ -30,16 +40,23 @@ class Grid:
 
     @classmethod
     def fit(cls, valence_arousal, bins=20):
-        """The grid of labels `[..., 2]` in [-1, 1]; those with NaN are left out.
+        """Finds the cells that contain labels.
+
+        Args:
+            valence_arousal: Labels `[..., 2]` in [-1, 1]. Labels with NaN are left out.
+            bins: Number of cells in each dimension.
+
+        Returns:
+            `Grid`.
 
         Raises:
-            ValueError: if a value is outside [-1, 1], or all are NaN.
+            ValueError: If a value is outside [-1, 1], or if all labels are NaN.
         """
         cells = np.unique(sampling.discretize(valence_arousal, bins))
         cells = cells[cells >= 0]
         if not len(cells):
             raise ValueError(
-                "A grid needs labels. Received: NaN only. Give the labels of valid frames."
+                "A grid needs labels. Received: NaN only. Pass the labels of valid frames."
             )
         return cls(tuple(cells.tolist()), bins)
 
@@ -48,24 +65,39 @@ class Grid:
 
     @property
     def centres(self):
-        """Valence and arousal of the classes, float64 `[classes, 2]`."""
+        """Valence and arousal of the centre of each class, float64 `[classes, 2]`."""
         return sampling.undiscretize(np.array(self.cells), self.bins)
 
     @property
     def names(self):
-        """Name of each class, its centre: `"valence +0.05 arousal -0.35"`."""
+        """Names of the classes by their centres, such as `"valence +0.05 arousal -0.35"`."""
         return tuple(f"valence {v:+.4g} arousal {a:+.4g}" for v, a in self.centres)
 
     def classes(self, valence_arousal):
-        """Class numbers of labels `[..., 2]` in [-1, 1], int64 `[...]`; -1 for NaN."""
+        """Returns the class numbers of labels.
+
+        Args:
+            valence_arousal: Labels `[..., 2]` in [-1, 1].
+
+        Returns:
+            Int64 `[...]`; -1 for labels with NaN.
+        """
         cells = sampling.discretize(valence_arousal, self.bins)
-        every = sampling.undiscretize(np.arange(self.bins**2), self.bins)
-        apart = ((every[:, None] - self.centres) ** 2).sum(axis=-1)
-        nearest = apart.round(9).argmin(axis=1)  # rounded: equal distances are equal
+        all_centres = sampling.undiscretize(np.arange(self.bins**2), self.bins)
+        distances = ((all_centres[:, None] - self.centres) ** 2).sum(axis=-1)
+        nearest = distances.round(9).argmin(axis=1)  # rounded, so that equal distances are equal
         return np.where(cells < 0, -1, nearest[cells])
 
     def labelled(self, dataset):
-        """Batches of `windows.dataset` with class numbers instead of valence and arousal."""
+        """Replaces valence and arousal by class numbers in batches.
+
+        Args:
+            dataset: `tf.data.Dataset` of `windows.dataset`.
+
+        Returns:
+            `tf.data.Dataset` of `(inputs, classes, weights)`, with int64 classes
+            `[batch, length]`.
+        """
         import tensorflow as tf
 
         def relabel(inputs, labels, weights):
@@ -75,26 +107,27 @@ class Grid:
         return dataset.map(relabel)
 
     def decode(self, outputs, by="argmax"):
-        """Valence and arousal of a model's outputs.
+        """Converts a model's outputs to valence and arousal.
 
         Args:
-            outputs: `[..., classes]`.
-            by: `"argmax"` for the centre of the class with the largest output; `"expected"` for
-                the mean of the centres, weighted by the outputs above 0 (plain mean if none
-                is). The latter is for outputs trained towards one-hot labels, not for those of
-                `centroid_classifier`, which are near 1 for all classes but the farthest.
+            outputs: Outputs `[..., classes]`.
+            by: `"argmax"` returns the centre of the class with the largest output. `"expected"`
+                returns the mean of the centres, weighted by the positive outputs (the plain mean
+                if no output is positive). It suits outputs trained towards one-hot labels, but
+                not `centroid_classifier`, whose outputs are near 1 for all classes but the
+                farthest.
 
         Returns:
-            float64 `[..., 2]`, in [-1, 1].
+            Float64 `[..., 2]`, in [-1, 1].
 
         Raises:
-            ValueError: if the last axis is not that of the classes.
+            ValueError: If the last axis does not have the length of the classes.
         """
         outputs = np.asarray(outputs, np.float64)
         if outputs.shape[-1:] != (len(self),):
             raise ValueError(
                 f"`outputs` must have the {len(self)} classes of the grid on the last axis. "
-                f"Received: shape {outputs.shape}. Take the grid that the model was trained with."
+                f"Received: shape {outputs.shape}. Use the grid that the model was trained with."
             )
         if _checks.one_of("by", by, DECODINGS) == "argmax":
             return self.centres[outputs.argmax(axis=-1)]

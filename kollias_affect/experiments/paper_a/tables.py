@@ -72,9 +72,9 @@ def _decisions(experiment, setting):
     pairs = []
     for seed in range(experiment.settings.seeds):
         experiment.net_a(setting.lam, seed)
-        way = report.WAY_OF.get(setting.lam, "outputs")
+        by = report.predictor_of(setting.lam)
         name = cell_name(setting.lam, seed)
-        pairs.append(report.decisions(experiment, name, setting.part, way))
+        pairs.append(report.decisions(experiment, name, setting.part, by))
     labels, chosen = (np.concatenate(values) for values in zip(*pairs, strict=True))
     classes = np.array(experiment.classes)
     return classes[labels], classes[chosen]
@@ -111,7 +111,7 @@ def confusion(laboratory, setting):
 def distance(laboratory, setting):
     """Distance of NetA's centroid of a category to NetB's, see `report.centroid_distances`."""
     experiment = _experiment(laboratory)
-    for lam in (min(experiment.settings.lambdas), max(experiment.settings.lambdas)):
+    for lam in experiment.settings.extreme_lambdas:
         for seed in range(experiment.settings.seeds):
             experiment.net_a(lam, seed)
     column = report.centroid_distances(experiment)[f"lambda {setting.lam:g}"]
