@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from kollias_affect.datasets import synthetic
 SETTINGS = {"subjects": 2, "clips_per_subject": 1, "frames": 24}
 
 
-def test_detectors_find_the_face_and_labels_are_known(synthetic_root):
+def test_detectors_find_the_face_and_labels_vary(synthetic_root):
     clips = datasets.load("synthetic", synthetic_root, **SETTINGS)
     assert [clip.key for clip in clips] == ["subject01_1", "subject02_1"]
     for clip in clips:
@@ -27,6 +29,14 @@ def test_the_same_seed_makes_the_same_bytes(synthetic_root, tmp_path):
     for video in synthetic.make(tmp_path, **SETTINGS):
         other = synthetic_root / "videos" / video.name
         assert video.read_bytes() == other.read_bytes()
+
+
+def test_existing_videos_are_left_as_they_are(tmp_path):
+    settings = {"subjects": 1, "clips_per_subject": 1, "frames": 2}
+    (video,) = synthetic.make(tmp_path, **settings)
+    before = video.stat().st_mtime_ns
+    assert synthetic.make(tmp_path, **settings) == [video]
+    assert video.stat().st_mtime_ns == before
 
 
 def test_other_settings_in_the_same_folder_are_refused(synthetic_root):
@@ -49,9 +59,28 @@ def test_valence_moves_the_corners_of_the_mouth_and_arousal_opens_it():
     assert mouth(0, 1)[1] > mouth(0, 0)[1] > mouth(0, -1)[1]
 
 
-def test_a_video_without_labels_is_an_error(synthetic_root, tmp_path):
-    import shutil
+def test_the_pose_turns_shifts_and_scales_the_face_about_the_centre():
+    look = synthetic._Look(np.random.default_rng(0))
+    left, top, side = synthetic._REGION
+    centre = np.array([left + side / 2, top + side / 2])
+    pose = synthetic._pose(look, 7, (5, -3), 1.05)
+    middle = np.array([synthetic.SIDE / 2 + 5, synthetic.SIDE / 2 - 3, 1])
+    np.testing.assert_allclose(pose @ middle, centre)
+    expected = (side / synthetic.SIDE / 1.05) ** 2 / look.width
+    np.testing.assert_allclose(np.linalg.det(pose[:, :2]), expected)
 
+
+def test_the_displacement_of_a_point_is_largest_at_the_point():
+    look = synthetic._Look(np.random.default_rng(0))
+    look.build[:] = 0
+    field = synthetic._displacements(look, (0, 1))
+    column, row = np.subtract((223, 155), synthetic._FIELD_START)  # the lower lip
+    others = 6 * np.exp((1**2 + 23**2) / (-2 * 18**2))  # the chin moves it, too
+    np.testing.assert_allclose(field[row, column], [0, 8 + others], atol=1e-3)
+    assert field.shape == 2 * (synthetic._REGION[2] + 2 * synthetic._MARGIN,) + (2,)
+
+
+def test_a_video_without_labels_is_an_error(synthetic_root, tmp_path):
     shutil.copytree(synthetic_root, tmp_path / "copy")
     (tmp_path / "copy" / "annotations" / "subject02_1.csv").unlink()
     with pytest.raises(FileNotFoundError, match="subject02_1.csv"):
