@@ -4,6 +4,7 @@ from kollias_affect.evaluation import postprocess
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
 from kollias_affect.evaluation.averaging import average
 from kollias_affect.evaluation.fusion import decision_fusion
+from kollias_affect.evaluation.model_evaluation import Evaluation, evaluate_model
 from kollias_affect.evaluation.plots import clip_picture, traces
 from kollias_affect.evaluation.predictions import from_table, paired, predict, to_table
 from kollias_affect.evaluation.regions import PAPER_B_REGIONS, mse_by_region
@@ -16,6 +17,7 @@ from kollias_affect.evaluation.videos import video_of
 __all__ = [
     "PAPER_B_REGIONS",
     "AffectTensorBoard",
+    "Evaluation",
     "aggregate",
     "average",
     "clip_picture",
@@ -23,6 +25,7 @@ __all__ = [
     "confidence_intervals",
     "confusion",
     "decision_fusion",
+    "evaluate_model",
     "from_table",
     "join_labels",
     "markdown",

@@ -5,40 +5,41 @@ import keras
 from kollias_affect import backbones, initializers, models, weights
 from kollias_affect.models import parts
 
-# Backbones with published weights: importer, and the form that these belong to.
+# Backbones with published weights: importer, and the form of the backbone that they fit.
 IMPORTERS = {
     "vgg_face": (weights.load_vgg_face, {}),
     "vgg16": (weights.load_vgg_face, {}),
     "resnet50": (weights.load_resnet50, {"form": "keras"}),
 }
+BUILDERS = {"cnn": models.cnn, "affwildnet": models.affwildnet, "multi_rnn": models.multi_rnn}
 _UNITS = ("hidden_units", "rnn_units", "landmark_units", "fc_units")
 
 
 def build(network, task, scale, weight_files=None, landmarks=None):
-    """The model of a `Network`, with the first weights that the scale's seed gives.
+    """Builds the model of a `Network` with the initial weights of the scale's seed.
 
     Args:
         network: `Network`.
-        task: see `tasks.TASKS`.
+        task: Name in `tasks.TASKS`.
         scale: `Scale`.
-        weight_files: dict from a backbone's name to the file of its published weights.
-        landmarks: `False` for clips without landmarks; else as the network says.
+        weight_files: Dict from a backbone's name to the file of its published weights.
+        landmarks: `False` for clips without landmarks; `None` for what the network declares.
 
     Returns:
         `keras.Model` of windows of `scale.length` frames.
 
     Raises:
-        ValueError: if weights do not fit.
+        ValueError: If the weights do not fit.
     """
     backbone = build_backbone(network.backbone, scale, weight_files)
     options = {name: _scaled(name, value, scale) for name, value in network.options.items()}
     if options.get("initializer") == "papers":
         options["initializer"] = initializers.papers(scale.seed)
     if "hidden_units" not in options:
-        usual = parts.hidden_units_of(backbone)
+        units = parts.hidden_units_of(backbone)
         # A network on several features has one fully connected layer.
-        usual = usual[0] if network.build == "multi_rnn" else usual
-        options["hidden_units"] = _scaled("hidden_units", usual, scale)
+        units = units[0] if network.build == "multi_rnn" else units
+        options["hidden_units"] = _scaled("hidden_units", units, scale)
     if network.build != "cnn":
         options.setdefault("rnn_units", _scaled("rnn_units", 128, scale))
     if landmarks is False:
@@ -48,7 +49,15 @@ def build(network, task, scale, weight_files=None, landmarks=None):
 
 
 def build_backbone(name, scale, weight_files=None):
-    """The backbone called `name`, with published weights if there is a file of them."""
+    """Builds a backbone, and loads its published weights if their file is given.
+
+    Args:
+        name: Name in `backbones.BACKBONES`.
+        scale, weight_files: See `build`.
+
+    Returns:
+        `keras.Model`.
+    """
     keras.utils.set_random_seed(scale.seed)
     file = (weight_files or {}).get(name)
     load, form = IMPORTERS[name] if file is not None else (None, {})
@@ -63,8 +72,5 @@ def _scaled(name, value, scale):
     if name not in _UNITS:
         return value
     if isinstance(value, (tuple, list)):
-        return tuple(_scaled(name, each, scale) for each in value)
+        return tuple(_scaled(name, item, scale) for item in value)
     return max(2, round(value * scale.units))
-
-
-BUILDERS = {"cnn": models.cnn, "affwildnet": models.affwildnet, "multi_rnn": models.multi_rnn}

@@ -1,26 +1,25 @@
-"""What an experiment is, said as data: what varies, what is fixed, what is measured."""
+"""What an experiment is, declared as data: what varies, what is fixed, what is measured."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable
 
 from kollias_affect import _checks
 
 
 class Empty(Exception):
-    """Raised for a cell that cannot be filled with these data; its text says why."""
+    """Raised for a cell that cannot be computed with the given data; its text gives the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network as a paper names it; the width is the scale's.
+    """A network as a paper names it; its width is that of the `Scale`.
 
     Args:
-        build: `"cnn"`, `"affwildnet"` (any CNN-RNN with paper C's settings) or `"multi_rnn"`,
-            functions of `models`.
-        backbone: name in `backbones.BACKBONES`.
-        options: of the function; numbers of units are multiplied by the scale's `units`.
+        build: Function of `models`: `"cnn"`, `"affwildnet"` (any CNN-RNN with paper C's settings)
+            or `"multi_rnn"`.
+        backbone: Name in `backbones.BACKBONES`.
+        options: Dict of arguments of the function; numbers of units are multiplied by the
+            scale's `units`.
     """
 
     build: str
@@ -30,18 +29,18 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """A network and what it is trained on.
+    """A network and the clips that it is trained on.
 
     Args:
         network: `Network`.
-        task: see `tasks.TASKS`.
-        labels: role whose clips, of the same people, have the labels that are trained on.
-            Default: those that are tested on.
-        before: role that the network is trained on first, for valence and arousal, or `None`.
-        needs_before: leave the cell empty if that role is not given; else it is trained from
-            scratch.
-        options: of `training.train`, as the paper prescribes them.
-        folds: `None`, or the number of person-independent folds.
+        task: Name in `tasks.TASKS`.
+        labels: Role whose clips have the labels to train on. It has the same people as the role
+            `"data"`, which is the default.
+        before: Role that the network is pre-trained on, for valence and arousal, or `None`.
+        needs_before: Whether the cell stays empty if that role is missing. Otherwise the network
+            is then trained from scratch.
+        options: Dict of arguments of `training.train` that the paper prescribes.
+        folds: Number of person-independent folds, or `None`.
     """
 
     network: Network
@@ -55,10 +54,10 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class Fusion:
-    """Trained networks put together.
+    """A fusion of trained networks.
 
     Args:
-        members: `Training` of each.
+        members: Tuple of `Training`.
         mode: `"decision"` (weighted mean of the outputs), `"fc"` or `"rnn"` (see `models.fuse`).
     """
 
@@ -71,9 +70,10 @@ class Cell:
     """One line of a table, or one group of columns of it.
 
     Args:
-        row, column: where the numbers stand; `column` is empty where a table has one group.
-        setting: what is run for it; the table's `evaluate` knows what to do with it.
-        published: dict from the table's measures to the paper's numbers.
+        row: Name of the row.
+        column: Name of the group of columns; empty if the table has one group.
+        setting: Argument of the table's `evaluate`: what is run for the cell.
+        published: Dict from the table's measures to the paper's numbers.
     """
 
     row: str
@@ -84,23 +84,24 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A published table or figure of numbers as an experiment.
+    """A published table, or a figure of numbers, as an experiment.
 
     Args:
-        name: letter of the paper and number of the table, such as `"C12"`.
-        title: what it shows.
-        source: where it stands.
-        varies, fixed, split: told in the report: what differs from cell to cell, what does not,
-            and which frames are scored.
-        measures: names of the numbers of a cell, in order.
-        cells: tuple of `Cell`.
-        evaluate: function of a `Laboratory` and a cell's setting that returns a dict from the
+        name: Letter of the paper and number of the table, such as `"C12"`.
+        title: Title of the table.
+        source: Place of the table in the paper.
+        varies: Text of the report: what differs from cell to cell.
+        fixed: Text of the report: what is the same in all cells.
+        split: Text of the report: which frames are scored.
+        measures: Tuple of the names of a cell's numbers, in order.
+        cells: Tuple of `Cell`.
+        evaluate: Function of a `Laboratory` and the setting of a cell. It returns a dict from the
             measures to numbers, or raises `Empty`.
-        roles: roles of data that the table uses, see `data.ROLES`.
-        optional: those of them that need not be given.
-        labels: what the clips are labelled with: `"valence_arousal"` or `"expression"`; those
-            that are trained on before have valence and arousal in any case.
-        folds: people that there must be at least, for cross-validation.
+        roles: Tuple of the roles of data that the table uses, see `data.ROLES`.
+        optional: Those of them that may be missing.
+        labels: Labels of the clips, `"valence_arousal"` or `"expression"`. Roles that networks
+            are pre-trained on have valence and arousal in any case.
+        folds: Minimum number of people, for cross-validation.
     """
 
     name: str
@@ -120,20 +121,23 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How large the trainings are; the default is the papers'.
+    """The size of the trainings; the default is that of the papers.
 
     Args:
-        width: factor on the channels of the CNNs.
-        units: factor on the units of fully connected and recurrent layers.
-        size: side of the images in pixels.
-        picture: the same for paper D, whose networks cut crops out of larger pictures.
-        length: frames per window.
-        batch_size: windows per batch; `None` for the papers', or 4.
-        epochs: of every training.
-        stride: of the training windows.
-        learning_rate: `None` for the papers', or paper B's.
-        seed: of everything random.
-        cache: keep the decoded frames in memory.
+        width: Factor on the channels of the CNNs.
+        units: Factor on the units of fully connected and recurrent layers.
+        size: Side of the images in pixels.
+        picture: Side of the pictures of paper D, whose networks crop them, in pixels.
+        length: Frames per window.
+        batch_size: Windows per batch; `None` for the papers', or 4.
+        epochs: Epochs of every training.
+        stride: Frames from one training window to the next; `None` for `length`.
+        learning_rate: Initial learning rate; `None` for the papers', or paper B's.
+        seed: Seed of everything random.
+        cache: Whether the decoded frames are kept in memory.
+
+    Raises:
+        ValueError: If an argument is out of range.
     """
 
     width: float = 1.0
@@ -161,18 +165,8 @@ class Scale:
         _checks.integer_between("seed", self.seed, 0, 2**32 - 1)
 
 
-# Minutes on two cores for all tables: the numbers mean nothing, the way is the whole one.
+# All tables run in minutes on two cores. The numbers mean nothing, but every step is executed.
 SMOKE = Scale(
     width=0.05, units=0.05, size=32, picture=64, length=8, batch_size=4, epochs=1,
     learning_rate=1e-3, cache=True,
 )  # fmt: skip
-
-
-def fingerprint(*content):
-    """Sixteen characters that stand for dataclasses and JSON content."""
-
-    def plain(value):
-        return {"kind": type(value).__name__, **dataclasses.asdict(value)}
-
-    text = json.dumps(content, sort_keys=True, default=plain)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -6,23 +6,23 @@ import numpy as np
 
 from kollias_affect import evaluation
 from kollias_affect.evaluation import postprocess
-from kollias_affect.experiments.data import of_utterances
 from kollias_affect.experiments.declaration import Empty, Fusion, Training
-from kollias_affect.experiments.laboratory import TEST, VALIDATION
-from kollias_affect.tasks import EXPRESSIONS
-
-DIMENSIONS = ("valence", "arousal")
+from kollias_affect.experiments.roles import are_utterances
+from kollias_affect.experiments.trainings import TEST, VALIDATION
+from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """What the numbers of a cell are of.
+    """Setting of a cell whose numbers are scores of a network.
 
     Args:
         network: `Training` or `Fusion`.
-        processed: filter and smooth the predictions first, as the validation part says.
-        region: name of a region of the V-A plane, for errors in it.
-        needs_landmarks: leave the cell empty if there are none, since the row is about them.
+        processed: Whether the predictions are filtered and smoothed first, as the validation part
+            determines.
+        region: Name of a region of the plane of valence and arousal, for errors in it.
+        needs_landmarks: Whether the cell stays empty if there are no landmarks, because its row
+            is about them.
     """
 
     network: Training | Fusion
@@ -32,21 +32,21 @@ class Scored:
 
 
 def dimensional(laboratory, setting):
-    """Every measure of valence and arousal: `"CCC valence"`, `"MSE arousal"`, `"CCC mean"` …
+    """Computes all measures of valence and arousal: `"CCC valence"`, `"MSE arousal"` and so on.
 
-    Predictions are scored per utterance where all frames of each clip have one label, as in
-    OMG-Emotion (the mean over sequences of 80 frames of their medians, paper B §5), else per
-    frame.
+    If all frames of each clip have one label, as in OMG-Emotion, utterances are scored (the mean
+    over sequences of 80 frames of their medians, paper B §5), otherwise frames.
 
     Args:
         laboratory: `Laboratory`.
         setting: `Scored`.
 
     Returns:
-        dict from measure to number.
+        Dict from measure to number.
 
     Raises:
-        Empty: if a role is missing that the cell needs, or no member of a fusion is any good.
+        Empty: If a role is missing that the cell needs, or no member of a fusion has a positive
+            CCC.
     """
     clips, predictions = _test_predictions(laboratory, setting)
     scores = evaluation.scores(clips, predictions)
@@ -58,7 +58,10 @@ def dimensional(laboratory, setting):
 
 
 def regions(laboratory, setting):
-    """Mean squared errors of the frames whose label lies in a region, see `Scored.region`."""
+    """Computes the mean squared errors of the frames whose label lies in `setting.region`.
+
+    Args, Returns and Raises as `dimensional`.
+    """
     table = evaluation.mse_by_region(*_test_predictions(laboratory, setting))
     row = table.loc[setting.region]
     return {
@@ -68,26 +71,36 @@ def regions(laboratory, setting):
 
 
 def expressions(laboratory, setting):
-    """Share of the videos of each expression that are told rightly, and of all of them.
+    """Computes the accuracy on the videos of each expression, and on all videos.
 
     The probabilities of a video's frames are averaged (paper C §5.2: "video classification based
     on frame aggregation").
+
+    Args:
+        laboratory: `Laboratory`.
+        setting: `Scored`.
+
+    Returns:
+        Dict from expression to its accuracy, `None` for one that does not occur; and `"total"`.
+
+    Raises:
+        Empty: If a role is missing, or no frame of the test part counts.
     """
-    clips, predictions = _frames(laboratory, setting)[TEST]
-    right = {name: [] for name in EXPRESSIONS}
+    clips, predictions = _predictions(laboratory, setting)[TEST]
+    hits = {name: [] for name in EXPRESSIONS}
     for clip in (clip for clip in clips if clip.valid.any()):
         label = np.bincount(clip.expression[clip.valid], minlength=len(EXPRESSIONS)).argmax()
-        chosen = np.nanmean(predictions[clip.key][clip.valid], axis=0).argmax()
-        right[EXPRESSIONS[label]].append(bool(chosen == label))
-    every = [hit for hits in right.values() for hit in hits]
-    if not every:
+        predicted = np.nanmean(predictions[clip.key][clip.valid], axis=0).argmax()
+        hits[EXPRESSIONS[label]].append(bool(predicted == label))
+    all_hits = [hit for values in hits.values() for hit in values]
+    if not all_hits:
         raise Empty("no frame of the test part counts")
-    shares = {name: float(np.mean(hits)) if hits else None for name, hits in right.items()}
-    return {**shares, "total": float(np.mean(every))}
+    accuracies = {name: float(np.mean(v)) if v else None for name, v in hits.items()}
+    return {**accuracies, "total": float(np.mean(all_hits))}
 
 
-def _frames(laboratory, setting):
-    """Clips and predictions per frame, by part."""
+def _predictions(laboratory, setting):
+    """Dict from part to clips and their predictions per frame."""
     network = setting.network
     members = network.members if isinstance(network, Fusion) else (network,)
     for member in members:
@@ -101,13 +114,14 @@ def _frames(laboratory, setting):
 
 
 def _test_predictions(laboratory, setting):
-    """Clips and what is scored of them: predictions per frame, or a table of utterances."""
-    found = _frames(laboratory, setting)
-    clips, predictions = found[TEST]
-    by = "utterance" if of_utterances(clips) else None
+    """Clips, and predictions per frame or a table of utterances."""
+    predictions_of = _predictions(laboratory, setting)
+    clips, predictions = predictions_of[TEST]
+    by = "utterance" if are_utterances(clips) else None
     steps = postprocess.no_steps(by=by)
     if setting.processed:
-        steps = postprocess.search(found[VALIDATION][1], found[VALIDATION][0], by=by)
+        validation_clips, validation_predictions = predictions_of[VALIDATION]
+        steps = postprocess.search(validation_predictions, validation_clips, by=by)
     processed = steps.apply(predictions, clips)
     if by is None:
         return clips, processed

@@ -1,4 +1,4 @@
-"""Where the clips of a stage come from: databases with splits, said in Python or as one text."""
+"""The databases that a stage is trained on, as Python objects or as one text."""
 
 import dataclasses
 import re
@@ -9,29 +9,32 @@ import numpy as np
 from kollias_affect import _checks, datasets
 from kollias_affect.clip import Clips
 from kollias_affect.datasets import sampling
+from kollias_affect.datasets.option_texts import parse_value
 from kollias_affect.faces.picture_crops import paper_d_crops
 from kollias_affect.transfer.stages import Stage
 
-# Databases that come with splits of these names; of others, a share of the subjects validates.
+# Databases with the official splits "train" and "validation". In others, a share of the people
+# validates.
 WITH_SPLITS = ("affwild2", "afew", "fer2013", "sfew")
-SHARE = 0.2
+VALIDATION_SHARE = 0.2
 STAGE_OPTIONS = ("name", "epochs", "learning_rate", "frozen", "new_head")
 SOURCE_OPTIONS = ("split", "validation", "crop")
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A database, and which of its parts train and validate.
+    """A database, and the parts of it that train and validate.
 
     Args:
-        dataset: name in `datasets.DATASETS`.
-        root: where it lies.
-        split: part for training. Default: `"train"` where the database has it, else all.
-        validation: part for validation, a share of the subjects of `split`, or `"none"` for no
-            validation. Default: `"validation"` where the database has it and `split` is not
-            given, else 0.2.
-        crop: the images are whole pictures, whose faces are to be cut as `paper_d_crops` does.
-        options: dict of options of the database's loader.
+        dataset: Name in `datasets.DATASETS`.
+        root: Folder or file of the database.
+        split: Part for training. Default: `"train"` for the databases in `WITH_SPLITS`, otherwise
+            the complete database.
+        validation: Part for validation, a share of the people of `split`, or `"none"` for no
+            validation. Default: `"validation"` for the databases in `WITH_SPLITS` if `split` is
+            not given, otherwise 0.2.
+        crop: Whether the images are complete pictures, whose faces `paper_d_crops` crops.
+        options: Dict of options of the database's loader.
     """
 
     dataset: str
@@ -42,20 +45,23 @@ class Source:
     options: dict = dataclasses.field(default_factory=dict)
 
     def load(self, crops_dir=None, seed=0):
-        """The clips for training and for validation, two lists.
+        """Loads the clips.
 
         Args:
-            crops_dir: folder of crops, for `crop`.
-            seed: of the subjects that validate, where a share of them does.
+            crops_dir: Folder of the crops, used if `crop` is set.
+            seed: Seed of the draw of the people who validate, if a share of them does.
+
+        Returns:
+            `(training, validation)`, two lists of `Clip`.
 
         Raises:
-            FileNotFoundError, ValueError: as `datasets.load`.
+            FileNotFoundError, ValueError: As `datasets.load` does.
         """
         with_splits = self.dataset in WITH_SPLITS and self.split is None
         split = "train" if with_splits else self.split
         validation = self.validation
         if validation is None:
-            validation = "validation" if with_splits else SHARE
+            validation = "validation" if with_splits else VALIDATION_SHARE
         clips = self._read(split, crops_dir)
         if validation == "none":
             return clips, []
@@ -71,22 +77,26 @@ class Source:
         return paper_d_crops(clips, Path(crops_dir or "crops") / part)
 
 
-def parse(text, value):
-    """A stage said as one text.
+def parse(text):
+    """Parses the text of a stage.
 
-    `fer2013:PATH:variant=FER28` is a database, where it lies, and options of its loader or of
-    `Source`. Several with commas between them are one stage on their union. Options of the
-    stage (`name`, `epochs`, `learning_rate`, `frozen`, `new_head`) stand beside them.
+    `fer2013:PATH:variant=FER28` names a database, its path, and options of its loader or of
+    `Source`. Several databases, separated by commas, are one stage on their union. Options of the
+    stage (`name`, `epochs`, `learning_rate`, `frozen`, `new_head`) follow in the same way.
 
     Args:
-        text: as above.
-        value: function from an option's text and its default to its value.
+        text: Text as above.
 
     Returns:
         `(options, sources)`: dict of options of the stage, list of `Source`.
 
     Raises:
-        ValueError: if the text is none, or an option is unknown.
+        ValueError: If the text does not have this form, or an option is unknown.
+
+    Examples:
+        >>> options, sources = parse("fer2013:fer.tar:variant=FER28:epochs=3")
+        >>> options, sources[0].root, sources[0].options
+        ({'epochs': 3}, 'fer.tar', {'variant': 'FER28'})
     """
     known = "|".join(datasets.DATASETS)
     options, sources = {}, []
@@ -94,17 +104,17 @@ def parse(text, value):
         dataset, *rest = part.split(":", 1)
         if dataset not in datasets.DATASETS or not rest or not rest[0]:
             raise ValueError(
-                "A stage is DATASET:PATH, with :NAME=VALUE for every option. Received: "
-                f"{part!r}. DATASET is one of {tuple(datasets.DATASETS)}."
+                "A stage must be DATASET:PATH, with :NAME=VALUE for every option. Received: "
+                f"{part!r}. Choose DATASET from {tuple(datasets.DATASETS)}."
             )
         root, *pairs = re.split(r":(?=[a-z_]+=)", rest[0])
-        stage, source = _options(dataset, pairs, value)
+        stage, source = _options(dataset, pairs)
         options.update(stage)
         sources.append(Source(dataset, root, **source))
     return options, sources
 
 
-def _options(dataset, pairs, value):
+def _options(dataset, pairs):
     """Options of the stage, and arguments of `Source`."""
     defaults = datasets.loader_options(dataset)
     stage, source, loader = {}, {}, {}
@@ -115,12 +125,12 @@ def _options(dataset, pairs, value):
         elif name in SOURCE_OPTIONS:
             source[name] = _typed(name, text)
         else:
-            loader[name] = value(text, defaults[name])
+            loader[name] = parse_value(text, defaults[name])
     return stage, {**source, "options": loader}
 
 
 def _typed(name, text):
-    convert, rule = KINDS.get(name, (str, ""))
+    convert, rule = CONVERTERS.get(name, (str, ""))
     try:
         return convert(text)
     except (ValueError, KeyError):
@@ -129,26 +139,25 @@ def _typed(name, text):
         ) from None
 
 
-def _share(text):
-    """A share where it looks like a number, else the name of a split."""
+def _share_or_split(text):
     return float(text) if re.match(r"[\d.]", text) else text
 
 
-def _truth(text):
+def _boolean(text):
     return {"true": True, "false": False}[text.lower()]
 
 
-KINDS = {
+CONVERTERS = {
     "epochs": (int, "a whole number"),
     "learning_rate": (float, "a number"),
-    "validation": (_share, "a split or a share"),
-    "new_head": (_truth, "true or false"),
-    "crop": (_truth, "true or false"),
+    "validation": (_share_or_split, "a split or a share"),
+    "new_head": (_boolean, "true or false"),
+    "crop": (_boolean, "true or false"),
 }
 
 
 def _frozen(text):
-    """`cnn`, a number of last layers that are trained, or names with + between them."""
+    """Arguments of `freeze` for `cnn`, a number of last layers to train, or names joined by +."""
     if text == "cnn":
         return {"cnn": True}
     return {"last": int(text)} if text.isdecimal() else {"names": text.split("+")}
@@ -158,21 +167,21 @@ def stage(sources, name=None, crops_dir=None, limit=None, seed=0, **options):
     """Loads a stage: the union of its sources.
 
     Args:
-        sources: list of `Source`.
-        name: Default: variants or names of the databases.
-        crops_dir: folder of crops, for sources with `crop`.
-        limit: at most so many frames per class and set, see `limited`; `None` for all.
-        seed: of splits and limits.
-        **options: of `Stage`.
+        sources: List of `Source`.
+        name: Name of the stage. Default: the variants or names of the databases.
+        crops_dir: Folder of the crops, for sources with `crop`.
+        limit: Number of frames per class and set, see `limited`; `None` for all frames.
+        seed: Seed of divisions and of the limit.
+        **options: Further arguments of `Stage`.
 
     Returns:
         `Stage`.
     """
     training, validation = Clips(), Clips()
     for source in sources:
-        some, others = source.load(crops_dir, seed)
-        training += some
-        validation += others
+        training_part, validation_part = source.load(crops_dir, seed)
+        training += training_part
+        validation += validation_part
     if limit is not None:
         training, validation = (limited(clips, limit, seed) for clips in (training, validation))
     default = "+".join(str(s.options.get("variant", s.dataset)) for s in sources)
@@ -180,18 +189,19 @@ def stage(sources, name=None, crops_dir=None, limit=None, seed=0, **options):
 
 
 def limited(clips, frames, seed=0):
-    """Whole clips, in random order, until every class has at least `frames` valid frames.
+    """Draws clips for quick trials: classes become about equally frequent.
 
-    For quick looks: the classes come out about equally frequent.
+    Complete clips are drawn in random order, until every class has at least `frames` valid
+    frames.
 
     Args:
-        clips: list of `Clip` with `expression`; a clip belongs to the class most of its valid
-            frames have.
-        frames: per class.
-        seed: which clips.
+        clips: List of `Clip` with `expression`. The class of a clip is that of most of its valid
+            frames.
+        frames: Number of frames per class.
+        seed: Seed of the draw.
 
     Returns:
-        list of `Clip` in the order of `clips`.
+        List of `Clip` in the order of `clips`.
     """
     frames = _checks.positive_integer("limit", frames)
     counts, chosen = {}, []

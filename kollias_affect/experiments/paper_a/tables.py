@@ -10,9 +10,9 @@ from kollias_affect.experiments.paper_a.experiment import Experiment, Settings, 
 from kollias_affect.tasks import EXPRESSIONS
 
 _FIXED = (
-    "fixed CNN, fully connected layer and 2 x 128 GRU, linear f, Adam 1e-3; a video is decided by "
-    "the mean of its frames; means over the seeds. Lambda 0 predicts by the nearest centroid, the "
-    "others by their outputs"
+    "fixed CNN, fully connected layer and 2 x 128 GRU, linear f, Adam 1e-3; the decision for a "
+    "video is the mean of its frames; means over the seeds. Lambda 0 predicts by the nearest "
+    "centroid, the others by their outputs"
 )
 _ROLES = ("data", "other")
 A_TEST, B_TEST = "a_test", "b_test"
@@ -24,12 +24,12 @@ _PARTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Adapted:
-    """What a cell of paper A's tables shows.
+    """Setting of a cell: the part of the results of one λ that it shows.
 
     Args:
-        lam: the weight of E_a against E_b, in [0, 1].
+        lam: Weight λ of E_a against E_b, in [0, 1].
         part: `"a_test"` or `"b_test"`.
-        label: expression of a row or column, where there is one.
+        label: Expression of a row or column, or `None`.
     """
 
     lam: float
@@ -38,7 +38,7 @@ class Adapted:
 
 
 def _experiment(laboratory):
-    """The `adaptation.experiment.Experiment` on the roles `data` (A) and `other` (B)."""
+    """The `Experiment` on the roles `data` (A) and `other` (B)."""
     return laboratory.once("paper A", lambda: _new_experiment(laboratory))
 
 
@@ -81,25 +81,25 @@ def _decisions(experiment, setting):
 
 
 def accuracy(laboratory, setting):
-    """Share of the part that is told rightly."""
+    """Computes the accuracy on a part, in [0, 1]."""
     experiment = _experiment(laboratory)
     labels, chosen = _decisions(experiment, setting)
     return {"accuracy": float((labels == chosen).mean())}
 
 
 def per_category(laboratory, setting):
-    """The same for every expression; `None` for one that does not occur."""
+    """Computes the accuracy of every expression; `None` for one that does not occur."""
     experiment = _experiment(laboratory)
     labels, chosen = _decisions(experiment, setting)
-    found = {
+    accuracies = {
         name: float((chosen[labels == i] == i).mean()) if (labels == i).any() else None
         for i, name in enumerate(EXPRESSIONS)
     }
-    return {**found, "total": float((labels == chosen).mean())}
+    return {**accuracies, "total": float((labels == chosen).mean())}
 
 
-def confusion(laboratory, setting):
-    """Shares of the predictions of one label."""
+def confusion_row(laboratory, setting):
+    """Computes the shares of the predictions for one label."""
     experiment = _experiment(laboratory)
     labels, chosen = _decisions(experiment, setting)
     chosen = chosen[labels == EXPRESSIONS.index(setting.label)]
@@ -109,7 +109,7 @@ def confusion(laboratory, setting):
 
 
 def distance(laboratory, setting):
-    """Distance of NetA's centroid of a category to NetB's, see `report.centroid_distances`."""
+    """Computes the distance of a category's centroids, see `report.centroid_distances`."""
     experiment = _experiment(laboratory)
     for lam in experiment.settings.extreme_lambdas:
         for seed in range(experiment.settings.seeds):
@@ -118,8 +118,8 @@ def distance(laboratory, setting):
     return {"distance": float(column[setting.label]) if setting.label in column else None}
 
 
-def beside_others(laboratory, setting):
-    """Ours, as it is; of others there is the paper's number alone."""
+def accuracy_of_ours(laboratory, setting):
+    """Computes our accuracy; other methods have only the number that the paper reports."""
     return {} if setting is None else {"original": accuracy(laboratory, setting)["accuracy"]}
 
 
@@ -144,7 +144,7 @@ A2 = _table(
     "A2",
     "Accuracy by lambda",
     "II",
-    "lambda; dataset that is tested on",
+    "lambda; dataset of the test",
     "; ".join(_PARTS.values()),
     ("accuracy",),
     [
@@ -206,12 +206,12 @@ A5 = _table(
         Cell(label, "", Adapted(0.0, B_TEST, label), dict(zip(EXPRESSIONS, values, strict=True)))
         for label, values in zip(EXPRESSIONS, _CONFUSION, strict=True)
     ],
-    confusion,
+    confusion_row,
 )
 
-# Winners of the challenge: accuracy of the architecture as it is, with their own way of
+# Winners of the challenge: accuracy of the original architecture, with their own method of
 # learning, after fine-tuning on FER-2013, and with augmentation.
-_WAYS = ("original", "own learning", "fine-tuned", "augmented")
+_VARIANTS = ("original", "own learning", "fine-tuned", "augmented")
 _WINNERS = {
     "Hu et al., DenseNet-121": {"original": 0.414, "own learning": 0.457},
     "Hu et al., HoloNet": {"original": 0.41, "own learning": 0.465},
@@ -229,16 +229,16 @@ _WINNERS = {
 
 A6 = _table(
     "A6",
-    "Beside the winners of the challenge, whose numbers are the paper's",
+    "Comparison with the winners of the challenge, whose numbers are the paper's",
     "VI",
     "method",
     _PARTS[B_TEST],
-    _WAYS,
+    _VARIANTS,
     [
         *(Cell(row, "", None, values) for row, values in _WINNERS.items()),
         Cell("CNN-RNN with lambda 0", "", Adapted(0.0), {"original": 0.446}),
     ],
-    beside_others,
+    accuracy_of_ours,
 )
 
 _DISTANCES = {

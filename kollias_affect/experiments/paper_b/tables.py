@@ -25,7 +25,7 @@ CNN_RNNS = {
 ONE_RNN = Network("multi_rnn", options={"mode": "1rnn"})
 THREE_RNN = Network("multi_rnn", options={"mode": "3rnn"})
 _1RNN, _3RNN = "CNN-1RNN 2nd-pool last-pool fc", "CNN-3RNN 2nd-pool last-pool fc"
-# The database that table 3 and tables 5 to 7 are pre-trained on, if it is given: Aff-Wild2.
+# Role of the database for pre-training in table 3 and tables 5 to 7: Aff-Wild2, if given.
 _LAST = "pretrain2"
 
 
@@ -107,7 +107,7 @@ B4 = Table(
     "B4",
     "From scratch or pre-trained",
     "Paper B, table 4 (OMG-Emotion test set; pretrain is Aff-Wild, pretrain2 Aff-Wild2)",
-    "network; database that it is trained on first",
+    "network; database of its pre-training",
     f"{_FIXED}; post-processing as chosen on validation",
     _SPLIT,
     _V_A,
@@ -129,7 +129,7 @@ _CONVOLUTIONS = (
 
 
 def _feature(name):
-    """Name of a layer for a feature as table 5 writes it."""
+    """Name of the layer of a feature in the notation of table 5."""
     names = {"2nd pool": "pool2", "last pool": "pool5", "last conv": "conv5_3", "fc": "fc1"}
     return names.get(name) or _CONVOLUTIONS[int(name[0]) - 1]
 
@@ -148,14 +148,15 @@ _TABLE_5 = {
 
 def _layers(row):
     features = tuple(_feature(name) for name in row.split(" + "))
-    usual = features == ("pool2", "pool5", "fc1")  # then it is the network of the other tables
-    options = {"mode": "3rnn", **({} if usual else {"features": features})}
+    # The default features are left out, so that the training is shared with the other tables.
+    is_default = features == ("pool2", "pool5", "fc1")
+    options = {"mode": "3rnn", **({} if is_default else {"features": features})}
     return Scored(_trained(Network("multi_rnn", options=options)), True)
 
 
 B5 = Table(
     "B5",
-    "Layers whose features the RNNs have",
+    "Layers whose features are the inputs of the RNNs",
     "Paper B, table 5 (OMG-Emotion test set)",
     "layers of the CNN-3RNN",
     f"{_FIXED}; pre-trained on pretrain2 if it is given; post-processing as chosen on validation",
@@ -209,7 +210,7 @@ B6 = Table(
 )
 
 _ERRORS = ("MSE valence", "MSE arousal")
-# Names of the regions as `evaluation.mse_by_region` has them.
+# Names of the regions in `evaluation.mse_by_region`.
 _TABLE_7 = {
     "V in [0, 1], A in [0, 0.5)": (0.101, 0.031),
     "V in [0, 1], A in [0.5, 1]": (0.055, 0.021),

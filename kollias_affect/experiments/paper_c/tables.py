@@ -1,5 +1,4 @@
-"""Paper C: the baseline and the networks on Aff-Wild (tables 5, 9-14), and what comes after
-(15-18)."""
+"""Paper C: networks on Aff-Wild (tables 5 and 9-14) and on other databases (15-18)."""
 
 from kollias_affect.experiments import scoring
 from kollias_affect.experiments.declaration import Cell, Network, Table, Training
@@ -11,22 +10,22 @@ _BOTH = ("CCC valence", "CCC arousal", "MSE valence", "MSE arousal")
 _CCC, _PEARSON = _BOTH[:2], ("Pearson valence", "Pearson arousal")
 _ROLES = ("data", "test")
 _START = {"initializer": "papers"}
-# §4.2.1: batches of 50 for CNNs, rate 1e-3, dropout 0.5; RNNs likewise, with batches of 80.
+# §4.2.1: batches of 50 for CNNs, rate 1e-3, dropout 0.5; the same for RNNs, with batches of 80.
 _CNN = {"batch_size": 50, "learning_rate": 1e-3}
 _RNN = {"learning_rate": 1e-3}
 _FIXED = (
     "CCC loss, Adam 1e-3, dropout 0.5, first weights of variance 0.1 (the paper says so in §4.1); "
     "CNNs: batches of 50 single frames; CNN-RNNs: batches of 4 windows of 80 frames (the paper: "
-    "80, without saying of what)"
+    "80, without a unit)"
 )
 
 
 def _table(name, title, source, varies, fixed, measures, cells, **more):
     roles = more.pop("roles", _ROLES)
-    how = {"split": _SPLIT, "evaluate": scoring.dimensional, **more}
+    options = {"split": _SPLIT, "evaluate": scoring.dimensional, **more}
     return Table(
         name, title, f"Paper C, {source}", varies, fixed, measures=measures, cells=tuple(cells),
-        roles=roles, optional=tuple(set(roles) & {"test"}), **how,
+        roles=roles, optional=tuple(set(roles) & {"test"}), **options,
     )  # fmt: skip
 
 
@@ -95,7 +94,7 @@ C11 = _table(
     "C11",
     "Labels of one annotator, or the mean of several",
     "table 11 (Aff-Wild test set)",
-    "labels that are trained on; all are tested on those of `data`",
+    "labels of the training; the test has those of `data`",
     f"CNN of VGG-Face with landmarks, {_FIXED}",
     _BOTH,
     [
@@ -139,7 +138,7 @@ _TABLE_14 = {
 
 
 def _rnn(units, layers):
-    """The network of a cell of table 14; one of them is AffWildNet itself."""
+    """Network of a cell of table 14; with 128 units and 2 layers it is AffWildNet."""
     return (
         _cnn_rnn() if (units, layers) == (128, 2) else _cnn_rnn(rnn_units=units, rnn_layers=layers)
     )
@@ -169,7 +168,7 @@ C15 = _table(
     "C15",
     "AffWildNet fine-tuned on another database",
     "table 15 (RECOLA test set; pretrain is Aff-Wild)",
-    "network and what it was trained on before",
+    "network; database of its pre-training",
     _FIXED,
     _CCC,
     [
@@ -181,8 +180,8 @@ C15 = _table(
 
 _FOLDS = (
     "all clips, each by the network of the fold that does not hold its person; five folds; the "
-    "epoch of a fold is chosen on the clips that it scores, which flatters (the paper does not say "
-    "how it chose)"
+    "epoch of a fold is chosen on the clips that it scores, which is optimistic (the paper does "
+    "not describe its choice)"
 )
 
 C16 = _table(
@@ -206,7 +205,7 @@ C17 = _table(
     "C17",
     "CNN alone, or AffWildNet fine-tuned",
     "table 17 (AFEW-VA; pretrain is Aff-Wild)",
-    "network and what it was trained on before",
+    "network; database of its pre-training",
     f"fully connected 4096 and 2048 in the CNN, {_FIXED}",
     _CCC,
     [
@@ -239,8 +238,8 @@ C18 = _table(
     "C18",
     "From valence and arousal to seven expressions",
     "table 18 (validation set of EmotiW 2017, AFEW; pretrain is Aff-Wild)",
-    "network; the last one is trained for valence and arousal first, and gets another head",
-    "cross entropy, else as in C9 and C12; a video is decided by the mean of its frames",
+    "network; the last one is pre-trained for valence and arousal, and its head is replaced",
+    "cross entropy, otherwise as in C9 and C12; the decision for a video is the mean of its frames",
     _ACCURACIES,
     [
         _cell(
@@ -249,7 +248,7 @@ C18 = _table(
         )
         for row, (network, values) in _TABLE_18.items()
     ],
-    split="test part, by video; shares of the videos of each expression",
+    split="test part, by video; accuracy for each expression",
     evaluate=scoring.expressions,
     labels="expression",
     roles=_WITH_PRETRAINING,

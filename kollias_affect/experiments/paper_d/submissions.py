@@ -1,4 +1,4 @@
-"""Paper D's submissions (figure 3): which network is fine-tuned on what, and how it did."""
+"""Paper D's submissions (figure 3): the network, its fine-tuning stages and its accuracy."""
 
 import dataclasses
 
@@ -7,13 +7,13 @@ from kollias_affect.experiments import sources
 
 
 @dataclasses.dataclass(frozen=True)
-class Path:
-    """One way through figure 3, beginning with ImageNet.
+class Submission:
+    """One path through figure 3, which begins with weights of ImageNet.
 
     Attributes:
-        network: name in `networks.NETWORKS`.
-        stages: names of the stages' data, keys of `DATA`.
-        published: accuracies on EmotiW's validation and test sets, in [0, 1].
+        network: Name in `transfer.NETWORKS`.
+        stages: Tuple of the names of the stages' data, as in figure 3.
+        published: Dict with `validation` and `test`, accuracies on EmotiW's sets, in [0, 1].
     """
 
     network: str
@@ -21,51 +21,49 @@ class Path:
     published: dict
 
 
-def _path(network, stages, validation, test):
-    return Path(network, stages, {"validation": validation, "test": test})
+def _submission(network, stages, validation, test):
+    return Submission(network, stages, {"validation": validation, "test": test})
 
 
 _A, _M = "alexnet", "vgg_cnn_m_2048"
 # Figures 3 and 4. Submission 4 is missing: the paper leaves it out "due to mistakes in training
-# the model" and does not say what it was.
-PATHS = {
-    1: _path(_A, ("FER28",), 0.469, 0.540),
-    2: _path(_M, ("FER28",), 0.429, 0.470),
-    3: _path(_A, ("FER28", "EmotiW"), 0.485, 0.556),
-    5: _path(_M, ("FER28", "EmotiW"), 0.478, 0.521),
-    6: _path(_M, ("FER32",), 0.441, 0.511),
-    7: _path(_A, ("FER32", "EmotiW"), 0.441, 0.505),
-    8: _path(_M, ("FER32", "EmotiW"), 0.473, 0.538),
-    9: _path(_M, ("FER32+EmotiW",), 0.469, 0.522),
+# the model" and does not describe it.
+SUBMISSIONS = {
+    1: _submission(_A, ("FER28",), 0.469, 0.540),
+    2: _submission(_M, ("FER28",), 0.429, 0.470),
+    3: _submission(_A, ("FER28", "EmotiW"), 0.485, 0.556),
+    5: _submission(_M, ("FER28", "EmotiW"), 0.478, 0.521),
+    6: _submission(_M, ("FER32",), 0.441, 0.511),
+    7: _submission(_A, ("FER32", "EmotiW"), 0.441, 0.505),
+    8: _submission(_M, ("FER32", "EmotiW"), 0.473, 0.538),
+    9: _submission(_M, ("FER32+EmotiW",), 0.469, 0.522),
 }
 
 
-def path_stages(number, fer, emotiw, crop=True, crops_dir=None, limit=None, seed=0, **options):
-    """The stages of a submission, loaded, and the set that its accuracy is of.
+def load_stages(number, fer, emotiw, crop=True, crops_dir=None, limit=None, seed=0, **options):
+    """Loads the stages of a submission, and the clips on which its accuracy is measured.
 
     Args:
-        number: key of `PATHS`.
-        fer: root of FER-2013.
-        emotiw: root of SFEW, the data of EmotiW 2015.
-        crop: cut the faces out of SFEW's full frames, as paper D does; else its aligned faces
-            are taken.
-        crops_dir: folder of these crops.
-        limit: see `sources.stage`.
-        seed: see `sources.stage`.
-        **options: of every `Stage`.
+        number: Key of `SUBMISSIONS`.
+        fer: Root of FER-2013.
+        emotiw: Root of SFEW, the data of EmotiW 2015.
+        crop: Whether the faces are cropped from SFEW's full frames, as in paper D. Otherwise its
+            aligned faces are used.
+        crops_dir: Folder of these crops.
+        limit, seed: See `sources.stage`.
+        **options: Arguments of every `Stage`.
 
     Returns:
         `(stages, target)`: list of `Stage`; SFEW's validation part, list of `Clip`.
 
     Raises:
-        ValueError: if there is no such submission.
-        FileNotFoundError: if a database is missing.
+        ValueError: If there is no such submission.
+        FileNotFoundError: If a database is missing.
 
     References: paper D §3.3, figures 3–4.
     """
-    _checks.one_of("path", number, PATHS)
-    faces = {"crop": crop, "options": {"aligned": not crop}}
-    sfew = sources.Source("sfew", emotiw, **faces)
+    _checks.one_of("path", number, SUBMISSIONS)
+    sfew = sources.Source("sfew", emotiw, crop=crop, options={"aligned": not crop})
 
     def fer2013(variant, **more):
         return sources.Source("fer2013", fer, options={"variant": variant}, **more)
@@ -76,9 +74,9 @@ def path_stages(number, fer, emotiw, crop=True, crops_dir=None, limit=None, seed
         "EmotiW": [sfew],
         "FER32+EmotiW": [fer2013("FER32", validation="none"), sfew],
     }
-    how = {"crops_dir": crops_dir, "limit": limit, "seed": seed}
-    names = PATHS[number].stages
-    loaded = [sources.stage(data[name], name, **how, **options) for name in names]
+    loading = {"crops_dir": crops_dir, "limit": limit, "seed": seed}
+    names = SUBMISSIONS[number].stages
+    stages = [sources.stage(data[name], name, **loading, **options) for name in names]
     if "EmotiW" in names[-1]:
-        return loaded, loaded[-1].validation
-    return loaded, sources.stage([sfew], "EmotiW", **how).validation
+        return stages, stages[-1].validation
+    return stages, sources.stage([sfew], "EmotiW", **loading).validation

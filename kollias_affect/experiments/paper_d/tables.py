@@ -5,7 +5,7 @@ import json
 
 from kollias_affect import transfer
 from kollias_affect.experiments.declaration import Cell, Table
-from kollias_affect.experiments.paper_d.submissions import PATHS
+from kollias_affect.experiments.paper_d.submissions import SUBMISSIONS
 from kollias_affect.tasks import EXPRESSIONS
 
 _FIXED = (
@@ -95,13 +95,13 @@ _CONFUSIONS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Submission:
-    """What a cell of paper D's figures shows.
+class Shown:
+    """Setting of a cell: the part of a submission's results that it shows.
 
     Args:
-        number: of the submission, a key of `PATHS`.
-        part: `"target"` (validation) or `"test"`, for a confusion.
-        label: row of the confusion.
+        number: Key of `SUBMISSIONS`.
+        part: Part of a confusion, `"target"` (validation) or `"test"`.
+        label: Expression, row of the confusion.
     """
 
     number: int
@@ -110,25 +110,25 @@ class Submission:
 
 
 def _confusions(laboratory, number):
-    """Dict from part to counts `[labels][predictions]` of a submission, trained if need be."""
-    return laboratory.once(("paper D", number), lambda: _run(laboratory, PATHS[number]))
+    """Dict from part to counts `[labels][predictions]` of a submission, which is trained once."""
+    return laboratory.once(("paper D", number), lambda: _run(laboratory, SUBMISSIONS[number]))
 
 
-def _run(laboratory, path):
-    roles = {name.lower() for stage in path.stages for name in stage.split("+")} | {"emotiw"}
+def _run(laboratory, submission):
+    roles = {name.lower() for stage in submission.stages for name in stage.split("+")} | {"emotiw"}
     scale = laboratory.scale
-    # Submissions that begin alike share their first stage.
-    start = f"{path.network}-{path.stages[0]}"
+    # Submissions with the same network and first stage share their first stage.
+    start = f"{submission.network}-{submission.stages[0]}"
     content = laboratory.fingerprint(start, laboratory.contents(*sorted(roles)))
     folder = laboratory.out_dir / f"{start}-{content}"
-    stages = [_stage(laboratory, name) for name in path.stages]
+    stages = [_stage(laboratory, name) for name in submission.stages]
     target = laboratory.parts("emotiw")
     model = transfer.network(
-        path.network,
+        submission.network,
         scale.picture,
         scale.width,
         seed=scale.seed,
-        pretrained=laboratory.weight_files.get(path.network),
+        pretrained=laboratory.weight_files.get(submission.network),
     )
     transfer.staged(
         model,
@@ -146,30 +146,30 @@ def _run(laboratory, path):
 
 
 def _stage(laboratory, name):
-    """The stage of a name of figure 3, such as FER32+EmotiW."""
-    found = [laboratory.parts(role.lower()) for role in name.split("+")]
+    """The stage with a name as in figure 3, such as FER32+EmotiW."""
+    parts = [laboratory.parts(role.lower()) for role in name.split("+")]
     scale = laboratory.scale
     rate = {} if scale.learning_rate is None else {"learning_rate": scale.learning_rate}
     # On a union only the target's own part validates (paper D §3.1).
     return transfer.Stage(
         name,
-        [clip for parts in found for clip in parts.training],
-        found[-1].validation,
+        [clip for part in parts for clip in part.training],
+        parts[-1].validation,
         epochs=scale.epochs,
         **rate,
     )
 
 
 def accuracies(laboratory, setting):
-    """Share of the pictures of both parts that are told rightly."""
-    found = _confusions(laboratory, setting.number)
-    return {f"{name} accuracy": _accuracy(found[part]) for name, part in _NAMES.items()}
+    """Computes the accuracy on both parts, in [0, 1]."""
+    confusions = _confusions(laboratory, setting.number)
+    return {f"{name} accuracy": _accuracy(confusions[part]) for name, part in _NAMES.items()}
 
 
-def confusion(laboratory, setting):
-    """Percent of the predictions of one label."""
-    found = _confusions(laboratory, setting.number)
-    counts = found[setting.part][EXPRESSIONS.index(setting.label)]
+def confusion_row(laboratory, setting):
+    """Computes the percentages of the predictions for one label."""
+    confusions = _confusions(laboratory, setting.number)
+    counts = confusions[setting.part][EXPRESSIONS.index(setting.label)]
     total = sum(counts)
     shares = [100 * count / total if total else None for count in counts]
     return dict(zip(EXPRESSIONS, shares, strict=True))
@@ -187,15 +187,16 @@ _SPLIT = (
 
 
 def _title(number):
-    path = PATHS[number]
-    return f"{number}: {path.network}, {' -> '.join(('ImageNet', *path.stages))}"
+    submission = SUBMISSIONS[number]
+    stages = " -> ".join(("ImageNet", *submission.stages))
+    return f"{number}: {submission.network}, {stages}"
 
 
 D3 = Table(
     "D3",
-    "Submissions: what is fine-tuned on what",
+    "Submissions: networks, and the databases they are fine-tuned on",
     "Paper D, figure 3 (EmotiW 2015, SFEW)",
-    "network; databases, one after the other",
+    "network; databases, in order",
     _FIXED,
     _SPLIT,
     _MEASURES,
@@ -203,10 +204,10 @@ D3 = Table(
         Cell(
             _title(number),
             "",
-            Submission(number),
-            {f"{name} accuracy": value for name, value in path.published.items()},
+            Shown(number),
+            {f"{name} accuracy": value for name, value in submission.published.items()},
         )
-        for number, path in PATHS.items()
+        for number, submission in SUBMISSIONS.items()
     ),
     accuracies,
     _ROLES,
@@ -215,43 +216,43 @@ D3 = Table(
 )
 
 
-def _figure(name, number, title, part, published, submissions):
+def _figure(name, figure, title, part, published, numbers):
     return Table(
         name,
         title,
-        f"Paper D, figure {number} (EmotiW 2015, SFEW)",
+        f"Paper D, figure {figure} (EmotiW 2015, SFEW)",
         "submission; label (rows), prediction (columns), percent of each label",
         _FIXED,
         _SPLIT,
         EXPRESSIONS,
         tuple(
             Cell(
-                f"{submission}: {label}",
+                f"{number}: {label}",
                 "",
-                Submission(submission, part, label),
-                dict(zip(EXPRESSIONS, published[submission][i], strict=True))
-                if submission in published
+                Shown(number, part, label),
+                dict(zip(EXPRESSIONS, published[number][i], strict=True))
+                if number in published
                 else {},
             )
-            for submission in submissions
+            for number in numbers
             for i, label in enumerate(EXPRESSIONS)
         ),
-        confusion,
+        confusion_row,
         _ROLES,
         ("test",),
         "expression",
     )
 
 
-D4 = _figure("D4", 4, "Confusions on the test part", TEST, _CONFUSIONS, PATHS)
-# Five best of the validation set, by figure 3; its matrices are pictures in the text we have.
+D4 = _figure("D4", 4, "Confusions on the test part", TEST, _CONFUSIONS, SUBMISSIONS)
+# The five best submissions on the validation set, by figure 3. The figure is not machine-readable.
 D5 = _figure(
     "D5",
     5,
     "Confusions on the validation part of the five best submissions",
     VALIDATION,
     {},
-    sorted(PATHS, key=lambda n: -PATHS[n].published["validation"])[:5],
+    sorted(SUBMISSIONS, key=lambda n: -SUBMISSIONS[n].published["validation"])[:5],
 )
 
 TABLES = (D3, D4, D5)

@@ -1,0 +1,84 @@
+"""How commands report errors and keep TensorFlow's start quiet."""
+
+import os
+import re
+import sys
+import tempfile
+
+import click
+
+# Lines that TensorFlow's libraries print while they are loaded, before TF_CPP_MIN_LOG_LEVEL
+# takes effect: a warning of absl, and entries such as "I0000 00:00:1795856719.005775 ...".
+_LOG_LINE = re.compile(r"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:")
+
+
+class ErrorGroup(click.Group):
+    """A group that turns errors about input into one message and exit code 2.
+
+    Other errors are bugs and keep their traceback.
+    """
+
+    def invoke(self, context):
+        """Runs the command."""
+        try:
+            return super().invoke(context)
+        except (OSError, ValueError) as error:
+            if context.params.get("debug"):
+                raise
+            raise click.UsageError(message_of(error)) from error
+
+
+class KerasCommand(click.Command):
+    """A command that needs Keras: TensorFlow is imported first, without the lines of its log."""
+
+    def invoke(self, context):
+        """Runs the command."""
+        import_tensorflow(quiet=not context.find_root().params.get("debug"))
+        return super().invoke(context)
+
+
+def import_tensorflow(quiet=True):
+    """Imports TensorFlow.
+
+    Args:
+        quiet: Whether the lines of its log are dropped. Anything else that is written to standard
+            error meanwhile is printed afterwards.
+    """
+    if not quiet or "tensorflow" in sys.modules:
+        import tensorflow
+
+        return
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            lines = file.read().decode(errors="replace").splitlines()
+            for line in lines:
+                if not _LOG_LINE.match(line):
+                    print(line, file=sys.stderr)
+
+
+def message_of(error):
+    """Text of an exception; errors of the operating system name the file."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return (
+            f"A file or folder cannot be used: {error.strerror}. Received: {error.filename}. "
+            "Check its path, its permissions and the space left."
+        )
+    return str(error)
+
+
+def raise_errors(errors):
+    """Raises one `ValueError` with all messages, if there are any.
+
+    Args:
+        errors: Dict from an input to the exception that it caused.
+    """
+    if errors:
+        raise ValueError("\n".join(message_of(error) for error in errors.values()))

@@ -1,0 +1,35 @@
+"""The command `data`."""
+
+import click
+
+from kollias_affect.cli import options as shared
+
+
+@click.command()
+@click.argument("name")
+@click.argument("root", type=shared.PATH)
+@click.option("--split", help="Part of the database.  [default: the complete database]")
+@shared.loader_option
+@click.option(
+    "--out",
+    type=shared.PATH,
+    help="Also write the clips as a csv of frames, above the folders of their images.",
+)
+def data(name, root, split, loader_options, out):
+    """Loads the database NAME at ROOT and prints what was found, what was left out, and why.
+
+    NAME is affwild, affwild2, afew, afew_va, ck48, fer2013, frames_csv, images_csv, omg, recola,
+    sfew or synthetic. The faces of databases of videos are extracted when they are first loaded.
+    """
+    from kollias_affect import datasets
+
+    if out is not None and out.exists():
+        raise FileExistsError(
+            f"`--out` must be a new file. Received: {out}, which exists. Move it away, or choose "
+            "another name."
+        )
+    clips = shared.load_clips(name, root, split, loader_options)
+    click.echo(str(clips.report))
+    if out is not None:
+        datasets.frames_csv.write(clips, out)
+        click.echo(f"{out}: {len(clips)} clips.")

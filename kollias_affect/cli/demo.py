@@ -1,0 +1,17 @@
+"""The command `demo`."""
+
+import click
+
+from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli.options import out_option, seed_option
+
+
+@click.command(cls=KerasCommand)
+@out_option("Folder of the outputs.")
+@click.option("--epochs", default=5, show_default=True)
+@seed_option
+def demo(out, epochs, seed):
+    """Makes synthetic clips, trains a small AffWildNet on them, and shows the result."""
+    from kollias_affect.experiments import demo as recipe
+
+    recipe.run(out, epochs=epochs, seed=seed, log=click.echo)

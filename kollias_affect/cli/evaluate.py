@@ -1,0 +1,60 @@
+"""The command `evaluate`."""
+
+import click
+
+from kollias_affect.cli import options as shared
+from kollias_affect.cli._group import KerasCommand
+
+
+@click.command(cls=KerasCommand)
+@click.argument("model")
+@click.argument("data", type=shared.PATH)
+@shared.dataset_options
+@click.option("--by", help="Score sequences, utterances or videos: sequence, utterance, video.")
+@click.option(
+    "--statistic",
+    default="median",
+    show_default=True,
+    help="How the frames of a sequence become one value: median, mean, vote.",
+)
+@click.option(
+    "--search",
+    type=shared.PATH,
+    help="Find post-processing that improves the scores on DATA, and save it to this file.",
+)
+@click.option("--postprocessing", type=shared.PATH, help="Apply what --search has saved.")
+@click.option("--per-video", is_flag=True, help="Also print a row for every video.")
+@click.option(
+    "--against",
+    help="Another model, with the same post-processing: print differences and paired p-values.",
+)
+@click.option("--out", type=shared.PATH, help="Write tables and pictures there.")
+def evaluate(
+    model, data, dataset, split, loader_options, search, postprocessing, against, out, **options
+):  # fmt: skip
+    """Prints the scores of MODEL on the clips of DATA, over all frames.
+
+    MODEL is a .keras file, or a name of `kollias-affect weights list`.
+    """
+    from kollias_affect import evaluation
+
+    result = evaluation.evaluate_model(
+        shared.load_model(model),
+        shared.load_clips(dataset, data, split, loader_options),
+        search=search,
+        postprocessing=postprocessing,
+        against=None if against is None else shared.load_model(against),
+        out_dir=out,
+        **options,
+    )
+    if search is not None:
+        click.echo(f"{search}: {result.steps}")
+    shared.print_table(result.scores)
+    if result.per_video is not None:
+        click.echo()
+        shared.print_table(result.per_video)
+    if against is not None:
+        click.echo(f"\n{result.measure} of {model} and {against}:")
+        shared.print_table(result.comparison)
+    if out is not None:
+        click.echo(f"Tables and pictures: {out}")

@@ -1,0 +1,51 @@
+"""The command `extract`."""
+
+import click
+
+from kollias_affect.cli import options as shared
+from kollias_affect.cli._group import raise_errors
+
+
+@click.command()
+@click.argument("videos", nargs=-1, required=True, type=shared.PATH)
+@shared.out_option("Folder of the crops and tables.")
+@shared.detector_option
+@click.option("--size", default=96, show_default=True, help="Side of the crops in pixels.")
+@click.option("--faces", default="main", show_default=True, help="main or all.")
+@shared.detect_every_option
+@shared.processes_option
+@click.option(
+    "--labels",
+    type=shared.PATH,
+    help="Folder of <video>.csv or .txt, a row valence,arousal per frame; writes OUT/frames.csv.",
+)
+@click.option("--overwrite", is_flag=True, help="Extract finished videos again.")
+def extract(videos, out, labels, **options):
+    """Finds, aligns and crops the face in every frame of VIDEOS.
+
+    The same command resumes an interrupted run and skips finished videos.
+    """
+    from kollias_affect import faces
+    from kollias_affect.datasets import frames_csv
+
+    if labels is not None:
+        listed = frames_csv.read_label_list(videos, out, labels)
+    results, errors = faces.extract_many(videos, out, progress=shared.shows_progress(), **options)
+    clips = [
+        clip
+        for result in results.values()
+        for clip in (result if isinstance(result, list) else [result])
+    ]
+    for clip in clips:
+        _print_clip(clip)
+    if labels is not None and clips:
+        path = out / "frames.csv"
+        count = frames_csv.write_label_list(clips, listed, labels, path)
+        click.echo(f"{path}: {count} clips with labels.")
+    raise_errors(errors)
+
+
+def _print_clip(clip):
+    faces = int(clip.has_image.sum())
+    note = "" if faces else " No face was found: no crops, a table without boxes."
+    click.echo(f"{clip.key}: {len(clip)} frames, {faces} with a face.{note}")

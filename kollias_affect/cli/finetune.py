@@ -1,0 +1,53 @@
+"""The command `finetune`."""
+
+import click
+
+from kollias_affect.cli import options as shared
+from kollias_affect.cli._group import KerasCommand
+
+
+@click.command(cls=KerasCommand)
+@shared.out_option("Folder of the run; the same command resumes an interrupted one.")
+@click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    metavar="DATASET:PATH[:NAME=VALUE...]",
+    help="A stage; give the option once for each, in order.",
+)
+@click.option("--path", type=int, help="Paper D's submission 1, 2, 3, 5, 6, 7, 8 or 9.")
+@click.option("--fer", type=shared.PATH, help="FER-2013, for --path.")
+@click.option("--emotiw", type=shared.PATH, help="SFEW, for --path.")
+@click.option(
+    "--crop/--no-crop",
+    default=True,
+    help="For --path: crop the faces of SFEW's full frames, or use its aligned faces.  "
+    "[default: crop]",
+)
+@click.option("--network", help="alexnet or vgg_cnn_m_2048.  [default: alexnet, or --path's]")
+@click.option("--weights", type=shared.PATH, help="ImageNet weights: .npy or .mat.")
+@click.option("--model", help="Start from this model, a file or a pretrained name, instead.")
+@click.option("--size", default=256, show_default=True, help="Side of the pictures in pixels.")
+@click.option("--width", default=1.0, show_default=True, help="Factor on channels and units.")
+@click.option("--epochs", default=20, show_default=True, help="Default of the stages.")
+@click.option("--learning-rate", default=1e-3, show_default=True, help="Default of the stages.")
+@click.option("--batch-size", default=32, show_default=True)
+@click.option("--limit", type=int, help="Frames per class and set, for quick trials.")
+@click.option("--cache", is_flag=True, help="Keep the decoded pictures in memory.")
+@shared.seed_option
+def finetune(out, **options):
+    """Fine-tunes a network for expressions in stages (paper D), and reports on all stages.
+
+    \b
+    A stage is a database, its path, and options of its loader:
+      --stage fer2013:fer2013.tar:variant=FER28 --stage ck48:ck48.h5:epochs=5
+    Several databases separated by commas make one stage. Further options are name, epochs,
+    learning_rate, frozen (cnn, a number of last layers to train, or layers separated by +),
+    new_head=true, split, validation (a split, a share of the people, or none) and crop=true
+    (the images are complete pictures, whose faces are cropped).
+    """
+    from kollias_affect.experiments.paper_d import finetuning
+
+    result = finetuning.finetune(out, **options)
+    shared.print_table(result.table.T, digits=3)
+    click.echo(f"Report: {out / 'report.md'}. Model: {out}/{result.card['stage']}/best.keras")

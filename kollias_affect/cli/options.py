@@ -1,0 +1,87 @@
+"""Options that several commands share, and what they stand for."""
+
+import sys
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+loader_option = click.option(
+    "--option",
+    "loader_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Option of the database's loader, such as variant=FER28; may be given several times.",
+)
+detector_option = click.option(
+    "--detector", default="hog", show_default=True, help="hog, cnn or haar."
+)
+detect_every_option = click.option(
+    "--detect-every",
+    default=1,
+    show_default=True,
+    help="In videos, detect faces on every Nth frame and track them in between.",
+)
+processes_option = click.option(
+    "--processes", type=int, help="Videos processed at a time.  [default: one per core]"
+)
+seed_option = click.option("--seed", default=0, show_default=True)
+
+
+def out_option(text):
+    """The required option `--out` with a help text."""
+    return click.option("--out", required=True, type=PATH, help=text)
+
+
+def dataset_options(command):
+    """Adds the options that name the clips to load to a command."""
+    for option in (
+        loader_option,
+        click.option("--split", help="Part of the dataset (for frames_csv: name of the csv file)."),
+        click.option(
+            "--dataset",
+            default="frames_csv",
+            show_default=True,
+            help="Name of the database whose format DATA has, see `kollias-affect data`.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def load_clips(dataset, root, split, texts):
+    """Loads clips.
+
+    Args:
+        dataset, root, split: See `datasets.load`.
+        texts: Texts `NAME=VALUE`, options of the database's loader.
+
+    Returns:
+        `Clips`.
+    """
+    from kollias_affect import datasets
+    from kollias_affect.datasets import option_texts
+
+    return datasets.load(dataset, root, split, **option_texts.parse_options(dataset, texts))
+
+
+def load_model(name):
+    """Loads a model by its file or by its name in `weights.list_pretrained`.
+
+    Returns:
+        `keras.Model`.
+    """
+    from kollias_affect import models, weights
+
+    return models.load(weights.model_file(name))[0]
+
+
+def shows_progress():
+    """Whether progress bars are shown: only if standard error is a terminal."""
+    return sys.stderr.isatty()
+
+
+def print_table(table, digits=4):
+    """Prints a `pandas.DataFrame` with so many decimals."""
+    click.echo(table.to_string(float_format=f"%.{digits}f"))

@@ -1,0 +1,64 @@
+"""The command `table`."""
+
+import click
+
+from kollias_affect.cli import options as shared
+from kollias_affect.cli._group import KerasCommand
+
+
+@click.command(cls=KerasCommand)
+@click.argument("names", nargs=-1)
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="[ROLE=]DATASET:PATH[:NAME=VALUE...]",
+    help="A database and its role; may be given several times.",
+)
+@click.option(
+    "--out", type=shared.PATH, help="Folder of the tables; the same command resumes a run."
+)
+@click.option("--smoke", is_flag=True, help="Synthetic clips and tiny networks: minutes.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Published weights to start from: vgg_face, vgg16, resnet50, alexnet, vgg_cnn_m_2048.",
+)
+@click.option("--backbone", help="For paper A: model whose convolutions are the fixed CNN.")
+@click.option("--steps", default=1000, show_default=True, help="For paper A: batches per network.")
+@click.option("--seeds", default=3, show_default=True, help="For paper A: networks per lambda.")
+@click.option("--width", default=1.0, show_default=True, help="Factor on the numbers of channels.")
+@click.option("--units", default=1.0, show_default=True, help="Factor on units of other layers.")
+@click.option("--size", default=96, show_default=True, help="Side of the images in pixels.")
+@click.option("--picture", default=256, show_default=True, help="The same for paper D.")
+@click.option("--length", default=80, show_default=True, help="Frames per window.")
+@click.option("--stride", type=int, help="Frames from window to window.  [default: length]")
+@click.option("--batch-size", type=int, help="Windows per batch.  [default: the papers', or 4]")
+@click.option("--epochs", default=20, show_default=True, help="Epochs of every training.")
+@click.option("--learning-rate", type=float, help="[default: the papers']")
+@click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
+@shared.seed_option
+def table(names, data, out, smoke, weights, backbone, steps, seeds, **scale):
+    """Runs the papers' tables NAMES on your data, beside the papers' numbers.
+
+    Without NAMES it lists the tables and the roles of their data. `all` stands for every table.
+    The default ROLE is data:
+
+    \b
+      kollias-affect table C12 --data affwild:Aff-Wild --out tables
+      kollias-affect table B4 --data omg:OMG --data pretrain=affwild:Aff-Wild --out tables
+      kollias-affect table all --smoke --out smoke
+    """
+    from kollias_affect import experiments
+    from kollias_affect.evaluation import markdown
+
+    if not names:
+        click.echo(experiments.list_tables())
+        return
+    frames = experiments.reproduce(
+        names, data, out, experiments.Scale(**scale), smoke, weights, backbone, steps, seeds,
+        log=click.echo,
+    )  # fmt: skip
+    for name, frame in frames.items():
+        click.echo(f"\n{name}: {experiments.TABLES[name].title}\n{markdown(frame)}")
+    click.echo(f"\nTables: {', '.join(str(out / f'{name}.md') for name in frames)}")

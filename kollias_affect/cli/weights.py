@@ -1,0 +1,56 @@
+"""The commands `weights list`, `weights show` and `weights import`."""
+
+import click
+
+from kollias_affect.cli import options as shared
+from kollias_affect.cli._group import KerasCommand
+
+
+@click.group()
+def weights():
+    """Weights by name, and published weights of the papers' authors."""
+
+
+@weights.command("list", cls=KerasCommand)
+def list_weights():
+    """Lists the weights, their authors, and whether they are on this machine."""
+    from kollias_affect import weights as registry
+
+    table = registry.list_pretrained().drop(columns=["file", "sha256", "source"])
+    table["megabytes"] = table["megabytes"].map("{:.1f}".format, na_action="ignore")
+    click.echo(table.fillna("").to_string(index=False))
+    click.echo("Details: kollias-affect weights show NAME")
+
+
+@weights.command("show", cls=KerasCommand)
+@click.argument("name")
+def show_weights(name):
+    """Prints origin, licence and scores of the weights NAME, or how to get them."""
+    from kollias_affect import weights as registry
+
+    click.echo(registry.describe_pretrained(name))
+
+
+@weights.command("import", cls=KerasCommand)
+@click.argument("reference")
+@click.argument("checkpoint", type=shared.PATH)
+@shared.out_option("Model file to write, ending in .keras.")
+@click.option("--length", default=80, show_default=True, help="Frames per window.")
+def import_weights(reference, checkpoint, out, length):
+    """Converts the authors' TensorFlow 1 CHECKPOINT of the network REFERENCE to a model file.
+
+    REFERENCE is affwildnet_vggface_gru, affwildnet_resnet_gru, vggface_4096x4096x2,
+    vggface_4096x2000x2, omg_cnn_gru_1rnn or omg_cnn_gru_3rnn. CHECKPOINT is what TensorFlow calls
+    a checkpoint: the common part of the names of its .index and .data files, or one older file.
+    """
+    from kollias_affect import models
+    from kollias_affect import weights as importers
+
+    if out.suffix != ".keras":
+        raise ValueError(
+            f"A model file ends in .keras. Received: --out {out}. Give it that ending."
+        )
+    model = models.reference(reference, length)
+    importers.load_tf1_checkpoint(model, checkpoint)
+    models.save(model, out, source=f"{reference}, checkpoint {checkpoint.name}")
+    click.echo(f"{out}: {reference} with {model.count_params():,} parameters.")

@@ -1,0 +1,140 @@
+"""One model on one set of clips: predictions, post-processing, scores, comparison, report."""
+
+import dataclasses
+
+from kollias_affect import _checks, models
+from kollias_affect.evaluation import results
+from kollias_affect.evaluation.aggregation import aggregate, join_labels
+from kollias_affect.evaluation.postprocess import PostProcessing
+from kollias_affect.evaluation.postprocess import search as search_steps
+from kollias_affect.evaluation.predictions import predict
+from kollias_affect.evaluation.resampling import compare
+from kollias_affect.evaluation.scores import scores
+
+UNITS = (None, "sequence", "utterance", "video")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The result of `evaluate_model`.
+
+    Attributes:
+        scores: `pandas.DataFrame` of `evaluation.scores`.
+        per_video: The same for every video, or `None`.
+        steps: `PostProcessing` that was found or applied, or `None`.
+        measure: Measure of the comparison, `"CCC"` or `"accuracy"`.
+        comparison: `pandas.DataFrame` of `evaluation.compare`, or `None`.
+    """
+
+    scores: object
+    per_video: object
+    steps: object
+    measure: str
+    comparison: object
+
+
+def evaluate_model(
+    model,
+    clips,
+    by=None,
+    statistic="median",
+    search=None,
+    postprocessing=None,
+    per_video=False,
+    against=None,
+    out_dir=None,
+):
+    """Predicts clips and scores the predictions, over all valid frames or over aggregates.
+
+    Args:
+        model: `keras.Model` of `kollias_affect.models`.
+        clips: List of `Clip` with labels of the model's task.
+        by: Unit that is scored: `"sequence"`, `"utterance"` or `"video"`, see `aggregate`;
+            `None` for frames.
+        statistic: Statistic of `aggregate`: `"median"`, `"mean"` or `"vote"`.
+        search: Path of a JSON file. Post-processing that improves the scores on `clips` is
+            searched, saved there and applied, see `postprocess.search`.
+        postprocessing: Path of such a file, whose steps are applied.
+        per_video: Whether every video is also scored alone.
+        against: Another `keras.Model` with the same task. Its predictions are processed in the
+            same way and compared, see `compare`.
+        out_dir: Folder of tables and pictures, see `results.write_report`; `None` for none.
+
+    Returns:
+        `Evaluation`.
+
+    Raises:
+        FileNotFoundError: If `postprocessing` does not exist.
+        ValueError: If options exclude each other, if the task of the models does not allow them,
+            or as `predict` and `scores` do.
+    """
+    task = models.describe(model)["task"]
+    _check_options(task, by, search, postprocessing)
+    if against is not None:
+        _check_same_task(task, models.describe(against)["task"])
+    predictions = predict(model, clips)
+    steps = None
+    if search is not None:
+        unit = {"by": by, "statistic": statistic} if by == "utterance" else {}
+        steps = search_steps(predictions, clips, task=task, **unit)
+        steps.save(search)
+    elif postprocessing is not None:
+        steps = PostProcessing.load(postprocessing)
+    options = {"steps": steps, "by": by, "statistic": statistic, "task": task}
+    processed, scored = _process(predictions, clips, **options)
+    if out_dir is None:
+        table = scores(clips, scored, task)
+    else:
+        table = results.write_report(clips, processed, out_dir, task, scored)
+    by_video = scores(clips, scored, task, per_video=True) if per_video else None
+    measure = "accuracy" if task == "expression" else "CCC"
+    comparison = None
+    if against is not None:
+        _, other = _process(predict(against, clips), clips, **options)
+        comparison = compare(clips, scored, other, measure, task)
+    return Evaluation(table, by_video, steps, measure, comparison)
+
+
+def _check_options(task, by, search, postprocessing):
+    _checks.one_of("by", by, UNITS)
+    if search is not None and postprocessing is not None:
+        raise ValueError(
+            "Post-processing is searched on one set and applied to another. Received: both "
+            "`search` and `postprocessing`. Give one of them."
+        )
+    if task == "expression" and (search or postprocessing):
+        raise ValueError(
+            "Post-processing applies to valence and arousal. Received: a model of expressions. "
+            "Leave `search` and `postprocessing` out."
+        )
+
+
+def _check_same_task(task, other):
+    if task != other:
+        raise ValueError(
+            f"Two models are compared on one task. Received: {task} and {other}. Choose another "
+            "model."
+        )
+
+
+def _process(predictions, clips, steps, by, statistic, task):
+    """Applies the steps and aggregates.
+
+    Returns:
+        `(predictions, scored)`: predictions of the frames, and what is scored.
+    """
+    if steps is not None and steps.by is not None:
+        if (by, statistic) != (steps.by, steps.statistic):
+            raise ValueError(
+                f"These steps apply to utterances and their {steps.statistic}. Received: by={by}, "
+                f"statistic={statistic}. Pass by=utterance and statistic={steps.statistic}, or "
+                "search again."
+            )
+        table = steps.apply(predictions, clips)
+        options = {"statistic": steps.statistic, "length": steps.length, "task": task}
+        return predictions, join_labels(table, predictions, clips, **options)
+    if steps is not None:
+        predictions = steps.apply(predictions, clips)
+    if by is None:
+        return predictions, predictions
+    return predictions, aggregate(predictions, clips, by, statistic, task=task)

@@ -1,0 +1,99 @@
+"""Paper D's fine-tuning in stages on any databases; the command `finetune` calls it."""
+
+from pathlib import Path
+
+import keras
+
+from kollias_affect import _checks, models, transfer, weights
+from kollias_affect.experiments import sources
+from kollias_affect.experiments.paper_d import submissions
+
+
+def finetune(
+    out_dir,
+    stages=(),
+    path=None,
+    fer=None,
+    emotiw=None,
+    crop=True,
+    network=None,
+    weights=None,
+    model=None,
+    size=256,
+    width=1.0,
+    epochs=20,
+    learning_rate=1e-3,
+    batch_size=32,
+    limit=None,
+    cache=False,
+    seed=0,
+    verbose=2,
+):
+    """Fine-tunes a network for expressions in stages.
+
+    The stages are given as texts, or by the number of one of the paper's submissions.
+
+    Args:
+        out_dir: Folder of the run; the crops of complete pictures are in `crops/`.
+        stages: Sequence of texts, see `sources.parse`.
+        path: Key of `submissions.SUBMISSIONS`, instead of `stages`.
+        fer, emotiw, crop: See `submissions.load_stages`; only with `path`.
+        network: Name in `transfer.NETWORKS`. Default: that of the submission, or AlexNet.
+        weights: File of ImageNet weights of the network, or `None`.
+        model: Model to start from instead of `network` and `weights`: a file, or a name in
+            `weights.list_pretrained`.
+        size: Side of the pictures in pixels.
+        width: Factor on channels and units.
+        epochs, learning_rate: Defaults of the stages.
+        batch_size, cache, verbose: See `transfer.staged`.
+        limit: Number of frames per class and set, for quick trials; `None` for all.
+        seed: Seed of divisions, initial weights and training.
+
+    Returns:
+        `transfer.Staged`.
+
+    Raises:
+        FileNotFoundError: If a database or a file does not exist.
+        ValueError: If options exclude each other, or as `transfer.staged` does.
+
+    References: paper D §3.3, figures 3–6.
+    """
+    if (path is None) == (not stages) or (path is not None and None in (fer, emotiw)):
+        raise ValueError(
+            "A run has either stages, or one of the paper's paths with `fer` and `emotiw`. "
+            f"Received: {len(stages)} stages and path={path}. Give one of the two."
+        )
+    loading = {"crops_dir": Path(out_dir) / "crops", "limit": limit, "seed": seed}
+    defaults = {"epochs": epochs, "learning_rate": learning_rate}
+    published, target = None, None
+    if path is not None:
+        loaded, target = submissions.load_stages(path, fer, emotiw, crop, **loading, **defaults)
+        submission = submissions.SUBMISSIONS[path]
+        published, network = submission.published, network or submission.network
+    else:
+        parsed = [sources.parse(text) for text in stages]
+        loaded = [
+            sources.stage(databases, **loading, **{**defaults, **options})
+            for options, databases in parsed
+        ]
+    start, description = _start(network, weights, model, size, width, seed)
+    return transfer.staged(
+        start, loaded, out_dir, target, batch_size=batch_size, seed=seed, cache=cache,
+        published=published, facts=description, verbose=verbose,
+    )  # fmt: skip
+
+
+def _start(network, file, model, size, width, seed):
+    """The model to start from, and the entries of its card that describe it."""
+    crop = models.CROPS["eyes_grey"]
+    if model is not None:
+        if network is not None or file is not None:
+            raise ValueError(
+                "`model` replaces `network` and `weights`. Received: both. Leave one out."
+            )
+        return models.load(weights.model_file(model))[0], {"start": model, "crop": crop}
+    keras.utils.set_random_seed(_checks.integer_between("seed", seed, 0, 2**32 - 1))
+    network = network or "alexnet"
+    start = transfer.network(network, size, width, pretrained=file, seed=seed)
+    origin = "random" if file is None else Path(file).name
+    return start, {"start": f"{network}, width {width}, {origin}", "crop": crop}

@@ -1,0 +1,182 @@
+"""Runs the papers' tables: what is checked before, and everything that is needed for it."""
+
+from pathlib import Path
+
+from kollias_affect import _checks, transfer
+from kollias_affect.experiments import (
+    builders,
+    paper_a,
+    paper_b,
+    paper_c,
+    paper_d,
+    role_texts,
+    roles,
+    runner,
+)
+from kollias_affect.experiments.declaration import SMOKE, Scale
+from kollias_affect.experiments.laboratory import Laboratory
+from kollias_affect.experiments.paper_a.backbone import load_backbone
+from kollias_affect.experiments.synthetic_roles import synthetic_roles
+
+TABLES = {
+    table.name: table for paper in (paper_a, paper_b, paper_c, paper_d) for table in paper.TABLES
+}
+# Roles whose clips have valence and arousal, whatever the labels of the table.
+_VALENCE_AROUSAL = ("pretrain", "pretrain2", "annotator")
+# Settings of paper A's networks with `SMOKE`.
+SMOKE_OPTIONS = {"steps": 2, "seeds": 1}
+
+
+def list_tables():
+    """Lists the tables and the roles of their data, as text."""
+    lines = []
+    for table in TABLES.values():
+        names = ", ".join(f"[{role}]" if role in table.optional else role for role in table.roles)
+        lines.append(f"{table.name:4} {table.title}. {table.source}. Data: {names}")
+    descriptions = (f"  {name:10} {text}" for name, text in roles.ROLES.items())
+    return "\n".join([*lines, "", "Roles of data; those in brackets are optional:", *descriptions])
+
+
+def reproduce(
+    names,
+    data,
+    out_dir,
+    scale=None,
+    smoke=False,
+    weights=(),
+    backbone=None,
+    steps=1000,
+    seeds=3,
+    log=print,
+):
+    """Runs tables on databases that are named by texts; the command `table` calls it.
+
+    Args:
+        names: Sequence of keys of `TABLES`; `"all"` stands for every table.
+        data: Sequence of texts, see `role_texts.load_roles`.
+        out_dir: Folder of the tables.
+        scale: `Scale`. Default: the papers'.
+        smoke: Whether the tables are run on synthetic clips with tiny networks, without `data`.
+        weights: Sequence of texts `NAME=FILE`: a network, and the file of its published weights.
+        backbone: Paper A's fixed CNN: a file, or a name in `weights.list_pretrained`.
+        steps, seeds: See `paper_a.experiment.Settings`.
+        log: Function that is called with a line of progress.
+
+    Returns:
+        Dict from the name of a table to its `pandas.DataFrame`.
+
+    Raises:
+        FileNotFoundError: If a database or a file does not exist.
+        ValueError: If a table, a role or a network is unknown, options exclude each other, or as
+            `run_tables` does.
+    """
+    names = list(TABLES) if "all" in names else list(names)
+    _check_names(names)
+    if out_dir is None:
+        raise ValueError("Tables need a folder. Received: no --out. Name one.")
+    if smoke and data:
+        raise ValueError(
+            f"`--smoke` has its own synthetic data. Received: --data {data[0]}. Leave one out."
+        )
+    files = parse_weights(weights)
+    if smoke:
+        loaded = synthetic_roles(Path(out_dir) / "synthetic")
+        return run_tables(names, loaded, out_dir, SMOKE, files, log, SMOKE_OPTIONS)
+    scale = scale or Scale()
+    options = {"steps": steps, "seeds": seeds}
+    if backbone is not None:
+        options["backbone"] = load_backbone(backbone)
+    loaded = role_texts.load_roles(data, _roles_of(names), scale.seed)
+    return run_tables(names, loaded, out_dir, scale, files, log, options)
+
+
+def run_tables(names, roles, out_dir, scale=None, weight_files=None, log=print, options=None):
+    """Runs tables of the papers; called again, it resumes.
+
+    Args:
+        names: Sequence of keys of `TABLES`.
+        roles: Dict from the names in `roles.ROLES` to `roles.Parts`.
+        out_dir: Folder of the tables; its subfolder `trainings/` is shared between them.
+        scale: `Scale`. Default: the papers'.
+        weight_files: Dict from a backbone's name to the file of its published weights.
+        log: Function that is called with a line of progress.
+        options: See `Laboratory`.
+
+    Returns:
+        Dict from the name of a table to its `pandas.DataFrame`, see `runner.run`.
+
+    Raises:
+        ValueError: Before anything is trained, if a table is unknown, a required role is missing,
+            or clips lack labels or people.
+    """
+    _check_names(names)
+    tables = [TABLES[name] for name in dict.fromkeys(names)]
+    for table in tables:
+        _check_roles(table, roles)
+        _check_labels(table, roles)
+    out_dir = _checks.writable_folder("out", out_dir)
+    laboratory = Laboratory(
+        roles, out_dir / "trainings", scale or Scale(), weight_files, log, options
+    )
+    return {table.name: runner.run(table, laboratory, out_dir, log) for table in tables}
+
+
+def parse_weights(texts):
+    """Parses texts `NAME=FILE`.
+
+    Returns:
+        Dict from a network to the file of its published weights.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If there is no importer for a network.
+    """
+    files = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        _checks.one_of("weights", name, (*builders.IMPORTERS, *transfer.NETWORKS))
+        files[name] = _checks.existing_file("weights", path)
+    return files
+
+
+def _roles_of(names):
+    """The roles that tables use, in the order of `ROLES`."""
+    used = {role for name in names for role in TABLES[name].roles}
+    return tuple(role for role in roles.ROLES if role in used)
+
+
+def _check_names(names):
+    for name in names:
+        _checks.one_of("table", name, TABLES)
+
+
+def _check_roles(table, given):
+    missing = [role for role in table.roles if role not in given and role not in table.optional]
+    if missing:
+        descriptions = "; ".join(f"{role}: {roles.ROLES[role]}" for role in missing)
+        raise ValueError(
+            f"Table {table.name} needs the data {table.roles}, of which {table.optional} may be "
+            f"left out. Received: {sorted(given)}. Missing are {descriptions}."
+        )
+
+
+def _check_labels(table, given):
+    """Checks that the clips of every role have labels, and that there are enough people."""
+    for role in (role for role in table.roles if role in given):
+        parts = given[role]
+        field = "valence_arousal" if role in _VALENCE_AROUSAL else table.labels
+        unlabelled = [clip.key for clip in parts.everything if getattr(clip, field) is None]
+        needed = ["training", "test" if role in roles.SCORED else "validation"]
+        empty = [n for n in needed if not any(clip.valid.any() for clip in getattr(parts, n))]
+        if unlabelled or empty:
+            raise ValueError(
+                f"Table {table.name} needs clips with `{field}` in every part of {role}. Received: "
+                f"{len(unlabelled)} clips without, such as {unlabelled[:5]}; parts without a valid "
+                f"frame: {empty}. Give another database, or another split of it."
+            )
+        people = {clip.subject for clip in parts.everything}
+        if role == "data" and len(people) < table.folds:
+            raise ValueError(
+                f"Table {table.name} needs at least {table.folds} people, one per fold. Received: "
+                f"{len(people)}. Give more clips."
+            )

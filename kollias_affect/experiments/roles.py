@@ -1,0 +1,162 @@
+"""The roles that data have in the tables, and how a database is divided for them."""
+
+import dataclasses
+import itertools
+
+from kollias_affect import _runs
+from kollias_affect.datasets import sampling
+
+ROLES = {
+    "data": "the database that the networks are trained and tested on",
+    "test": "clips to score on, instead of the validation part of `data`",
+    "pretrain": "a first database to train on, with valence and arousal (the papers: Aff-Wild)",
+    "pretrain2": "another one (paper B: Aff-Wild2)",
+    "annotator": "the clips of `data` with the labels of one annotator",
+    "other": "the dataset of NetB (paper A: the validation part of AFEW)",
+    "fer28": "FER-2013 split as in paper D's FER28",
+    "fer32": "FER-2013 split as in paper D's FER32",
+    "emotiw": "the target database of paper D (SFEW)",
+}
+VALIDATION_SHARE = 0.2
+# Roles whose test part is scored.
+SCORED = ("data", "other", "emotiw")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """Clips of one role, divided so that nobody is in two parts.
+
+    Attributes:
+        training: List of `Clip` to train on.
+        validation: List of `Clip` that choose epochs and post-processing.
+        test: List of `Clip` that are scored.
+    """
+
+    training: list
+    validation: list
+    test: list
+
+    @property
+    def everything(self):
+        """List of all clips."""
+        return [*self.training, *self.validation, *self.test]
+
+
+def divide(source, test=None, seed=0):
+    """Divides a database into `Parts`.
+
+    The validation part of the source, or all clips of `test`, are scored. What chose an epoch
+    must not be scored as well: without `test`, a fifth of the people in the training part
+    choose the epochs.
+
+    Args:
+        source: `sources.Source`.
+        test: `sources.Source` of which every clip is scored, or `None`.
+        seed: Seed of the division.
+
+    Returns:
+        `Parts`.
+
+    Raises:
+        ValueError: If a person is in two parts, or there are too few people.
+    """
+    training, validation = source.load(seed=seed)
+    if test is not None:
+        clips = dataclasses.replace(test, validation="none").load()[0]
+    else:
+        clips = validation
+        training, validation = sampling.split(training, VALIDATION_SHARE, seed)
+    parts = {"training": training, "validation": validation, "test": clips}
+    for first, second in itertools.combinations(parts, 2):
+        sampling.refuse_common_subjects(parts[first], parts[second], f"{first} and {second}")
+    return Parts(**parts)
+
+
+def relabel(data, clips):
+    """Gives the training and validation parts of `data` the labels of other clips.
+
+    Args:
+        data: `Parts`.
+        clips: List of `Clip` with the keys of `data`.
+
+    Returns:
+        `Parts` without a test part.
+
+    Raises:
+        ValueError: If a clip is missing.
+    """
+    by_key = {clip.key: clip for clip in clips}
+    missing = [c.key for c in (*data.training, *data.validation) if c.key not in by_key]
+    if missing:
+        raise ValueError(
+            "`annotator` must have the clips of `data`, by their keys, with other labels. "
+            f"Received: no clip for {missing[:5]} ({len(missing)} clips). Give them the same keys."
+        )
+    return Parts(*([by_key[c.key] for c in part] for part in (data.training, data.validation)), [])
+
+
+def refuse_leaks(roles):
+    """Checks that no picture is scored in one role and trained on in another.
+
+    Args:
+        roles: Dict from role to `Parts`.
+
+    Raises:
+        ValueError: If there is such a picture.
+    """
+    for scored, role in itertools.product(SCORED, roles):
+        if scored not in roles or role == scored:
+            continue
+        trained = _pictures([*roles[role].training, *roles[role].validation])
+        both = _pictures(roles[scored].test) & trained
+        if both:
+            raise ValueError(
+                "Pictures that are scored must not be trained on. Received in the test part of "
+                f"{scored} and in {role}: {sorted(both)[:3]} ({len(both)} pictures). Give another "
+                "database."
+            )
+
+
+def _pictures(clips):
+    return {path for clip in clips for path in clip.paths if path}
+
+
+def fingerprint_clips(clips):
+    """Fingerprint of keys, people, labels, landmarks and pictures of clips.
+
+    A picture counts by path, size and modification time, because reading all of them would take
+    too long.
+
+    Args:
+        clips: List of `Clip`.
+
+    Returns:
+        Text of 16 characters.
+    """
+    return _runs.fingerprint(
+        [
+            (
+                clip.key,
+                clip.subject,
+                len(clip),
+                *(
+                    None if values is None else _runs.fingerprint_arrays(values)
+                    for values in (
+                        clip.valid,
+                        clip.valence_arousal,
+                        clip.expression,
+                        clip.landmarks,
+                    )
+                ),
+                _runs.fingerprint_states(clip.paths),
+            )
+            for clip in clips
+        ]
+    )
+
+
+def are_utterances(clips):
+    """Returns whether the valid frames of each clip have one label, and clips differ in it."""
+    labels = [clip.valence_arousal[clip.valid] for clip in clips if clip.valid.any()]
+    constant = all((values == values[0]).all() for values in labels)
+    return constant and len({values[0].tobytes() for values in labels}) > 1
