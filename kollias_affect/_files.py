@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import platform
@@ -56,6 +57,15 @@ def write_json(path, content):
     """Writes `content` as indented JSON with sorted keys, atomically."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def sha256(path):
+    """Returns the SHA-256 of a file as 64 hexadecimal characters."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def cache_folder():

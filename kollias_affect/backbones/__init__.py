@@ -1,6 +1,6 @@
-"""CNNs as functions that return a functional `keras.Model` with named layers.
+"""CNNs: functions that return a functional `keras.Model` with named layers.
 
-One module per family, one line in `BACKBONES` per network.
+Each family has a module, and each network a line in `BACKBONES`.
 """
 
 from kollias_affect import _checks
@@ -32,5 +32,23 @@ __all__ = [
 
 
 def build(name, **options):
-    """The backbone called `name`, one of `BACKBONES`."""
+    """Builds a backbone by name.
+
+    Args:
+        name: One of `BACKBONES`.
+        **options: Arguments of that function.
+
+    Returns:
+        `keras.Model`.
+
+    Raises:
+        ValueError: If the name is unknown, or an argument is out of range.
+
+    Example:
+
+    >>> from kollias_affect import backbones
+    >>> model = backbones.build("vgg_face", input_shape=(64, 64, 3), width=0.05)
+    >>> model.get_layer("pool2").output.shape
+    (None, 16, 16, 6)
+    """
     return BACKBONES[_checks.one_of("backbone", name, BACKBONES)](**options)

@@ -18,38 +18,38 @@ AFFWILD = (
 
 
 def cnn_m(input_shape=(96, 96, 3), width=1.0, form="affwild", name="cnn_m"):
-    """Convolutional and pooling layers of CNN-M, `conv1` … `pool5`.
+    """Builds the convolutional and pooling layers of CNN-M, `conv1` to `pool5`.
 
-    The form "affwild" is table 4 of paper C, padding as printed. The table has a row "batch norm"
-    after each convolution, and the text a ReLU "in the convolutional and batch normalisation
-    layers". That is read as convolution (with bias), batch normalisation (epsilon 1e-5), one ReLU:
-    so is the public CNN-M for faces, of the kind whose weights the authors started from. Taps:
-    `conv1`, `conv1_bn`, `conv1_relu` and so on, `pool1`, `pool2`, `pool5`.
+    The form "affwild" is table 4 of paper C, with the printed padding. The table has a row "batch
+    norm" after each convolution, and the text mentions a ReLU "in the convolutional and batch
+    normalisation layers". This is implemented as convolution (with bias), batch normalisation
+    (epsilon 1e-5) and one ReLU, as in the public CNN-M for faces, from whose kind of weights the
+    authors started. Taps: `conv1`, `conv1_bn`, `conv1_relu` and so on, `pool1`, `pool2`, `pool5`.
 
     The form "vgg_cnn_m_2048" normalises the first two ReLUs over neighbouring channels instead,
-    and its poolings are Caffe's. Its input for the published weights is 224 x 224, for which
-    `pool5` is 6 x 6; its layers `fc6` (4096 units) and `fc7` (2048 units) belong to the head.
-    Taps: `conv1` … `conv5` (after their ReLU), `norm1`, `norm2`, `pool1`, `pool2`, `pool5`.
+    and has Caffe's poolings. The published weights expect 224 x 224 pixels, for which `pool5` is
+    6 x 6; the layers `fc6` (4096 units) and `fc7` (2048 units) belong to the head. Taps: `conv1`
+    to `conv5` (after their ReLU), `norm1`, `norm2`, `pool1`, `pool2`, `pool5`.
 
     Args:
         input_shape: `(height, width, 3)`, both at least 11 ("affwild") or 41 ("vgg_cnn_m_2048");
-            RGB in [-1, 1]. The published weights of the latter expect RGB in [0, 255] less their
-            average image, or, in Caffe's files, BGR.
-        width: factor on the numbers of channels, for narrow versions.
+            RGB in [-1, 1]. The published weights of the latter expect RGB in [0, 255] minus their
+            average image; those in Caffe's files expect BGR.
+        width: Factor on the numbers of channels, for narrow versions.
         form: `"affwild"` or `"vgg_cnn_m_2048"`.
-        name: name of the model.
+        name: Name of the model.
 
     Returns:
         `keras.Model`; its output is `pool5`, `[batch, height', width', 512 * width]`.
 
     Raises:
-        ValueError: if the form is unknown, the input is too small, or `width` is not positive.
+        ValueError: If the form is unknown, the input is too small, or `width` is not positive.
 
     References: Chatfield et al. (2014), CNN-M; Albanie & Vedaldi's `vgg_m_face_bn`; paper C
     §4.1.1, table 4; paper D §3.2.
     """
-    build, smallest, why = FORMS[_checks.one_of("form", form, FORMS)]
-    inputs = parts.image_input(input_shape, width, smallest, why)
+    build, min_size, reason = FORMS[_checks.one_of("form", form, FORMS)]
+    inputs = parts.image_input(input_shape, width, min_size, reason)
     return keras.Model(inputs, build(inputs, width), name=name)
 
 
@@ -92,8 +92,8 @@ def _normalize(x, name):
     return parts.local_response_normalization(x, alpha=5e-4 / 5, beta=0.75, bias=2, name=name)
 
 
-# Form: its function, the smallest input, what needs that size.
+# Form: function, minimum size of the input, and the reason for that size.
 FORMS = {
-    "affwild": (_affwild, 11, "an unpadded convolution and an unpadded pooling open it"),
+    "affwild": (_affwild, 11, "an unpadded convolution and an unpadded pooling come first"),
     "vgg_cnn_m_2048": (_vgg_cnn_m_2048, 41, "two convolutions and three poolings halve it"),
 }

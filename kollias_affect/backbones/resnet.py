@@ -1,8 +1,8 @@
-"""ResNet-50 in two forms: TF-slim's, which the authors used, and Keras', which is on ImageNet.
+"""ResNet-50 in two forms: that of TF-slim, which the authors used, and that of Keras.
 
-They differ in where the stride sits (slim: last unit of a block, 3 x 3 convolution; Keras: first
-unit, first 1 x 1 convolution and projection), in the padding of the first pooling, in the biases
-of the convolutions (Keras only), in the epsilon of batch normalisation, and in names.
+They differ in the position of the stride (slim: last unit of a block, 3 x 3 convolution; Keras:
+first unit, first 1 x 1 convolution and projection), in the padding of the first pooling, in the
+biases of the convolutions (Keras only), in the epsilon of batch normalisation, and in names.
 """
 
 import keras
@@ -11,49 +11,49 @@ from keras import layers
 from kollias_affect import _checks
 from kollias_affect.backbones import parts
 
-# (units, channels of the 1 x 1 and 3 x 3 convolutions) of each block; a unit ends with 4 times as
+# Units of each block, and channels of its 1 x 1 and 3 x 3 convolutions. A unit outputs 4 times as
 # many channels.
 BLOCKS = ((3, 64), (4, 128), (6, 256), (3, 512))
-SMALLEST = 1  # every strided layer is padded
+MIN_SIZE = 1  # every layer with a stride is padded
 
 
 def resnet50(input_shape=(96, 96, 3), width=1.0, form="slim", name="resnet50"):
-    """ResNet-50 less its logits, up to the global average `pool5`.
+    """Builds ResNet-50 up to the global average `pool5`, without its logits.
 
-    Layers of the form "slim" bear the names of its variables: the variable
+    Layers of the form "slim" are named after the variables of TF-slim: the variable
     `block1/unit_1/bottleneck_v1/conv1/weights` is the kernel of the layer `block1_unit_1_conv1`,
-    and `…/conv1/BatchNorm/*` are the weights of `block1_unit_1_conv1_bn`; so with `shortcut`, and
-    with the first `conv1`. Taps: `conv1_relu`, `pool1`, `block1_unit_1`, …, and `block1` …
-    `block4`, the output of each block's last unit (after its ReLU).
+    and `…/conv1/BatchNorm/*` are the weights of `block1_unit_1_conv1_bn`. The same holds for
+    `shortcut` and for the first `conv1`. Taps: `conv1_relu`, `pool1`, `block1_unit_1` and so on,
+    and `block1` to `block4`, the output of each block's last unit (after its ReLU).
 
-    Layers of the form "keras" bear the names, shapes and order of those of
+    Layers of the form "keras" have the names, shapes and order of those of
     `keras.applications.ResNet50`, so that its weights without top fit.
-    Taps: `conv1_relu`, `pool1_pool`, `conv2_block1_out`, …, `conv5_block3_out`.
+    Taps: `conv1_relu`, `pool1_pool`, `conv2_block1_out` to `conv5_block3_out`.
 
     Args:
         input_shape: `(height, width, 3)`, of any size; RGB in [-1, 1]. Imported weights may expect
-            another range: slim's were trained on RGB in [0, 255] less (123.68, 116.78, 103.94),
-            Keras' on BGR in [0, 255] less (103.939, 116.779, 123.68).
-        width: factor on the numbers of channels, for narrow versions.
+            another range: those of slim were trained on RGB in [0, 255] minus (123.68, 116.78,
+            103.94), those of Keras on BGR in [0, 255] minus (103.939, 116.779, 123.68).
+        width: Factor on the numbers of channels, for narrow versions.
         form: `"slim"` or `"keras"`.
-        name: name of the model.
+        name: Name of the model.
 
     Returns:
-        `keras.Model`; its output is `pool5`, `[batch, 1, 1, 2048 * width]`, as slim shapes it.
+        `keras.Model`; its output is `pool5`, `[batch, 1, 1, 2048 * width]`, the shape of slim.
 
     Raises:
-        ValueError: if the form is unknown, the input is not RGB of a fixed size, or `width` is not
+        ValueError: If the form is unknown, the input is not RGB of a fixed size, or `width` is not
             positive.
 
-    References: He et al. (2016); TF-slim's `resnet_v1`; paper C §4.2.1.1, paper B §5.1.
+    References: He et al. (2016); TF-slim's `resnet_v1`; paper C §4.2.1.1; paper B §5.1.
     """
     build = FORMS[_checks.one_of("form", form, FORMS)]
-    inputs = parts.image_input(input_shape, width, SMALLEST, "its size must be fixed")
+    inputs = parts.image_input(input_shape, width, MIN_SIZE, "its size must be fixed")
     return keras.Model(inputs, parts.global_average(build(inputs, width)), name=name)
 
 
 def _slim(x, width):
-    """TF-slim's `resnet_v1_50`: stride 2 in the last units of blocks 1–3."""
+    """Applies TF-slim's `resnet_v1_50`, with stride 2 in the last units of blocks 1 to 3."""
     x = _slim_convolution(x, parts.channels(64, width), 7, "conv1", stride=2)
     x = layers.MaxPooling2D(3, 2, "same", name="pool1")(x)
     for block, (units, depth) in enumerate(BLOCKS, start=1):
@@ -71,7 +71,7 @@ def _slim(x, width):
 
 
 def _slim_unit(x, depth, name, stride, project, output):
-    """One bottleneck unit; its output layer is called `output`, or like the unit."""
+    """Applies a bottleneck unit. Its output layer is named `output`, or like the unit."""
     if project:
         shortcut = _slim_convolution(x, 4 * depth, 1, f"{name}_shortcut", stride, relu=False)
     elif stride > 1:
@@ -90,12 +90,12 @@ def _slim_convolution(x, filters, kernel, name, stride=1, relu=True):
 
 
 def _keras(x, width):
-    """The topology of `keras.applications.ResNet50`: stride 2 in the first units of blocks 2–4."""
+    """Applies `keras.applications.ResNet50`, with stride 2 in the first units of blocks 2 to 4."""
     x = _keras_convolution(x, parts.channels(64, width), 7, "conv1", stride=2)
-    # After a ReLU, zeros are as good as no padding.
+    # After a ReLU, zero padding does not change the maximum.
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
     x = layers.MaxPooling2D(3, 2, name="pool1_pool")(x)
-    for block, (units, depth) in enumerate(BLOCKS, start=2):  # Keras counts conv1 as a block
+    for block, (units, depth) in enumerate(BLOCKS, start=2):  # Keras counts conv1 as block 1.
         for unit in range(1, units + 1):
             x = _keras_unit(
                 x,
@@ -125,10 +125,10 @@ def _keras_convolution(x, filters, kernel, name, stride=1, relu=True):
 
 
 def _convolution(x, filters, kernel, stride, conv, name, relu, use_bias, epsilon):
-    """Convolution `conv`, then `{name}_bn`, then `{name}_relu` if asked."""
+    """Applies the convolution `conv`, then `{name}_bn`, then `{name}_relu` if `relu`."""
     if stride > 1 and kernel > 1:
-        # TensorFlow's "same" pads an even side by less before than after; slim's conv2d_same (and
-        # Keras' explicit padding) pads both ends alike, whatever the size.
+        # TensorFlow's "same" pads an even side less at its start than at its end. slim's
+        # conv2d_same, and Keras' explicit padding, always pad both ends equally.
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     x = layers.Conv2D(
         filters, kernel, stride, "same" if stride == 1 else "valid", use_bias=use_bias, name=conv

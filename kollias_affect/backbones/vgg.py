@@ -1,34 +1,34 @@
-"""VGG with 16 weight layers, less its fully connected ones: VGG-Face and VGG-16."""
+"""VGG-Face and VGG-16 without their fully connected layers."""
 
 import keras
 from keras import layers
 
 from kollias_affect.backbones import parts
 
-# (convolutions, channels) of each block; paper C table 7.
+# Number of convolutions and channels of each block (paper C, table 7).
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-SMALLEST = 2 ** len(BLOCKS)
+MIN_SIZE = 2 ** len(BLOCKS)
 
 
 def vgg_face(input_shape=(96, 96, 3), width=1.0, batch_normalization=False, name="vgg_face"):
-    """Convolutional and pooling layers of VGG-Face, `conv1_1` … `pool5`.
+    """Builds the convolutional and pooling layers of VGG-Face, `conv1_1` to `pool5`.
 
     Args:
         input_shape: `(height, width, 3)`, both at least 32; RGB in [-1, 1].
-        width: factor on the numbers of channels, for narrow versions.
-        batch_normalization: normalise between each convolution, then without a bias, and its
-            ReLU. The published weights are those of a network without.
-        name: name of the model.
+        width: Factor on the numbers of channels, for narrow versions.
+        batch_normalization: Whether to add batch normalisation between each convolution, which
+            then has no bias, and its ReLU. The published weights belong to a network without.
+        name: Name of the model.
 
     Returns:
         `keras.Model`; its output is `pool5`, `[batch, height / 32, width / 32, 512 * width]`.
 
     Raises:
-        ValueError: if the input is smaller than 32 x 32 pixels, or `width` is not positive.
+        ValueError: If the input is smaller than 32 x 32 pixels, or `width` is not positive.
 
-    References: Parkhi et al. (2015); paper C table 7, blocks 1–5.
+    References: Parkhi et al. (2015); paper C §4.2.1.2, table 7, blocks 1 to 5; paper A, table I.
     """
-    inputs = x = parts.image_input(input_shape, width, SMALLEST, "five poolings halve it")
+    inputs = x = parts.image_input(input_shape, width, MIN_SIZE, "five poolings halve it")
     for block, (convolutions, channels) in enumerate(BLOCKS, start=1):
         for i in range(1, convolutions + 1):
             x = _convolution(
@@ -47,20 +47,22 @@ def _convolution(x, channels, name, batch_normalization):
 
 
 def vgg16(input_shape=(96, 96, 3), width=1.0, batch_normalization=False, name="vgg16"):
-    """Convolutional and pooling layers of VGG-16: the topology of `vgg_face`, layer by layer.
+    """Builds the convolutional and pooling layers of VGG-16, which has the topology of `vgg_face`.
 
-    The two networks differ in the images that their published weights were trained on, ImageNet
-    here and faces there.
+    The published weights of VGG-16 were trained on ImageNet, those of VGG-Face on faces.
 
     Args:
-        input_shape, width, batch_normalization, name: as in `vgg_face`.
+        input_shape: See `vgg_face`.
+        width: See `vgg_face`.
+        batch_normalization: See `vgg_face`.
+        name: Name of the model.
 
     Returns:
-        `keras.Model`, as from `vgg_face`.
+        `keras.Model`, see `vgg_face`.
 
     Raises:
-        ValueError: as from `vgg_face`.
+        ValueError: See `vgg_face`.
 
-    References: Simonyan & Zisserman (2015), configuration D; paper C §4.2.
+    References: Simonyan & Zisserman (2015), configuration D; paper C §4.2.1.2, table 7.
     """
     return vgg_face(input_shape, width, batch_normalization, name)

@@ -1,7 +1,7 @@
-"""Importers of published weights, and the weights that are known by name."""
+"""Importers of published weights, and the catalogue of weights by name."""
 
 from kollias_affect.weights.alexnet import load_alexnet
-from kollias_affect.weights.assignment import Report
+from kollias_affect.weights.assignment import ImportReport
 from kollias_affect.weights.conventions import InputConvention
 from kollias_affect.weights.half_precision import store_as_float16
 from kollias_affect.weights.registry import (
@@ -17,8 +17,8 @@ from kollias_affect.weights.vgg_cnn_m import load_vgg_cnn_m
 from kollias_affect.weights.vgg_face import load_vgg_face
 
 __all__ = [
+    "ImportReport",
     "InputConvention",
-    "Report",
     "describe_pretrained",
     "list_pretrained",
     "load_alexnet",

@@ -2,7 +2,7 @@
 
 from kollias_affect.weights import arrays, assignment, conventions
 
-# Convolutions of the file, and whether the model has them as two groups.
+# Convolutions of the file, and whether they have two groups in the model.
 GROUPED = {"conv1": False, "conv2": True, "conv3": False, "conv4": True, "conv5": True}
 CONVOLUTIONS = tuple(
     layer
@@ -13,24 +13,24 @@ FULLY_CONNECTED = ("fc6", "fc7", "fc8")
 
 
 def load_alexnet(model, path, fold=True):
-    """Fills `conv1`, `conv2_1`, `conv2_2` … of a model, and `fc6` … `fc8` where it has them.
+    """Loads the weights of AlexNet into a model, with `fc6` to `fc8` where it has them.
 
     Args:
-        model: `keras.Model` such as `backbones.alexnet()`, or with one in it.
+        model: `keras.Model` such as `backbones.alexnet()`, or a model that contains one.
         path: `.npy` file, a dict of `[kernel, bias]`: HWIO, `conv2`, `conv4` and `conv5` with half
-            of the channels at the input, `fc6` on [H, W, C]. It expects BGR less mean, for which
-            the mean colour of ImageNet stands; the script that the file came with takes off each
-            image's own mean instead.
-        fold: rewrite `conv1` so that the model takes RGB in [-1, 1]. Exact everywhere if `conv1`
-            pads nothing, as in Caffe; see `conventions.fold`.
+            of the input channels, `fc6` on [H, W, C]. The weights expect BGR minus the mean; this
+            importer uses the mean colour of ImageNet. The script published with the file
+            subtracts each image's own mean instead.
+        fold: Whether to rewrite `conv1` so that the model takes RGB in [-1, 1]. This is exact
+            everywhere, since `conv1` has no padding, as in Caffe; see `conventions.fold`.
 
     Returns:
-        `assignment.Report`.
+        `ImportReport`.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if the content is another, or if weights are missing or misshaped, all of
-            which are named; nothing is loaded then.
+        OSError: If the file does not exist.
+        ValueError: If the file has other content, or if weights are missing or have other shapes.
+            The message names all of them, and no weights are assigned.
 
     References: Krizhevsky et al. (2012); Caffe's `bvlc_alexnet`; paper D §3.2.
     """
@@ -38,7 +38,7 @@ def load_alexnet(model, path, fold=True):
     for name, grouped in GROUPED.items():
         if grouped and name in layers:
             layers.update(_groups(name, *layers.pop(name)))
-    return assignment.fill(
+    return assignment.assign_weights(
         model,
         layers,
         required=CONVOLUTIONS,
@@ -51,7 +51,7 @@ def load_alexnet(model, path, fold=True):
 
 
 def _groups(name, *parts):
-    """The two groups: each makes one half of the filters."""
+    """Splits a convolution into two groups of half the filters each."""
     filters = max((part.shape[-1] for part in parts if part is not None), default=0)
     halves = slice(None, filters // 2), slice(filters // 2, None)
     return {

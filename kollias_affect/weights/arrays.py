@@ -1,4 +1,4 @@
-"""Arrays out of the files of other frameworks, without executing anything that the files carry."""
+"""Readers of other frameworks' files, which never execute code from a file."""
 
 import itertools
 import pickle
@@ -11,18 +11,24 @@ import scipy.io
 
 from kollias_affect import _checks
 
-# What weights are made of, in the codes of pickled dtypes.
+# Codes of the dtypes of weights.
 _NUMBERS = re.compile(r"[fiu][1248]")
 # "conv1_1.weight", "conv1_1/biases:0", "conv1_1_W"
 _LEAF = re.compile(r"(.+)[./_](weights?|kernel|w|bias(?:es)?|b)(?::0)?", re.IGNORECASE)
 
 
 def kind(path):
-    """The format of a file by its content: `"mat"`, `"h5"` or `"npy"`.
+    """Determines the format of a file by its content.
+
+    Args:
+        path: File.
+
+    Returns:
+        `"mat"`, `"h5"` or `"npy"`.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if the content is none of these.
+        OSError: If the file does not exist.
+        ValueError: If the content is none of these.
     """
     path = _checks.existing_file("path", path)
     with open(path, "rb") as file:
@@ -34,7 +40,7 @@ def kind(path):
             f"`path` must be a .mat file of MATLAB's version 5 to 7. Received: {path}, of version "
             "7.3. Save it again in MATLAB with save(..., '-v7')."
         )
-    if head[126:128] in (b"IM", b"MI"):  # MATLAB 5's mark of the byte order ends its header
+    if head[126:128] in (b"IM", b"MI"):  # the byte order mark of MATLAB 5
         return "mat"
     if h5py.is_hdf5(path):
         return "h5"
@@ -50,54 +56,41 @@ def kind(path):
     )
 
 
-def of_kind(path, wanted):
-    """Returns `path` if its content is of the kind `wanted`, else raises `ValueError`."""
-    if (found := kind(path)) != wanted:
+def check_kind(path, expected):
+    """Raises `ValueError` if the content of a file is not of the kind `expected`."""
+    if (actual := kind(path)) != expected:
         raise ValueError(
-            f"`path` must be a .{wanted} file. Received: {path}, whose content is that of a "
-            f".{found} file. Choose the file that the documentation of this importer names."
+            f"`path` must be a .{expected} file. Received: {path}, whose content is that of a "
+            f".{actual} file. Choose the file that the documentation of this importer names."
         )
-    return path
 
 
 # --- NumPy
 
 
 def read_npy(path):
-    """The dict that a pickled `.npy` file holds, with arrays, lists, dicts and plain values.
+    """Reads the dict of a pickled `.npy` file.
 
-    Files by Python 2 are read as Latin-1. Of the pickle, only data is taken: the few names that
-    arrays consist of stand for classes of this module, and any other name is an error.
+    Strings of Python 2 are read as Latin-1. Only data is read from the pickle: the few names that
+    arrays need refer to classes of this module, and any other name is an error.
+
+    Args:
+        path: `.npy` file.
+
+    Returns:
+        Dict of arrays, lists, dicts and plain values.
 
     Raises:
-        ValueError: if the file holds anything else.
+        OSError: If the file does not exist.
+        ValueError: If it holds anything else.
     """
-    of_kind(path, "npy")
+    check_kind(path, "npy")
     rule = f"`path` must be a .npy file with a dict of arrays. Received: {path}"
     with open(path, "rb") as file:
         try:
-            version = np.lib.format.read_magic(file)
-            header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            _, _, dtype = header(file)
-            if not dtype.hasobject:
-                raise ValueError(f"an array of {dtype}, no dict")
+            _skip_header(file)
             content = _plain(_DataOnly(file, encoding="latin1").load(), {})
-        except (
-            ArithmeticError,
-            AttributeError,
-            EOFError,
-            ImportError,
-            LookupError,
-            MemoryError,
-            RecursionError,
-            TypeError,
-            ValueError,
-            pickle.UnpicklingError,
-        ) as error:
+        except _PICKLE_ERRORS as error:
             reason = str(error) or type(error).__name__
             raise ValueError(
                 f"{rule} ({reason}). Download it again from its source, or save a plain dict."
@@ -107,8 +100,32 @@ def read_npy(path):
     return content
 
 
-class _Stated:
-    """Takes the state that the pickle sets, and does nothing with it."""
+_PICKLE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+
+
+def _skip_header(file):
+    """Moves to the pickle in a `.npy` file; raises `ValueError` if it holds a plain array."""
+    version = np.lib.format.read_magic(file)
+    is_first = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+    _, _, dtype = read(file)
+    if not dtype.hasobject:
+        raise ValueError(f"an array of {dtype}, no dict")
+
+
+class _Stub:
+    """Stand-in that stores its arguments and the state that the pickle sets."""
 
     def __init__(self, *arguments):
         self.arguments = arguments
@@ -118,20 +135,20 @@ class _Stated:
         self.state = state
 
 
-class _Array(_Stated):
-    """Stands for `_reconstruct`: state is (version, shape, dtype, is Fortran order, data)."""
+class _Array(_Stub):
+    """Stand-in for `_reconstruct`; its state is (version, shape, dtype, Fortran order, data)."""
 
 
-class _Dtype(_Stated):
-    """Stands for `dtype`: the first argument is a code like "f4", the state has the byte order."""
+class _Dtype(_Stub):
+    """Stand-in for `dtype`; its first argument is a code ("f4"), its state has the byte order."""
 
 
-class _Scalar(_Stated):
-    """Stands for `scalar`: arguments are dtype and data."""
+class _Scalar(_Stub):
+    """Stand-in for `scalar`; its arguments are dtype and data."""
 
 
 class _Encode:
-    """Stands for `_codecs.encode`, which Python 3 writes into old pickles to make bytes."""
+    """Stand-in for `_codecs.encode`, which creates bytes in the older pickles of Python 3."""
 
     __slots__ = ()
 
@@ -145,15 +162,15 @@ _NAMES = {
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _Array for core in ("core", "_core")},
     **{(f"numpy.{core}.multiarray", "scalar"): _Scalar for core in ("core", "_core")},
     ("numpy", "dtype"): _Dtype,
-    # An argument of `_reconstruct` only. NumPy's own class must not be callable from a pickle:
-    # `ndarray((1,), "O", b"\x41" * 8)` makes an object of any address in memory.
+    # Only an argument of `_reconstruct`. NumPy's class must not be callable from a pickle:
+    # `ndarray((1,), "O", b"\x41" * 8)` creates an object at any address in memory.
     ("numpy", "ndarray"): "ndarray",
     ("_codecs", "encode"): _Encode(),
 }
 
 
 class _DataOnly(pickle.Unpickler):
-    """An unpickler that knows the names in `_NAMES` and imports nothing."""
+    """Unpickler that knows only the names in `_NAMES` and imports nothing."""
 
     def find_class(self, module, name):
         if (module, name) not in _NAMES:
@@ -164,74 +181,84 @@ class _DataOnly(pickle.Unpickler):
         return _NAMES[module, name]
 
 
-def _plain(value, done):
-    """`value` with real arrays in place of stand-ins; `done` keeps shared parts shared."""
-    if id(value) in done:
-        return done[id(value)]
+def _plain(value, results):
+    """Replaces stand-ins in `value` by arrays; `results` holds the results of shared parts."""
+    if id(value) in results:
+        return results[id(value)]
     if isinstance(value, dict):
-        result = {key: _plain(inner, done) for key, inner in value.items()}
+        result = {key: _plain(inner, results) for key, inner in value.items()}
     elif isinstance(value, (list, tuple)):
-        result = [_plain(inner, done) for inner in value]
+        result = [_plain(inner, results) for inner in value]
     elif isinstance(value, _Array):
-        result = _array(value, done)
+        result = _array(value, results)
     elif isinstance(value, _Scalar):
         result = np.frombuffer(_bytes(value.arguments[1]), _dtype(value.arguments[0]))[0]
     elif value is None or isinstance(value, (bool, int, float, str, bytes)):
         result = value
     else:
         raise ValueError(f"a {type(value).__name__} where data should be")
-    done[id(value)] = result
+    results[id(value)] = result
     return result
 
 
-def _array(stated, done):
-    """The array of a stand-in; of an object array, its content, without list if it has no axes."""
-    _, shape, dtype, fortran, data = stated.state
+def _array(stub, results):
+    """Converts a stand-in to an array; an object array becomes a list, without axes an object."""
+    _, shape, dtype, fortran, data = stub.state
     if dtype.arguments[0] in ("O", "O4", "O8"):
-        objects = _plain(data, done)
+        objects = _plain(data, results)
         return objects if shape else objects[0]
     return np.frombuffer(_bytes(data), _dtype(dtype)).reshape(shape, order="F" if fortran else "C")
 
 
-def _dtype(stated):
-    code, order = str(stated.arguments[0]), stated.state[1]
+def _dtype(stub):
+    code, order = str(stub.arguments[0]), stub.state[1]
     if not _NUMBERS.fullmatch(code) or order not in ("<", ">", "|"):
         raise ValueError(f"an array of type {order}{code}, not of numbers")
     return np.dtype(code).newbyteorder(order)
 
 
 def _bytes(data):
-    # Python 2's strings are bytes; read as Latin-1, every character is one of them.
+    # A string of Python 2 is bytes, which Latin-1 decoded to one character each.
     return data.encode("latin1") if isinstance(data, str) else data
 
 
 def pairs(content):
-    """`(kernel, bias)` by layer of a dict like `read_npy`'s, and the names of what else is there.
+    """Groups the arrays of a dict by layer.
 
     Known forms: `{"conv1": [kernel, bias]}`, `{"conv1": {"weights": …, "biases": …}}` and
-    `{"conv1.weight": …, "conv1.bias": …}`. What a layer lacks is `None`.
+    `{"conv1.weight": …, "conv1.bias": …}`.
+
+    Args:
+        content: Dict from `read_npy`.
+
+    Returns:
+        `({layer: (kernel, bias)}, unused)`: missing arrays are `None`; `unused` lists the names of
+        the other entries.
     """
-    found, rest = {}, []
+    layers, unused = {}, []
     for key, value in content.items():
-        leaf = _LEAF.fullmatch(str(key))
-        if isinstance(value, list) and len(value) == 2:
-            layer, parts = key, dict(zip("kb", value, strict=True))
-        elif isinstance(value, dict):
-            layer, parts = key, {_role(name): part for name, part in value.items()}
-        elif leaf:
-            layer, parts = leaf[1], {_role(leaf[2]): value}
-        else:
-            layer, parts = key, {}
+        layer, parts = _layer_and_parts(str(key), value)
         parts = {
             role: part
             for role, part in parts.items()
             if isinstance(part, np.ndarray) and part.size and part.ndim
         }
         if parts:
-            found.setdefault(str(layer), {}).update(parts)
+            layers.setdefault(layer, {}).update(parts)
         else:
-            rest.append(str(key))
-    return {name: (parts.get("k"), parts.get("b")) for name, parts in found.items()}, rest
+            unused.append(str(key))
+    return {name: (parts.get("k"), parts.get("b")) for name, parts in layers.items()}, unused
+
+
+def _layer_and_parts(key, value):
+    """Returns the layer of an entry, and a dict of its kernel "k" and bias "b"."""
+    if isinstance(value, list) and len(value) == 2:
+        return key, dict(zip("kb", value, strict=True))
+    if isinstance(value, dict):
+        return key, {_role(name): part for name, part in value.items()}
+    if leaf := _LEAF.fullmatch(key):
+        return leaf[1], {_role(leaf[2]): value}
+    return key, {}
 
 
 def _role(name):
@@ -242,16 +269,23 @@ def _role(name):
 
 
 def read_matconvnet(path):
-    """Layers with weights of a MatConvNet `.mat` file, and its average image.
+    """Reads the layers with weights of a MatConvNet `.mat` file, and its average image.
 
-    Both forms are read: `layers` and `meta` at the top, or within `net`; weights as the cell
-    `weights`, or as the older fields `filters` and `biases`.
+    Both forms are supported: `layers` and `meta` at the top, or within `net`; weights in the cell
+    `weights`, or in the older fields `filters` and `biases`.
+
+    Args:
+        path: `.mat` file.
 
     Returns:
-        `({name: (kernel, bias)}, average)`: kernels are `[height, width, channels, filters]`, as
-        they are stored; `average` is `[..., 3]` in RGB, or `None`.
+        `({name: (kernel, bias)}, average)`: kernels are `[height, width, channels, filters]`;
+        `average` is `[..., 3]` in RGB, or `None`.
+
+    Raises:
+        OSError: If the file does not exist.
+        ValueError: If it is damaged or holds anything else.
     """
-    of_kind(path, "mat")
+    check_kind(path, "mat")
     rule = f"`path` must be a network that MatConvNet saved. Received: {path}"
     try:
         root = scipy.io.loadmat(path)
@@ -272,26 +306,26 @@ def read_matconvnet(path):
         raise ValueError(
             f"{rule}, without `layers` at the top or in `net`. Use a network of its SimpleNN form."
         )
-    found = {}
+    pairs_by_name = {}
     for layer in map(_unwrap, np.ravel(layers)):
         name, pair = _name_and_pair(layer)
-        if pair and found.setdefault(name, pair) is not pair:
+        if pair and pairs_by_name.setdefault(name, pair) is not pair:
             raise ValueError(f"{rule}, with several layers {name!r}. Rename them.")
     normalization = _field(_field(root, "meta"), "normalization")
     if normalization is None:
         normalization = _field(root, "normalization")
-    return found, _field(normalization, "averageImage")
+    return pairs_by_name, _field(normalization, "averageImage")
 
 
 def _unwrap(value):
-    """The struct in MATLAB's 1 x 1 arrays of structs."""
+    """Returns the struct in MATLAB's 1 x 1 arrays of structs."""
     while isinstance(value, np.ndarray) and value.size == 1 and value.dtype.hasobject:
         value = value.reshape(-1)[0]
     return value
 
 
 def _field(struct, name):
-    """A field of a struct (or variable of the file); `None` if it is missing or empty."""
+    """Returns a field of a struct or variable of the file; `None` if it is missing or empty."""
     struct = _unwrap(struct)
     names = (
         struct if isinstance(struct, dict) else getattr(getattr(struct, "dtype", None), "names", 0)
@@ -303,7 +337,7 @@ def _field(struct, name):
 
 
 def _name_and_pair(layer):
-    """The layer's name, and `(kernel, bias)` if it has weights, else `None`."""
+    """Returns the name of a layer, and `(kernel, bias)` if it has weights, else `None`."""
     name = str(np.ravel(_field(layer, "name"))[0])
     weights = _field(layer, "weights")
     if weights is None:
@@ -316,7 +350,7 @@ def _name_and_pair(layer):
 
 
 def _four_axes(kernel):
-    # MATLAB drops axes of length 1 at the end: one filter leaves a kernel of three axes.
+    # MATLAB drops trailing axes of length 1: a kernel with one filter has three axes.
     return None if kernel is None else kernel.reshape(kernel.shape + (1,) * (4 - kernel.ndim))
 
 
@@ -324,13 +358,23 @@ def _four_axes(kernel):
 
 
 def read_keras_h5(path):
-    """`{layer: {variable: array}}` of a Keras HDF5 file, in the file's order.
+    """Reads the weights of a Keras HDF5 file.
 
-    Names inside differ between versions of Keras: they are those in the attributes `layer_names`
-    and `weight_names`. A variable is called by its last part: `"kernel"`, `"moving_mean"`.
-    Files with the whole model have the same under `model_weights`.
+    The names in the file differ between versions of Keras; the attributes `layer_names` and
+    `weight_names` list them. Files of complete models have the weights under `model_weights`.
+
+    Args:
+        path: `.h5` file.
+
+    Returns:
+        `{layer: {variable: array}}` in the file's order. A variable has the last part of its name,
+        such as `"kernel"` or `"moving_mean"`.
+
+    Raises:
+        OSError: If the file does not exist.
+        ValueError: If it is damaged or holds anything else.
     """
-    of_kind(path, "h5")
+    check_kind(path, "h5")
     try:
         with h5py.File(path, "r") as file:
             root = file.get("model_weights", file)
@@ -345,12 +389,12 @@ def read_keras_h5(path):
         raise ValueError(
             "`path` must be weights that Keras saved as HDF5, with the attributes layer_names "
             f"and weight_names. Received: {path} ({error}). Download it again; save .weights.h5 "
-            "files of Keras 3 anew with `model.save('model.h5')`, or use `model.load_weights`."
+            "files of Keras 3 again with `model.save('model.h5')`, or use `model.load_weights`."
         ) from error
 
 
 def _names(group, attribute):
-    """A list of names, which Keras cuts into numbered attributes where it is long."""
+    """Returns a list of names, which Keras splits into numbered attributes if it is long."""
     chunks = [attribute]
     if attribute not in group.attrs:
         numbered = (f"{attribute}{i}" for i in itertools.count())

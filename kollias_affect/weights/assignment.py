@@ -1,4 +1,4 @@
-"""Puts named arrays into the layers of a model: all of them, or, after one error, none."""
+"""Assigns named arrays to the layers of a model: all of them or, after one error, none."""
 
 import dataclasses
 
@@ -9,16 +9,16 @@ from kollias_affect.weights import conventions
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """What an importer did.
+class ImportReport:
+    """Result of an importer.
 
     Attributes:
-        filled: names of the model's layers that were filled.
-        unfilled: layers that the importer knows (fully connected ones) and the model has, but
-            that were left as they are: the file lacks them, or has them in another shape.
-        unused: entries of the file that went nowhere.
-        convention: `InputConvention` that the file's weights expect.
-        folded: whether the first convolution was rewritten, see `model_takes`.
+        filled: Names of the model's layers that received weights.
+        unfilled: Names of fully connected layers that keep their weights, since the file lacks
+            them or has them in another shape.
+        unused: Names of entries of the file that no layer uses.
+        convention: `InputConvention` of the weights in the file.
+        folded: Whether the first convolution was rewritten, see `model_takes`.
     """
 
     filled: tuple
@@ -33,53 +33,43 @@ class Report:
         return conventions.OURS if self.folded else self.convention
 
 
-def fill(model, entries, required, optional, convention, fold, path, unused=()):
-    """Fills the layers of a model from `entries`, the first of `required` folded if asked.
+def assign_weights(model, entries, required, optional, convention, fold, path, unused=()):
+    """Assigns `entries` to the layers of a model; folds the first required layer on request.
 
     Args:
-        model: `keras.Model`; layers of models within it are found too.
-        entries: dict from a layer's name to its arrays, in the order of the layer's `weights`;
+        model: `keras.Model`; layers of models within it count, too.
+        entries: Dict from a layer's name to its arrays, in the order of the layer's `weights`.
             `None` stands for an array that the file lacks. Kernels of fully connected layers are
-            `[inputs, outputs]` or `[height, width, channels, outputs]`, whichever the layer has.
-        required: names of layers that model and file must have.
-        optional: names of layers that are filled where model and file have the same shape.
+            `[inputs, outputs]` or `[height, width, channels, outputs]`, whatever the layer has.
+        required: Names of layers that model and file must have.
+        optional: Names of layers that are assigned if model and file have the same shape.
         convention: `InputConvention` of the weights.
-        fold: rewrite the first required layer so that the model takes RGB in [-1, 1].
-        path: of the file, for messages.
-        unused: names of further things in the file, for the report.
+        fold: Whether to rewrite the first required layer so that the model takes RGB in [-1, 1].
+        path: Path of the file, for messages.
+        unused: Names of further contents of the file, for the report.
 
     Returns:
-        `Report`.
+        `ImportReport`.
 
     Raises:
-        ValueError: if layers or arrays are missing or misshaped; names them all, loads nothing.
+        ValueError: If layers or arrays are missing or have other shapes. The message names all
+            of them, and no weights are assigned.
     """
     layers = _layers_by_name(model, (*required, *optional))
-    absent = [name for name in required if name not in layers]
-    if absent:
-        raise ValueError(
-            f"The model must have the layers {', '.join(required)}. Received: {model.name!r} "
-            f"without {', '.join(absent)}. Pass the network that these weights belong to."
-        )
-    values, problems = {}, {"missing": [], "misshaped": [], "not finite numbers": []}
-    for name in required:
-        values[name] = _matched(layers[name], entries.get(name), problems)
-    for name in optional:
-        if name in layers and name in entries:
-            value = _matched(layers[name], entries[name], {key: [] for key in problems})
-            values.update({name: value} if value else {})
-    found = "; ".join(f"{what}: {', '.join(names)}" for what, names in problems.items() if names)
-    if found:
+    _check_layers(model, layers, required)
+    values, problems = _match_required(layers, entries, required)
+    if problems:
         raise ValueError(
             f"The file must hold the weights of {model.name!r}. Received: {path} with entries "
-            f"{found}. Nothing was loaded. Choose the file of this network, and its full width."
+            f"{problems}. Nothing was loaded. Choose the file of this network, and its full width."
         )
+    values |= _match_optional(layers, entries, optional)
     if fold:
         first = required[0]
         values[first] = [*conventions.fold(*values[first], convention)]
-    for name, value in values.items():
-        layers[name].set_weights(value)
-    return Report(
+    for name, arrays in values.items():
+        layers[name].set_weights(arrays)
+    return ImportReport(
         filled=tuple(values),
         unfilled=tuple(name for name in optional if name in layers and name not in values),
         unused=(*(name for name in entries if name not in values), *unused),
@@ -89,18 +79,23 @@ def fill(model, entries, required, optional, convention, fold, path, unused=()):
 
 
 def _layers_by_name(model, names):
-    """Layers of `model` and of models and wrappers within it; a name twice is an error."""
-    found = {}
+    """Returns the layers with these names, also those of models and wrappers in the model.
+
+    Raises:
+        ValueError: If two layers have the same name.
+    """
+    layers = {}
     for layer in _leaves(model):
-        if layer.name in names and found.setdefault(layer.name, layer) is not layer:
+        if layer.name in names and layers.setdefault(layer.name, layer) is not layer:
             raise ValueError(
                 f"The model must have one layer of each name. Received: {model.name!r} with "
-                f"several layers {layer.name!r}. Pass the part of it that the weights are for."
+                f"several layers {layer.name!r}. Pass the part of it that the weights belong to."
             )
-    return found
+    return layers
 
 
 def _leaves(layer):
+    """Yields the layers of a model, and of the models and wrappers in it."""
     if isinstance(layer, keras.Model):
         for inner in layer.layers:
             yield from _leaves(inner)
@@ -110,32 +105,59 @@ def _leaves(layer):
         yield layer
 
 
-def _matched(layer, arrays, problems):
-    """Arrays in the shapes of the layer's weights, or `None` with lines added to `problems`."""
-    if arrays is None:
-        problems["missing"].append(layer.name)
-        return None
-    if len(arrays) != len(layer.weights):
-        problems["misshaped"].append(
-            f"{layer.name} of {len(arrays)} arrays, expected {[v.name for v in layer.weights]}"
+def _check_layers(model, layers, required):
+    missing = [name for name in required if name not in layers]
+    if missing:
+        raise ValueError(
+            f"The model must have the layers {', '.join(required)}. Received: {model.name!r} "
+            f"without {', '.join(missing)}. Pass the network that these weights belong to."
         )
-        return None
-    matched = []
+
+
+def _match_required(layers, entries, required):
+    """Returns the arrays of each required layer, and a description of all problems."""
+    values, problems = {}, {"missing": [], "misshaped": [], "not finite numbers": []}
+    for name in required:
+        values[name], layer_problems = _match(layers[name], entries.get(name))
+        for kind, description in layer_problems:
+            problems[kind].append(description)
+    return values, "; ".join(f"{kind}: {', '.join(p)}" for kind, p in problems.items() if p)
+
+
+def _match_optional(layers, entries, optional):
+    """Returns the arrays of the optional layers that fit."""
+    values = {}
+    for name in optional:
+        if name in layers and name in entries:
+            arrays, problems = _match(layers[name], entries[name])
+            if not problems:
+                values[name] = arrays
+    return values
+
+
+def _match(layer, arrays):
+    """Returns arrays in the shapes of the layer's weights, and pairs (kind of problem, text)."""
+    if arrays is None:
+        return [], [("missing", layer.name)]
+    if len(arrays) != len(layer.weights):
+        names = [variable.name for variable in layer.weights]
+        return [], [("misshaped", f"{layer.name} of {len(arrays)} arrays, expected {names}")]
+    matched, problems = [], []
     for variable, array in zip(layer.weights, arrays, strict=True):
-        name = f"{layer.name} {variable.name}"
+        name, shape = f"{layer.name} {variable.name}", tuple(variable.shape)
         if array is None:
-            problems["missing"].append(name)
-        elif not _fits(array.shape, tuple(variable.shape)):
-            problems["misshaped"].append(f"{name} {array.shape}, expected {tuple(variable.shape)}")
+            problems.append(("missing", name))
+        elif not _fits(array.shape, shape):
+            problems.append(("misshaped", f"{name} {array.shape}, expected {shape}"))
         elif array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            problems["not finite numbers"].append(name)
+            problems.append(("not finite numbers", name))
         else:
-            matched.append(array.reshape(variable.shape))
-    return matched if len(matched) == len(layer.weights) else None
+            matched.append(array.reshape(shape))
+    return matched, problems
 
 
-def _fits(given, wanted):
-    """Equal shapes, or a fully connected kernel with its inputs flattened on one side only."""
-    if {len(given), len(wanted)} == {2, 4}:
-        return given[-1] == wanted[-1] and np.prod(given[:-1]) == np.prod(wanted[:-1])
-    return given == wanted
+def _fits(actual, expected):
+    """Returns whether shapes are equal, or those of a dense kernel flattened on one side only."""
+    if {len(actual), len(expected)} == {2, 4}:
+        return actual[-1] == expected[-1] and np.prod(actual[:-1]) == np.prod(expected[:-1])
+    return actual == expected

@@ -1,20 +1,22 @@
-"""The weights that are known by name: what they are, whose they are, how to get them."""
+"""Catalogue of weights by name: task, licence, source, and steps to get them.
+
+The package downloads nothing: one set of weights ships with it, and the user fetches the others.
+"""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One set of weights.
+    """Set of weights.
 
     Attributes:
-        name: what `load_pretrained` calls it.
-        kind: `"shipped"` with the package, `"download"`, or `"by hand"`, whose owners hand it out.
-        task: what its outputs are.
-        licence: in a few words.
-        source: where it comes from.
-        steps: how to get it and use it, one line each.
-        url, sha256: of a file that may be downloaded; `None` where there is none.
+        name: Name for `load_pretrained`.
+        kind: `"shipped"` with the package, or `"by hand"`: the user fetches it from its owners.
+        task: Meaning of the outputs.
+        licence: Short description of the licence.
+        source: Origin of the weights.
+        steps: Steps to get and use the weights, one line each.
     """
 
     name: str
@@ -23,24 +25,22 @@ class Entry:
     licence: str
     source: str
     steps: tuple
-    url: str | None = None
-    sha256: str | None = None
 
     @property
     def file(self):
-        """Name of the model file; `None` for what is fetched by hand."""
+        """Name of the model file; `None` for weights that are fetched by hand."""
         return None if self.kind == "by hand" else f"{self.name}.keras"
 
 
 DEFAULT = "expression_vgg_fer2013"
 
 _AFF_WILD = "the authors' project Aff-Wild-models, https://github.com/dkollias/Aff-Wild-models"
-_NO_LICENCE = "none is stated; ask the authors, and cite the paper"
+_NO_LICENCE = "none is stated; ask the authors, and cite paper"
 _KERAS = "Keras Applications, ported from the authors' weights; trained on ImageNet"
 
 
 def _checkpoint(name, folder):
-    """One of the authors' TensorFlow 1 checkpoints."""
+    """Creates the entry of one of the authors' TensorFlow 1 checkpoints."""
     return Entry(
         name,
         "by hand",
@@ -61,11 +61,11 @@ ENTRIES = (
         DEFAULT,
         "shipped",
         "expression",
-        "for research, as the data that it was trained on (FER-2013)",
+        "for research, as its training data (FER-2013)",
         "trained by examples/train_fer2013.py, written by examples/export_fer2013.py",
         (
             "The file comes with the package, in pretrained/ of its sources.",
-            "If it is missing there, fetch the sources anew, or install the package anew.",
+            "If it is missing there, get the sources again, or install the package again.",
             "To train it yourself: python examples/train_fer2013.py fer2013.tar run",
             "python examples/export_fer2013.py run/best.keras "
             f"pretrained/{DEFAULT}.keras --data fer2013.tar",
@@ -97,7 +97,7 @@ ENTRIES = (
         "Simonyan & Zisserman (2015), the page of pretrained models of MatConvNet",
         (
             "Open the page of pretrained models of MatConvNet.",
-            "Fetch imagenet-vgg-verydeep-16.mat, whose layers bear the names of VGG-Face's.",
+            "Fetch imagenet-vgg-verydeep-16.mat, whose layers have the names of VGG-Face's.",
             'weights.load_vgg_face(backbones.vgg16(), "imagenet-vgg-verydeep-16.mat")',
         ),
     ),
@@ -108,8 +108,8 @@ ENTRIES = (
         "MIT",
         _KERAS,
         (
-            "Where there is a network, run keras.applications.ResNet50(include_top=False) once.",
-            "Take the .h5 file that Keras then keeps in the folder .keras/models of your home.",
+            "With an internet connection, run keras.applications.ResNet50(include_top=False) once.",
+            "Take the .h5 file that Keras stores in the folder .keras/models of your home folder.",
             'weights.load_resnet50(backbones.resnet50(form="keras"), '
             '"resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5")',
         ),
@@ -122,9 +122,9 @@ ENTRIES = (
         _KERAS,
         (
             "No importer is needed: the layers are those of Keras, in the same order.",
-            "Where there is a network: backbones.densenet121().set_weights("
+            "With an internet connection: backbones.densenet121().set_weights("
             "keras.applications.DenseNet121(include_top=False).get_weights())",
-            "These weights expect RGB in [0, 1] less (0.485, 0.456, 0.406), over "
+            "These weights expect RGB in [0, 1] minus (0.485, 0.456, 0.406), divided by "
             "(0.229, 0.224, 0.225).",
         ),
     ),

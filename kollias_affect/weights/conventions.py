@@ -1,4 +1,4 @@
-"""What a network expects its pixels to be, and how to make it take this package's images."""
+"""Input conventions of networks, and their conversion to that of this package."""
 
 import dataclasses
 
@@ -9,12 +9,22 @@ from kollias_affect import _checks
 
 @dataclasses.dataclass(frozen=True)
 class InputConvention:
-    """A network's input is `(pixels - mean) * scale`, for pixels in 0–255 in the order `colour`.
+    """Input convention of a network: `(pixels - mean) * scale`, for pixels in 0–255.
 
     Args:
-        colour: `"RGB"` or `"BGR"`.
-        scale: factor, 1 for 0–255.
-        mean: three numbers on the scale 0–255, in the order `colour`.
+        colour: Order of the channels, `"RGB"` or `"BGR"`.
+        scale: Factor, 1 for the range 0–255.
+        mean: Three numbers in 0–255, in the order `colour`.
+
+    Raises:
+        ValueError: If the order is unknown, or numbers are out of range.
+
+    Example:
+
+    >>> from kollias_affect import weights
+    >>> convention = weights.InputConvention("BGR", mean=(100, 110, 120))
+    >>> convention.prepare([[255, 128, 0]]).tolist()
+    [[-100.0, 18.0, 135.0]]
     """
 
     colour: str
@@ -26,13 +36,21 @@ class InputConvention:
         mean = tuple(float(value) for value in np.ravel(self.mean))
         if len(mean) != 3 or not np.isfinite([*mean, self.scale]).all() or self.scale <= 0:
             raise ValueError(
-                "An input convention has a positive `scale` and three numbers as `mean`. Received: "
-                f"scale={self.scale}, mean={self.mean}. Give the mean as in {VGG_FACE_RGB}."
+                "An input convention must have a positive `scale` and three numbers as `mean`. "
+                f"Received: scale={self.scale}, mean={self.mean}. Give the mean as in "
+                f"{VGG_FACE_RGB}."
             )
         object.__setattr__(self, "mean", mean)
 
     def prepare(self, images):
-        """RGB images in 0–255, `[..., 3]`, as the network expects them, in float32."""
+        """Converts RGB images in 0–255, `[..., 3]`, to the network's input.
+
+        Args:
+            images: Array of numbers in 0–255, RGB.
+
+        Returns:
+            float32 array of the same shape.
+        """
         pixels = np.asarray(images, "float64")
         pixels = pixels[..., ::-1] if self.colour == "BGR" else pixels
         return ((pixels - self.mean) * self.scale).astype("float32")
@@ -41,10 +59,11 @@ class InputConvention:
 # This package's images: RGB in [-1, 1].
 OURS = InputConvention("RGB", 1 / 127.5, (127.5, 127.5, 127.5))
 
-# Parkhi et al. (2015): MatConvNet's files are RGB; Caffe's, Torch's and what was made of them, BGR.
+# Parkhi et al. (2015): the files of MatConvNet are RGB; those of Caffe and Torch, and files that
+# were converted from them, are BGR.
 VGG_FACE_RGB = InputConvention("RGB", 1.0, (129.1863, 104.7624, 93.5940))
 VGG_FACE_BGR = InputConvention("BGR", 1.0, (93.5940, 104.7624, 129.1863))
-# deepface feeds its copy of the weights with BGR in [0, 1], and subtracts a mean only on demand.
+# deepface feeds BGR in [0, 1] to its copy of the weights, and subtracts a mean only on request.
 DEEPFACE = InputConvention("BGR", 1 / 255)
 
 # Caffe's ILSVRC-2012 mean image, averaged over its pixels.
@@ -54,12 +73,19 @@ IMAGENET_BGR = InputConvention("BGR", 1.0, (103.939, 116.779, 123.68))
 IMAGENET_RGB = InputConvention("RGB", 1.0, (123.68, 116.779, 103.939))
 
 
-def less_average(convention, average):
-    """`convention` with the mean colour of a file's average image, if the file has one.
+def subtract_mean(convention, average):
+    """Sets the mean of a convention to the mean colour of a file's average image.
 
     Args:
         convention: `InputConvention` in RGB.
-        average: `[1, 1, 3]`, `[height, width, 3]`, any shape of three numbers, or `None`.
+        average: `[1, 1, 3]`, `[height, width, 3]`, any shape of three numbers; or `None`, which
+            leaves the convention unchanged.
+
+    Returns:
+        `InputConvention`.
+
+    Raises:
+        ValueError: If the average image has another shape.
     """
     if average is None:
         return convention
@@ -73,26 +99,29 @@ def less_average(convention, average):
 
 
 def fold(kernel, bias, convention):
-    """Rewrites a first convolution for `convention` so that it takes RGB in [-1, 1].
+    """Rewrites the first convolution of a network so that it takes RGB in [-1, 1].
 
-    Formula: with `pixels = 127.5 (x + 1)`, `sum K s (pixels - m) + b` is
-    `sum (127.5 s K) x + b + sum K s (127.5 - m)`; for BGR, K's input channels are turned round.
+    Formula: With `pixels = 127.5 (x + 1)`, `sum K s (pixels - m) + b` is
+    `sum (127.5 s K) x + b + sum K s (127.5 - m)`. For BGR, K's input channels are reversed.
 
-    Exact wherever the kernel lies wholly on the image. Where it hangs over a border that the
-    layer pads with zeros, results differ: zero stands for mid-grey (127.5) now, and stood for the
-    mean colour before. The difference there is `sum K s (127.5 - m)` over the taps outside. With
-    random weights on photographs of faces of 96 x 96, the outermost pixels of VGG-Face's
-    `conv1_1` differed by up to 0.9 standard deviations of that layer and all others by none,
-    `pool5` by up to 0.04; for `DEEPFACE`, whose mean is black, by 3.1 and 0.09.
+    This is exact where the kernel lies completely on the image. Results differ where the kernel
+    covers zero padding, because zero means mid-grey (127.5) now and meant the mean colour before.
+    The difference is `sum K s (127.5 - m)` over the padded positions. With random weights on
+    photographs of faces of 96 x 96 pixels, the outermost pixels of VGG-Face's `conv1_1` differed
+    by up to 0.9 standard deviations of that layer, the other pixels did not differ, and `pool5`
+    differed by up to 0.04. For `DEEPFACE`, whose mean is black, these were 3.1 and 0.09.
 
     Args:
         kernel: `[height, width, 3, filters]`.
         bias: `[filters]`, or `None` for a convolution without bias. Then subtract the returned
-            bias from the moving mean of the batch normalisation that follows.
+            bias from the moving mean of the following batch normalisation.
         convention: `InputConvention` of the weights.
 
     Returns:
         `(kernel, bias)` in float32, computed in float64.
+
+    Raises:
+        ValueError: If the kernel has another shape.
     """
     kernel = np.asarray(kernel, "float64")
     if kernel.ndim != 4 or kernel.shape[2] != 3:

@@ -4,11 +4,11 @@ from kollias_affect.backbones.resnet import BLOCKS
 from kollias_affect.weights import arrays, assignment, conventions
 
 _CONVOLUTION = ("kernel", "bias")
-_NORMALISATION = ("gamma", "beta", "moving_mean", "moving_variance")
+_NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def _layers():
-    """Names of all layers with weights, from the image up."""
+    """Yields the names of all layers with weights, from input to output."""
     yield from ("conv1_conv", "conv1_bn")
     for stage, (units, _) in enumerate(BLOCKS, start=2):
         for unit in range(1, units + 1):
@@ -20,33 +20,34 @@ LAYERS = tuple(_layers())
 
 
 def load_resnet50(model, path, fold=True):
-    """Fills a ResNet-50 in Keras' form, `conv1_conv` … `conv5_block3_3_bn`.
+    """Loads the ImageNet weights of Keras into a ResNet-50 of Keras' form.
 
     Args:
-        model: `keras.Model` such as `backbones.resnet50(form="keras")`, or with one in it.
-        path: `.h5` file of `keras.applications`, with or without its top, which is left aside. It
-            expects BGR less the ImageNet mean.
-        fold: rewrite `conv1_conv` so that the model takes RGB in [-1, 1]; border pixels differ
-            slightly, see `conventions.fold`.
+        model: `keras.Model` such as `backbones.resnet50(form="keras")`, or a model that contains
+            one.
+        path: `.h5` file of `keras.applications`, with or without its top, which is ignored. The
+            weights expect BGR minus the ImageNet mean.
+        fold: Whether to rewrite `conv1_conv` so that the model takes RGB in [-1, 1]. Border pixels
+            differ slightly, see `conventions.fold`.
 
     Returns:
-        `assignment.Report`.
+        `ImportReport`.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if the content is another, or if weights are missing or misshaped, all of
-            which are named; nothing is loaded then.
+        OSError: If the file does not exist.
+        ValueError: If the file has other content, or if weights are missing or have other shapes.
+            The message names all of them, and no weights are assigned.
 
-    References: `keras.applications.resnet`; its files of before 2019, whose layers are called
-    `res2a_branch2a` …, belong to a network with another epsilon and are refused.
+    References: `keras.applications.resnet`. Its files from before 2019, with layers named
+    `res2a_branch2a` and so on, belong to a network with another epsilon and are refused.
     """
     layers = arrays.read_keras_h5(path)
     entries = {
-        name: [parts.get(v) for v in (_NORMALISATION if name.endswith("_bn") else _CONVOLUTION)]
+        name: [parts.get(v) for v in (_NORMALIZATION if name.endswith("_bn") else _CONVOLUTION)]
         for name, parts in layers.items()
         if parts
     }
-    return assignment.fill(
+    return assignment.assign_weights(
         model,
         entries,
         required=LAYERS,

@@ -9,7 +9,8 @@ import numpy as np
 from kollias_affect import _checks
 from kollias_affect.models import REFERENCES
 
-# Scope of the RNNs and their prefix in our model, and the output layer, in the authors' code.
+# Name of a GRU's variables in the authors' code; and, by network, the scopes of the RNNs by the
+# prefix of our layers, and the name of the output layer's variables.
 _CELL = "{scope}/rnn/multi_rnn_cell/cell_{layer}/gru_cell/{part}/{leaf}"
 _SCOPES = {
     "affwildnet_vggface_gru": ({"": "rnn_1"}, "rnn_1/{}_rnn"),
@@ -22,8 +23,8 @@ _SCOPES = {
         "rnn_max_pool_1/{}",
     ),
 }
-# What training leaves in a checkpoint beside the network: optimizers' slots and counters; and the
-# parts of slim's ResNet that the network does not have.
+# Variables that do not belong to the network: counters and slots of optimizers, and the logits of
+# slim's ResNet.
 _IGNORED = re.compile(
     r"(^|/)(global_step|beta[12]_power|mean_rgb)$"
     r"|/(Adam(_\d+)?|Momentum|RMSProp(_\d+)?|Adagrad|Adadelta(_\d+)?|ExponentialMovingAverage)$"
@@ -33,47 +34,61 @@ _IGNORED = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class _Target:
-    """Variables of a checkpoint, their shapes, and how they become the weights of one layer."""
+    """Variables of a checkpoint that hold the weights of one layer.
+
+    Attributes:
+        layer: Layer of the model.
+        shapes: Dict from the variables' names to their shapes.
+        weights: Function that takes a function from a name to an array, and returns the layer's
+            list of weights.
+    """
 
     layer: object
     shapes: dict
-    weights: object  # from a function of a name to a list of arrays, in the layer's own order
+    weights: object
 
 
 def load_tf1_checkpoint(model, path):
-    """Fills a reference network with the weights of a TensorFlow 1 checkpoint.
+    """Loads a TensorFlow 1 checkpoint into a reference network.
 
     Args:
-        model: of `models.reference`.
-        path: what TensorFlow calls the checkpoint: the common part of `<path>.index` and
-            `<path>.data-*`, or a file of the older single-file form.
+        model: `keras.Model` of `models.reference`.
+        path: Prefix of the checkpoint: the common part of `<path>.index` and `<path>.data-*`, or
+            a file of the older single-file form.
 
     Returns:
         `model`.
 
     Raises:
-        FileNotFoundError: if there is no checkpoint.
-        ValueError: if the model is no reference network, or if variables are missing, left over
-            or of another shape; all of them are named, and nothing is loaded. Optimizers' slots
-            and `global_step` are passed over.
+        FileNotFoundError: If the checkpoint does not exist.
+        ValueError: If the model is not a reference network, or variables are missing, unknown or
+            of another shape. The message names all of them, and no weights are assigned. Slots of
+            optimizers and `global_step` are ignored.
+
+    References: The checkpoints of https://github.com/dkollias/Aff-Wild-models; paper C, tables 7
+    and 8; paper B §5.3.
     """
     _checks.one_of("model.name", model.name, REFERENCES)
     reader = _reader(path)
-    there = {
+    shapes = {
         name: tuple(shape)
         for name, shape in reader.get_variable_to_shape_map().items()
         if not _IGNORED.search(name)
     }
     targets = list(_targets(model))
     expected = {name: shape for target in targets for name, shape in target.shapes.items()}
-    _compare(expected, there, path)
+    _compare(expected, shapes, path)
     for target in targets:
         target.layer.set_weights(target.weights(reader.get_tensor))
     return model
 
 
 def variable_shapes(model):
-    """Names and shapes of the variables that a checkpoint of a reference network has."""
+    """Returns the shapes of a checkpoint's variables by name.
+
+    Args:
+        model: `keras.Model` of `models.reference`.
+    """
     return {name: shape for target in _targets(model) for name, shape in target.shapes.items()}
 
 
@@ -83,37 +98,40 @@ def _reader(path):
     path = str(path).removesuffix(".index")
     if not (Path(path).is_file() or Path(f"{path}.index").is_file()):
         raise FileNotFoundError(
-            f"`path` must be a checkpoint: {path}.index with {path}.data-*, or one older file. "
-            "Received a path where neither is. Leave out the endings, and unpack archives first."
+            f"`path` must be the prefix of a checkpoint, {path}.index with {path}.data-*, or an "
+            f"older single file. Received: {path}, where neither exists. Remove the ending from "
+            "the path, and unpack archives first."
         )
     try:
         return tf.train.load_checkpoint(path)
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"`path` must be a TensorFlow checkpoint. Received: {path} "
-            f"({str(error).splitlines()[0]}). Fetch it again."
+            f"({str(error).splitlines()[0]}). Download it again."
         ) from error
 
 
-def _compare(expected, there, path):
-    missing = sorted(set(expected) - set(there))
-    unused = sorted(set(there) - set(expected))
-    shapes = [
-        f"{name} {there[name]}, expected {shape}"
-        for name, shape in expected.items()
-        if name in there and there[name] != shape
-    ]
-    problems = [("missing", missing), ("not in the network", unused), ("of another shape", shapes)]
-    found = "; ".join(f"{what}: {', '.join(names)}" for what, names in problems if names)
-    if found:
+def _compare(expected, shapes, path):
+    """Raises `ValueError` if the shapes in a checkpoint are not those of the network."""
+    problems = {
+        "missing": sorted(set(expected) - set(shapes)),
+        "not in the network": sorted(set(shapes) - set(expected)),
+        "of another shape": [
+            f"{name} {shapes[name]}, expected {shape}"
+            for name, shape in expected.items()
+            if name in shapes and shapes[name] != shape
+        ],
+    }
+    text = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
+    if text:
         raise ValueError(
             f"The variables of a checkpoint must be those of the network. Received: {path} with "
-            f"variables {found}. Choose the reference network that the checkpoint belongs to."
+            f"variables {text}. Choose the reference network that the checkpoint belongs to."
         )
 
 
 def _targets(model):
-    """A `_Target` for every layer with weights."""
+    """Yields a `_Target` for every layer with weights."""
     scopes, output = _SCOPES[model.name]
     convolutions = 0
     for layer in _leaves(model):
@@ -140,13 +158,16 @@ def _leaves(model):
 
 
 def _plain(layer, *names):
-    """Variables that are the layer's weights as they are; kernels are HWIO in both."""
+    """Builds the target of a layer whose weights are the variables; kernels are HWIO in both."""
     shapes = {name: tuple(w.shape) for name, w in zip(names, layer.weights, strict=True)}
     return _Target(layer, shapes, lambda read: [read(name) for name in names])
 
 
 def _slim(layer):
-    """Layers of slim's ResNet: `block1_unit_2_conv3_bn` is `…/conv3/BatchNorm` there."""
+    """Builds the target of a layer of slim's ResNet.
+
+    `block1_unit_2_conv3_bn` is `block1/unit_2/bottleneck_v1/conv3/BatchNorm` there.
+    """
     name, is_norm = re.subn(r"_bn$", "", layer.name)
     name = re.sub(r"^(block\d)_(unit_\d)_", r"\1/\2/bottleneck_v1/", name)
     scope = f"resnet_v1_50/{name}"
@@ -157,9 +178,10 @@ def _slim(layer):
 
 
 def _gru(layer, scope, number):
-    """TF1's GRUCell: one kernel on [input, state] for the gates [r, u], one for the candidate.
+    """Builds the target of a GRU from the variables of a GRUCell of TensorFlow 1.
 
-    Keras' u is called z and comes first: [z, r, h].
+    A GRUCell has one kernel on [input, state] for the gates [r, u], and one for the candidate.
+    Keras calls u z and orders the gates [z, r, h].
     """
     units = layer.units
     inputs = layer.cell.kernel.shape[0]
@@ -175,11 +197,11 @@ def _gru(layer, scope, number):
     }
 
     def weights(read):
-        def both(leaf):
+        def reordered(leaf):
             reset, update = np.split(read(name("gates", leaf)), 2, axis=-1)
             return np.concatenate([update, reset, read(name("candidate", leaf))], axis=-1)
 
-        kernel = both("kernel")
-        return [kernel[:inputs], kernel[inputs:], both("bias")]
+        kernel = reordered("kernel")
+        return [kernel[:inputs], kernel[inputs:], reordered("bias")]
 
     return _Target(layer, shapes, weights)

@@ -7,32 +7,33 @@ FULLY_CONNECTED = ("fc6", "fc7", "fc8")
 
 
 def load_vgg_cnn_m(model, path, fold=True):
-    """Fills `conv1` … `conv5` of a model, and `fc6`, `fc7`, `fc8` where it has them.
+    """Loads the weights of VGG-CNN-M-2048 into a model, with `fc6` to `fc8` where it has them.
 
     Args:
-        model: `keras.Model` such as `backbones.cnn_m(form="vgg_cnn_m_2048")`, or with one in it.
-        path: `.mat` file, whose layers are HWIO and named as in the model. It expects RGB less its
-            average image, which counts by its mean colour.
-        fold: rewrite `conv1` so that the model takes RGB in [-1, 1]. Exact everywhere, since
-            `conv1` pads nothing.
+        model: `keras.Model` such as `backbones.cnn_m(form="vgg_cnn_m_2048")`, or a model that
+            contains one.
+        path: `.mat` file, whose kernels are HWIO and whose layers are named as in the model. The
+            weights expect RGB minus the file's average image; its mean colour is used.
+        fold: Whether to rewrite `conv1` so that the model takes RGB in [-1, 1]. This is exact
+            everywhere, since `conv1` has no padding.
 
     Returns:
-        `assignment.Report`.
+        `ImportReport`.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if the content is another, or if weights are missing or misshaped, all of
-            which are named; nothing is loaded then.
+        OSError: If the file does not exist.
+        ValueError: If the file has other content, or if weights are missing or have other shapes.
+            The message names all of them, and no weights are assigned.
 
     References: Chatfield et al. (2014); paper D §3.2.
     """
     layers, average = arrays.read_matconvnet(path)
-    return assignment.fill(
+    return assignment.assign_weights(
         model,
         layers,
         required=CONVOLUTIONS,
         optional=FULLY_CONNECTED,
-        convention=conventions.less_average(conventions.IMAGENET_RGB, average),
+        convention=conventions.subtract_mean(conventions.IMAGENET_RGB, average),
         fold=fold,
         path=path,
     )

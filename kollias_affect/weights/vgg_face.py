@@ -1,4 +1,4 @@
-"""VGG-Face (Parkhi et al., 2015) from the files that carry its weights."""
+"""VGG-Face (Parkhi et al., 2015) from files of MatConvNet, Keras, Caffe and Torch."""
 
 import math
 import re
@@ -14,61 +14,64 @@ _LAYERS = (*CONVOLUTIONS, *FULLY_CONNECTED)
 
 
 def load_vgg_face(model, path, fold=True, convention=None):
-    """Fills `conv1_1` … `conv5_3` of a model, and `fc6`, `fc7`, `fc8` where it has them.
+    """Loads the weights of VGG-Face into a model, with `fc6` to `fc8` where it has them.
 
     | content of the file | layout | input that the weights expect |
     |---|---|---|
-    | MatConvNet `.mat`, `layers` at the top or in `net` | HWIO | RGB less the file's average |
-    | Keras `.h5`, layers named `conv1_1` … `fc8` | HWIO, Dense `fc6` on [H, W, C] | BGR less mean |
+    | MatConvNet `.mat`, `layers` at the top or in `net` | HWIO | RGB minus the file's average |
+    | Keras `.h5`, layers named `conv1_1` … | HWIO, dense `fc6` on [H, W, C] | BGR minus mean |
     | Keras `.h5`, Sequential, 13 or 16 layers in order | HWIO, also `fc6` | BGR in [0, 1] |
-    | `.npy`, dict | OIHW, `fc6` on [C, H, W]; or HWIO | BGR less mean |
+    | `.npy`, dict | OIHW, `fc6` on [C, H, W]; or HWIO | BGR minus mean |
 
-    An average image of the file counts by its mean colour, since a convolution's bias is the same
-    everywhere. The third kind is deepface's, which feeds BGR in [0, 1]; the weights come from
-    networks that were trained on 0–255 less mean, so `conventions.VGG_FACE_BGR` may suit better.
+    Only the mean colour of an average image is used, since a convolution has one bias for all
+    pixels. The third kind is that of deepface, which feeds BGR in [0, 1]. Its weights come from
+    networks that were trained on 0–255 minus mean, so `conventions.VGG_FACE_BGR` may suit better.
 
     Args:
-        model: `keras.Model` with the layers `conv1_1` … `conv5_3`, itself or in a model within it.
-        path: the file; its content decides which kind it is.
-        fold: rewrite `conv1_1` so that the model takes RGB in [-1, 1]; border pixels differ
-            slightly, see `conventions.fold`.
-        convention: `InputConvention` of the weights, where you know better than the table.
+        model: `keras.Model` with the layers `conv1_1` to `conv5_3`, or a model that contains one.
+        path: File. Its content decides which kind it is.
+        fold: Whether to rewrite `conv1_1` so that the model takes RGB in [-1, 1]. Border pixels
+            differ slightly, see `conventions.fold`.
+        convention: `InputConvention` of the weights. Default: that of the table.
 
     Returns:
-        `assignment.Report`. Fully connected layers that the model lacks or has in another shape are
-        in `unused`.
+        `ImportReport`. Fully connected layers that the model lacks or has in another shape are in
+        `unused`.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if the content is of no known kind, or if weights are missing or misshaped,
-            all of which are named; nothing is loaded then.
+        OSError: If the file does not exist.
+        ValueError: If the file has other content, or if weights are missing or have other shapes.
+            The message names all of them, and no weights are assigned.
 
-    References: Parkhi et al. (2015); paper C §4.2.
+    References: Parkhi et al. (2015); paper C §4.2.1.2.
     """
     readers = {"mat": _from_mat, "h5": _from_h5, "npy": _from_npy}
-    entries, found, unused = readers[arrays.kind(path)](path)
-    return assignment.fill(
+    entries, default, unused = readers[arrays.kind(path)](path)
+    return assignment.assign_weights(
         model,
         entries,
         required=CONVOLUTIONS,
         optional=FULLY_CONNECTED,
-        convention=convention or found,
+        convention=convention or default,
         fold=fold,
         path=path,
         unused=unused,
     )
 
 
+# Each reader returns arrays by layer, the input convention, and the names of other contents.
+
+
 def _from_mat(path):
     layers, average = arrays.read_matconvnet(path)
-    return layers, conventions.less_average(conventions.VGG_FACE_RGB, average), ()
+    return layers, conventions.subtract_mean(conventions.VGG_FACE_RGB, average), ()
 
 
 def _from_h5(path):
     layers = {name: [*parts.values()] for name, parts in arrays.read_keras_h5(path).items()}
     layers = {name: parts for name, parts in layers.items() if parts}
     if any(name in layers for name in CONVOLUTIONS):
-        return {k: _two(v) for k, v in layers.items()}, conventions.VGG_FACE_BGR, ()
+        return {k: _kernel_and_bias(v) for k, v in layers.items()}, conventions.VGG_FACE_BGR, ()
     if any(re.match(r"block\d_conv\d", name) for name in layers):
         raise ValueError(
             "`path` must be weights of VGG-Face. Received: "
@@ -79,43 +82,42 @@ def _from_h5(path):
         raise ValueError(
             f"An .h5 file of VGG-Face has layers named {CONVOLUTIONS[0]} …, or 13 or 16 layers "
             f"with weights in the network's order. Received: {path} with {len(layers)}: "
-            f"{', '.join(layers)}. Use the file of the whole network."
+            f"{', '.join(layers)}. Use the file of the complete network."
         )
     in_order = zip(_LAYERS, layers.values(), strict=False)
-    return {name: _two(parts) for name, parts in in_order}, conventions.DEEPFACE, ()
+    return {name: _kernel_and_bias(parts) for name, parts in in_order}, conventions.DEEPFACE, ()
 
 
-def _two(parts):
+def _kernel_and_bias(parts):
     return [*parts, None, None][:2]
 
 
 def _from_npy(path):
     layers, unused = arrays.pairs(arrays.read_npy(path))
-    # Older Caffe keeps biases as [1, 1, 1, outputs].
+    # Older versions of Caffe store biases as [1, 1, 1, outputs].
     layers = {k: (kernel, None if b is None else b.ravel()) for k, (kernel, b) in layers.items()}
-    whole = {
+    complete = {
         k: pair
         for k, pair in layers.items()
         if k in _LAYERS and all(part is not None for part in pair)
     }
-    layout = _layout(whole, path)
+    layout = _layout(complete, path)
     if layout == "OIHW":
-        _check_fully_connected(whole, _caffe_outputs, path)
-        channels = whole[CONVOLUTIONS[-1]][1].size if CONVOLUTIONS[-1] in whole else None
-        for name, (kernel, bias) in whole.items():
+        _check_fully_connected(complete, _caffe_outputs, path)
+        channels = complete[CONVOLUTIONS[-1]][1].size if CONVOLUTIONS[-1] in complete else None
+        for name, (kernel, bias) in complete.items():
             if name in CONVOLUTIONS:
                 layers[name] = (_convolution(kernel, bias.size), bias)
             else:
                 inputs = channels if name == "fc6" else None
                 layers[name] = (_fully_connected(kernel, bias.size, inputs), bias)
     else:
-        _check_fully_connected(whole, lambda kernel, _: kernel.shape[-1], path)
+        _check_fully_connected(complete, lambda kernel, _: kernel.shape[-1], path)
     return layers, conventions.VGG_FACE_BGR, unused
 
 
-def _check_fully_connected(whole, outputs_of, path):
-    for name in whole:
-        kernel, bias = whole[name]
+def _check_fully_connected(complete, outputs_of, path):
+    for name, (kernel, bias) in complete.items():
         if name in FULLY_CONNECTED and outputs_of(kernel, bias) != bias.size:
             raise ValueError(
                 "Fully connected kernels of a .npy file must be laid out like its convolutions: "
@@ -125,56 +127,62 @@ def _check_fully_connected(whole, outputs_of, path):
             )
 
 
-def _layout(whole, path):
-    """`"HWIO"` or `"OIHW"`: the one that the shapes of all convolutions allow."""
-    allowed, told = {"HWIO", "OIHW"}, False
-    for name in set(CONVOLUTIONS).intersection(whole):
-        if fits := _layouts_of(*whole[name]):  # else misshaped in any layout, which is said later
-            allowed, told = allowed & fits, True
-    if told and len(allowed) == 1:
+def _layout(complete, path):
+    """Returns the layout that the shapes of all convolutions allow, `"HWIO"` or `"OIHW"`."""
+    allowed, is_known = {"HWIO", "OIHW"}, False
+    for name in set(CONVOLUTIONS).intersection(complete):
+        # `assign_weights` reports kernels that fit no layout.
+        if layouts := _layouts_of(*complete[name]):
+            allowed, is_known = allowed & layouts, True
+    if is_known and len(allowed) == 1:
         return allowed.pop()
-    shapes = ", ".join(f"{k} {whole[k][0].shape}" for k in CONVOLUTIONS if k in whole)
+    shapes = ", ".join(f"{k} {complete[k][0].shape}" for k in CONVOLUTIONS if k in complete)
     raise ValueError(
         "The kernels of a .npy file must be all [height, width, channels, filters] or all "
         f"[filters, channels, height, width]. Received: {path}, whose kernels "
-        f"{'could be either' if told and allowed else 'are not'}: {shapes or 'none'}. "
-        "Use the whole network, or save kernels as [height, width, channels, filters]."
+        f"{'could be either' if is_known and allowed else 'are not'}: {shapes or 'none'}. "
+        "Use the complete network, or save kernels as [height, width, channels, filters]."
     )
 
 
 def _layouts_of(kernel, bias):
-    fits = set()
+    """Returns the set of layouts that the shape of a convolution allows."""
+    layouts = set()
     if kernel.ndim == 4 and kernel.shape[:2] == (3, 3) and kernel.shape[3] == bias.size:
-        fits.add("HWIO")
+        layouts.add("HWIO")
     if kernel.ndim == 4 and kernel.shape[2:] == (3, 3) and kernel.shape[0] == bias.size:
-        fits.add("OIHW")
-    if kernel.ndim <= 2 and kernel.size % (9 * bias.size) == 0:  # Torch flattens OIHW
-        fits.add("OIHW")
-    return fits
+        layouts.add("OIHW")
+    if kernel.ndim <= 2 and kernel.size % (9 * bias.size) == 0:  # Torch flattens OIHW.
+        layouts.add("OIHW")
+    return layouts
 
 
 def _convolution(kernel, filters):
-    """OIHW, flat or not, to HWIO; unchanged if it is neither."""
+    """Converts a kernel from OIHW, flat or not, to HWIO; returns other kernels unchanged."""
     if kernel.ndim == 4 or kernel.size % (9 * filters):
         return kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel
     return kernel.reshape(filters, -1, 3, 3).transpose(2, 3, 1, 0)
 
 
 def _caffe_outputs(kernel, bias):
-    """Number of outputs of a fully connected kernel of Caffe or Torch."""
-    if kernel.ndim == 1:  # flat: all that can be said
+    """Returns the number of outputs of a fully connected kernel of Caffe or Torch."""
+    if kernel.ndim == 1:  # A flat kernel only has to be a multiple of the bias.
         return bias.size if kernel.size % bias.size == 0 else 0
     return kernel.shape[0 if _is_convolution(kernel) else -2]
 
 
 def _is_convolution(kernel):
-    return kernel.ndim == 4 and kernel.shape[:2] != (1, 1)  # older Caffe: [1, 1, outputs, inputs]
+    return kernel.ndim == 4 and kernel.shape[:2] != (
+        1,
+        1,
+    )  # Older Caffe has [1, 1, outputs, inputs].
 
 
 def _fully_connected(kernel, outputs, channels):
-    """Caffe's or Torch's `[outputs, inputs]` to `[inputs, outputs]`, or to HWIO.
+    """Converts Caffe's or Torch's `[outputs, inputs]` to `[inputs, outputs]`, or to HWIO.
 
-    Inputs of `fc6`, which has `channels`, are flattened [C, H, W] there and [H, W, C] here.
+    The inputs of `fc6`, which have `channels`, are flattened from [C, H, W] there and from
+    [H, W, C] here.
     """
     if _is_convolution(kernel):
         return kernel.transpose(2, 3, 1, 0)

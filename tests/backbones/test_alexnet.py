@@ -17,7 +17,7 @@ def test_kernels_are_those_of_bvlc_alexnet():
     }
 
 
-def test_is_its_prototxt():
+def test_alexnet_equals_its_prototxt():
     model = backbones.alexnet((99, 80, 3), width=0.1)
     x = 50 * np.random.default_rng(0).normal(size=(2, 99, 80, 3)).astype("float32")
 
@@ -43,7 +43,7 @@ def test_is_its_prototxt():
     np.testing.assert_allclose(model(x), pool(y), rtol=1e-4, atol=1e-5)
 
 
-def test_halves_do_not_see_each_other():
+def test_groups_are_independent():
     model = backbones.alexnet((63, 63, 3), width=0.1)
     for weight in model.get_layer("conv2_2").weights:
         weight.assign(0 * weight)

@@ -6,7 +6,7 @@ from kollias_affect import backbones
 
 
 def test_affwild_form_is_table_4_of_paper_c():
-    """Name, filter, stride and padding of every printed row."""
+    """Compares name, filter, stride and padding of every printed row."""
     rows = [
         ("conv1", (7, 7, 3, 96), (2, 2), "valid"),
         ("pool1", (3, 3), (2, 2), "valid"),
@@ -30,7 +30,7 @@ def test_affwild_form_is_table_4_of_paper_c():
     ]
 
 
-def test_vgg_cnn_m_2048_is_its_prototxt():
+def test_vgg_cnn_m_2048_equals_its_prototxt():
     model = backbones.cnn_m((60, 71, 3), width=0.1, form="vgg_cnn_m_2048")
     x = 50 * np.random.default_rng(0).normal(size=(2, 60, 71, 3)).astype("float32")
 
@@ -43,7 +43,7 @@ def test_vgg_cnn_m_2048_is_its_prototxt():
         return tf.nn.local_response_normalization(x, 2, bias=2, alpha=5e-4 / 5, beta=0.75)
 
     def pool(x):
-        # After a ReLU, zeros at the end are as good as a window cut short.
+        # After a ReLU, zeros at the end do not change the maximum of an incomplete window.
         ends = [[0, int(side % 2 == 0)] for side in x.shape[1:3]]
         return tf.nn.max_pool2d(tf.pad(x, [[0, 0], *ends, [0, 0]]), 3, 2, "VALID")
 
@@ -54,7 +54,7 @@ def test_vgg_cnn_m_2048_is_its_prototxt():
     np.testing.assert_allclose(model(x), pool(y), rtol=1e-4, atol=1e-5)
 
 
-def test_vgg_cnn_m_2048_feeds_fc6_of_6_by_6():
+def test_vgg_cnn_m_2048_has_6_by_6_outputs_for_fc6():
     model = backbones.cnn_m((224, 224, 3), width=0.02, form="vgg_cnn_m_2048")
     fc6 = keras.layers.Conv2D(8, 6)
     assert fc6(model.output).shape == (None, 1, 1, 8)

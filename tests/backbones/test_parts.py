@@ -23,7 +23,7 @@ def lrn_by_loop(x, alpha, beta, bias, radius):
     ("alpha", "beta", "bias", "radius"),
     [(1e-4, 0.75, 2, 2), (2e-5, 0.75, 1, 2), (0.3, 0.5, 1.5, 2), (0.3, 0.75, 1, 1)],
 )
-def test_local_response_normalization_is_its_formula(channels, alpha, beta, bias, radius):
+def test_local_response_normalization_equals_its_formula(channels, alpha, beta, bias, radius):
     x = np.random.default_rng(0).normal(0, 30, (2, 3, 4, channels)).astype("float32")
     outputs = run(
         parts.local_response_normalization, x, alpha, beta, bias, name="norm", radius=radius
@@ -51,12 +51,12 @@ def ceil_max_pool_by_loop(x):
 
 @pytest.mark.parametrize("height", [2, 3, 4, 7, 26])
 @pytest.mark.parametrize("width", [2, 3, 5, 8, 13])
-def test_ceil_max_pool_keeps_the_window_that_hangs_over(height, width):
-    # All values are negative: padding by zeros would show.
+def test_ceil_max_pool_keeps_the_incomplete_last_window(height, width):
+    # All values are negative, so that zero padding would be visible.
     x = -np.random.default_rng(0).uniform(1, 2, (2, height, width, 3)).astype("float32")
     outputs = run(parts.ceil_max_pool, x, name="pool")
     np.testing.assert_array_equal(outputs, ceil_max_pool_by_loop(x))
 
 
-def test_channels_never_vanish():
+def test_there_is_at_least_one_channel():
     assert [parts.channels(64, width) for width in (1, 0.5, 0.02, 1e-9)] == [64, 32, 1, 1]

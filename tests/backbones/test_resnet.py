@@ -15,7 +15,7 @@ BLOCKS = ((3, 64), (4, 128), (6, 256), (3, 512))
 
 
 def randomize(model, seed=0):
-    """Gives every weight, the moving statistics too, a value of its own."""
+    """Assigns random values to all weights, including the moving statistics."""
     random = np.random.default_rng(seed)
     for weight in model.weights:
         if len(weight.shape) == 4:
@@ -26,7 +26,7 @@ def randomize(model, seed=0):
 
 
 def slim_names(layer):
-    """The TF-slim variables of a layer's weights, in their order."""
+    """Lists the TF-slim variables of a layer's weights."""
     name = layer.name.removesuffix("_bn")
     scope = re.sub(r"^(block\d)_(unit_\d)_", r"\1/\2/bottleneck_v1/", name)
     leaves = ["weights"]
@@ -44,7 +44,7 @@ def slim_variables(model):
 
 
 def slim_by_tensorflow(x, variables):
-    """`resnet_v1_50` of TF-slim, straight from its variables by TensorFlow's own functions."""
+    """Computes `resnet_v1_50` of TF-slim from its variables with TensorFlow's functions."""
 
     def convolution(x, scope, stride=1, relu=True):
         kernel = variables[f"resnet_v1_50/{scope}/weights"]
@@ -79,8 +79,11 @@ def slim_by_tensorflow(x, variables):
     return tf.reduce_mean(x, (1, 2), keepdims=True)
 
 
-@pytest.mark.parametrize("sides", [(96, 96), (64, 47), (33, 50), (7, 1)])
-def test_slim_form_is_slim_for_even_and_odd_sizes(sides):
+@pytest.mark.parametrize(
+    "sides",
+    [(64, 47), *(pytest.param(s, marks=pytest.mark.nightly) for s in ((96, 96), (33, 50), (7, 1)))],
+)
+def test_slim_form_equals_slim_for_even_and_odd_sizes(sides):
     model = backbones.resnet50((*sides, 3), width=0.06)
     randomize(model)
     images = np.random.default_rng(1).uniform(-1, 1, (2, *sides, 3)).astype("float32")
@@ -89,15 +92,21 @@ def test_slim_form_is_slim_for_even_and_odd_sizes(sides):
 
 
 def test_explicit_padding_differs_from_same_on_even_sides():
-    """The test above could not tell them apart otherwise."""
+    """Otherwise the test above could not distinguish them."""
     x = np.random.default_rng(0).normal(size=(1, 8, 8, 1)).astype("float32")
     kernel = np.ones((3, 3, 1, 1), "float32")
     explicit = tf.nn.conv2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), kernel, 2, "VALID")
     assert np.abs(explicit - tf.nn.conv2d(x, kernel, 2, "SAME")).max() > 0.1
 
 
-def test_slim_form_has_slims_variables():
-    model = backbones.resnet50(width=0.02)
+@pytest.fixture(scope="module")
+def narrow():
+    """Both forms at a narrow width."""
+    return {form: backbones.resnet50(width=0.02, form=form) for form in ("slim", "keras")}
+
+
+def test_slim_form_has_slims_variables(narrow):
+    model = narrow["slim"]
     scopes = ["conv1"]
     for block, (units, _) in enumerate(BLOCKS, start=1):
         for unit in range(1, units + 1):
@@ -111,8 +120,10 @@ def test_slim_form_has_slims_variables():
     assert len(model.weights) == 5 * len(scopes) == 5 * 53
 
 
+# `tests/weights/test_tf1_checkpoint.py` compares the same features after an import.
+@pytest.mark.nightly
 def test_slim_form_agrees_with_the_authors_network():
-    """The features of the authors' ResNet-GRU, for the weights and frames of `recipe.py`."""
+    """Compares the features of the authors' ResNet-GRU for the weights of `recipe.py`."""
     if not PARITY.is_dir():
         pytest.skip(f"the authors' outputs are not part of the repository: {PARITY} is absent")
     spec = importlib.util.spec_from_file_location("recipe", PARITY / "recipe.py")
@@ -130,12 +141,14 @@ def test_slim_form_agrees_with_the_authors_network():
     features = np.asarray(model(frames.reshape(-1, 96, 96, 3)))
     tap = stored["taps"]["resnet_v1_50/pool5"]
     assert list(features.shape) == tap["shape"]
-    # The features are around 1000, hence relative.
+    # The features are around 1000, hence the relative tolerance.
     np.testing.assert_allclose(features.mean(), tap["mean"], rtol=1e-5)
     np.testing.assert_allclose(features.std(), tap["std"], rtol=1e-5)
     np.testing.assert_allclose(features.ravel()[:8], tap["first"], rtol=1e-4)
 
 
+# `tests/weights/test_resnet50.py` compares the same outputs after an import.
+@pytest.mark.nightly
 def test_keras_form_takes_the_weights_of_keras_applications():
     model = backbones.resnet50((64, 50, 3), form="keras")
     other = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(64, 50, 3))
@@ -149,19 +162,20 @@ def test_keras_form_takes_the_weights_of_keras_applications():
 
 
 @pytest.mark.parametrize("form", ["slim", "keras"])
-def test_batch_normalization_and_biases(form):
+def test_batch_normalization_and_biases(narrow, form):
     epsilon, bias = {"slim": (1e-5, False), "keras": (1.001e-5, True)}[form]
-    for layer in backbones.resnet50(width=0.02, form=form).layers:
+    for layer in narrow[form].layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             assert layer.epsilon == epsilon and layer.scale and layer.center
         elif isinstance(layer, keras.layers.Conv2D):
             assert layer.use_bias == bias
 
 
-def test_strides_sit_where_the_forms_put_them():
+def test_strides_are_where_each_form_has_them(narrow):
     def strided(form):
-        model = backbones.resnet50(width=0.02, form=form)
-        convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+        convolutions = [
+            layer for layer in narrow[form].layers if isinstance(layer, keras.layers.Conv2D)
+        ]
         return {layer.name for layer in convolutions if layer.strides != (1, 1)}
 
     assert strided("slim") == {

@@ -4,7 +4,7 @@ import pytest
 from kollias_affect import backbones
 
 
-def test_topology_is_that_of_paper_c_table_7():
+def test_topology_is_that_of_table_7_of_paper_c():
     model = backbones.vgg_face(width=1.0)
     shapes = {layer.name: layer.output.shape[1:] for layer in model.layers}
     assert shapes["conv1_2"] == (96, 96, 64) and shapes["pool1"] == (48, 48, 64)
@@ -13,10 +13,10 @@ def test_topology_is_that_of_paper_c_table_7():
     assert shapes["conv5_3"] == (6, 6, 512)
     assert model.output.shape[1:] == (3, 3, 512)
     assert len([name for name in shapes if name.startswith("conv")]) == 13
-    assert model.count_params() == 14_714_688  # the published number of VGG-16 without its top
+    assert model.count_params() == 14_714_688  # VGG-16 without its top
 
 
-def test_vgg16_is_vgg_face_by_another_name():
+def test_vgg16_has_the_topology_of_vgg_face():
     face, imagenet = (
         function(input_shape=(40, 33, 3), width=0.1)
         for function in (backbones.vgg_face, backbones.vgg16)
@@ -32,17 +32,17 @@ def test_width_scales_channels():
 
 
 @pytest.mark.parametrize("shape", [(31, 96, 3), (96, 96), (None, None, 3), 96, (96, 96, 1)])
-def test_wrong_input_shapes_name_the_smallest_size(shape):
+def test_wrong_input_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="at least 32 x 32"):
         backbones.vgg_face(input_shape=shape)
 
 
-def test_bad_width():
+def test_width_must_be_positive():
     with pytest.raises(ValueError, match="`width` must be positive"):
         backbones.vgg_face(width=0)
 
 
-def test_unknown_backbone():
+def test_unknown_backbones_are_refused():
     with pytest.raises(ValueError, match="`backbone` must be one of"):
         backbones.build("resnet_51")
 
@@ -52,13 +52,13 @@ def test_batch_normalization_comes_between_convolution_and_relu():
     plain = backbones.vgg_face(input_shape=(32, 32, 3), width=0.05)
     names = [layer.name for layer in model.layers]
     for name in (layer.name for layer in plain.layers if layer.name.startswith("conv")):
-        place = names.index(name)
-        assert names[place : place + 3] == [name, f"{name}_bn", f"{name}_relu"]
+        position = names.index(name)
+        assert names[position : position + 3] == [name, f"{name}_bn", f"{name}_relu"]
         convolution = model.get_layer(name)
         assert not convolution.use_bias and convolution.activation.__name__ == "linear"
     assert [n for n in names if n.startswith("pool")] == [f"pool{i}" for i in range(1, 6)]
     assert model.output.shape == plain.output.shape
-    # Each channel has gamma, beta, mean and variance in place of a bias.
+    # Each channel has gamma, beta, mean and variance instead of a bias.
     convolutions = [layer for layer in plain.layers if layer.name.startswith("conv")]
     channels = sum(layer.filters for layer in convolutions)
     assert model.count_params() - plain.count_params() == 3 * channels

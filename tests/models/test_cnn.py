@@ -38,14 +38,14 @@ def test_parameters_of_paper_c_table_7_by_arithmetic():
 
 
 @pytest.mark.parametrize("landmark_units", [None, 16])
-def test_landmarks_join_at_fc1(landmark_units):
+def test_landmarks_enter_at_fc1(landmark_units):
     model = models.cnn(tiny_backbone(), "arousal", hidden_units=8, landmark_units=landmark_units)
     features = tiny_backbone().output.shape[-1]
     assert model.get_layer("fc1").kernel.shape[0] == features + (landmark_units or 136)
     assert np.asarray(model(inputs(3))).shape == (3, 1)
 
 
-def test_windows_are_treated_frame_by_frame():
+def test_the_frames_of_a_window_are_independent():
     backbone = tiny_backbone()
     single = models.cnn(backbone, "valence_arousal", hidden_units=8)
     windowed = models.cnn(backbone, "valence_arousal", hidden_units=8, length=4)

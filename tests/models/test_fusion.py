@@ -8,10 +8,10 @@ TINY = {"length": 4, "rnn_units": 6, "hidden_units": 8}
 
 def members(**second):
     first = models.multi_rnn(
-        backbones.vgg_face((32, 32, 3), 0.02), "valence_arousal", mode="3rnn", **TINY
+        backbones.cnn_m((32, 32, 3), 0.02), "valence_arousal", mode="3rnn", **TINY
     )
     other = models.multi_rnn(
-        backbones.vgg_face((32, 32, 3), 0.02),
+        backbones.cnn_m((32, 32, 3), 0.02),
         second.pop("task", "valence_arousal"),
         mode="1rnn",
         **{**TINY, **second},
@@ -29,16 +29,16 @@ def inputs():
 
 @pytest.mark.parametrize(("mode", "layer"), [("rnn", "fusion_rnn1"), ("fc", "fusion_fc")])
 @pytest.mark.parametrize("frozen", [True, False])
-def test_fusion_is_on_the_joined_hidden_outputs(mode, layer, frozen):
-    chosen = members(landmarks=False)
-    model = models.fuse(chosen, mode, units=5, frozen=frozen)
+def test_fusion_follows_the_concatenated_hidden_outputs(mode, layer, frozen):
+    parts = members(landmarks=False)
+    model = models.fuse(parts, mode, units=5, frozen=frozen)
     assert np.asarray(model(inputs())).shape == (2, 4, 2)
     fused = model.get_layer(layer)
     assert fused.units == 5
     kernel = fused.cell.kernel if mode == "rnn" else fused.kernel
     assert kernel.shape[0] == 3 * 6 + 6
     trained = {id(weight) for weight in model.trainable_weights}
-    inside = [id(w) for m in chosen for w in m.weights if "valence_arousal" not in w.path]
+    inside = [id(w) for m in parts for w in m.weights if "valence_arousal" not in w.path]
     assert any(weight in trained for weight in inside) != frozen
 
 
@@ -46,11 +46,11 @@ def test_fusion_is_saved_and_loaded(tmp_path):
     model = models.fuse(members())
     models.save(model, tmp_path / "fusion.keras")
     again, card = models.load(tmp_path / "fusion.keras")
-    assert np.allclose(again.predict(inputs(), verbose=0), model.predict(inputs(), verbose=0))
+    assert np.allclose(again(inputs()), model(inputs()))
     assert card["length"] == 4 and card["landmarks"]
 
 
-def test_members_must_fit():
+def test_members_must_have_a_common_task_and_window():
     with pytest.raises(ValueError, match="common tasks"):
         models.fuse(members(task="arousal"))
     with pytest.raises(ValueError, match="common shapes"):

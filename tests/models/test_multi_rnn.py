@@ -6,8 +6,8 @@ from kollias_affect import backbones, models
 TINY = {"length": 4, "rnn_units": 6, "hidden_units": 8}
 
 
-def tiny_backbone():
-    return backbones.vgg_face(input_shape=(32, 32, 3), width=0.02)
+def tiny_backbone(name="cnn_m"):
+    return backbones.build(name, input_shape=(32, 32, 3), width=0.02)
 
 
 def inputs(landmarks=True):
@@ -18,7 +18,7 @@ def inputs(landmarks=True):
     return data
 
 
-# The rows of paper B table 5; the n-th convolution of VGG by our names.
+# Rows of table 5 of paper B. The n-th convolution of VGG has our names.
 TABLE_5 = {
     "8th conv + last pool + fc": ("conv4_1", "pool5", "fc1"),
     "5th conv + last pool + fc": ("conv3_1", "pool5", "fc1"),
@@ -34,7 +34,7 @@ TABLE_5 = {
 @pytest.mark.parametrize("row", TABLE_5)
 def test_all_rows_of_paper_b_table_5_build(row):
     features = TABLE_5[row]
-    model = models.multi_rnn(tiny_backbone(), "valence_arousal", features, **TINY)
+    model = models.multi_rnn(tiny_backbone("vgg_face"), "valence_arousal", features, **TINY)
     assert np.asarray(model(inputs("fc1" in features))).shape == (2, 4, 2)
     assert model.get_layer("valence_arousal").kernel.shape == (3 * 6, 2)
 
@@ -59,8 +59,8 @@ def test_modes(mode, features, before_output, landmarks):
     assert model.get_layer("arousal").kernel.shape == (before_output, 1)
 
 
-def test_landmarks_reach_fc1_alone():
-    """They are joined to the last pooling output, which itself stays as it is (paper B §5.3.1)."""
+def test_landmarks_reach_only_fc1():
+    """They do not change the last pooling output that an RNN reads (paper B §5.3.1)."""
     model = models.multi_rnn(tiny_backbone(), "arousal", ("pool5", "fc1"), "2rnn", **TINY)
     features = tiny_backbone().output.shape[-1]
     assert model.get_layer("fc1").kernel.shape[0] == features + 136
@@ -94,5 +94,7 @@ def test_modes_must_fit_the_features(features, mode):
 
 
 def test_unknown_layers_name_the_known_ones():
-    with pytest.raises(ValueError, match=r"'conv5_3', 'pool5'\], or `fc1`. Received: \['pool9'\]"):
+    with pytest.raises(
+        ValueError, match=r"'conv5_relu', 'pool5'\], or `fc1`. Received: \['pool9'\]"
+    ):
         models.multi_rnn(tiny_backbone(), "arousal", ("pool9", "pool5", "fc1"), **TINY)

@@ -12,13 +12,13 @@ FRAMES = 7
 TINY = {"width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
 
 
-def affwildnet(**options):
-    return models.affwildnet(length=FRAMES, **{**TINY, "initializer": None, **options})
+def affwildnet():
+    return models.affwildnet("cnn_m", length=FRAMES, initializer=None, **TINY)
 
 
 @pytest.fixture
 def processor(monkeypatch, tmp_path):
-    """Returns a function that makes the machine one with these flags of its processor."""
+    """Returns a function that simulates a processor with the given flags."""
 
     def of(flags):
         path = tmp_path / "cpuinfo"
@@ -38,12 +38,12 @@ def processor(monkeypatch, tmp_path):
         ("not_avx512_bf16_but_alike", "float32"),
     ],
 )
-def test_the_processor_decides(processor, flags, policy):
+def test_the_policy_depends_on_the_processor(processor, flags, policy):
     processor(flags)
     assert models.native_precision() == policy
 
 
-def test_float32_where_nothing_is_known(monkeypatch, tmp_path):
+def test_the_policy_is_float32_on_an_unknown_machine(monkeypatch, tmp_path):
     monkeypatch.setattr(precision, "_CPU_FILE", tmp_path / "absent")
     monkeypatch.setattr(precision, "_compute_capabilities", list)
     assert models.native_precision() == "float32"
@@ -53,7 +53,7 @@ def test_float32_where_nothing_is_known(monkeypatch, tmp_path):
     ("capabilities", "policy"),
     [([(8, 0)], "mixed_bfloat16"), ([(9, 0), (7, 5)], "float32"), ([(6, 1)], "float32")],
 )
-def test_the_oldest_gpu_decides(monkeypatch, capabilities, policy):
+def test_the_policy_depends_on_the_oldest_gpu(monkeypatch, capabilities, policy):
     monkeypatch.setattr(precision, "_compute_capabilities", lambda: capabilities)
     assert models.native_precision() == policy
 
@@ -68,9 +68,9 @@ def test_the_oldest_gpu_decides(monkeypatch, capabilities, policy):
     ],
 )
 def test_gpus_of_jax(processor, monkeypatch, platform, version, policy):
-    found = precision._compute_capabilities
+    original = precision._compute_capabilities
     processor("avx2")
-    monkeypatch.setattr(precision, "_compute_capabilities", found)
+    monkeypatch.setattr(precision, "_compute_capabilities", original)
     jax = SimpleNamespace(
         default_backend=lambda: platform,
         local_devices=lambda: [SimpleNamespace(compute_capability=version)],
@@ -82,7 +82,7 @@ def test_gpus_of_jax(processor, monkeypatch, platform, version, policy):
 
 @pytest.fixture
 def mixed(tmp_path):
-    """A model of mixed precision, its file, and inputs."""
+    """A mixed precision model, its file, and inputs."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model = affwildnet()
@@ -97,22 +97,22 @@ def mixed(tmp_path):
     return model, tmp_path / "mixed.keras", inputs
 
 
-def test_a_file_of_mixed_precision_is_read_as_it_was_where_that_is_fast(mixed, processor):
+def test_a_mixed_precision_file_keeps_its_precision_where_it_is_native(mixed, processor):
     model, path, inputs = mixed
     processor("avx512_bf16")
     loaded, _ = models.load(path)
     assert loaded.get_layer("fc1").compute_dtype == "bfloat16"
-    assert np.array_equal(loaded.predict(inputs), model.predict(inputs))
+    assert np.array_equal(loaded(inputs), model(inputs))
 
 
-def test_and_in_float32_where_it_would_be_slow(mixed, processor):
+def test_a_mixed_precision_file_loads_in_float32_where_it_would_be_emulated(mixed, processor):
     model, path, inputs = mixed
     processor("avx2")
     loaded, _ = models.load(path)
     exact = affwildnet()
     exact.set_weights(model.get_weights())
-    assert np.array_equal(loaded.predict(inputs), exact.predict(inputs))
-    assert not np.array_equal(model.predict(inputs), exact.predict(inputs))
+    assert np.array_equal(loaded(inputs), exact(inputs))
+    assert not np.array_equal(model(inputs), exact(inputs))
 
 
 def test_recurrent_states_are_float32_in_mixed_precision(mixed):

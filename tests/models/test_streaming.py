@@ -3,37 +3,37 @@ import numpy as np
 import pytest
 
 from kollias_affect import backbones, evaluation, models
-from kollias_affect.models.streaming import Carried
+from kollias_affect.models.streaming import SequenceRunner
 
 FRAMES = 7
-TINY = {"width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
+TINY = {"rnn_units": 6, "hidden_units": 8}
+
+
+def backbone():
+    return backbones.cnn_m((32, 32, 3), width=0.05)
 
 
 def affwildnet(length, **options):
-    return models.affwildnet(length=length, **{**TINY, "initializer": None, **options})
+    options = {**TINY, "initializer": None, **options}
+    return models.affwildnet(backbone(), length=length, **options)
 
 
 def multi(length, mode="3rnn", features=("pool2", "pool5", "fc1"), **options):
-    backbone = backbones.vgg_face((32, 32, 3), width=0.02)
-    sizes = {"rnn_units": 6, "hidden_units": 8}
-    return models.multi_rnn(
-        backbone, "valence_arousal", features, mode, length=length, **sizes, **options
-    )
+    options = {**TINY, "length": length, **options}
+    return models.multi_rnn(backbone(), "valence_arousal", features, mode, **options)
 
 
 def fusion(length):
-    backbone = backbones.vgg_face((32, 32, 3), width=0.02)
     members = [
         affwildnet(length, rnn="peephole_lstm"),
-        models.cnn(backbone, "valence_arousal", hidden_units=8, length=length),
+        models.cnn(backbone(), "valence_arousal", hidden_units=8, length=length),
         multi(length, "2rnn", ("pool5", "fc1")),
     ]
     return models.fuse(members, units=5)
 
 
 def frame_by_frame(length):
-    backbone = backbones.cnn_m((48, 48, 3), width=0.02)
-    return models.cnn(backbone, "expression", hidden_units=8, length=length)
+    return models.cnn(backbone(), "expression", hidden_units=8, length=length)
 
 
 NETWORKS = {
@@ -53,14 +53,14 @@ NETWORKS = {
 
 
 def pair(build):
-    """The network for windows, and the same for one window of the whole sequence."""
+    """Builds the network for windows, and the same for one window of the complete sequence."""
     keras.utils.set_random_seed(0)
-    model, whole = build(3), build(FRAMES)
-    # Larger convolutions than Keras draws, or little of a frame would arrive behind 13 of them.
+    model, complete = build(3), build(FRAMES)
+    # Keras' initial convolutions are small, so that the frames would hardly change the outputs.
     weights = [w * 1.5 if w.ndim == 4 else w for w in model.get_weights()]
     model.set_weights(weights)
-    whole.set_weights(weights)
-    return model, whole
+    complete.set_weights(weights)
+    return model, complete
 
 
 def frames_of(model, seed=0):
@@ -70,53 +70,53 @@ def frames_of(model, seed=0):
     return images, random.uniform(-1, 1, (FRAMES, 68, 2)).astype("float32")
 
 
-def whole_sequence(model, images, landmarks):
+def complete_sequence(model, images, landmarks):
     """Outputs of the model on one window, a dict of `[frames, outputs]`."""
     inputs = {"images": images[None], "landmarks": landmarks.reshape(1, -1, 136)}
     values = model({tensor.name: inputs[tensor.name] for tensor in model.inputs})
-    return {name: np.asarray(value)[0] for name, value in named(model, values).items()}
+    return {name: np.asarray(value)[0] for name, value in as_dict(model, values).items()}
 
 
-def named(model, values):
+def as_dict(model, values):
     return values if isinstance(values, dict) else {model.output_names[0]: values}
 
 
 def streamed(stream, model, images, landmarks):
-    steps = [named(model, stream.step(*frame)) for frame in zip(images, landmarks, strict=True)]
+    steps = [as_dict(model, stream.step(*frame)) for frame in zip(images, landmarks, strict=True)]
     return {name: np.stack([step[name] for step in steps]) for name in steps[0]}
 
 
-def assert_same(found, expected, tolerance=1e-5):
-    assert set(found) == set(expected)
+def assert_same(actual, expected, tolerance=1e-5):
+    assert set(actual) == set(expected)
     for name, values in expected.items():
-        assert found[name].dtype == np.float32
-        assert np.abs(found[name] - values).max() < tolerance
-        assert values.std(axis=0).max() > 100 * tolerance  # the frames differ, so this can fail
+        assert actual[name].dtype == np.float32
+        assert np.abs(actual[name] - values).max() < tolerance
+        assert values.std(axis=0).max() > 100 * tolerance  # the frames differ
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_stream_gives_what_the_whole_sequence_gives(network):
-    model, whole = pair(NETWORKS[network])
+def test_a_stream_gives_the_outputs_of_the_complete_sequence(network):
+    model, complete = pair(NETWORKS[network])
     images, landmarks = frames_of(model)
-    expected = whole_sequence(whole, images, landmarks)
+    expected = complete_sequence(complete, images, landmarks)
     assert_same(streamed(models.Stream(model), model, images, landmarks), expected)
-    # Pieces of several frames, the last one padded.
-    carried, found = Carried(model, 4), []
+    # Chunks of several frames, the last one padded.
+    runner, chunks = SequenceRunner(model, 4), []
     for rows in ([0, 1, 2, 3], [4, 5, 6, 6]):
         inputs = {"images": images[rows][None], "landmarks": landmarks[rows].reshape(1, -1, 136)}
-        found.append(named(model, carried({name: inputs[name] for name in model.input})))
-    joined = {k: np.concatenate([f[k][0] for f in found])[:FRAMES] for k in expected}
+        chunks.append(as_dict(model, runner({name: inputs[name] for name in model.input})))
+    joined = {k: np.concatenate([chunk[k][0] for chunk in chunks])[:FRAMES] for k in expected}
     assert_same(joined, expected)
 
 
-def test_a_model_of_single_frames_streams_too():
-    model = models.cnn(backbones.vgg_face((32, 32, 3), 0.02), "valence", hidden_units=8)
+def test_a_model_of_single_frames_streams():
+    model = models.cnn(backbone(), "valence", hidden_units=8)
     images, landmarks = frames_of(model)
     inputs = {"images": images, "landmarks": landmarks.reshape(-1, 136)}
     stream = models.Stream(model)
-    found = streamed(stream, model, images, landmarks)
-    assert_same(found, {"valence": np.asarray(model(inputs))})
-    assert stream.step(images[0], landmarks[0]) == found["valence"][0]
+    outputs = streamed(stream, model, images, landmarks)
+    assert_same(outputs, {"valence": np.asarray(model(inputs))})
+    assert stream.step(images[0], landmarks[0]) == outputs["valence"][0]
 
 
 @pytest.mark.parametrize("network", ["peephole_lstm", "fusion"])
@@ -130,7 +130,7 @@ def test_a_model_from_a_file_streams(network, tmp_path):
 
 
 def test_names_of_another_process_do_not_collide(tmp_path):
-    """A new process counts names from the start again: `reshape`, as in the file, `reshape_1`."""
+    """A new process numbers names from the start again: `reshape`, as in the file, `reshape_1`."""
     keras.utils.clear_session()
     models.save(affwildnet(3), tmp_path / "model.keras")
     keras.utils.clear_session()
@@ -140,28 +140,28 @@ def test_names_of_another_process_do_not_collide(tmp_path):
 
 
 def test_a_published_network_streams(monkeypatch):
-    """`reference` builds at full width; a narrow backbone leaves its topology as it is."""
+    """`reference` builds at full width. A narrow backbone does not change its topology."""
     full = backbones.vgg_face
     monkeypatch.setattr(backbones, "vgg_face", lambda: full((32, 32, 3), width=0.02))
-    model, whole = pair(lambda length: models.reference("omg_cnn_gru_3rnn", length=length))
+    model, complete = pair(lambda length: models.reference("omg_cnn_gru_3rnn", length=length))
     frames = frames_of(model)
-    found = streamed(models.Stream(model), model, *frames)
-    assert_same(found, whole_sequence(whole, *frames))
+    outputs = streamed(models.Stream(model), model, *frames)
+    assert_same(outputs, complete_sequence(complete, *frames))
 
 
 def test_outputs_are_float32_under_mixed_precision():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model, whole = pair(affwildnet)
+        model, complete = pair(affwildnet)
     finally:
         keras.config.set_dtype_policy(before)
     frames = frames_of(model)
-    found = streamed(models.Stream(model), model, *frames)
-    assert found["valence_arousal"].dtype == np.float32
-    expected = whole_sequence(whole, *frames)["valence_arousal"]
-    # Half precision rounds the state of every frame; what matters is that it goes on.
-    assert np.abs(found["valence_arousal"] - expected).max() < 0.05 * np.ptp(expected)
+    outputs = streamed(models.Stream(model), model, *frames)
+    assert outputs["valence_arousal"].dtype == np.float32
+    expected = complete_sequence(complete, *frames)["valence_arousal"]
+    # Half precision rounds the state of every frame, hence the tolerance.
+    assert np.abs(outputs["valence_arousal"] - expected).max() < 0.05 * np.ptp(expected)
 
 
 @pytest.fixture(scope="module")
@@ -174,52 +174,52 @@ def stream(model):
     return models.Stream(model)
 
 
-def test_reset_forgets_the_clip_before(model, stream):
+def test_reset_clears_the_state(model, stream):
     frames = frames_of(model)
     stream.reset()
     first = streamed(stream, model, *frames)
-    going_on = streamed(stream, model, *frames)
+    continued = streamed(stream, model, *frames)
     stream.reset()
     again = streamed(stream, model, *frames)
     assert_same(again, first, 1e-7)
-    assert np.abs(going_on["valence_arousal"] - first["valence_arousal"])[0].max() > 1e-4
+    assert np.abs(continued["valence_arousal"] - first["valence_arousal"])[0].max() > 1e-4
 
 
-def test_a_frame_without_a_face_shows_the_last_face_again(model, stream):
+def test_a_frame_without_a_face_repeats_the_last_face(model, stream):
     images, landmarks = frames_of(model)
     stream.reset()
-    assert np.isnan(stream.step(None)).all()  # before the first face: nothing is shown
-    found = [stream.step(images[i], landmarks[i]) for i in (0, 1)]
+    assert np.isnan(stream.step(None)).all()  # before the first face
+    outputs = [stream.step(images[i], landmarks[i]) for i in (0, 1)]
     assert np.isnan(stream.step(None)).all() and stream.step(None).shape == (2,)
-    found.append(stream.step(images[2], landmarks[2]))
-    shown = [0, 1, 1, 1, 2]
-    whole = affwildnet(5)
-    whole.set_weights(model.get_weights())
-    expected = whole_sequence(whole, images[shown], landmarks[shown])["valence_arousal"]
-    assert np.abs(np.stack(found) - expected[[0, 1, 4]]).max() < 1e-5
+    outputs.append(stream.step(images[2], landmarks[2]))
+    rows = [0, 1, 1, 1, 2]
+    complete = affwildnet(5)
+    complete.set_weights(model.get_weights())
+    expected = complete_sequence(complete, images[rows], landmarks[rows])["valence_arousal"]
+    assert np.abs(np.stack(outputs) - expected[[0, 1, 4]]).max() < 1e-5
 
 
-def test_two_streams_of_one_model_do_not_mix(model, stream):
+def test_two_streams_of_one_model_are_independent(model, stream):
     frames, others = frames_of(model), frames_of(model, seed=1)
     stream.reset()
     expected = streamed(stream, model, *frames)["valence_arousal"]
     stream.reset()
-    beside = stream.another()
-    found = []
+    second = stream.another()
+    outputs = []
     for frame, other in zip(zip(*frames, strict=True), zip(*others, strict=True), strict=True):
-        found.append(stream.step(*frame))
-        beside.step(*other)
-    assert np.abs(np.stack(found) - expected).max() < 1e-6
+        outputs.append(stream.step(*frame))
+        second.step(*other)
+    assert np.abs(np.stack(outputs) - expected).max() < 1e-6
 
 
-def test_bytes_and_floats_are_the_same_picture(model, stream):
+def test_uint8_and_float_images_are_equivalent(model, stream):
     landmarks = np.zeros((68, 2))
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    found = []
+    outputs = []
     for image in (picture, picture / 127.5 - 1):
         stream.reset()
-        found.append(stream.step(image, landmarks))
-    assert np.abs(found[0] - found[1]).max() < 1e-6
+        outputs.append(stream.step(image, landmarks))
+    assert np.abs(outputs[0] - outputs[1]).max() < 1e-6
 
 
 def test_the_state_does_not_grow(model, stream):
@@ -232,16 +232,16 @@ def test_the_state_does_not_grow(model, stream):
     assert size() == before == [("state1", (1, 6)), ("state2", (1, 6))]
 
 
-def test_the_model_itself_stays_as_it_was(model, tmp_path):
+def test_a_stream_does_not_change_the_model(model, tmp_path):
     frames = frames_of(model)
-    whole = [part[:3] for part in frames]
-    before = whole_sequence(model, *whole)
+    window = [part[:3] for part in frames]
+    before = complete_sequence(model, *window)
     models.Stream(model)
     assert model.get_layer("fc1").output.shape == (None, 3, 8)
     models.save(model, tmp_path / "model.keras")
     loaded, _ = models.load(tmp_path / "model.keras")
-    for each in (model, loaded):
-        assert_same(whole_sequence(each, *whole), before, 1e-6)
+    for network in (model, loaded):
+        assert_same(complete_sequence(network, *window), before, 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_a_bidirectional_rnn_cannot_stream(rnn, make_clip):
 
 
 def mixed(layer):
-    """A model of windows in which `layer` stands before the output."""
+    """Builds a model of windows with `layer` before the output."""
     inner = affwildnet(3)
     x = layer(inner.get_layer("rnn2").output)
     return keras.Model(inner.input, keras.layers.Dense(2, name="valence_arousal")(x))
@@ -290,12 +290,12 @@ def mixed(layer):
         lambda x: keras.ops.cumsum(x, axis=1),
     ],
 )
-def test_frames_that_meet_outside_of_an_rnn_are_refused(layer):
-    with pytest.raises(ValueError, match="may meet only in RNN layers"):
+def test_layers_that_combine_frames_are_refused(layer):
+    with pytest.raises(ValueError, match="only RNN layers may combine frames"):
         models.Stream(mixed(layer))
 
 
-def test_an_rnn_that_goes_backwards_is_refused():
+def test_an_rnn_that_runs_backwards_is_refused():
     with pytest.raises(ValueError, match="go_backwards=True"):
         models.Stream(mixed(keras.layers.GRU(4, return_sequences=True, go_backwards=True)))
 
@@ -308,5 +308,5 @@ def test_an_rnn_that_is_used_twice_is_refused():
 
 def test_a_model_that_is_not_for_faces_is_refused():
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    with pytest.raises(ValueError, match="takes `images`, alone or in windows"):
+    with pytest.raises(ValueError, match="must take `images`, single or in windows"):
         models.Stream(other)

@@ -19,7 +19,7 @@ def network():
 
 
 def as_in_caffe(model):
-    """`{name: [kernel, bias]}` with one kernel of both groups."""
+    """Returns `{name: [kernel, bias]}` with one kernel for both groups."""
 
     def joined(name):
         parts = [model.get_layer(f"{name}_{i}").get_weights() for i in (1, 2)]
@@ -38,7 +38,7 @@ def pixels():
 
 
 @pytest.mark.parametrize("fold", [False, True])
-def test_output_is_that_of_the_source(save_npy, pixels, random_weights, fold):
+def test_output_equals_that_of_the_source(save_npy, pixels, random_weights, fold):
     source, model = random_weights(network()), network()
     content = as_in_caffe(source)
     half = source.get_layer("conv4_1").filters
@@ -47,7 +47,7 @@ def test_output_is_that_of_the_source(save_npy, pixels, random_weights, fold):
     assert set(report.filled) == {*CONVOLUTIONS, *FULLY_CONNECTED} and report.unused == ()
     assert report.convention.colour == "BGR" and report.convention.scale == 1
     expected = np.asarray(source(report.convention.prepare(pixels)))
-    # conv1 pads nothing: the whole network is equal after folding too.
+    # conv1 has no padding: the complete network is equal after folding, too.
     output = np.asarray(model(report.model_takes.prepare(pixels)))
     np.testing.assert_allclose(output, expected, rtol=1e-3, atol=1e-3 * expected.std())
 
@@ -89,7 +89,7 @@ def test_missing_misshaped_and_unused_entries(save_npy):
     assert report.unused == ("mean",) and report.unfilled == ("fc7",)
 
 
-def test_backbone_alone_leaves_the_head_aside(save_npy):
+def test_a_backbone_ignores_the_head(save_npy):
     report = load_alexnet(backbones.alexnet((99, 99, 3), WIDTH), save_npy(as_in_caffe(network())))
     assert report.filled == CONVOLUTIONS and report.unused == FULLY_CONNECTED
 

@@ -13,7 +13,7 @@ HEADER = b"\x93NUMPY\x01\x00"
 
 
 def write(path, payload):
-    """A .npy file of one object around the pickle `payload`."""
+    """Writes a .npy file of one object with the pickle `payload`."""
     header = b"{'descr': '|O', 'fortran_order': False, 'shape': (), }"
     header = header.ljust(128 - 10 - 1) + b"\n"
     path.write_bytes(HEADER + struct.pack("<H", len(header)) + header + payload)
@@ -25,7 +25,7 @@ def python2_string(data):
 
 
 def python2_array(array):
-    """Protocol 2 of an array as Python 2 writes it: text is bytes, and there is no `encode`."""
+    """Pickles an array as Python 2 does with protocol 2: text is bytes, without `encode`."""
     return b"".join(
         [
             b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00t",
@@ -76,7 +76,7 @@ def test_every_protocol_and_form_of_python_3_is_read(tmp_path, protocol):
     assert read["c"][1] == 1 and read["d"] == [1, "text", None, b"\xff"]
 
 
-def test_what_numpy_saves_is_read(save_npy):
+def test_a_file_of_numpy_is_read(save_npy):
     kernel = np.random.default_rng(0).normal(size=(3, 3, 2, 4))
     np.testing.assert_array_equal(arrays.read_npy(save_npy({"a": kernel}))["a"], kernel)
 
@@ -119,7 +119,7 @@ def test_code_in_a_pickle_is_named_and_not_run(tmp_path, protocol, nested):
 def test_crafted_and_damaged_pickles_are_refused(tmp_path, payload):
     with pytest.raises(ValueError, match="must be a .npy file with a dict"):
         arrays.read_npy(write(tmp_path / "a.npy", payload))
-    # The reader is as it was.
+    # The reader still works.
     good = write(tmp_path / "b.npy", pickle.dumps({"a": np.arange(3)}, protocol=2))
     np.testing.assert_array_equal(arrays.read_npy(good)["a"], [0, 1, 2])
 
@@ -136,13 +136,13 @@ def test_other_content_of_npy_is_refused(tmp_path, save_npy):
 
 def test_shared_parts_are_read_once(tmp_path):
     shared = [np.ones(2)]
-    for _ in range(60):  # 2 ** 60 arrays if each was read anew
+    for _ in range(60):  # 2 ** 60 arrays if each was read separately
         shared = [shared, shared]
     path = write(tmp_path / "a.npy", pickle.dumps({"a": shared}, protocol=2))
     assert len(arrays.read_npy(path)["a"]) == 2
 
 
-def test_kind_is_told_by_content(tmp_path, save_npy, save_matconvnet, save_keras_h5):
+def test_content_decides_the_kind(tmp_path, save_npy, save_matconvnet, save_keras_h5):
     files = {
         "npy": save_npy({"a": np.ones(2)}),
         "mat": save_matconvnet({}),
@@ -152,7 +152,7 @@ def test_kind_is_told_by_content(tmp_path, save_npy, save_matconvnet, save_keras
         assert arrays.kind(path.rename(tmp_path / f"{kind}.bin")) == kind
 
 
-def test_unknown_content_is_an_error(tmp_path):
+def test_unknown_content_is_refused(tmp_path):
     path = tmp_path / "vgg.h5"
     path.write_bytes(b"<!DOCTYPE html><html>Sign in</html>")
     with pytest.raises(ValueError, match=r"begins with b'<!DOCTYPE ht' in spite of its ending .h5"):
@@ -167,7 +167,7 @@ def test_unknown_content_is_an_error(tmp_path):
         arrays.kind(path)
 
 
-def test_wrong_kind_is_an_error(save_npy):
+def test_another_kind_is_refused(save_npy):
     with pytest.raises(ValueError, match=r"must be a .mat file.*that of a .npy file"):
         arrays.read_matconvnet(save_npy({}))
 
@@ -187,7 +187,7 @@ def test_truncated_files_are_refused(tmp_path, save_npy, save_matconvnet, save_k
                 read(path)
 
 
-def test_pairs_takes_three_forms():
+def test_pairs_accepts_three_forms():
     kernel, bias = np.ones((1, 1, 2, 3)), np.ones(3)
     content = {
         "a": [kernel, bias],
@@ -201,11 +201,11 @@ def test_pairs_takes_three_forms():
         "epoch": 3,
         "f": [np.array(1.0), np.ones((0, 3))],
     }
-    found, rest = arrays.pairs(content)
-    assert list(found) == ["a", "b", "c", "d", "e"] and rest == ["mean", "epoch", "f"]
+    layers, unused = arrays.pairs(content)
+    assert list(layers) == ["a", "b", "c", "d", "e"] and unused == ["mean", "epoch", "f"]
     for name in "abce":
-        assert found[name][0] is kernel and found[name][1] is bias
-    assert found["d"][0] is kernel and found["d"][1] is None
+        assert layers[name][0] is kernel and layers[name][1] is bias
+    assert layers["d"][0] is kernel and layers["d"][1] is None
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -217,18 +217,18 @@ def test_matconvnet_in_all_forms(save_matconvnet, nested, older):
         "fc": (random.normal(size=(2, 2, 2, 1)).astype("float32"), np.arange(1.0)),
     }
     path = save_matconvnet(layers, np.full((1, 1, 3), [1, 2, 3]), nested=nested, older=older)
-    found, average = arrays.read_matconvnet(path)
-    assert list(found) == ["conv1", "fc"]
+    read, average = arrays.read_matconvnet(path)
+    assert list(read) == ["conv1", "fc"]
     for name, (kernel, bias) in layers.items():
-        np.testing.assert_array_equal(found[name][0], kernel)
-        np.testing.assert_array_equal(found[name][1], bias)
+        np.testing.assert_array_equal(read[name][0], kernel)
+        np.testing.assert_array_equal(read[name][1], bias)
     np.testing.assert_array_equal(average.ravel(), [1, 2, 3])
 
 
-def test_axes_that_matlab_drops_come_back(save_matconvnet):
+def test_trailing_axes_that_matlab_drops_are_restored(save_matconvnet):
     path = save_matconvnet({"conv1": (np.ones((3, 3, 3)), np.ones(1))})
-    found, average = arrays.read_matconvnet(path)
-    assert found["conv1"][0].shape == (3, 3, 3, 1) and average is None
+    read, average = arrays.read_matconvnet(path)
+    assert read["conv1"][0].shape == (3, 3, 3, 1) and average is None
 
 
 def test_other_and_damaged_mat_files_are_refused(tmp_path, save_matconvnet):

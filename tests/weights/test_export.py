@@ -1,7 +1,6 @@
 """The script that writes the shipped weights, on a tiny network and 28 images."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,16 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from kollias_affect import EXPRESSIONS, models
-from kollias_affect.weights import registry
+from kollias_affect import EXPRESSIONS, _files, models
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @pytest.fixture
-def exported(tmp_path, monkeypatch):
-    """Folder with the exported files, and what was printed."""
+def exported(tmp_path, monkeypatch, capsys):
+    """Folder of the exported files, and the printed text."""
     monkeypatch.syspath_prepend(EXAMPLES)
+    import export_fer2013
     import train_fer2013
 
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -36,17 +35,22 @@ def exported(tmp_path, monkeypatch):
     for row in range(28):
         pixels = " ".join(map(str, random.integers(0, 256, 48 * 48)))
         rows.append(f"{row % 7},{pixels},PublicTest")
-        if row < 4:  # that many were seen
+        if row < 4:  # The first four are training images, too.
             rows.append(f"{row % 7},{pixels},Training")
     (tmp_path / "fer2013.csv").write_text("\n".join(rows) + "\n")
     out = tmp_path / "out" / "tiny.keras"
-    command = [sys.executable, EXAMPLES / "export_fer2013.py", tmp_path / "best.keras", out]
-    command += ["--data", tmp_path / "fer2013.csv"]
+    command = [
+        "export_fer2013.py",
+        tmp_path / "best.keras",
+        out,
+        "--data",
+        tmp_path / "fer2013.csv",
+    ]
     command += ["--logs", tmp_path / "earlier.csv", tmp_path / "log.csv"]
     monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
-    ran = subprocess.run([*map(str, command)], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    return tmp_path / "out", ran.stdout
+    monkeypatch.setattr(sys, "argv", [*map(str, command)])
+    export_fer2013.main()
+    return tmp_path / "out", capsys.readouterr().out
 
 
 def test_export_writes_model_card_log_and_manifest(exported):
@@ -56,7 +60,7 @@ def test_export_writes_model_card_log_and_manifest(exported):
     log = (folder / "tiny.log.csv").read_text().splitlines()
     assert log[1:] == ["1,0,0.01", "1,1,0.02", "2,0,0.03", "3,0,0.1"]
     manifest = json.loads((folder / "manifest.json").read_text())["tiny"]
-    assert manifest["sha256"] == registry.sha256(folder / "tiny.keras")
+    assert manifest["sha256"] == _files.sha256(folder / "tiny.keras")
     model, card = models.load(folder / "tiny.keras")
     assert {str(v.dtype) for v in model.weights} == {"float32"}
     assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
@@ -88,14 +92,16 @@ def test_normalization_becomes_part_of_the_convolutions(monkeypatch):
     rebuilt = export_fer2013.rebuilt(trained)
     assert len(rebuilt.weights) == len(trained.weights) - 3 * 13
     expected = export_fer2013.predict(trained, images)
-    assert np.ptp(expected, axis=0).max() > 1e-3  # the pictures matter
+    assert np.ptp(expected, axis=0).max() > 1e-3  # The outputs depend on the images.
     np.testing.assert_allclose(export_fer2013.predict(rebuilt, images), expected, atol=1e-5)
-    again = export_fer2013.rebuilt(rebuilt)  # as where the file that ships is one of several
+    again = export_fer2013.rebuilt(
+        rebuilt
+    )  # The shipped file may be one of several that are averaged.
     for value, old in zip(again.get_weights(), rebuilt.get_weights(), strict=True):
         np.testing.assert_array_equal(value, old)
 
 
-def test_mean_of_networks_that_see_more_than_in_training(monkeypatch):
+def test_mean_of_networks_with_larger_images_than_in_training(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     import export_fer2013 as script
     import train_fer2013
@@ -106,8 +112,8 @@ def test_mean_of_networks_that_see_more_than_in_training(monkeypatch):
     for one, other, value in zip(first, second, mean.get_weights(), strict=True):
         np.testing.assert_allclose(value, (one + other) / 2, atol=1e-6)
     assert script.rebuilt(mean).get_layer("grey_vgg_face").get_layer("sized").height == 32
-    whole = train_fer2013.network(0.03125, 48)  # has no "sized"
-    for trained in mean, whole:
+    full_size = train_fer2013.network(0.03125, 48)  # has no "sized"
+    for trained in mean, full_size:
         wider = script.rebuilt(trained, 40)
         assert wider.get_layer("grey_vgg_face").get_layer("sized").height == 40
     assert script.predict(wider, np.zeros((1, 48, 48, 3), np.float32)).shape == (1, 7)
@@ -115,7 +121,7 @@ def test_mean_of_networks_that_see_more_than_in_training(monkeypatch):
         script.mean_of([mean, train_fer2013.network(0.0625, 32)])
 
 
-def test_the_card_says_where_the_weights_come_from(monkeypatch):
+def test_the_card_names_the_epochs_of_the_weights(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     from export_fer2013 import epochs_in_words
 
@@ -135,13 +141,13 @@ def test_calibration(monkeypatch):
     labels = np.arange(70) % 7
     assert script.calibration_error(sure, labels) == 0
     assert script.calibration_error(sure, (labels + 1) % 7) == 1
-    # Ten outputs of 0.8 of which half are right: 0.3 too sure.
+    # Ten outputs of 0.8, half of them correct: the confidence is 0.3 too high.
     outputs = np.full((10, 7), 0.2 / 6)
     outputs[:, 0] = 0.8
     assert script.calibration_error(outputs, np.arange(10) % 2) == pytest.approx(0.3)
 
 
-def test_the_temperature_that_was_applied_is_found(monkeypatch):
+def test_the_applied_temperature_is_recovered(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     import export_fer2013 as script
 

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import time
 import zipfile
 
@@ -9,18 +7,9 @@ import pytest
 
 from kollias_affect import models, weights
 
-PLAIN = """
-import sys
-import keras, numpy as np
-model = keras.saving.load_model(sys.argv[1])
-assert "kollias_affect" not in sys.modules
-assert {str(v.dtype) for v in model.weights} == {"float32"}
-np.save(sys.argv[2], model.predict({"images": np.load(sys.argv[3])}, verbose=0))
-"""
-
 
 def small(seed=0):
-    keras.backend.clear_session()  # else layers are numbered on from those before
+    keras.backend.clear_session()  # restarts the numbers of unnamed layers
     keras.utils.set_random_seed(seed)
     backbone = keras.Sequential(
         [
@@ -34,50 +23,55 @@ def small(seed=0):
     return models.cnn(backbone, "expression", landmarks=False, hidden_units=(64,))
 
 
-@pytest.fixture
-def path(tmp_path):
-    models.save(small(), tmp_path / "model.keras", crop=models.CROPS["eyes"], accuracy=0.5)
-    return tmp_path / "model.keras"
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """File of float32 weights."""
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    models.save(small(), path, crop=models.CROPS["eyes"], accuracy=0.5)
+    return path
 
 
-def test_a_plain_process_gets_the_rounded_weights_in_float32(path, tmp_path):
-    half = tmp_path / "half.keras"
-    weights.store_as_float16(path, half)
+@pytest.fixture(scope="module")
+def half(path):
+    """The same file with float16 weights."""
+    weights.store_as_float16(path, path.with_name("half.keras"))
+    return path.with_name("half.keras")
+
+
+# `test_registry.py` loads the shipped float16 file in a process that never imports this package.
+def test_keras_loads_the_rounded_weights_in_float32(path, half):
+    model, expected = keras.saving.load_model(half), keras.saving.load_model(path)
+    assert {str(v.dtype) for v in model.weights} == {"float32"}
+    for value, exact in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, exact.astype(np.float16).astype(np.float32))
     images = np.random.default_rng(0).uniform(-1, 1, (4, 48, 48, 3)).astype(np.float32)
-    np.save(tmp_path / "images.npy", images)
-    files = [half, tmp_path / "outputs.npy", tmp_path / "images.npy"]
-    subprocess.run([sys.executable, "-c", PLAIN, *map(str, files)], check=True, cwd=tmp_path)
-    model, _ = models.load(path)
-    model.set_weights([w.astype(np.float16) for w in model.get_weights()])
-    expected = model.predict({"images": images}, verbose=0)
-    np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, atol=1e-6)
+    expected.set_weights(model.get_weights())
+    inputs = {"images": images}
+    np.testing.assert_allclose(model(inputs), expected(inputs), atol=1e-6)
 
 
-def test_the_file_is_half_as_large_and_keeps_its_card(path, tmp_path):
-    weights.store_as_float16(path, tmp_path / "half.keras")
+def test_the_file_is_half_as_large_and_keeps_its_card(path, half):
 
     def size(file):
         with zipfile.ZipFile(file) as archive:
             return archive.getinfo("model.weights.h5").file_size
 
-    parameters = small().count_params()
-    assert size(path) - size(tmp_path / "half.keras") == pytest.approx(2 * parameters, rel=0.3)
-    card = models.read_card(tmp_path / "half.keras")
+    parameters = keras.saving.load_model(path).count_params()
+    assert size(path) - size(half) == pytest.approx(2 * parameters, rel=0.3)
+    card = models.read_card(half)
     assert card["crop"] == models.CROPS["eyes"] and card["accuracy"] == 0.5
 
 
-def test_the_same_weights_give_the_same_bytes(path, tmp_path):
-    weights.store_as_float16(path, tmp_path / "a.keras")
-    time.sleep(1.1)  # Keras writes the second of saving
+def test_the_same_weights_give_the_same_bytes(half, tmp_path):
+    time.sleep(1.1)  # Keras writes the time of saving in seconds.
     models.save(small(), tmp_path / "again.keras", crop=models.CROPS["eyes"], accuracy=0.5)
     weights.store_as_float16(tmp_path / "again.keras", tmp_path / "again.keras")
-    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "again.keras").read_bytes()
+    assert half.read_bytes() == (tmp_path / "again.keras").read_bytes()
 
 
-def test_older_versions_of_keras_know_every_word(path, tmp_path):
-    """Keras 3.15 writes arguments that Keras 3.10 refuses, though they are the defaults."""
-    weights.store_as_float16(path, tmp_path / "half.keras")
-    with zipfile.ZipFile(tmp_path / "half.keras") as archive:
+def test_older_versions_of_keras_know_every_argument(half):
+    """Keras 3.15 writes default arguments that Keras 3.10 refuses."""
+    with zipfile.ZipFile(half) as archive:
         config = archive.read("config.json").decode()
     for word in ("renorm", "quantization_config", "input_axes"):
         assert word not in config
@@ -92,7 +86,7 @@ def test_weights_too_large_for_float16_are_refused(tmp_path):
     assert not (tmp_path / "half.keras").exists()
 
 
-def test_a_file_that_is_no_archive(tmp_path):
-    (tmp_path / "a.keras").write_text("no model")
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "a.keras").write_text("text")
     with pytest.raises(ValueError, match="keras archive"):
         weights.store_as_float16(tmp_path / "a.keras", tmp_path / "b.keras")

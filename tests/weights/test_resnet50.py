@@ -24,12 +24,18 @@ def narrow():
     return backbones.resnet50((64, 64, 3), width=1 / 16, form="keras")
 
 
-def test_layers_are_those_of_keras():
-    names = [layer.name for layer in narrow().layers if layer.weights]
+@pytest.fixture(scope="module")
+def model():
+    """A narrow network whose weights no test changes."""
+    return narrow()
+
+
+def test_layers_are_those_of_keras(model):
+    names = [layer.name for layer in model.layers if layer.weights]
     assert sorted(LAYERS) == sorted(names) and len(LAYERS) == 106
 
 
-def test_file_by_keras_itself_gives_its_output(tmp_path, pixels, random_weights):
+def test_a_file_by_keras_gives_the_output_of_keras(tmp_path, pixels, random_weights):
     source = random_weights(
         keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=5)
     )
@@ -40,7 +46,7 @@ def test_file_by_keras_itself_gives_its_output(tmp_path, pixels, random_weights)
     assert report.convention == conventions.IMAGENET_BGR
 
     x = conventions.IMAGENET_BGR.prepare(pixels)
-    # Keras' own preparation of images for these weights.
+    # This is Keras' preparation of images for these weights.
     np.testing.assert_allclose(
         x, keras.applications.resnet50.preprocess_input(pixels.astype("float32")), atol=1e-4
     )
@@ -57,8 +63,7 @@ def test_file_by_keras_itself_gives_its_output(tmp_path, pixels, random_weights)
 def test_fold_is_exact_where_the_first_convolution_lies_on_the_image(
     save_keras_h5, pixels, random_weights
 ):
-    source = random_weights(narrow())
-    model = narrow()
+    source, model = random_weights(narrow()), narrow()
     report = load_resnet50(model, save_keras_h5(entries(source), group="model_weights"))
     assert report.model_takes == conventions.OURS
 
@@ -67,18 +72,18 @@ def test_fold_is_exact_where_the_first_convolution_lies_on_the_image(
 
     before = first(source, conventions.IMAGENET_BGR.prepare(pixels))
     difference = np.abs(first(model, conventions.OURS.prepare(pixels)) - before) / before.std()
-    # 7 x 7 with stride 2 and 3 pixels of padding: two rows at the start, one or two at the end.
+    # A 7 x 7 kernel with stride 2 and 3 padded pixels: two rows differ at the start, one or two at
+    # the end.
     assert difference[:, 2:-2, 2:-2].max() < 1e-5
     assert 0.01 < difference.max() < 1
 
 
-def test_missing_misshaped_and_unused_entries(save_keras_h5):
-    content = entries(narrow())
+def test_missing_misshaped_and_unused_entries(save_keras_h5, model):
+    content = entries(model)
     content["conv2_block1_0_bn"].pop("moving_mean")
     content["conv3_block2_1_conv"]["kernel"] = np.ones((1, 1, 3, 8))
     del content["conv5_block3_3_conv"]
     content["predictions"] = {"kernel": np.ones((128, 3)), "bias": np.ones(3)}
-    model = narrow()
     before = model.get_weights()
     with pytest.raises(ValueError) as error:
         load_resnet50(model, save_keras_h5(content))
@@ -91,14 +96,12 @@ def test_missing_misshaped_and_unused_entries(save_keras_h5):
         np.testing.assert_array_equal(old, new)
 
 
-def test_other_networks_and_files_are_refused(tmp_path, save_keras_h5):
+def test_other_networks_and_files_are_refused(tmp_path, save_keras_h5, model):
     with pytest.raises(ValueError, match="without conv1_conv"):
-        load_resnet50(
-            backbones.resnet50((64, 64, 3), width=1 / 16), save_keras_h5(entries(narrow()))
-        )
+        load_resnet50(backbones.resnet50((64, 64, 3), width=1 / 16), save_keras_h5(entries(model)))
     old = {"conv1": {"kernel": np.ones((7, 7, 3, 4))}, "bn_conv1": {"gamma": np.ones(4)}}
     with pytest.raises(ValueError, match="missing: conv1_conv, conv1_bn"):
-        load_resnet50(narrow(), save_keras_h5(old))
+        load_resnet50(model, save_keras_h5(old))
     (tmp_path / "a.h5").write_bytes(b"no weights")
     with pytest.raises(ValueError, match="begins with b'no weights'"):
-        load_resnet50(narrow(), tmp_path / "a.h5")
+        load_resnet50(model, tmp_path / "a.h5")

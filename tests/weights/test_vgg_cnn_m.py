@@ -32,7 +32,7 @@ def pixels():
 
 @pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize("average", [(1, 1, 3), (224, 224, 3)])
-def test_output_is_that_of_the_source(save_matconvnet, pixels, random_weights, fold, average):
+def test_output_equals_that_of_the_source(save_matconvnet, pixels, random_weights, fold, average):
     """Fully connected layers are convolutions in the file, and dense in the model."""
     source, model = random_weights(network(dense=False)), network()
     image = np.random.default_rng(2).uniform(90, 130, average).astype("float32")
@@ -41,7 +41,7 @@ def test_output_is_that_of_the_source(save_matconvnet, pixels, random_weights, f
     assert report.convention.colour == "RGB"
     assert report.convention.mean == pytest.approx(image.reshape(-1, 3).mean(0), rel=1e-5)
     expected = np.asarray(source(report.convention.prepare(pixels)))[:, 0, 0]
-    # conv1 pads nothing: the whole network is equal after folding too.
+    # conv1 has no padding: the complete network is equal after folding, too.
     output = np.asarray(model(report.model_takes.prepare(pixels)))
     np.testing.assert_allclose(output, expected, rtol=1e-3, atol=1e-3 * expected.std())
 
@@ -60,12 +60,12 @@ def test_missing_and_misshaped_entries(save_matconvnet):
         np.testing.assert_array_equal(old, new)
 
 
-def test_backbone_alone_leaves_the_head_aside(save_matconvnet):
+def test_a_backbone_ignores_the_head(save_matconvnet):
     path = save_matconvnet(entries(network(dense=False)))
     backbone = backbones.cnn_m((96, 96, 3), 1 / 16, form="vgg_cnn_m_2048")
     report = load_vgg_cnn_m(backbone, path)
     assert report.filled == CONVOLUTIONS and report.unused == FULLY_CONNECTED
-    # Without an average image, ImageNet's mean colour.
+    # Without an average image, the mean colour of ImageNet is used.
     assert report.convention == conventions.IMAGENET_RGB
 
 

@@ -14,19 +14,19 @@ AVERAGE = np.array([120.0, 100.0, 90.0])
 
 @pytest.fixture(scope="module")
 def weights():
-    """HWIO kernels and biases of all layers; `fc6` is a convolution of 2 x 2."""
+    """HWIO kernels and biases of all layers; `fc6` is a 2 x 2 convolution."""
     random = np.random.default_rng(0)
-    made, before = {}, 3
+    shapes, channels = {}, 3
     for layer in backbones.vgg_face((SIDE, SIDE, 3), WIDTH).layers:
         if layer.name in CONVOLUTIONS:
-            made[layer.name], before = (3, 3, before, layer.filters), layer.filters
-    made |= {"fc6": (2, 2, before, 12), "fc7": (1, 1, 12, 12), "fc8": (1, 1, 12, 7)}
+            shapes[layer.name], channels = (3, 3, channels, layer.filters), layer.filters
+    shapes |= {"fc6": (2, 2, channels, 12), "fc7": (1, 1, 12, 12), "fc8": (1, 1, 12, 7)}
     return {
         name: (
             random.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape).astype("float32"),
             random.normal(0, 1, shape[-1]).astype("float32"),
         )
-        for name, shape in made.items()
+        for name, shape in shapes.items()
     }
 
 
@@ -48,7 +48,7 @@ def model_with_top(convolutional=False):
 
 
 def direct(weights, x, padding):
-    """The network in NumPy on HWIO weights; the image is padded with the colour `padding`."""
+    """Computes the network in NumPy; the image is padded with the colour `padding`."""
     for name in CONVOLUTIONS:
         kernel, bias = weights[name]
         edge = np.empty((x.shape[0], x.shape[1] + 2, x.shape[2] + 2, x.shape[3]), "float64")
@@ -67,7 +67,7 @@ def direct(weights, x, padding):
 
 
 def caffe(kernel, name):
-    """As Caffe and Torch lay kernels out; `fc6` on [C, H, W]."""
+    """Returns a kernel in the layout of Caffe and Torch; `fc6` on [C, H, W]."""
     if name in FULLY_CONNECTED:
         return kernel.transpose(3, 2, 0, 1).reshape(kernel.shape[3], -1)
     return kernel.transpose(3, 2, 0, 1)
@@ -206,18 +206,18 @@ def test_layers_without_counterpart_are_left_aside(write):
     assert report.filled == (*CONVOLUTIONS, "fc7")
 
 
-def test_backbone_within_affwildnet_is_filled(write, weights):
+def test_a_backbone_within_affwildnet_receives_weights(write, weights):
     model = models.affwildnet(width=WIDTH, length=2)
     load_vgg_face(model, write("mat"), fold=False)
     kernel = model.get_layer("vgg_face").get_layer("conv4_2").kernel
     np.testing.assert_array_equal(kernel, weights["conv4_2"][0])
 
 
-def test_own_convention(write, weights):
+def test_a_given_convention_is_used(write, weights):
     model = backbones.vgg_face((SIDE, SIDE, 3), WIDTH)
-    own = conventions.VGG_FACE_BGR
-    assert load_vgg_face(model, write("h5 in order"), convention=own).convention == own
-    expected, _ = conventions.fold(*weights["conv1_1"], own)
+    given = conventions.VGG_FACE_BGR
+    assert load_vgg_face(model, write("h5 in order"), convention=given).convention == given
+    expected, _ = conventions.fold(*weights["conv1_1"], given)
     np.testing.assert_array_equal(model.get_layer("conv1_1").kernel, expected)
 
 
@@ -248,7 +248,7 @@ def test_missing_misshaped_and_unused_entries(weights, save_npy, save_matconvnet
     assert report.unused == (*FULLY_CONNECTED, "fc9", "iterations")
 
 
-def test_layout_must_be_told_by_the_shapes(weights, save_npy):
+def test_a_layout_that_the_shapes_do_not_determine_is_refused(weights, save_npy):
     model = backbones.vgg_face((SIDE, SIDE, 3), WIDTH)
     narrow = {name: [np.ones((3, 3, 3, 3)), np.ones(3)] for name in CONVOLUTIONS}
     with pytest.raises(ValueError, match="could be either: conv1_1"):
