@@ -3,10 +3,37 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kollias_affect import models, windows
 
 SIZE, LENGTH, UNITS = 32, 2, 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    """Runs `tf.function`s eagerly: tracing costs more than the few batches of these tests."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="session")
+def dense():
+    """Returns a function that builds a network of single frames: dropout and two outputs."""
+
+    def build(seed=0):
+        keras.utils.set_random_seed(seed)
+        images = keras.Input((LENGTH, SIZE, SIZE, 3), name="images")
+        x = keras.layers.AveragePooling3D((1, 16, 16))(images)
+        x = keras.layers.Reshape((LENGTH, 12))(x)
+        x = keras.layers.Dense(UNITS, "tanh")(x)
+        x = keras.layers.Dropout(0.2)(x)
+        hidden = keras.layers.Identity(name="representation")(x)
+        outputs = keras.layers.Dense(7, name="expression")(hidden)
+        return keras.Model({"images": images}, {"expression": outputs, "representation": hidden})
+
+    return build
 
 
 @pytest.fixture
@@ -36,7 +63,7 @@ def tiny():
 
 @pytest.fixture
 def seven_clips(make_clip):
-    """Returns a function that makes one clip per expression, each of its own grey."""
+    """Returns a function that makes one clip for each expression, each with its own grey level."""
 
     def make(key, frames=4, shift=0, **fields):
         return [
@@ -49,9 +76,9 @@ def seven_clips(make_clip):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data():
-    """Returns a function from clips to batches of windows with expressions."""
+    """Returns a function that makes batches of windows with expressions from clips."""
 
     def batches(clips, **options):
         defaults = {"length": LENGTH, "size": SIZE, "landmarks": False, "batch_size": 7}
@@ -62,12 +89,12 @@ def data():
 
 @pytest.fixture
 def blobs():
-    """Returns a function that draws samples around one centre per class."""
+    """Returns a function that draws samples around one centre for each class."""
 
-    def draw(classes=7, each=20, units=5, spread=0.05, seed=0):
+    def draw(classes=7, count=20, units=5, spread=0.05, seed=0):
         random = np.random.default_rng(seed)
         centres = random.normal(size=(classes, units))
-        labels = np.repeat(np.arange(classes), each)
+        labels = np.repeat(np.arange(classes), count)
         return centres[labels] + spread * random.normal(size=(len(labels), units)), labels, centres
 
     return draw

@@ -1,22 +1,8 @@
-import keras
 import numpy as np
 import pytest
 
-from kollias_affect import adaptation
+from kollias_affect import _runs, adaptation
 from kollias_affect.adaptation import Centroids
-
-
-def network(seed):
-    """Quick to build: a linear look at every frame, dropout, and the two outputs."""
-    keras.utils.set_random_seed(seed)
-    images = keras.Input((2, 32, 32, 3), name="images")
-    x = keras.layers.AveragePooling3D((1, 16, 16))(images)
-    x = keras.layers.Reshape((2, 12))(x)
-    x = keras.layers.Dense(6, "tanh")(x)
-    x = keras.layers.Dropout(0.2)(x)
-    hidden = keras.layers.Identity(name="representation")(x)
-    outputs = keras.layers.Dense(7, name="expression")(hidden)
-    return keras.Model({"images": images}, {"expression": outputs, "representation": hidden})
 
 
 @pytest.fixture
@@ -26,24 +12,28 @@ def sets(seven_clips, data):
     return tuple(data(seven_clips(key, 2, shift)).cache() for key, shift in shifts.items())
 
 
-def run(sets, **options):
-    defaults = {"lam": 0.5, "rounds": 2, "learning_rate": 0.01, "method": "class_means"}
-    return adaptation.alternate(network(0), network(1), *sets, **{**defaults, **options})
+@pytest.fixture
+def run(sets, dense):
+    """Returns a function that calls `alternate` on two new networks."""
+
+    def alternate(**options):
+        defaults = {"lam": 0.5, "rounds": 2, "learning_rate": 0.01, "method": "class_means"}
+        return adaptation.alternate(dense(0), dense(1), *sets, **{**defaults, **options})
+
+    return alternate
 
 
-def weights_of(found):
-    return [w for net in (found.net_a, found.net_b) for w in net.get_weights()]
+def weights_of(result):
+    return [w for net in (result.net_a, result.net_b) for w in net.get_weights()]
 
 
-def test_the_best_networks_come_back_with_their_centroids(sets):
-    found = run(sets, rounds=1)
-    order = [(row["round"], row["net"]) for row in found.history]
-    assert order == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
+def check_best(result, validation_a, validation_b):
+    """Checks that the networks and centroids are those of the best rounds in the history."""
     for net, centroids, validation, name in (
-        (found.net_a, found.centroids_a, sets[2], "a"),
-        (found.net_b, found.centroids_b, sets[3], "b"),
+        (result.net_a, result.centroids_a, validation_a, "a"),
+        (result.net_b, result.centroids_b, validation_b, "b"),
     ):
-        rows = [row for row in found.history if row["net"] == name]
+        rows = [row for row in result.history if row["net"] == name]
         assert all(row["accuracy"] == row["task_accuracy"] for row in rows)
         best = max(rows, key=lambda row: row["accuracy"])
         assert f"round {best['round']} of net {name}" in centroids.source
@@ -55,46 +45,52 @@ def test_the_best_networks_come_back_with_their_centroids(sets):
             assert logged == pytest.approx(best[f"{key}_accuracy"], abs=1e-6)
 
 
-def test_each_is_trained_towards_the_centroids_of_the_other(sets, tmp_path):
-    run(sets, rounds=1, patience=9, out_dir=tmp_path / "run")
-    kept = tmp_path / "run" / "round-0001"
-    trained_a, fresh_b = network(0), network(1)
-    trained_a.load_weights(kept / "net_a.weights.h5")
-    # NetA learns from NetB as it was, NetB from NetA as it has become.
-    for learner, teacher, data in (("a", fresh_b, sets[1]), ("b", trained_a, sets[0])):
+def check_centroids(folder, dense, data_a, data_b):
+    """Checks that each network of a round was trained towards the centroids of the other."""
+    trained_a, initial_b = dense(0), dense(1)
+    trained_a.load_weights(folder / "net_a.weights.h5")
+    # NetA learns from NetB before its turn, NetB from NetA after its turn.
+    for learner, teacher, data in (("a", initial_b, data_b), ("b", trained_a, data_a)):
         x, labels = adaptation.representations(teacher, data)
         expected = Centroids.fit(x, labels, method="class_means").values
-        found = Centroids.load(kept / f"centroids_{learner}.npz").values
-        assert np.abs(found - expected).max() < 1e-6
+        values = Centroids.load(folder / f"centroids_{learner}.npz").values
+        assert np.abs(values - expected).max() < 1e-6
 
 
-def test_it_stops_when_neither_gets_better(sets):
-    found = run(sets, lam=0, rounds=9, patience=1, learning_rate=1e-12)
-    assert found.history[-1]["round"] == 1
-    # The output layer is not trained: the nearest centroid decides.
-    assert all(row["accuracy"] == row["representation_accuracy"] for row in found.history)
-
-
-def test_a_run_that_goes_on_gives_the_same(sets, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(run, sets, dense, tmp_path):
     folder = tmp_path / "run"
-    whole = run(sets, patience=9)
-    run(sets, patience=9, rounds=1, out_dir=folder)
-    parts = run(sets, patience=9, out_dir=folder)
-    assert parts.history == whole.history
-    assert all(map(np.array_equal, weights_of(parts), weights_of(whole)))
-    kept = {path.name for path in folder.iterdir()}
-    assert "round-0002" in kept and "settings.json" in kept and len(kept) <= 4
-    with pytest.raises(ValueError, match="made with another lam, seed"):
-        run(sets, lam=0.2, seed=4, out_dir=folder)
+    uninterrupted = run(patience=9)
+    order = [(row["round"], row["net"]) for row in uninterrupted.history]
+    assert order == [(0, "a"), (0, "b"), (1, "a"), (1, "b"), (2, "a"), (2, "b")]
+    run(patience=9, rounds=1, out_dir=folder)
+    check_centroids(folder / "round-0001", dense, *sets[:2])
+    resumed = run(patience=9, out_dir=folder)
+    assert resumed.history == uninterrupted.history
+    assert all(map(np.array_equal, weights_of(resumed), weights_of(uninterrupted)))
+    check_best(resumed, *sets[2:])
+    names = {path.name for path in folder.iterdir()} - {_runs.LOCK}
+    assert "round-0002" in names and "settings.json" in names and len(names) <= 4
+    with pytest.raises(ValueError, match=r"lam \(0.5, now 0.2\), seed \(0, now 4\)"):
+        run(lam=0.2, seed=4, out_dir=folder)
+    with _runs.Lock(folder), pytest.raises(OSError, match="One process at a time"):
+        run(out_dir=folder)
 
 
-def test_a_run_needs_a_folder_of_its_own(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(FileExistsError, match="`alternate` did not write"):
-        run([None] * 4, out_dir=tmp_path)
+def test_it_stops_when_neither_network_improves(run):
+    result = run(lam=0, rounds=9, patience=1, learning_rate=1e-12)
+    assert result.history[-1]["round"] == 1
+    # The output layer is not trained, so the nearest centroid counts.
+    assert all(row["accuracy"] == row["representation_accuracy"] for row in result.history)
+
+
+def test_a_run_needs_a_folder_of_its_own(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "file").touch()
+    with pytest.raises(FileExistsError, match="did not write"):
+        run(out_dir=tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["rounds", "epochs_per_round", "patience"])
-def test_counts_are_checked(name):
+def test_counts_are_checked(run, name):
     with pytest.raises(ValueError, match=f"`{name}` must be an integer of at least 1"):
-        run([None] * 4, **{name: 0})
+        run(**{name: 0})

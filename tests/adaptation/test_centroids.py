@@ -15,25 +15,25 @@ NAMES = ("a", "b", "c")
 def test_each_class_gets_the_centroid_of_its_own_samples(blobs, method):
     x, labels, _ = blobs()
     order = np.random.default_rng(1).permutation(len(labels))
-    found = Centroids.fit(x[order], labels[order], method=method, source="blobs")
+    centroids = Centroids.fit(x[order], labels[order], method=method, source="blobs")
     means = np.stack([x[labels == i].mean(0) for i in range(7)])
-    assert found.values.dtype == np.float32 and np.allclose(found.values, means, atol=1e-6)
-    assert found.names == EXPRESSIONS and found.counts.tolist() == [20] * 7
-    assert found.purity == 1 and np.array_equal(found.confusion, 20 * np.eye(7))
-    assert found.scale == pytest.approx(((x - means[labels]) ** 2).sum(1).mean(), rel=1e-5)
-    assert found.source == "blobs" and "scikit-learn" in found.versions
+    assert centroids.values.dtype == np.float32 and np.allclose(centroids.values, means, atol=1e-6)
+    assert centroids.names == EXPRESSIONS and centroids.counts.tolist() == [20] * 7
+    assert centroids.purity == 1 and np.array_equal(centroids.confusion, 20 * np.eye(7))
+    assert centroids.scale == pytest.approx(((x - means[labels]) ** 2).sum(1).mean(), rel=1e-5)
+    assert centroids.source == "blobs" and "scikit-learn" in centroids.versions
 
 
-def test_clusters_are_given_to_classes_so_that_most_labels_agree(blobs):
-    """Two clusters mostly of class 0: only one of them can be given to it."""
-    x, clusters, centres = blobs(classes=3, each=20)
+def test_clusters_are_assigned_to_classes_so_that_most_labels_agree(blobs):
+    """Class 0 is the majority of two clusters, but only one of them can be assigned to it."""
+    x, clusters, centres = blobs(classes=3, count=20)
     labels = clusters.copy()
     labels[20:31] = 0  # cluster 1: 11 of class 0, 9 of class 1
     with pytest.warns(UserWarning, match=r"the cluster of b holds most of a \(11 to 9\)"):
-        found = Centroids.fit(x, labels, names=NAMES)
-    assert np.allclose(found.values, centres, atol=0.1)
-    assert found.confusion.tolist() == [[20, 0, 0], [11, 9, 0], [0, 0, 20]]
-    assert found.purity == pytest.approx(51 / 60)
+        centroids = Centroids.fit(x, labels, names=NAMES)
+    assert np.allclose(centroids.values, centres, atol=0.1)
+    assert centroids.confusion.tolist() == [[20, 0, 0], [11, 9, 0], [0, 0, 20]]
+    assert centroids.purity == pytest.approx(51 / 60)
 
 
 def test_clusters_that_agree_give_no_warning(blobs):
@@ -51,16 +51,16 @@ def test_fit_is_seeded(blobs):
     assert np.array_equal(first, second)
 
 
-def test_frames_that_do_not_count_may_hold_anything(blobs):
+def test_frames_that_do_not_count_may_hold_any_value(blobs):
     x, labels, _ = blobs()
     expected = Centroids.fit(x, labels)
     windows = np.concatenate([x, x]).reshape(10, 28, -1)
     numbers = np.concatenate([labels, labels]).reshape(10, 28)
     valid = np.arange(10)[:, None] < 5 + np.zeros(28)
     windows[5:], numbers[5:] = np.nan, -1
-    found = Centroids.fit(windows, numbers, valid=valid.astype("float32"))
-    assert np.array_equal(found.values, expected.values)
-    assert found.counts.sum() == 140
+    centroids = Centroids.fit(windows, numbers, valid=valid.astype("float32"))
+    assert np.array_equal(centroids.values, expected.values)
+    assert centroids.counts.sum() == 140
 
 
 @pytest.mark.parametrize(
@@ -77,19 +77,19 @@ def test_frames_that_do_not_count_may_hold_anything(blobs):
     ],
     ids=["few", "empty", "nan", "unknown", "fractions", "unequal", "flat", "dead"],
 )
-def test_what_cannot_be_clustered(blobs, change, message):
+def test_invalid_samples_are_refused(blobs, change, message):
     x, labels, _ = blobs(classes=3)
     with pytest.raises(ValueError, match=message):
         Centroids.fit(*change(x, labels), names=NAMES)
 
 
-def test_unknown_method(blobs):
+def test_unknown_method_is_refused(blobs):
     x, labels, _ = blobs()
     with pytest.raises(ValueError, match="`method` must be one of"):
         Centroids.fit(x, labels, method="median")
 
 
-def test_saved_centroids_are_the_same(blobs, tmp_path):
+def test_loaded_centroids_equal_the_saved_ones(blobs, tmp_path):
     x, labels, _ = blobs()
     saved = Centroids.fit(x, labels, source="netB, AFEW Val")
     saved.save(tmp_path / "z.npz")
@@ -101,7 +101,7 @@ def test_saved_centroids_are_the_same(blobs, tmp_path):
     assert loaded.values.dtype == np.float32
 
 
-def test_equal_centroids_give_equal_bytes_at_any_time(blobs, tmp_path):
+def test_equal_centroids_give_equal_bytes(blobs, tmp_path):
     x, labels, _ = blobs()
     for name in ("one", "two"):
         Centroids.fit(x, labels).save(tmp_path / name)
@@ -111,11 +111,11 @@ def test_equal_centroids_give_equal_bytes_at_any_time(blobs, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
-def test_files_that_hold_no_centroids(blobs, tmp_path):
+def test_files_without_centroids_are_refused(blobs, tmp_path):
     x, labels, _ = blobs()
     path = tmp_path / "z.npz"
     Centroids.fit(x, labels).save(path)
-    whole = path.read_bytes()
+    complete = path.read_bytes()
     with np.load(path) as archive:
         content = dict(archive)
 
@@ -123,8 +123,8 @@ def test_files_that_hold_no_centroids(blobs, tmp_path):
         with pytest.raises(ValueError, match=rf"`Centroids.save` wrote.*{message}"):
             Centroids.load(path)
 
-    for length in (1, 30, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:length])
+    for length in (1, 30, len(complete) // 2, len(complete) - 1):
+        path.write_bytes(complete[:length])
         refuse("")
     np.savez(path, **{name: content[name] for name in content if name != "names"})
     refuse(r"lacks \['names'\]")

@@ -8,7 +8,7 @@ from kollias_affect.clip import Clip
 def test_targets_are_one_hot_for_both_outputs(seven_clips, data):
     batches = data(seven_clips("a", frames=3), batch_size=2)
     (inputs, labels, weights), (same, desired, both) = (
-        next(iter(each)) for each in (batches, adaptation.targets(batches, 7))
+        next(iter(dataset)) for dataset in (batches, adaptation.targets(batches, 7))
     )
     assert np.array_equal(inputs["images"], same["images"])
     for name in ("expression", "representation"):
@@ -18,7 +18,7 @@ def test_targets_are_one_hot_for_both_outputs(seven_clips, data):
 
 
 @pytest.mark.parametrize("form", ["clips", "batches"])
-def test_representations_of_the_frames_that_count(tiny, seven_clips, data, form):
+def test_representations_are_those_of_the_frames_that_count(tiny, seven_clips, data, form):
     clips = seven_clips("a", frames=3, missing=(1,))  # and one frame of padding each
     model = tiny()
     x, labels = adaptation.representations(model, clips if form == "clips" else data(clips))
@@ -33,18 +33,18 @@ def test_single_images_are_windows_of_length_one(tiny, seven_clips):
     x, labels = adaptation.representations(model, seven_clips("a", frames=1))
     assert x.shape == (7, 6) and labels.tolist() == list(range(7))
     classifier = adaptation.centroid_classifier(model, x)
-    found = evaluation.predict(classifier, seven_clips("a", frames=1))
-    predicted = np.concatenate(list(found.values()))
+    predictions = evaluation.predict(classifier, seven_clips("a", frames=1))
+    predicted = np.concatenate(list(predictions.values()))
     assert predicted.argmax(1).tolist() == labels.tolist()
 
 
-def test_valence_and_arousal_are_returned_too(tiny, seven_clips):
+def test_labels_may_be_valence_and_arousal(tiny, seven_clips):
     clips = seven_clips("a", frames=2)
     _, labels = adaptation.representations(tiny(), clips, task="valence_arousal")
     assert np.array_equal(labels, np.concatenate([clip.valence_arousal for clip in clips]))
 
 
-def test_clips_without_labels_or_valid_frames(tiny, make_clip):
+def test_clips_without_labels_or_valid_frames_are_refused(tiny, make_clip):
     with pytest.raises(ValueError, match=r"label `expression`.*\['a'\]"):
         adaptation.representations(tiny(), [make_clip("a", 2)])
     with pytest.raises(ValueError, match="At least one frame must count"):

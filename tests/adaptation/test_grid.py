@@ -20,19 +20,19 @@ def test_other_labels_get_the_nearest_class():
     grid = Grid.fit(LABELS)
     random = np.random.default_rng(0).uniform(-1, 1, (5, 40, 2))
     cells = sampling.undiscretize(sampling.discretize(random))
-    apart = np.linalg.norm(cells[..., None, :] - grid.centres, axis=-1)
-    found = grid.classes(random)
-    assert found.shape == (5, 40)
-    chosen = np.take_along_axis(apart, found[..., None], -1)[..., 0]
-    assert np.allclose(chosen, apart.min(-1), atol=1e-9)
+    distances = np.linalg.norm(cells[..., None, :] - grid.centres, axis=-1)
+    classes = grid.classes(random)
+    assert classes.shape == (5, 40)
+    chosen = np.take_along_axis(distances, classes[..., None], -1)[..., 0]
+    assert np.allclose(chosen, distances.min(-1), atol=1e-9)
 
 
-def test_of_classes_as_near_the_first():
+def test_the_first_of_equally_near_classes_is_chosen():
     grid = Grid((0, 2), bins=20)  # arousal -0.95 and -0.75
     assert grid.classes(sampling.undiscretize(np.array([0, 1, 2]))).tolist() == [0, 0, 1]
 
 
-def test_decoding():
+def test_outputs_are_decoded_by_argmax_or_expected_value():
     grid = Grid.fit(LABELS)
     outputs = np.array([[0, 1, 0], [-5, 0.5, 0.5], [-1, -1, -1]])
     assert np.allclose(grid.decode(outputs), grid.centres[[1, 1, 0]])
@@ -45,13 +45,13 @@ def test_decoding():
         grid.decode(outputs, "median")
 
 
-def test_grid_of_nothing():
+def test_a_grid_without_labels_is_refused():
     with pytest.raises(ValueError, match="NaN only"):
         Grid.fit(np.full((3, 2), np.nan))
 
 
 def test_paper_a_on_valence_and_arousal(tiny, make_clip):
-    """400 cells of which few occur: labels, centroids, training and decoding."""
+    """Few of 400 cells occur: labels, centroids, training and decoding."""
     clips = [make_clip(f"{i}", 4, 30 * i, size=32, missing=(3,)) for i in range(4)]
     net_b = tiny(seed=1)
     x, labels = adaptation.representations(net_b, clips, task="valence_arousal")
@@ -71,12 +71,12 @@ def test_paper_a_on_valence_and_arousal(tiny, make_clip):
     assert np.abs(grid.decode(outputs)).max() <= 1
 
 
-def test_new_classes_need_a_name_of_their_own(tiny):
+def test_new_classes_need_an_unused_name(tiny):
     model = tiny()
     hidden = model.output["representation"]
-    found = adaptation.with_classes(model, 5, "expression")
-    assert found.output["expression"].shape == (None, 2, 5)
-    assert found.output["representation"] is hidden
+    output = adaptation.with_classes(model, 5, "expression").output
+    assert output["expression"].shape == (None, 2, 5)
+    assert output["representation"] is hidden
     for name in ("rnn1", "representation"):
         with pytest.raises(ValueError, match="must not be the name of another layer"):
             adaptation.with_classes(model, 5, name)
