@@ -1,9 +1,17 @@
 """AFEW (Dhall et al., 2012) as in EmotiW 2017: clips of movies with one of seven expressions.
 
-The folder of a video is its label. The aligned faces that come with it lie elsewhere, by the
-video's id alone, so ids are joined within a split: two ids are in both splits, with different
-labels. Who is in a clip is not said; the subject is the id, so a split by person keeps these two
-together.
+Layout: `Train_AFEW/<Emotion>/<id>.avi` with aligned faces in
+`Train_AFEW/AlignedFaces_LBPTOP_Points/Faces/<id>/*.jpg`, and the same in `Val_AFEW`.
+
+Labels: one expression per video, the name of its folder.
+
+Faces: the aligned faces of the database if it has them, otherwise the videos, in which the package
+detects the faces. Aligned faces are named by the number of their frame and have no times. Where
+a number is missing, tracking failed, and the frame has no image. A video without faces that can be
+read keeps its label, on one frame without an image.
+
+Subjects: the id of the video, because the database does not name the persons. Two ids are in both
+splits with different labels, so ids are joined within a split.
 """
 
 import dataclasses
@@ -17,7 +25,7 @@ from kollias_affect.tasks import EXPRESSIONS
 FOLDERS = {"train": "Train_AFEW", "validation": "Val_AFEW"}
 FACES = {"train": "AlignedFaces_LBPTOP_Points", "validation": "AlignedFaces_LBPTOP_Points_Val"}
 PUBLISHED = {"train": 773, "validation": 383}
-LONGEST = 10_000  # frames; clips of AFEW last a few seconds
+MAX_FRAMES = 10_000  # per video; those of AFEW last a few seconds
 LAYOUT = (
     "Train_AFEW/<Emotion>/*.avi with Train_AFEW/AlignedFaces_LBPTOP_Points/Faces/<id>/*.jpg, and "
     "the same in Val_AFEW with AlignedFaces_LBPTOP_Points_Val"
@@ -25,29 +33,24 @@ LAYOUT = (
 
 
 def load(root, split=None, crops=None, **options):
-    """Reads AFEW; a video is a clip `<split>/<id>`, its label that of each frame.
-
-    The aligned faces of a split are read if it has them and `crops` names no other. They bear
-    the numbers of their frames: where a number is missing in between, tracking failed, and the
-    frame stays without an image. They have no times. In a split without them, faces are extracted
-    from the videos. A video without faces that can be read keeps its label, on one frame without
-    an image, and is counted.
+    """Reads AFEW; every video is a clip `<split>/<id>`, whose frames all have its label.
 
     Args:
-        root: folder with `Train_AFEW` and `Val_AFEW`, one of the two, or a folder up to two
+        root: Folder with `Train_AFEW` and `Val_AFEW`, one of the two, or a folder up to two
             levels above.
-        split: `"train"`, `"validation"` (or another name of them, see `_reading.canonical_split`), or
-            `None` for both.
-        crops: folder of faces extracted from the videos, `<crops>/train/<id>.csv` and so on; see
-            `database_crops.of_videos`, which extracts missing ones.
-        **options: of `faces.extract`.
+        split: `"train"`, `"validation"`, another name of these (see `_reading.canonical_split`),
+            or `None` for both.
+        crops: Folder of faces that `faces.extract` has made, or makes now, from the videos,
+            `<crops>/train/<id>.csv` and so on. Default: the aligned faces of the database; for a
+            split without them, a folder in the package's cache.
+        **options: Options of `faces.extract` for faces that are extracted now.
 
     Returns:
-        list of `Clip` with `expression`.
+        `Clips` with `expression`, sorted by key.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or in the wrong place, an argument
-            is unknown.
+        FileNotFoundError: If `root` does not hold the database.
+        ValueError: If a file is in the wrong place, or an argument unknown.
     """
     if str(split).lower() == "test":
         raise ValueError(
@@ -61,34 +64,42 @@ def load(root, split=None, crops=None, **options):
         videos = _videos(report, part, folder)
         faces = _faces(report, part, folder)
         if crops is None and faces is not None and _reading.folders(faces):
-            found = _aligned(report, part, videos, faces)
+            people_of = _aligned(report, part, videos, faces)
         else:
-            found = _extracted(report, videos, crops, options)
-        for key, people in found.items():
+            people_of = _extracted(report, videos, crops, options)
+        for key, people in people_of.items():
             clips += people
             video_of.update((clip.key, key) for clip in people)
     return report.finish(clips, lambda clip: video_of[clip.key])
 
 
 def _folders(report, split):
-    """Dict from split to its folder, those that are there."""
+    """Returns a dict from split to its folder, for the splits that exist."""
     if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is no folder"))
-    found = {}
+        raise FileNotFoundError(report.expected("which is not a folder"))
+    folders = {}
     for part in FOLDERS if split is None else (split,):
-        for root in _reading.walk_folders(report.root, 2):
-            itself = root if root.name.lower() == FOLDERS[part].lower() else None
-            folder = _reading.find_folder(root, FOLDERS[part]) or itself
-            if folder is not None:
-                found[part] = folder
-                break
-        else:
+        folder = _folder(report.root, FOLDERS[part])
+        if folder is None:
             report.note("splits that are absent", FOLDERS[part])
-    return found
+        else:
+            folders[part] = folder
+    return folders
+
+
+def _folder(root, name):
+    """Returns the folder `name` nearest to `root`, which may be that folder, or `None`."""
+    for parent in _reading.walk_folders(root, 2):
+        folder = _reading.find_folder(parent, name)
+        if folder is not None:
+            return folder
+        if parent.name.lower() == name.lower():
+            return parent
+    return None
 
 
 def _videos(report, part, folder):
-    """Dict from `<split>/<id>` to `(video, index of its expression)`."""
+    """Returns a dict from `<split>/<id>` to `(video, index of its expression)`."""
     videos = {}
     for name, file in _reading.files_by_expression(
         folder, _reading.VIDEO_ENDINGS, report, beside=(*FACES.values(), "Faces")
@@ -97,7 +108,7 @@ def _videos(report, part, folder):
         before = videos.setdefault(f"{part}/{file.stem}", video)
         if before is not video:
             raise ValueError(
-                "An id has one video and one expression in a split. Received: "
+                "An id must have one video and one expression in a split. Received: "
                 f"{before[0]} and {file}. Move the wrong one away."
             )
     if len(videos) != PUBLISHED[part]:
@@ -107,7 +118,7 @@ def _videos(report, part, folder):
 
 
 def _faces(report, part, folder):
-    """The folder of a split's aligned faces, one folder per id, or `None`."""
+    """Returns the folder of a split's aligned faces, with one folder per id, or `None`."""
     outer = _reading.find_folder(folder, *FACES.values())
     outer = outer or _reading.find_folder(folder.parent, FACES[part])
     faces = _reading.find_folder(outer or folder, "Faces") or outer
@@ -118,7 +129,7 @@ def _faces(report, part, folder):
 
 
 def _aligned(report, part, videos, faces):
-    """Dict from key to the one clip of a video, in a list."""
+    """Returns a dict from key to a list of the only clip of a video."""
     folders = {f"{part}/{folder.name}": folder for folder in _reading.folders(faces)}
     for key in sorted(folders.keys() - videos.keys()):
         report.note("folders of faces without a video, so without a label", key)
@@ -126,42 +137,43 @@ def _aligned(report, part, videos, faces):
     for key, (_, expression) in videos.items():
         paths = _frames(report, folders[key]) if key in folders else []
         if not paths:
-            how = "an empty folder" if key in folders else "no folder"
-            report.note(f"videos with {how} of faces, labels alone", key)
-        clips[key] = [_labelled(Clip(key, paths or [""]), key, expression)]
+            state = "an empty folder" if key in folders else "no folder"
+            report.note(f"videos with {state} of faces, labels alone", key)
+        clips[key] = [_with_label(Clip(key, paths or [""]), key, expression)]
     return clips
 
 
-def _labelled(clip, key, expression):
+def _with_label(clip, key, expression):
     labels = [expression] * len(clip)
     return dataclasses.replace(clip, expression=labels, subject=key.split("/")[1])
 
 
 def _frames(report, folder):
-    """Image of each frame, from the first number to the last, `""` where there is none."""
+    """Returns the image of each frame from the first number to the last, `""` where missing."""
     numbered, others = _reading.numbered_files(folder, _reading.IMAGE_ENDINGS)
     for name in others:
-        report.note("files among the faces whose name is no number", f"{folder.name}/{name}")
+        report.note("files among the faces whose name is not a number", f"{folder.name}/{name}")
     if not numbered:
         return []
     first, last = min(numbered), max(numbered)
-    if last - first >= LONGEST:
+    if last - first >= MAX_FRAMES:
         raise ValueError(
-            f"Faces bear the numbers of their frames, fewer than {LONGEST:,} of them. Received: "
-            f"{numbered[first]} and {numbered[last]} in {folder}. Move the wrong one away."
+            f"A video must have fewer than {MAX_FRAMES:,} frames, whose numbers name the faces. "
+            f"Received: {numbered[first]} and {numbered[last]} in {folder}. Move the wrong one "
+            "away."
         )
     frames = range(first, last + 1)
     return [str(folder / numbered[i]) if i in numbered else "" for i in frames]
 
 
 def _extracted(report, videos, folder, options):
-    """Dict from key to the clips of the people in a video."""
+    """Returns a dict from key to the clips of the people in a video."""
     files = {key: file for key, (file, _) in videos.items()}
     people = database_crops.of_videos(report, files, folder, **options)
     clips = {}
     for key, (_, expression) in videos.items():
         if key not in people:
             report.note("videos that cannot be read, labels alone", key)
-        found = people.get(key, [Clip(key, [""])])
-        clips[key] = [_labelled(clip, key, expression) for clip in found]
+        unlabelled = people.get(key, [Clip(key, [""])])
+        clips[key] = [_with_label(clip, key, expression) for clip in unlabelled]
     return clips

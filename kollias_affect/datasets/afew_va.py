@@ -1,7 +1,12 @@
 """AFEW-VA (Kossaifi et al., 2017): 600 film clips with valence, arousal and 68 landmarks.
 
-The images are whole frames. They are taken as they are, or the faces are aligned by the landmarks
-that come with them.
+Layout: `01/001/00000.png` with `01/001/001.json`, or `001/00000.png` and so on.
+
+Labels: valence and arousal of every frame, integers in [-10, 10] that are divided by 10.
+
+Faces: complete frames, or faces that are aligned by the landmarks of the database.
+
+Subjects: the actor that the json file names; without one, the clip is a subject of its own.
 
 References: paper C §2.3 and §5.1.2.
 """
@@ -20,27 +25,28 @@ from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
 from kollias_affect.faces import landmark_crops
 
-LARGEST_LABEL = 10  # labels are whole numbers from -10 to 10
+MAX_LABEL = 10  # labels are integers from -10 to 10
 LAYOUT = "a folder with 01/001/00000.png and 01/001/001.json, or with 001/00000.png and so on"
 
 
 def load(root, split=None, crops=None, size=96):
-    """Reads AFEW-VA; a subject is an actor.
+    """Reads AFEW-VA; every video is one clip.
 
     Args:
-        root: folder of the 12 groups, or of the clips themselves.
-        split: `None`; the database has no official split.
-        crops: folder for faces aligned by the landmarks. Default: the whole frames.
-        size: side of these crops in pixels.
+        root: Folder of the 12 groups, or of the clips themselves.
+        split: `None`, as the database has no official split.
+        crops: Folder for faces that are aligned by the landmarks. Default: complete frames.
+        size: Side of these crops in pixels.
 
     Returns:
-        list of `Clip` with `valence_arousal` in [-1, 1]; `landmarks` are in [-1, 1] of the crop
-        or, without `crops`, of the frame. Frames without landmarks have no path; those whose
-        landmarks all lie in one place have none with `crops`. If a json file names no landmarks
-        at all, its whole frames are all kept, and `landmarks` is `None`.
+        `Clips` with `valence_arousal`, sorted by key. `landmarks` are in [-1, 1] of the crop or,
+        without `crops`, of the frame. Frames without landmarks have no path, and with `crops`
+        neither have frames whose landmarks all coincide. If a json file has no landmarks at all,
+        its complete frames are all read, and `landmarks` is `None`.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or malformed, or a split is named.
+        FileNotFoundError: If `root` does not hold the database.
+        ValueError: If a file is malformed, or an argument unknown.
     """
     if split is not None:
         raise ValueError(
@@ -50,14 +56,14 @@ def load(root, split=None, crops=None, size=96):
     size = _checks.integer_between("size", size, 16, 2048)
     report = LoadReport("afew_va", root, split, LAYOUT)
     if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is no folder"))
-    found = [_Frames(report, folder, path) for folder, path in _clip_folders(report)]
-    refuse_same_keys(found)
+        raise FileNotFoundError(report.expected("which is not a folder"))
+    videos = [_Frames(report, folder, path) for folder, path in _clip_folders(report)]
+    refuse_same_keys(videos)
     if crops is None:
-        clips = [frames.clip() for frames in found]
+        clips = [frames.complete() for frames in videos]
     else:
-        found = tqdm(found, desc="aligning faces", unit=" clips", disable=None)
-        clips = [frames.cropped(Path(crops), size) for frames in found]
+        videos = tqdm(videos, desc="aligning faces", unit=" clips", disable=None)
+        clips = [frames.cropped(Path(crops), size) for frames in videos]
     return report.finish(_reading.non_empty(report, clips))
 
 
@@ -72,7 +78,7 @@ def _clip_folders(report):
         tables = _reading.files(folder, (".json",))
         if len(tables) > 1:
             raise ValueError(
-                f"A clip has one json file. Received: {[table.name for table in tables]} in "
+                f"A clip must have one json file. Received: {[table.name for table in tables]} in "
                 f"{folder}. Move the other one away."
             )
         if tables:
@@ -86,7 +92,11 @@ def _is_cropped(folder):
 
 
 class _Frames:
-    """The frames of one clip: those that its json file lists."""
+    """The frames that the json file of one clip lists.
+
+    `labels` is `[frames, 2]`. `landmarks` has `[68, 2]` in pixels, or `None`, for each frame, and
+    `images` its path, or `None`.
+    """
 
     def __init__(self, report, folder, path):
         self.report, self.folder, self.key = report, folder, folder.name
@@ -96,22 +106,22 @@ class _Frames:
         listed = sorted((_number(path, name), name) for name in table["frames"])
         _refuse_same_numbers(path, listed)
         entries = [(name, table["frames"][name]) for _, name in listed]
-        self.labels = np.array([_labels(path, *e) for e in entries]).reshape(-1, 2) / LARGEST_LABEL
+        self.labels = np.array([_labels(path, *e) for e in entries]).reshape(-1, 2) / MAX_LABEL
         self.landmarks = [_landmarks(path, *entry) for entry in entries]
         self.has_landmarks = any("landmarks" in entry for _, entry in entries)
         self.images = self._images([number for number, _ in listed])
 
-    def clip(self):
-        """The whole frames."""
+    def complete(self):
+        """Returns the clip of the complete frames."""
         if not self.has_landmarks:
-            self.report.note("clips without landmarks, whose images are all kept", self.key)
-            return self._labelled(Clip(self.key, [i and str(i) for i in self.images]))
-        usable = [p is not None for p in self.landmarks]
-        paths = [str(i) if i and u else "" for i, u in zip(self.images, usable, strict=True)]
-        return self._labelled(Clip(self.key, paths, landmarks=self._in_frame(paths)))
+            self.report.note("clips without landmarks, whose images are all read", self.key)
+            return self._with_labels(Clip(self.key, [i and str(i) for i in self.images]))
+        pairs = zip(self.images, self.landmarks, strict=True)
+        paths = [str(i) if i and p is not None else "" for i, p in pairs]
+        return self._with_labels(Clip(self.key, paths, landmarks=self._in_frame(paths)))
 
     def cropped(self, crops, size):
-        """The aligned faces, made if they are not there yet."""
+        """Returns the clip of the aligned faces, which are made if they are missing."""
         points = {i: p for i, p in enumerate(self.landmarks, 1) if _is_shape(p)}
         if not landmark_crops.exists(crops, self.key):
             landmark_crops.make(crops, self.key, self._decoded(), points, size, self._source())
@@ -122,9 +132,9 @@ class _Frames:
         ) - int(clip.has_image.sum())
         if lost:
             self.report.note("frames that cannot be read or aligned", self.key, lost)
-        return self._labelled(clip)
+        return self._with_labels(clip)
 
-    def _labelled(self, clip):
+    def _with_labels(self, clip):
         clip = clip.labelled(valence_arousal=self.labels)
         clip.subject = self.actor
         return clip
@@ -133,19 +143,20 @@ class _Frames:
         names = [str(name).strip() for name in (path.stem, table.get("video_id")) if name]
         others = [name for name in names if name.lstrip("0") != self.key.lstrip("0")]
         if others:
-            self.report.note("clips named otherwise than their folder", f"{self.key} ({others[0]})")
+            reason = "clips whose json file has another name than their folder"
+            self.report.note(reason, f"{self.key} ({others[0]})")
 
     def _images(self, numbers):
-        """Path or `None` per frame; what does not fit is counted."""
+        """Returns the path or `None` of each frame; unmatched files and frames are counted."""
         files, others = _reading.numbered_files(self.folder, _reading.IMAGE_ENDINGS)
         for name in others:
             if not name.lower().endswith((".json", "_cropped")):
-                self.report.note("files that are no numbered images", f"{self.key}/{name}")
+                self.report.note("files that are not numbered images", f"{self.key}/{name}")
         counts = {
             "images that the json file does not list": len(files.keys() - set(numbers)),
             "frames without an image": len(set(numbers) - files.keys()),
             "frames without landmarks": sum(p is None for p in self.landmarks),
-            "frames whose landmarks lie in one place": sum(
+            "frames whose landmarks coincide": sum(
                 p is not None and not _is_shape(p) for p in self.landmarks
             ),
         }
@@ -155,8 +166,9 @@ class _Frames:
         return [self.folder / files[n] if n in files else None for n in numbers]
 
     def _in_frame(self, paths):
-        """Landmarks in [-1, 1] of the frame; `None` if no image tells its size."""
-        image = next((i for i in map(_read_image, filter(None, paths)) if i is not None), None)
+        """Returns landmarks in [-1, 1] of the frame; `None` if its size is unknown."""
+        images = map(_read_image, filter(None, paths))
+        image = next((image for image in images if image is not None), None)
         if image is None:
             self.report.note(
                 "clips without an image that can be read, so without landmarks", self.key
@@ -180,25 +192,25 @@ def _read(path):
         table = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"A json file must be whole. Received: {path}, line {error.lineno} ({error.msg}). Copy "
-            "it again."
+            f"A json file must be complete. Received: {path}, line {error.lineno} ({error.msg}). "
+            "Copy it again."
         ) from error
-    except _Twice as error:
-        _refuse(path, "names every key once", f"the key {error} twice")
+    except _DuplicateKeyError as error:
+        _refuse(path, "has every key once", f"the key {error} twice")
     if not isinstance(table, dict) or not isinstance(table.get("frames"), dict):
-        _refuse(path, 'holds {"frames": {"00000": …}}', "another content")
+        _refuse(path, 'holds {"frames": {"00000": …}}', "other content")
     return table
 
 
-class _Twice(Exception):
-    """A key that comes twice in one object."""
+class _DuplicateKeyError(Exception):
+    """A key that an object has twice."""
 
 
 def _unique(pairs):
     result = dict(pairs)
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _Twice(next(name for name in names if names.count(name) > 1))
+        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
     return result
 
 
@@ -210,27 +222,27 @@ def _refuse(path, rule, received):
 
 def _number(path, name):
     if not (name.isdecimal() and name.isascii()):
-        _refuse(path, "numbers its frames, as their images are named", f"frame {name!r}")
+        _refuse(path, "has the numbers of its images as frames", f"frame {name!r}")
     return int(name)
 
 
 def _refuse_same_numbers(path, listed):
     for (number, first), (following, second) in itertools.pairwise(listed):
         if number == following:
-            _refuse(path, "names every frame once", f"frames {first!r} and {second!r}")
+            _refuse(path, "has every frame once", f"frames {first!r} and {second!r}")
 
 
 def _labels(path, name, entry):
     values = [entry.get(key) for key in ("valence", "arousal")] if isinstance(entry, dict) else []
-    good = [type(v) in (int, float) and abs(v) <= LARGEST_LABEL for v in values]
-    if not values or not all(good):
-        rule = f"has valence and arousal in [-{LARGEST_LABEL}, {LARGEST_LABEL}]"
+    valid = [type(v) in (int, float) and abs(v) <= MAX_LABEL for v in values]
+    if not values or not all(valid):
+        rule = f"has valence and arousal in [-{MAX_LABEL}, {MAX_LABEL}]"
         _refuse(path, rule, f"{values or entry!r} of frame {name!r}")
     return values
 
 
 def _landmarks(path, name, entry):
-    """float64 `[68, 2]` in pixels; `None` if there are none."""
+    """Returns float64 `[68, 2]` in pixels, or `None` without landmarks."""
     points = entry.get("landmarks")
     if not points:
         return None
@@ -239,7 +251,7 @@ def _landmarks(path, name, entry):
     except (TypeError, ValueError):
         points = np.empty(0)
     if points.shape != (68, 2) or not np.isfinite(points).all():
-        _refuse(path, "has 68 landmarks [x, y] per frame, or none", f"others of frame {name!r}")
+        _refuse(path, "has 68 landmarks [x, y] per frame, or none", f"others in frame {name!r}")
     return points
 
 
@@ -250,11 +262,11 @@ def _is_shape(points):
 def _actor(report, key, table):
     actor = str(table.get("actor") or "").strip()
     if not actor:
-        report.note("clips without an actor, subjects of their own", key)
+        report.note("clips without an actor, each a subject of its own", key)
     return actor or key
 
 
 def _read_image(path):
-    """uint8 RGB, or `None` if it cannot be read."""
+    """Returns uint8 RGB, or `None` if the image cannot be read."""
     image = cv2.imread(str(path))
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -1,9 +1,17 @@
-"""FER-2013 (Goodfellow et al., 2013): 48 x 48 grey faces with one of seven expressions.
+"""FER-2013 (Goodfellow et al., 2013): grey faces, 48 x 48 pixels, with one of seven expressions.
 
-It is read from `fer2013.csv` (`emotion,pixels,Usage`), from `icml_face_data.csv` (other order of
-the columns, names with leading spaces), from folders (`train/angry/Training_1.jpg`,
-`test/angry/PublicTest_1.jpg`), or from a tar archive of either. The csv numbers the classes in
-an order of its own, alphabetical folders give another one; here all are `EXPRESSIONS`.
+Layout: `fer2013.csv` (`emotion,pixels,Usage`), `icml_face_data.csv` (other order of the columns,
+names with leading spaces), folders (`train/angry/Training_1.jpg`, `test/angry/PublicTest_1.jpg`),
+or a tar archive of one of these.
+
+Labels: one expression per image. The numbers of the csv and the alphabetical order of the folders
+both become indices into `EXPRESSIONS`.
+
+Faces: the images are cropped faces already.
+
+Subjects: every image is a subject of its own, because the database does not name the persons.
+
+References: paper D §3.2.
 """
 
 import re
@@ -22,7 +30,7 @@ from kollias_affect.tasks import EXPRESSIONS
 SIDE = 48
 PARTS = ("train", "test")
 USAGES = ("Training", "PublicTest", "PrivateTest")
-# The published numbers of images; copies that were augmented or split anew have others.
+# Published numbers of images. Augmented copies and copies with another split differ.
 PUBLISHED = {"Training": 28709, "PublicTest": 3589, "PrivateTest": 3589}
 # The csv's numbers, in order.
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
@@ -32,7 +40,7 @@ SPLITS = {
     "privatetest": ("PrivateTest",),
     "train": ("Training",),
     "validation": ("PublicTest",),
-    "test": ("PublicTest", "PrivateTest"),  # as the folder of that name
+    "test": ("PublicTest", "PrivateTest"),  # the content of the folder test/
 }
 # Paper D §3.2: usages for training and for validation.
 VARIANTS = {
@@ -47,23 +55,25 @@ LAYOUT = (
 
 
 def load(root, split=None, variant=None, emotiw=None, unpack_to=None):
-    """Reads FER-2013; every image is a clip of one frame and a subject of its own.
+    """Reads FER-2013; every image is a clip of one frame.
 
     Args:
-        root: csv, folder or tar archive. The images of a csv or an archive are unpacked once.
-        split: `"Training"`, `"PublicTest"`, `"PrivateTest"`; `"train"` and `"validation"` for the
-            first two, `"test"` for both tests as the folders have them; or `None` for all.
-        variant: of paper D: `"FER28"` (Training; PublicTest), `"FER32"` (Training and PublicTest;
-            PrivateTest) or `"FER32+EmotiW"` (FER32 and SFEW's training part; SFEW's validation
-            part). Needs a split `"train"` or `"validation"`.
-        emotiw: root of SFEW (see `sfew`), for that last variant.
-        unpack_to: folder for unpacked images. Default: in the package's cache folder.
+        root: Csv, folder or tar archive. The images of a csv or an archive are unpacked once.
+        split: `"Training"`, `"PublicTest"` or `"PrivateTest"`; `"train"` or `"validation"` for the
+            first two; `"test"` for both tests, as in the folders; or `None` for all images.
+        variant: Training and validation data of paper D: `"FER28"` (Training; PublicTest),
+            `"FER32"` (Training and PublicTest; PrivateTest) or `"FER32+EmotiW"` (FER32 and the
+            training images of SFEW; the validation images of SFEW). `split` is then `"train"` or
+            `"validation"`.
+        emotiw: Root of SFEW (see `sfew`), for the last variant.
+        unpack_to: Folder for unpacked images. Default: a folder in the package's cache.
 
     Returns:
-        list of `Clip` with `expression`.
+        `Clips` with `expression`, sorted by key.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
+        FileNotFoundError: If `root` does not hold the database.
+        ValueError: If a file is malformed, or an argument unknown.
     """
     usages, with_emotiw = _usages(split, variant, emotiw)
     report = LoadReport("fer2013", root, split, LAYOUT)
@@ -82,10 +92,12 @@ def load(root, split=None, variant=None, emotiw=None, unpack_to=None):
 
 
 def _usages(split, variant, emotiw):
+    """Returns the usages to read, and whether SFEW is added."""
     if variant is None:
         if emotiw is not None:
             raise ValueError(
-                "`emotiw` belongs to the variant 'FER32+EmotiW'. Received: variant=None. Name it."
+                "`emotiw` needs the variant 'FER32+EmotiW'. Received: variant=None. Pass the "
+                "variant, or leave `emotiw` out."
             )
         if split is None:
             return USAGES, False
@@ -95,17 +107,17 @@ def _usages(split, variant, emotiw):
     with_emotiw = variant == "FER32+EmotiW"
     if with_emotiw and emotiw is None:
         raise ValueError(
-            "The variant 'FER32+EmotiW' needs SFEW. Received: emotiw=None. Say where it lies."
+            "The variant 'FER32+EmotiW' needs SFEW. Received: emotiw=None. Pass its folder."
         )
     return usages, with_emotiw
 
 
 def _images(report, unpack_to):
-    """Dict from usage to clips."""
+    """Returns a dict from usage to clips."""
     packed = _archives.is_tar(report.root)
-    root = _archives.unpacked_tar(report.root, unpack_to) if packed else report.root
-    if root.is_dir() and not _holds_it(root):
-        root = _reading.only_folder(root)  # unpacking may have made a folder around it
+    root = _archives.unpack_tar(report.root, unpack_to) if packed else report.root
+    if root.is_dir() and not _holds_database(root):
+        root = _reading.only_folder(root)  # unpacking may add an outer folder
     table = root if root.is_file() else _csv_in(root)
     if table is None:
         return _from_folders(report, root)
@@ -113,22 +125,21 @@ def _images(report, unpack_to):
     if packed:
         folder = _unpacked_beside(table, rows)
     else:
-        folder = _archives.unpacked(table, lambda to: _write_images(rows, table, to), unpack_to)
+        folder = _archives.unpack(table, lambda to: _write_images(rows, table, to), unpack_to)
     return _from_csv(rows, folder)
 
 
-def _holds_it(folder):
+def _holds_database(folder):
     return _csv_in(folder) is not None or any(_reading.find_folder(folder, p) for p in PARTS)
 
 
 def _csv_in(folder):
-    return next(
-        (folder / n for n in ("fer2013.csv", "icml_face_data.csv") if (folder / n).is_file()), None
-    )
+    paths = [folder / name for name in ("fer2013.csv", "icml_face_data.csv")]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _unpacked_beside(table, rows):
-    """The images of a csv that was itself unpacked, and changes no more."""
+    """Returns the folder of the images of a csv that comes from an archive itself."""
     folder = table.with_name(f"{table.stem}-images")
     if not folder.is_dir():
         with _files.atomic_folder(folder) as temporary:
@@ -137,12 +148,28 @@ def _unpacked_beside(table, rows):
 
 
 def _read_csv(path):
-    """The csv as text; its index plus 2 is the number of the line."""
+    """Returns the table of a csv as text; its index plus 2 is the number of the line."""
+    table = _raw_table(path)
+    table.columns = [str(name).strip() for name in table.columns]
+    missing = {"emotion", "pixels", "Usage"} - set(table.columns)
+    if missing:
+        raise ValueError(
+            f"FER-2013's csv has the columns emotion, pixels and Usage. Received: {path} without "
+            f"{sorted(missing)}. Copy or download it again."
+        )
+    table = table[["emotion", "pixels", "Usage"]].apply(lambda column: column.str.strip())
+    numbers = {str(i) for i in range(len(CLASSES))}
+    _refuse_row(~table["emotion"].isin(numbers), "an emotion from 0 to 6", table["emotion"], path)
+    _refuse_row(~table["Usage"].isin(USAGES), f"a usage of {USAGES}", table["Usage"], path)
+    return table
+
+
+def _raw_table(path):
     _reading.read_utf8(_checks.existing_file("root", path))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # more fields than the header
-            table = pd.read_csv(
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more fields
+            return pd.read_csv(
                 path,
                 skipinitialspace=True,
                 dtype=str,
@@ -155,18 +182,6 @@ def _read_csv(path):
             "FER-2013's csv has the columns emotion, pixels and Usage. Received: "
             f"{path} ({str(error).strip()}). Copy or download it again."
         ) from error
-    table.columns = [str(name).strip() for name in table.columns]
-    missing = {"emotion", "pixels", "Usage"} - set(table.columns)
-    if missing:
-        raise ValueError(
-            f"FER-2013's csv has the columns emotion, pixels and Usage. Received: {path} without "
-            f"{sorted(missing)}. Copy or download it again."
-        )
-    table = table[["emotion", "pixels", "Usage"]].apply(lambda column: column.str.strip())
-    known = {str(i) for i in range(len(CLASSES))}
-    _refuse_row(~table["emotion"].isin(known), "an emotion from 0 to 6", table["emotion"], path)
-    _refuse_row(~table["Usage"].isin(USAGES), f"a usage of {USAGES}", table["Usage"], path)
-    return table
 
 
 def _refuse_row(bad, rule, values, path):
@@ -188,8 +203,8 @@ def _write_images(rows, path, folder):
         (folder / f"{row:05d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
 
 
-def _image(text, where):
-    """uint8 `[48, 48]` from the text of one row."""
+def _image(text, place):
+    """Returns the uint8 image `[48, 48]` of one row; `place` names the row in messages."""
     fields = str(text).split()
     try:
         values = np.array(fields, np.int64)
@@ -197,8 +212,8 @@ def _image(text, where):
             raise ValueError
     except (ValueError, OverflowError):
         raise ValueError(
-            f"A row of FER-2013's csv must have {SIDE * SIDE} whole numbers from 0 to 255 as its "
-            f"pixels. Received: {len(fields)} fields, {str(text)[:30]!r} …, in {where}. Copy or "
+            f"A row of FER-2013's csv must have {SIDE * SIDE} integers from 0 to 255 as its "
+            f"pixels. Received: {len(fields)} fields, {str(text)[:30]!r} …, in {place}. Copy or "
             "download it again."
         ) from None
     return values.astype(np.uint8).reshape(SIDE, SIDE)
@@ -218,8 +233,10 @@ def _from_folders(report, root):
         raise FileNotFoundError(report.expected("which has none of them"))
     images = {}
     for part, folder in parts.items():
-        found = _reading.files_by_expression(folder, _reading.IMAGE_ENDINGS, report) if folder else ()
-        for name, file in found:
+        if folder is None:
+            continue
+        files = _reading.files_by_expression(folder, _reading.IMAGE_ENDINGS, report)
+        for name, file in files:
             prefix = re.match("(Training|PublicTest|PrivateTest)_", file.name)
             usage = prefix[1] if prefix else {"train": "Training"}.get(part)
             if usage is None:
@@ -241,6 +258,6 @@ def _compare_with_published(report, counts):
     for usage, count in counts.items():
         if count != PUBLISHED[usage]:
             report.note(
-                "parts with another number of images than published (augmented, split anew, cut)",
+                "parts with another number of images than published (augmented, other split, cut)",
                 f"{usage} {count:,}, not {PUBLISHED[usage]:,}",
             )

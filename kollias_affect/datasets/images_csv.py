@@ -55,7 +55,7 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
     report = LoadReport("images_csv", root, split, LAYOUT)
     root = report.root
     if _archives.is_tar(root):
-        root = _reading.only_folder(_archives.unpacked_tar(root, unpack_to))
+        root = _reading.only_folder(_archives.unpack_tar(root, unpack_to))
     table = root if root.is_file() else _csv_in(report, root, split)
     folder = _image_folder(table, images)
     labels = _labels(table, folder)

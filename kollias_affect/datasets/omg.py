@@ -1,8 +1,18 @@
 """OMG-Emotion (Barros et al., 2018): utterances of YouTube videos, one label per utterance.
 
-The csv files name utterances by video and number; both together are the key. Several video ids
-may come from one YouTube video, so the subject is the link: a split by person then never has
-one speaker on both sides. Expressions are the majority of the annotators' votes.
+Layout: `omg_TrainVideos.csv`, `omg_ValidationVideos.csv` and `omg_TestVideos_WithLabels.csv`, and
+folders with `<video>/utterance_N.mp4`.
+
+Labels: valence in [-1, 1], arousal in [0, 1] and one expression per utterance. The expression is
+the majority of the annotators' votes, and some utterances have none. An utterance without crops or
+a readable video keeps its label, on one frame without an image.
+
+Faces: detected by the package in the videos.
+
+Subjects: the YouTube video that the link names. Several video ids may come from one YouTube video,
+so a person-independent split never has one speaker on both sides.
+
+References: paper B §3.
 """
 
 import csv
@@ -19,7 +29,7 @@ from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport
 from kollias_affect.faces import database_crops
-from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +40,7 @@ TABLES = {
 }
 COLUMNS = ("link", "start", "end", "video", "utterance")
 LABELS = ("arousal", "valence", "EmotionMaxVote")
-# EmotionMaxVote's numbers, in order.
+# The numbers of EmotionMaxVote, in order.
 CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 # Paper B §3.
 PUBLISHED = {"train": 2442, "validation": 617, "test": 2229}
@@ -42,89 +52,92 @@ LAYOUT = (
 
 
 def load(root, split=None, videos=None, crops=None, labels_only=False, **options):
-    """Reads OMG-Emotion; an utterance is a clip, its label that of each of its frames.
-
-    An utterance without crops or a video that can be read keeps its label, on one frame without
-    an image, and is counted.
+    """Reads OMG-Emotion; every utterance is one clip, whose frames all have its label.
 
     Args:
-        root: folder of the csv files, one of these files, or a folder up to two levels above.
-        split: `"train"`, `"validation"`, `"test"` (or another name of them, see
-            `_reading.canonical_split`), or `None` for all that have labels. If only
-            `omg_TestVideos_WithoutLabels.csv` is there, clips of `"test"` have no labels.
-        videos: folder with `<video>/utterance_N.mp4`. Default: `root` and the folders in it, up
-            to three levels deep, that hold such videos.
-        crops: folder of extracted faces; see `database_crops.of_videos`, which extracts missing ones.
-        labels_only: do not look for videos or crops: each clip has one frame without an image.
-        **options: of `faces.extract`.
+        root: Folder of the csv files, one of these files, or a folder up to two levels above.
+        split: `"train"`, `"validation"`, `"test"`, another name of these (see
+            `_reading.canonical_split`), or `None` for all utterances with labels. If only
+            `omg_TestVideos_WithoutLabels.csv` exists, clips of `"test"` have no labels.
+        videos: Folder with `<video>/utterance_N.mp4`. Default: `root` and all folders in it, up to
+            three levels deep, that hold such videos.
+        crops: Folder of faces that `faces.extract` has made, or makes now, from the videos.
+            Default: a folder in the package's cache.
+        labels_only: Whether to read labels only, without looking for videos and crops. Every clip
+            then has one frame without an image.
+        **options: Options of `faces.extract` for faces that are extracted now.
 
     Returns:
-        list of `Clip` with `valence_arousal` (arousal in [0, 1]) and `expression`; `expression`
-        is `None` for utterances without a majority vote.
+        `Clips` with `valence_arousal` and `expression`, sorted by key. `expression` is `None` for
+        utterances without a majority vote.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or malformed, or an argument is
-            unknown.
+        FileNotFoundError: If `root` does not hold the database.
+        ValueError: If a file is malformed, or an argument unknown.
     """
     split = _reading.canonical_split(split, tuple(TABLES))
     report = LoadReport("omg", root, split, LAYOUT)
     utterances = _utterances(report, split)
     if labels_only:
-        clips = [utterance.alone(key) for key, utterance in utterances.items()]
+        clips = [utterance.without_images(key) for key, utterance in utterances.items()]
         return report.finish(clips, _video)
     return report.finish(_with_frames(report, utterances, videos, crops, options), _video)
 
 
 def read_predictions(path, clips):
-    """Reads predictions in the challenge's format, in the order of given clips.
+    """Reads predictions in the challenge's format, in the order of `clips`.
 
     Args:
-        path: csv with a header and the columns `video`, `utterance`, `arousal` and `valence`, one
+        path: Csv with a header and the columns `video`, `utterance`, `arousal` and `valence`, one
             row per utterance in any order.
-        clips: list of `Clip`, or of their keys, `<video>/utterance_N`.
+        clips: List of `Clip`, or of their keys, `<video>/utterance_N`.
 
     Returns:
         float32 `[clips, 2]`, valence then arousal.
 
     Raises:
-        ValueError: if an utterance is missing, not among the clips or there twice, or if a row is
+        ValueError: If an utterance is missing, not among the clips or duplicated, or if a row is
             malformed.
     """
     keys = [clip if isinstance(clip, str) else clip.key for clip in clips]
-    rows, twice = {}, []
-    for line, row in _rows(path, ("video", "utterance", "arousal", "valence")):
+    rows, duplicates = {}, []
+    for line, row in _rows(path, ("video", "utterance", *DIMENSIONS)):
         key = _key(row, path, line)
         if key in rows:
-            twice.append(key)
-        rows[key] = [_number(row, name, -np.inf, path, line) for name in ("valence", "arousal")]
+            duplicates.append(key)
+        rows[key] = [_number(row, name, -np.inf, path, line) for name in DIMENSIONS]
     problems = {
         "missing": sorted(set(keys) - rows.keys()),
         "not among the clips": sorted(rows.keys() - set(keys)),
-        "there twice": twice,
+        "duplicated": duplicates,
     }
-    problems = [f"{len(found)} {name} {found[:5]}" for name, found in problems.items() if found]
+    problems = [
+        f"{len(names)} {problem} {names[:5]}" for problem, names in problems.items() if names
+    ]
     if problems:
         raise ValueError(
-            f"Predictions have one row for each of the {len(keys)} utterances. Received: "
+            f"Predictions must have one row for each of the {len(keys)} utterances. Received: "
             f"{', '.join(problems)} in {path}. Predict the same utterances."
         )
     return np.array([rows[key] for key in keys], np.float32).reshape(-1, 2)
 
 
 def read_annotators(root, split, video, utterance):
-    """Reads what each annotator said of an utterance, from `DetailedAnnotation/<split>/`.
+    """Reads the ratings of each annotator of an utterance, from `DetailedAnnotation/<split>/`.
 
     Args:
-        root: folder that holds `DetailedAnnotation`.
-        split: name of the folder in it, such as `"train"`.
-        video, utterance: `"5b44393ed"` and `"utterance_4"`.
+        root: Folder that holds `DetailedAnnotation`.
+        split: Name of a folder in it, such as `"train"`.
+        video: Name of the video, such as `"5b44393ed"`.
+        utterance: Name of the utterance, such as `"utterance_4"`.
 
     Returns:
-        dict from the annotator's number to float64 `[rows, 2]`, valence then arousal, on the raw
-        scale of the files, 0 to 100: no document says how they were mapped to the labels.
+        Dict from the annotator's number to float64 `[rows, 2]`, valence then arousal, on the raw
+        scale of the files, 0 to 100. How they were mapped to the labels is not documented.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or malformed.
+        FileNotFoundError: If the utterance has no such folder.
+        ValueError: If a file is malformed.
     """
     folder = _reading.find_folder(root, "DetailedAnnotation")
     name = f"{split}/{video}/{_stem(utterance)}.mp4"
@@ -135,19 +148,20 @@ def read_annotators(root, split, video, utterance):
             "has no such folder. Check the names, or copy that folder from the challenge."
         )
     for nested in _reading.folders(folder):
-        _log.warning("Ignored the folder %s: another utterance's, in the wrong place.", nested)
-    return {int(f.stem): _annotator(f) for f in _reading.files(folder, (".txt",)) if _numbered(f)}
+        _log.warning("Ignored the folder %s, which belongs to another utterance.", nested)
+    files = [file for file in _reading.files(folder, (".txt",)) if _is_numbered(file)]
+    return {int(file.stem): _ratings(file) for file in files}
 
 
-def _numbered(file):
+def _is_numbered(file):
     if not file.stem.isdecimal():
-        _log.warning("Ignored %s, whose name is no annotator's number.", file)
+        _log.warning("Ignored %s, whose name is not the number of an annotator.", file)
     return file.stem.isdecimal()
 
 
-def _annotator(path):
+def _ratings(path):
     values = [
-        [_number(row, name, -np.inf, path, line) for name in ("valence", "arousal")]
+        [_number(row, name, -np.inf, path, line) for name in DIMENSIONS]
         for line, row in _rows(path, ("arousal", "valence", "emotion"))
     ]
     return np.array(values).reshape(-1, 2)
@@ -155,7 +169,7 @@ def _annotator(path):
 
 @dataclasses.dataclass(frozen=True)
 class _Utterance:
-    """A row of a table; `place` is where it is, for messages."""
+    """A row of a table; `place` names its file and line in messages."""
 
     file: str
     subject: str
@@ -164,34 +178,32 @@ class _Utterance:
     place: str = dataclasses.field(compare=False)
 
     def label(self, clip):
-        """`clip` with this label on each frame."""
-        labels, frames = (self.valence_arousal, self.expression), len(clip)
-        va, expression = (None if label is None else [label] * frames for label in labels)
-        return dataclasses.replace(
-            clip, valence_arousal=va, expression=expression, subject=self.subject
-        )
+        """Returns `clip` with this label on each frame."""
+        labels = {"valence_arousal": self.valence_arousal, "expression": self.expression}
+        labels = {n: None if label is None else [label] * len(clip) for n, label in labels.items()}
+        return dataclasses.replace(clip, subject=self.subject, **labels)
 
-    def alone(self, key):
-        """The label on one frame without an image."""
+    def without_images(self, key):
+        """Returns a clip of one frame without an image that has this label."""
         return self.label(Clip(key, [""]))
 
 
 def _video(clip):
+    """Returns the name of the video that a clip is a part of."""
     return clip.key.split("/")[0]
 
 
 def _utterances(report, split):
-    """Dict from `<video>/<utterance>` to `_Utterance`."""
-    tables = _tables(report, split)
+    """Returns a dict from `<video>/<utterance>` to `_Utterance`."""
     utterances = {}
-    for part, path in tables.items():
-        others = len(utterances)
+    for part, path in _tables(report, split).items():
+        earlier = len(utterances)
         for key, utterance in _read(report, path):
             before = utterances.setdefault(key, utterance)
             if before is not utterance:
                 _refuse_other_label(key, before, utterance)
                 report.note("rows that repeat an utterance", utterance.place)
-        count = len(utterances) - others
+        count = len(utterances) - earlier
         if count != PUBLISHED[part]:
             report.note(f"utterances of {part}, not {PUBLISHED[part]:,} as published", part, count)
     _note_shared_links(report, utterances)
@@ -199,12 +211,12 @@ def _utterances(report, split):
 
 
 def _tables(report, split):
-    """Dict from split to its csv."""
-    named = _csv_files(report)
+    """Returns a dict from split to its csv."""
+    files = _csv_files(report)
     tables = {}
     for part in TABLES if split is None else (split,):
         names = TABLES[part] if split else TABLES[part][:1]
-        path = next((named[n.lower()] for n in names if n.lower() in named), None)
+        path = next((files[n.lower()] for n in names if n.lower() in files), None)
         if path is None:
             report.note("tables that are absent", names[0])
         else:
@@ -215,17 +227,17 @@ def _tables(report, split):
 
 
 def _csv_files(report):
-    """Dict from the name in lower case to a table; of several, the one nearest to the root."""
+    """Returns a dict from a name in lower case to the table of that name nearest to the root."""
     if report.root.is_file():
         return {report.root.name.lower(): report.root}
     known = {name.lower() for names in TABLES.values() for name in names}
-    named = {}
+    files = {}
     for folder in _reading.walk_folders(report.root, 2, skip=NO_VIDEOS):
         for file in _reading.files(folder, (".csv",)):
             name = file.name.lower()
-            if name in known and named.setdefault(name, file) is not file:
+            if name in known and files.setdefault(name, file) is not file:
                 report.note("second tables of a name, not read", file.relative_to(report.root))
-    return named
+    return files
 
 
 def _rows(path, columns):
@@ -238,14 +250,14 @@ def _rows(path, columns):
     missing = [name for name in columns if name not in header]
     if missing:
         raise ValueError(
-            f"The header of {path} names the columns {columns}. Received: {header[:10]}, without "
-            f"{missing}. Copy the file again, or add the header."
+            f"The header of {path} must name the columns {columns}. Received: {header[:10]}, "
+            f"without {missing}. Copy the file again, or add the header."
         )
     for fields in reader:
         if len(fields) != len(header):
             raise ValueError(
                 f"A row must have {len(header)} fields, {','.join(header)}. Received: {fields} in "
-                f"line {reader.line_num} of {path}. Mend that line, or copy the file again."
+                f"line {reader.line_num} of {path}. Fix that line, or copy the file again."
             )
         yield reader.line_num, dict(zip(header, (f.strip() for f in fields), strict=True))
 
@@ -270,12 +282,12 @@ def _read(report, path):
 
 def _key(row, path, line):
     names = (row["video"], row["utterance"])
-    # Names from a file: they must not lead out of the folder of videos.
+    # Names that come from a file must not lead out of the folder of videos.
     plain = Path(*names).parts == names and ".." not in names
     if not plain or not _stem(names[1]):
         raise ValueError(
-            "An utterance is named by a video and a file in its folder, both plain names. "
-            f"Received: {names} in line {line} of {path}. Mend that line, or copy the file again."
+            "The video and the utterance of a row must be names of a folder and of a file in it. "
+            f"Received: {names} in line {line} of {path}. Fix that line, or copy the file again."
         )
     return f"{names[0]}/{_stem(names[1])}"
 
@@ -285,14 +297,14 @@ def _stem(utterance):
 
 
 def _label(row, path, line):
-    """`((valence, arousal), expression)`, each `None` where it is missing."""
-    given = [name for name in LABELS if name in row]
-    if not given:
+    """Returns `((valence, arousal), expression)`, each `None` if it is missing."""
+    columns = [name for name in LABELS if name in row]
+    if not columns:
         return None, None
-    if len(given) < len(LABELS):
+    if len(columns) < len(LABELS):
         raise ValueError(
-            f"A table has all of the columns {LABELS}, or none. Received: {path} with {given} "
-            "alone. Copy the file again."
+            f"A table must have all of the columns {LABELS}, or none. Received: {path} with "
+            f"{columns}. Copy the file again."
         )
     valence = _number(row, "valence", -1, path, line)
     arousal = _number(row, "arousal", 0, path, line)
@@ -301,14 +313,14 @@ def _label(row, path, line):
     number = re.fullmatch(r"([0-6])(\.0*)?", vote)
     if vote and not number:
         raise ValueError(
-            f"EmotionMaxVote is a number from 0 to 6. Received: {vote!r} in line {line} of "
-            f"{path}. Mend that line, or copy the file again."
+            f"EmotionMaxVote must be a number from 0 to 6. Received: {vote!r} in line {line} of "
+            f"{path}. Fix that line, or copy the file again."
         )
     return (valence, arousal), EXPRESSIONS.index(CLASSES[int(number[1])]) if vote else None
 
 
 def _number(row, name, least, path, line):
-    """The number in a column, finite; labels, which have a finite `least`, are at most 1."""
+    """Returns the finite number in a column; with a finite `least` it must be at most 1."""
     try:
         value = float(row[name])
     except ValueError:
@@ -317,7 +329,7 @@ def _number(row, name, least, path, line):
     if not (np.isfinite(value) and least <= value <= most):
         raise ValueError(
             f"{name} must be a number in [{least}, {most}]. Received: {row[name]!r} in line {line} "
-            f"of {path}. Mend that line, or copy the file again."
+            f"of {path}. Fix that line, or copy the file again."
         )
     return value
 
@@ -325,28 +337,30 @@ def _number(row, name, least, path, line):
 def _refuse_other_label(key, before, after):
     if before != after:
         raise ValueError(
-            f"An utterance has one link and one label. Received: {key} with two, in "
-            f"{before.place} and in {after.place}. Mend one of the lines."
+            f"An utterance must have one link and one label. Received: {key} with two, in "
+            f"{before.place} and in {after.place}. Fix one of the lines."
         )
 
 
 def _youtube(link):
-    """The id of a YouTube video in a link, else the link itself."""
+    """Returns the id of a YouTube video in a link, or the link itself without an id."""
     parts = urllib.parse.urlparse(link)
     return urllib.parse.parse_qs(parts.query).get("v", [link])[0]
 
 
 def _note_shared_links(report, utterances):
+    """Notes the YouTube videos that several video ids come from."""
     videos = {}
     for key, utterance in utterances.items():
         videos.setdefault(utterance.subject, set()).add(key.split("/")[0])
     for names in videos.values():
         if len(names) > 1:
             ids = ", ".join(sorted(names))
-            report.note("video ids that share a link, taken as one subject", ids, len(names))
+            report.note("video ids that share a link, read as one subject", ids, len(names))
 
 
 def _with_frames(report, utterances, videos, folder, options):
+    """Returns the clips of the people in each utterance."""
     folders = _video_folders(report.root, videos, utterances)
     files = {key: _file(report, folders, key, u.file) for key, u in utterances.items()}
     people = database_crops.of_videos(report, files, folder, **options)
@@ -358,12 +372,12 @@ def _with_frames(report, utterances, videos, folder, options):
             report.note("utterances without labels and without a video that can be read", key)
         else:
             report.note("utterances without a video that can be read, labels alone", key)
-            clips.append(utterance.alone(key))
+            clips.append(utterance.without_images(key))
     return clips
 
 
 def _video_folders(root, videos, utterances):
-    """Folders with folders named after videos, in the order in which they are looked at."""
+    """Returns the folders that hold folders named after videos, in the order of the search."""
     if videos is not None:
         if not Path(videos).is_dir():
             raise FileNotFoundError(
@@ -378,7 +392,7 @@ def _video_folders(root, videos, utterances):
 
 
 def _file(report, folders, key, name):
-    found = [path for path in (folder / name for folder in folders) if path.is_file()]
-    if len(found) > 1:
-        report.note("utterances with several video files, the first was taken", key)
-    return found[0] if found else None
+    files = [path for path in (folder / name for folder in folders) if path.is_file()]
+    if len(files) > 1:
+        report.note("utterances with several video files, of which the first is read", key)
+    return files[0] if files else None

@@ -1,9 +1,19 @@
-"""RECOLA (Ringeval et al., 2013): French dialogues rated in time for valence and arousal.
+"""RECOLA (Ringeval et al., 2013): French dialogues with continuous ratings of valence and arousal.
 
-Three forms of the ratings are read. `gold_standard`: the arff files of the AVEC challenges 2015
-to 2018. `raters`: the traces of the six raters. `centred`: their centred mean, as a csv. All have
-a value every 0.04 s, from 0 to 300 s. Only the challenges have a split; which participant
-`train_1` is was never said, so a recording's subject is its own name.
+Layout: one of three forms of the ratings. `gold_standard`: the arff files of the AVEC challenges
+2015 to 2018. `raters`: the traces of the six raters. `centred`: their centred mean, as a csv. Only
+the challenges have a split. Videos are optional.
+
+Labels: valence and arousal in [-1, 1], every 0.04 s from 0 to 300 s. A frame gets the rating that
+is nearest in time; frames further than 0.06 s from any rating are not valid. A recording without a
+video or crops has one frame without an image per rating.
+
+Faces: detected by the package in the videos.
+
+Subjects: every recording is a subject of its own. The challenges do not say which participant
+`train_1` is.
+
+References: paper C §5.1.1.
 """
 
 import dataclasses
@@ -17,12 +27,12 @@ from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport
 from kollias_affect.faces import database_crops
+from kollias_affect.tasks import DIMENSIONS
 
-DIMENSIONS = ("valence", "arousal")
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
 STEP = 0.04  # seconds between two ratings
-BOUND = 1.5 * STEP  # how far a frame may be from the rating that labels it
-# What holds arousal/ and valence/ in each form.
+MAX_DISTANCE = 1.5 * STEP  # seconds between a frame and the rating that labels it
+# Folders that hold arousal/ and valence/ in each form of the ratings.
 FOLDERS = {
     "gold_standard": (("ratings_gold_standard",), ("labels", "gs_1")),
     "raters": (
@@ -54,31 +64,29 @@ def load(
     labels_only=False,
     **options,
 ):
-    """Reads RECOLA; a recording is a clip.
-
-    Where there are crops or a video of a recording, its clip has their frames, and each frame
-    the rating nearest in time; frames further than 0.06 s from any rating are invalid and
-    counted. Else the clip has a frame without an image per rating.
+    """Reads RECOLA; every recording is one clip.
 
     Args:
-        root: folder of the database, one inside it that leads to the ratings, or a folder up to
-            two levels above.
-        split: `"train"`, `"dev"` (also called `"validation"` or `"val"`), or `None` for all. The
-            forms whose files are named after participants (`P16.csv`) have no split.
+        root: Folder of the database, a folder inside it on the way to the ratings, or a folder up
+            to two levels above.
+        split: `"train"`, `"dev"` (also `"validation"` or `"val"`), or `None` for all. Files that
+            are named after participants (`P16.csv`) have no split.
         ratings: `"gold_standard"`, `"raters"`, `"centred"`, or `"auto"` for the first of these
-            that is there.
-        rater: for `ratings="raters"`, `"mean"` of the six or the name of one of `RATERS`
-            (paper C table 11 compares training on one annotator and on a mean).
-        videos: folder of the videos, `train_1.mp4` or `P16.mp4`. Default: one of `VIDEOS`.
-        crops: folder of extracted faces; see `database_crops.of_videos`, which extracts missing ones.
-        labels_only: look for no frames.
-        **options: of `faces.extract`.
+            that exists.
+        rater: For `ratings="raters"`, `"mean"` of the six raters, or the name of one of `RATERS`.
+            Paper C, table 11, compares training on one annotator and on a mean.
+        videos: Folder of the videos, `train_1.mp4` or `P16.mp4`. Default: one of `VIDEOS`.
+        crops: Folder of faces that `faces.extract` has made, or makes now, from the videos.
+            Default: a folder in the package's cache.
+        labels_only: Whether to read ratings only, without looking for videos and crops.
+        **options: Options of `faces.extract` for faces that are extracted now.
 
     Returns:
-        list of `Clip` with `valence_arousal` in [-1, 1] and times in seconds.
+        `Clips` with `valence_arousal` and times in seconds, sorted by key.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or malformed, an argument unknown.
+        FileNotFoundError: If `root` does not hold the database.
+        ValueError: If a file is malformed, or an argument unknown.
     """
     split = _checked_split(split)
     _checks.one_of("rater", rater, ("mean", *RATERS))
@@ -86,8 +94,8 @@ def load(
     kind, folder = _folder(report, _checks.one_of("ratings", ratings, ("auto", *FOLDERS)))
     if rater != "mean" and kind != "raters":
         raise ValueError(
-            f"A single rater belongs to ratings='raters'. Received: rater={rater!r} with the "
-            f"ratings {kind!r} of {folder}. Name those ratings, or leave `rater` out."
+            f"A single rater needs ratings='raters'. Received: rater={rater!r} with the ratings "
+            f"{kind!r} in {folder}. Pass ratings='raters', or leave `rater` out."
         )
     read = {
         "gold_standard": _read_arff,
@@ -96,43 +104,42 @@ def load(
     }[kind]
     pairs = _pairs(report, folder, ENDINGS[kind], split)
     traces = {name: _trace(pair, read) for name, pair in pairs.items()}
-    people = {} if labels_only else _people(report, traces, videos, crops, options)
-    video_of, clips = {}, []
+    people_of = {} if labels_only else _people_of(report, traces, videos, crops, options)
+    clips = []
     for name, trace in traces.items():
-        shown = [_labelled(report, clip, name, trace) for clip in people.get(name, ())]
-        if not shown:
-            shown = [_without_images(name, trace)]
+        people = people_of.get(name, ())
+        clips += [_with_labels(report, clip, name, trace) for clip in people]
+        if not people:
+            clips.append(_without_images(name, trace))
             if not labels_only:
                 report.note("recordings without a video or crops, labels alone", name)
-        video_of.update((clip.key, name) for clip in shown)
-        clips += shown
-    return report.finish(clips, lambda clip: video_of[clip.key])
+    return report.finish(clips, lambda clip: clip.subject)
 
 
 def write_gold_standard(path, name, dimension, times, values):
-    """Writes a gold standard as the AVEC challenges have it, atomically.
+    """Writes a gold standard in the format of the AVEC challenges, atomically.
 
     Args:
-        path: arff file, `{arousal,valence}/<name>.arff`.
-        name: of the recording, such as `train_1`; letters, digits, `_`, `-` and dots.
+        path: Arff file, `{arousal,valence}/<name>.arff`.
+        name: Name of the recording, such as `train_1`: letters, digits, `_`, `-` and dots.
         dimension: `"valence"` or `"arousal"`.
-        times: increasing seconds `[frames]`, written with up to 6 decimals.
-        values: in [-1, 1], `[frames]`, written with 4 decimals.
+        times: Increasing seconds `[frames]`, written with up to 6 decimals.
+        values: Ratings in [-1, 1], `[frames]`, written with 4 decimals.
 
     Raises:
-        ValueError: if an argument breaks its rule.
+        ValueError: If an argument breaks its rule.
     """
     _checks.one_of("dimension", dimension, DIMENSIONS)
     if not re.fullmatch(r"[\w.-]+", name):
         raise ValueError(
             "`name` must be one word, as it is a field of every row. Received: "
-            f"name={name!r}. Use 'train_1', say."
+            f"name={name!r}. Use a name such as 'train_1'."
         )
     times, values = np.round(np.asarray(times, float), 6), np.round(np.asarray(values, float), 4)
     if times.ndim != 1 or times.shape != values.shape:
         raise ValueError(
-            f"Every time has one value. Received: {times.shape} times and {values.shape} values. "
-            "Give two sequences of one length."
+            f"Every time must have one value. Received: {times.shape} times and {values.shape} "
+            "values. Pass two sequences of the same length."
         )
     head = [f"@relation GOLDSTANDARD_{dimension.upper()}", ""]
     kinds = ("string", "numeric", "numeric")
@@ -148,7 +155,7 @@ def write_gold_standard(path, name, dimension, times, values):
 
 
 def _checked_split(split):
-    """`"train"`, `"dev"` or `None`."""
+    """Returns `"train"`, `"dev"` or `None`."""
     if str(split).lower() == "test":
         raise ValueError(
             "The labels of RECOLA's test part are not distributed. Received: split='test'. Use "
@@ -159,30 +166,30 @@ def _checked_split(split):
 
 
 def _folder(report, ratings):
-    """`(form of the ratings, folder with arousal/ and valence/)`."""
+    """Returns the form of the ratings and the folder with `arousal/` and `valence/`."""
     if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is no folder"))
-    found = [
+        raise FileNotFoundError(report.expected("which is not a folder"))
+    candidates = [
         (kind, folder)
         for kind, places in FOLDERS.items()
         for folder in (_walk(report.root, parts) for parts in places)
         if folder is not None
     ]
-    wanted = [entry for entry in found if ratings in ("auto", entry[0])]
+    wanted = [(kind, folder) for kind, folder in candidates if ratings in ("auto", kind)]
     if not wanted:
-        what = "ratings" if ratings == "auto" else f"ratings of the form {ratings!r}"
-        raise FileNotFoundError(report.expected(f"which has no {what}"))
-    for kind, folder in dict.fromkeys(found):
+        missing = "ratings" if ratings == "auto" else f"ratings of the form {ratings!r}"
+        raise FileNotFoundError(report.expected(f"which has no {missing}"))
+    for kind, folder in dict.fromkeys(candidates):
         if (kind, folder) != wanted[0]:
             report.note("other ratings, which were not read", f"{kind} in {folder.name}")
     return wanted[0]
 
 
 def _walk(root, parts):
-    """The folder that `parts` lead to, from `root`, from inside of it or from above it."""
+    """Returns the folder at the path `parts`, which starts at, above or below `root`, or `None`."""
     names = [part.lower() for part in parts]
     for top in _reading.walk_folders(root, 2):
-        # `root` may be one of the folders on the way.
+        # `root` may be a folder in the middle of the path.
         inside = names.index(top.name.lower()) + 1 if top.name.lower() in names else 0
         for start in (0, inside):
             folder = _down(top, parts[start:])
@@ -198,44 +205,52 @@ def _down(folder, parts):
 
 
 def _pairs(report, folder, endings, split):
-    """Dict from the name of a recording to its `(valence file, arousal file)`."""
-    files = {dimension: {} for dimension in DIMENSIONS}
-    for dimension, named in files.items():
-        inner = _reading.find_folder(folder, dimension)
-        for file in _reading.files(inner, endings, report) if inner else ():
-            if re.fullmatch(r"(train|dev)_\d+|P\d+", file.stem):
-                named[file.stem] = file
-            else:
-                report.note("files whose name is no train_1, dev_1 or P16", file.name)
-    valence, arousal = files.values()
+    """Returns a dict from the name of a recording to its `(valence file, arousal file)`."""
+    valence, arousal = (_rating_files(report, folder, d, endings) for d in DIMENSIONS)
     for name in sorted(valence.keys() ^ arousal.keys(), key=_reading.natural_key):
         report.note("recordings with valence or arousal alone", name)
     names = sorted(valence.keys() & arousal.keys(), key=_reading.natural_key)
     if split is not None and names and all(name.startswith("P") for name in names):
         raise ValueError(
             f"Only the AVEC form of RECOLA (train_1, dev_1) has a split. Received: split={split!r} "
-            f"with recordings of participants ({names[0]}, …) in {folder}. Load all of them and "
-            "split by person (`sampling.split`, `sampling.person_folds`)."
+            f"with recordings of participants ({names[0]}, …) in {folder}. Load all of them, and "
+            "split them by person with `sampling.split` or `sampling.person_folds`."
         )
     prefix = "" if split is None else f"{split}_"
     return {name: (valence[name], arousal[name]) for name in names if name.startswith(prefix)}
 
 
+def _rating_files(report, folder, dimension, endings):
+    """Returns a dict from the name of a recording to its file for one dimension."""
+    inner = _reading.find_folder(folder, dimension)
+    files = {}
+    for file in _reading.files(inner, endings, report) if inner else ():
+        if re.fullmatch(r"(train|dev)_\d+|P\d+", file.stem):
+            files[file.stem] = file
+        else:
+            report.note("files whose name is not train_1, dev_1 or P16", file.name)
+    return files
+
+
 def _trace(pair, read):
-    """`(times [ratings], values [ratings, 2])` of a recording."""
-    (times, valence), (other, arousal) = (read(path) for path in pair)
-    common = min(len(times), len(other))
-    # Times are decimal numbers, so equal ones are equal as floats too.
-    different = np.flatnonzero(times[:common] != other[:common])
-    if len(different) or len(times) != len(other):
+    """Returns times `[ratings]` and values `[ratings, 2]` of a recording."""
+    (times, valence), (arousal_times, arousal) = (read(path) for path in pair)
+    _refuse_different_times(pair, times, arousal_times)
+    return times, np.stack([valence, arousal], axis=1)
+
+
+def _refuse_different_times(pair, times, others):
+    common = min(len(times), len(others))
+    # Equal decimal numbers in two files are equal floats.
+    different = np.flatnonzero(times[:common] != others[:common])
+    if len(different) or len(times) != len(others):
         row = int(different[0]) if len(different) else common
-        seen = [f"{t[row]:g} s" if row < len(t) else "no such row" for t in (times, other)]
+        values = [f"{t[row]:g} s" if row < len(t) else "no such row" for t in (times, others)]
         raise ValueError(
             "Valence and arousal of a recording must have the same times. Received: in row "
-            f"{row + 1} of the data, {seen[0]} in {pair[0]} and {seen[1]} in {pair[1]} "
-            f"({len(times)} and {len(other)} rows). Copy both files again."
+            f"{row + 1} of the data, {values[0]} in {pair[0]} and {values[1]} in {pair[1]} "
+            f"({len(times)} and {len(others)} rows). Copy both files again."
         )
-    return times, np.stack([valence, arousal], axis=1)
 
 
 def _read_arff(path):
@@ -252,16 +267,16 @@ def _read_arff(path):
 
 
 def _arff_header(content, path):
-    """`(names of the attributes in lower case, index of the line after @data)`."""
+    """Returns the attributes' names in lower case, and the index of the line after `@data`."""
     words = [line.strip().lower() for line in content]
     if "@data" not in words:
         raise ValueError(
-            f"An arff file has a line @data before its rows. Received: {path} without, in "
-            f"{len(content)} lines. Copy the file again."
+            f"An arff file must have a line @data before its rows. Received: {path} with "
+            f"{len(content)} lines, none of which is @data. Copy the file again."
         )
     first = words.index("@data") + 1
-    found = (re.match(r"@attribute\s+(\S+)", line) for line in words[:first])
-    names = [match[1].strip("'\"") for match in found if match]
+    matches = (re.match(r"@attribute\s+(\S+)", line) for line in words[:first])
+    names = [match[1].strip("'\"") for match in matches if match]
     missing = [name for name in ATTRIBUTES if name.lower() not in names]
     if missing:
         raise ValueError(
@@ -272,18 +287,18 @@ def _arff_header(content, path):
 
 
 def _arff_row(row, names, path, line):
-    """Time and value of a row as text, after a look at the others."""
+    """Returns time and value of a row as text, and checks its other fields."""
     fields = row.split(",")
     if len(fields) != len(names):
         raise ValueError(
             f"A row must have the {len(names)} fields {','.join(names)}. Received: {row[:60]!r} in "
-            f"line {line} of {path}. Mend that line, or copy the file again."
+            f"line {line} of {path}. Fix that line, or copy the file again."
         )
     instance, time, value = (fields[names.index(name.lower())].strip() for name in ATTRIBUTES)
     if instance.strip("'\"") != path.stem:
         raise ValueError(
-            f"The rows of {path} bear its name, {path.stem}. Received: {instance!r} in line "
-            f"{line}. Give the file its right name."
+            f"The rows of {path} must have its name, {path.stem}, as instance. Received: "
+            f"{instance!r} in line {line}. Rename the file, or copy it again."
         )
     return f"{time},{value}"
 
@@ -298,9 +313,11 @@ def _read_raters(path, rater):
         )
     values = _reading.read_numbers(path, columns, skip=1, separator=";", content=content)
     _check(path, values[:, 0], values[:, 1:], first=1)
+    if rater != "mean":
+        return values[:, 0], values[:, columns.index(rater)]
+    # In the order of `RATERS`, so that the mean does not depend on the order of the columns.
     traces = values[:, [columns.index(name) for name in RATERS]].T
-    chosen = annotations.mean(traces) if rater == "mean" else traces[RATERS.index(rater)]
-    return values[:, 0], chosen
+    return values[:, 0], annotations.mean(traces)
 
 
 def _read_centred(path):
@@ -313,29 +330,30 @@ def _read_centred(path):
 
 
 def _check(path, times, values, first):
-    """Returns times and values; `first` is the number of lines before them."""
+    """Returns times and values if they are valid; `first` is the number of lines before them."""
     if not len(times):
         raise ValueError(
-            f"A file of ratings has at least one row. Received: {path} without. Copy it again."
+            f"A file of ratings must have at least one row. Received: {path} without rows. Copy "
+            "it again."
         )
     increasing = (np.diff(times, prepend=-np.inf) > 0) & np.isfinite(times)
     in_range = (np.abs(values.reshape(len(values), -1)) <= 1).all(axis=1)  # False for NaN
-    _reading.refuse_rows(~increasing, "Times of ratings increase", times, path, first)
+    _reading.refuse_rows(~increasing, "Times of ratings must increase", times, path, first)
     _reading.refuse_rows(~in_range, "Ratings must lie in [-1, 1]", values, path, first)
     return times, values
 
 
-def _people(report, traces, videos, folder, options):
-    """Dict from the name of a recording to the clips of the people in its video."""
-    there = _videos(report, videos)
-    for name in sorted(there.keys() - traces.keys(), key=_reading.natural_key):
+def _people_of(report, traces, videos, folder, options):
+    """Returns a dict from the name of a recording to the clips of the people in its video."""
+    files = _videos(report, videos)
+    for name in sorted(files.keys() - traces.keys(), key=_reading.natural_key):
         report.note("videos without ratings in this split", name)
-    return database_crops.of_videos(
-        report, {name: there.get(name) for name in traces}, folder, **options
-    )
+    files = {name: files.get(name) for name in traces}
+    return database_crops.of_videos(report, files, folder, **options)
 
 
 def _videos(report, videos):
+    """Returns a dict from the name of a recording to its video."""
     if videos is None:
         tops = _reading.walk_folders(report.root, 2)
         videos = next((v for v in (_reading.find_folder(t, *VIDEOS) for t in tops) if v), None)
@@ -343,27 +361,29 @@ def _videos(report, videos):
         raise FileNotFoundError(
             f"`videos` must be a folder of videos. Received: {videos}. Check the path."
         )
-    found = {}
+    files = {}
     for file in _reading.files(videos, _reading.VIDEO_ENDINGS, report) if videos else ():
-        if found.setdefault(file.stem, file) is not file:
+        if files.setdefault(file.stem, file) is not file:
             report.note("second videos of a recording, ignored", file.name)
-    return found
+    return files
 
 
-def _labelled(report, clip, name, trace):
+def _with_labels(report, clip, name, trace):
+    """Returns a clip with the rating nearest to each frame."""
     times, values = trace
-    near = _distances(clip.times, times) <= BOUND + 1e-9  # decimal seconds in binary, as `match`
+    near = _distances(clip.times, times) <= MAX_DISTANCE + 1e-9  # rounding, as in `match`
     labels = np.full((len(clip), len(DIMENSIONS)), np.nan)
     if near.any():
-        labels[near] = annotations.match(clip.times[near], times, values, BOUND)
+        labels[near] = annotations.match(clip.times[near], times, values, MAX_DISTANCE)
     if not near.all():
         far = int((~near).sum())
-        report.note(f"frames further than {BOUND:g} s from any rating, invalid", clip.key, far)
+        reason = f"frames further than {MAX_DISTANCE:g} s from any rating, invalid"
+        report.note(reason, clip.key, far)
     return dataclasses.replace(clip, valence_arousal=labels, valid=clip.valid & near, subject=name)
 
 
 def _distances(frames, times):
-    """Seconds from each frame to the nearest of `times`, which increase."""
+    """Returns the seconds from each frame to the nearest of the increasing `times`."""
     edges = np.r_[-np.inf, times, np.inf]
     after = np.searchsorted(times, frames)
     return np.minimum(frames - edges[after], edges[after + 1] - frames)

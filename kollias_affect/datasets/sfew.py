@@ -1,7 +1,14 @@
 """SFEW 2.0 (Dhall et al., 2011, 2015): frames of movies with one of seven expressions.
 
-An image is named `<movie>_<clip id>_<frame>`. Who is in it is not said; the subject is the movie,
-so a split by person keeps all actors of a movie on one side.
+Layout: `Train/<Emotion>/<movie>_<clip id>_<frame>.png`, `Val/<Emotion>/` and `Test/`, or the
+aligned faces in `Train_Aligned_Faces/` and so on, see `LAYOUT`.
+
+Labels: one expression per image, the name of its folder. Test images have no label.
+
+Faces: the aligned faces of the database, or full frames, in which the faces are not detected yet.
+
+Subjects: the movie, because the database does not name the actors. A person-independent split
+keeps all actors of a movie on one side.
 """
 
 from kollias_affect import _checks
@@ -13,7 +20,7 @@ from kollias_affect.tasks import EXPRESSIONS
 FULL = {"train": ("Train",), "validation": ("Val",), "test": ("Test",)}
 ALIGNED = {
     "train": ("Train_Aligned_Faces",),
-    "validation": ("Val_Aligned_Faces_new", "Val_Aligned_Faces"),  # the first replaced the second
+    "validation": ("Val_Aligned_Faces_new", "Val_Aligned_Faces"),  # the first is a correction
     "test": ("Test_Aligned_Faces",),
 }
 LABELLED = ("train", "validation")
@@ -24,21 +31,21 @@ LAYOUT = (
 
 
 def load(root, split=None, aligned=None):
-    """Reads SFEW 2.0; an image is a clip of one frame, `<split>/<name>`.
+    """Reads SFEW 2.0; every image is a clip of one frame, `<split>/<name>`.
 
     Args:
-        root: folder of the database.
-        split: `"train"`, `"validation"`, `"test"`, whose images have no label (or another name of
-            them, see `_reading.canonical_split`), or `None` for the two that have labels.
-        aligned: `True` for the aligned faces, `False` for the full frames, whose faces are still
-            to be found, `None` for the aligned faces if any of these splits has them.
+        root: Folder of the database.
+        split: `"train"`, `"validation"`, `"test"` (without labels), another name of these (see
+            `_reading.canonical_split`), or `None` for both splits with labels.
+        aligned: `True` for the aligned faces, `False` for the full frames. Default: the aligned
+            faces if any split that is read has them.
 
     Returns:
-        list of `Clip` with `expression`; without, for `"test"`.
+        `Clips`, sorted by key, with `expression` if the split has labels.
 
     Raises:
-        FileNotFoundError, ValueError: if the files are missing or in the wrong place, an argument
-            is unknown.
+        FileNotFoundError: If `root` does not hold the database.
+        ValueError: If an image is in two folders of a split, or an argument unknown.
     """
     split = _reading.canonical_split(split, tuple(FULL))
     _checks.one_of("aligned", aligned, (None, True, False))
@@ -51,29 +58,29 @@ def load(root, split=None, aligned=None):
 
 
 def _folders(report, parts, aligned):
-    """Dict from split to its folder."""
+    """Returns a dict from split to its folder."""
     if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is no folder"))
+        raise FileNotFoundError(report.expected("which is not a folder"))
     if aligned is None:
         aligned = any(_find(report.root, part, True) for part in parts)
-    found = {part: _find(report.root, part, aligned) for part in parts}
-    kind = "aligned faces" if aligned else "full frames"
-    for part, folder in found.items():
+    folders = {part: _find(report.root, part, aligned) for part in parts}
+    kinds = ("aligned faces", "full frames") if aligned else ("full frames", "aligned faces")
+    for part, folder in folders.items():
         if folder is None:
             other = _find(report.root, part, not aligned)
-            rule = f", not mixed with what aligned={not aligned} reads" if other else ""
-            report.note(f"splits without {kind}{rule}", part)
+            rule = f", not mixed with {kinds[1]} (aligned={not aligned})" if other else ""
+            report.note(f"splits without {kinds[0]}{rule}", part)
         if folder is None or not aligned:
             _note_packed(report, part)
     if "test" not in parts and _find(report.root, "test", aligned):
         report.note("splits without labels, not read", "test")
-    return {part: folder for part, folder in found.items() if folder is not None}
+    return {part: folder for part, folder in folders.items() if folder is not None}
 
 
 def _note_packed(report, part):
     for root in _roots(report.root):
-        for place in (root, _reading.find_folder(root, *FULL[part])):
-            archive = place and _reading.find_archive(place, *FULL[part], *ALIGNED[part])
+        for parent in (root, _reading.find_folder(root, *FULL[part])):
+            archive = parent and _reading.find_archive(parent, *FULL[part], *ALIGNED[part])
             if archive:
                 report.note("archives that were not unpacked (unzip them)", archive)
 
@@ -84,21 +91,21 @@ def _roots(root):
 
 
 def _find(root, part, aligned):
-    """The folder of a split's aligned faces or full frames, or `None`."""
+    """Returns the folder of a split's aligned faces or full frames, or `None`."""
     for parent in _roots(root):
-        full = _reading.find_folder(parent, *FULL[part])
-        if not aligned:
-            found = full
-        else:
-            found = _named(parent, ALIGNED[part]) or (full and _named(full, ALIGNED[part]))
-        if found is not None:
-            return found
+        folder = full = _reading.find_folder(parent, *FULL[part])
+        if aligned:
+            folder = _first(parent, ALIGNED[part]) or (full and _first(full, ALIGNED[part]))
+        if folder is not None:
+            return folder
     return None
 
 
-def _named(parent, names):
-    found = next((f for f in (_reading.find_folder(parent, name) for name in names) if f), None)
-    return found and (_reading.find_folder(found, *names) or found)
+def _first(parent, names):
+    """Returns the folder with the first of `names` that exists; unpacking may have nested it."""
+    folders = (_reading.find_folder(parent, name) for name in names)
+    folder = next(filter(None, folders), None)
+    return folder and (_reading.find_folder(folder, *names) or folder)
 
 
 def _clips(report, part, folder):
@@ -110,8 +117,8 @@ def _clips(report, part, folder):
     for name, file in images:
         if files.setdefault(file.stem, file) is not file:
             raise ValueError(
-                f"An image is in one folder of a split. Received: {files[file.stem]} and {file}. "
-                "Move the wrong one away."
+                f"An image must be in one folder of a split. Received: {files[file.stem]} and "
+                f"{file}. Move the wrong one away."
             )
         expression = None if name is None else [EXPRESSIONS.index(name)]
         subject = _movie(report, file.stem)
@@ -122,9 +129,9 @@ def _clips(report, part, folder):
 
 
 def _movie(report, stem):
-    """`Airheads` of `Airheads_000519240_00000005`; names of movies may have underscores too."""
+    """Returns `Airheads` for `Airheads_000519240_00000005`; movies may contain underscores."""
     movie, *numbers = stem.rsplit("_", 2)
     if len(numbers) == 2 and movie and all(number.isdecimal() for number in numbers):
         return movie
-    report.note("names that are no <movie>_<clip id>_<frame>, each its own subject", stem)
+    report.note("names that are not <movie>_<clip id>_<frame>, each a subject of its own", stem)
     return stem

@@ -22,7 +22,7 @@ def touch(path):
 
 
 def train(root, emotion, name, stems=("1", "2"), folder=afew.FACES["train"]):
-    """A video of the training split and its aligned faces."""
+    """Makes a video of the training split and its aligned faces."""
     touch(root / "Train_AFEW" / emotion / f"{name}.avi")
     for stem in stems:
         touch(root / "Train_AFEW" / folder / "Faces" / name / f"{stem}.jpg")
@@ -60,7 +60,7 @@ def test_an_id_in_both_splits_keeps_both_labels_and_is_one_subject(root):
     assert labels(afew.load(root, "validation")) == {"validation/001703120": "happiness"}
 
 
-def test_gaps_of_the_tracking_are_frames_without_an_image(root):
+def test_gaps_in_the_tracking_are_frames_without_an_image(root):
     clip = afew.load(root, "train")[0]
     assert [os.path.basename(path) for path in clip.paths] == [
         "00003.jpg",
@@ -96,12 +96,12 @@ def test_ids_without_faces_keep_their_label_and_are_counted(root):
         1,
         ("train/000000003",),
     )
-    assert notes["files among the faces whose name is no number"][0] == 1
+    assert notes["files among the faces whose name is not a number"][0] == 1
     assert notes["videos of train, not 773 as published"] == (4, ("Train_AFEW",))
 
 
 @pytest.mark.parametrize("doubled", ["Train_AFEW", "Angry", afew.FACES["train"], "Faces"])
-def test_doubled_folders_are_looked_through(root, doubled):
+def test_doubled_folders_are_searched(root, doubled):
     expected = labels(afew.load(root))
     folder = next((root / "Train_AFEW").rglob(doubled), root / "Train_AFEW")
     folder.rename(folder.with_name("moved"))
@@ -111,7 +111,7 @@ def test_doubled_folders_are_looked_through(root, doubled):
 
 
 def test_root_may_be_above_or_be_one_split(root, tmp_path):
-    assert len(afew.load(tmp_path)) == 3  # the folder above, which holds nothing else
+    assert len(afew.load(tmp_path)) == 3  # the folder above
     clips = afew.load(root / "Train_AFEW")
     assert len(clips) == 2
     assert clips.report.notes["splits that are absent"] == (1, ("Val_AFEW",))
@@ -154,7 +154,9 @@ def test_an_id_with_two_labels_in_one_split_is_refused(root):
 
 def test_unknown_folders_with_videos_are_refused_and_others_counted(root):
     (root / "Train_AFEW/LBPTOP").mkdir()
-    assert afew.load(root).report.notes["folders ignored that are not named after an expression"] == (
+    assert afew.load(root).report.notes[
+        "folders ignored that are not named after an expression"
+    ] == (
         1,
         ("LBPTOP",),
     )
@@ -179,7 +181,7 @@ def test_two_images_of_one_frame_are_refused(root):
         afew.load(root)
 
 
-def test_a_number_that_is_no_frame_is_refused(root):
+def test_a_number_that_is_not_a_frame_is_refused(root):
     train(root, "Angry", "000046280", ["20170101"])
     with pytest.raises(ValueError, match=r"fewer than 10,000.*00003.jpg and 20170101.jpg"):
         afew.load(root)
@@ -196,16 +198,16 @@ def test_faces_in_an_archive_are_noted_and_an_emotion_in_one_is_refused(root):
         afew.load(root)
 
 
-def test_missing_folders_say_what_was_expected(tmp_path):
+def test_messages_of_missing_folders_name_the_layout(tmp_path):
     with pytest.raises(FileNotFoundError, match="2 splits that are absent.*Train_AFEW/<Emotion>"):
         afew.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         afew.load(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match="is no folder"):
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
         afew.load(touch(tmp_path / "file"))
 
 
-def test_links_in_a_circle_do_no_harm(root):
+def test_circular_links_are_ignored(root):
     os.symlink(root, root / "Train_AFEW/Angry/again", target_is_directory=True)
     os.symlink("..", root / "Train_AFEW/up", target_is_directory=True)
     assert len(afew.load(root)) == 3
@@ -221,7 +223,7 @@ def videos(tmp_path, write_video):
     return tmp_path / "videos"
 
 
-def test_without_aligned_faces_they_are_extracted(videos):
+def test_without_aligned_faces_the_videos_are_extracted(videos):
     (videos / "Train_AFEW/Sad/000000001.avi").write_text("no video")
     clips = afew.load(videos, detector=lambda image: [BOX])
     broken, *shown = clips
@@ -234,7 +236,7 @@ def test_without_aligned_faces_they_are_extracted(videos):
     assert clips.report.videos == 3
 
 
-def test_crops_that_are_named_replace_the_aligned_faces(videos, tmp_path):
+def test_the_argument_crops_replaces_the_aligned_faces(videos, tmp_path):
     touch(videos / "Train_AFEW" / afew.FACES["train"] / "Faces/001703120/7.jpg")
     clips = afew.load(videos, crops=tmp_path / "crops", detector=lambda image: [])
     assert [len(clip) for clip in clips] == [2, 2]
@@ -249,5 +251,5 @@ def test_each_split_has_aligned_faces_or_is_extracted(videos):
     assert aligned.key == "train/001703120" and len(aligned) == 1 and aligned.times is None
     assert extracted.key == "validation/001703120" and extracted.valid.tolist() == [True, True]
     (faces_folder / "001703120/7.jpg").unlink()
-    (faces_folder / "001703120").rmdir()  # an empty folder Faces is as good as none
+    (faces_folder / "001703120").rmdir()  # an empty folder Faces counts as none
     assert [len(c) for c in afew.load(videos, detector=lambda image: [BOX])] == [2, 2]

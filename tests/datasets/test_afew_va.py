@@ -54,7 +54,7 @@ def two_clips(root, grouped):
 
 @pytest.fixture(params=[True, False], ids=["grouped", "flat"])
 def root(request, tmp_path):
-    """Both layouts: three frames, not in order, one without landmarks, and a second clip."""
+    """Both layouts: three unsorted frames, one without landmarks, and a second clip."""
     top = tmp_path / "AFEW-VA"
     two_clips(top, request.param)
     return top
@@ -68,7 +68,7 @@ def flat(tmp_path):
 
 
 def count(clips, words):
-    """The number of the one reason of the report that has these words in it."""
+    """Returns the count of the only reason in the report that contains these words."""
     [(total, _)] = [note for reason, note in clips.report.notes.items() if words in reason]
     return total
 
@@ -86,19 +86,19 @@ def test_both_layouts_give_the_same_clips(root):
     }
 
 
-def test_unsorted_keys_are_sorted(root):
+def test_frames_are_sorted_by_number(root):
     clip = afew_va.load(root)[0]
     assert [path[-9:] for path in clip.paths] == ["00000.png", "", "00002.png"]
 
 
-def test_whole_and_broken_numbers_are_divided_by_10(root):
+def test_integers_and_decimals_are_divided_by_10(root):
     clips = afew_va.load(root)
     assert clips[0].valence_arousal.tolist() == np.float32([[-0.2, 0.3], [0, 0], [1, -1]]).tolist()
     assert clips[1].valence_arousal[0].tolist() == np.float32([0.1, -0.25]).tolist()
 
 
 @pytest.mark.parametrize("nothing", [[], None])
-def test_a_frame_without_landmarks_stays_without_a_path(flat, nothing):
+def test_a_frame_without_landmarks_has_no_path(flat, nothing):
     table = {"00000": entry(), "00001": {**entry(), "landmarks": nothing}}
     write_clip(flat / "600", table)
     clips = afew_va.load(flat)
@@ -106,18 +106,18 @@ def test_a_frame_without_landmarks_stays_without_a_path(flat, nothing):
     assert count(clips, "frames without landmarks") == 2
 
 
-def test_a_missing_entry_of_landmarks_is_the_same(flat):
+def test_a_missing_entry_counts_as_no_landmarks(flat):
     write_clip(flat / "600", {"00000": entry(), "00001": {"valence": 0, "arousal": 0}})
     assert afew_va.load(flat)[1].valid.tolist() == [True, False]
 
 
 @pytest.mark.parametrize("place", [[0, 0], [10.0, 20.0], [10.1, 20.3]])
-def test_landmarks_in_one_place_keep_the_image(flat, place, tmp_path):
+def test_frames_with_coinciding_landmarks_keep_the_image(flat, place, tmp_path):
     write_clip(flat / "600", {"00000": entry(), "00001": entry(landmarks=[place] * 68)})
     clips = afew_va.load(flat)
     assert clips[1].valid.tolist() == [True, True] and clips[1].paths[1].endswith("00001.png")
     assert np.isfinite(clips[1].landmarks[0]).all() and np.isnan(clips[1].landmarks[1]).all()
-    assert count(clips, "landmarks lie in one place") == 1
+    assert count(clips, "landmarks coincide") == 1
     # They cannot be aligned.
     cropped = afew_va.load(flat, crops=tmp_path / "crops")
     assert cropped[1].valid.tolist() == [True, False]
@@ -141,14 +141,14 @@ def test_labels_without_images_are_kept(flat, tmp_path):
         assert clips[0].valence_arousal[2].tolist() == [1, -1]
 
 
-def test_landmarks_are_those_of_the_frame(flat):
+def test_landmarks_are_relative_to_the_frame(flat):
     clip = afew_va.load(flat)[0]
     x, y = face()[30]
     assert np.allclose(clip.landmarks[0, 30], [2 * x / (WIDTH - 1) - 1, 2 * y / (HEIGHT - 1) - 1])
     assert np.isnan(clip.landmarks[1]).all()
 
 
-def test_the_frame_is_measured_in_the_first_image_that_can_be_read(flat):
+def test_the_first_readable_image_gives_the_size_of_the_frame(flat):
     (flat / "001/00000.png").write_bytes(b"")
     assert afew_va.load(flat)[0].landmarks is not None
     for path in (flat / "001").glob("*.png"):
@@ -174,7 +174,7 @@ def test_keys_and_images_that_do_not_match_are_counted(flat):
     assert clips[1].valid.tolist() == [True, False]
     assert count(clips, "frames without an image") == 1
     assert count(clips, "json file does not list") == 1
-    assert count(clips, "no numbered images") == 1
+    assert count(clips, "not numbered images") == 1
 
 
 def test_folders_without_a_json_file_are_counted(flat):
@@ -189,11 +189,11 @@ def test_a_clip_without_a_frame_is_counted(flat):
     assert len(clips) == 1 and count(clips, "clips without a frame") == 1
 
 
-def test_another_video_id_is_noted(flat):
+def test_a_different_video_id_is_noted(flat):
     write_clip(flat / "600", {"00000": entry(), "00001": entry()}, video_id="599")
-    assert count(afew_va.load(flat), "named otherwise") == 1
+    assert count(afew_va.load(flat), "another name") == 1
     write_clip(flat / "600", {"00000": entry(), "00001": entry()}, video_id=600)
-    assert not any("named otherwise" in reason for reason in afew_va.load(flat).report.notes)
+    assert not any("another name" in reason for reason in afew_va.load(flat).report.notes)
 
 
 def test_a_clip_without_an_actor_is_a_subject_of_its_own(flat):
@@ -202,12 +202,12 @@ def test_a_clip_without_an_actor_is_a_subject_of_its_own(flat):
     assert clips[1].subject == "600" and count(clips, "without an actor") == 1
 
 
-def test_doubled_folder(tmp_path):
+def test_doubled_folders_are_searched(tmp_path):
     two_clips(tmp_path / "AFEW-VA" / "AFEW-VA", grouped=True)
     assert len(afew_va.load(tmp_path / "AFEW-VA")) == 2
 
 
-def test_links_that_lead_back(root):
+def test_circular_links_are_ignored(root):
     (root / "loop").symlink_to(root, target_is_directory=True)
     assert len(afew_va.load(root)) == 2
 
@@ -251,7 +251,7 @@ def test_images_that_cannot_be_aligned_are_counted(flat, tmp_path):
         assert count(clips, "cannot be read or aligned") == 1
 
 
-def test_there_is_no_split(flat):
+def test_splits_are_refused(flat):
     with pytest.raises(ValueError, match=r"no official split.*'train'.*sampling.person_folds"):
         afew_va.load(flat, "train")
 
@@ -280,12 +280,12 @@ def test_malformed_frames_name_file_and_frame(flat, bad, message):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b'{"actor": "A",\n "frames": {"00000"', r"must be whole. Received: .*001.json, line 2"),
+        (b'{"actor": "A",\n "frames": {"00000"', r"must be complete. Received: .*001.json, line 2"),
         (b"", r"001.json, line 1"),
-        (b"[]", "another content in .*001.json"),
-        (b'{"frames": []}', "another content in .*001.json"),
+        (b"[]", "other content in .*001.json"),
+        (b'{"frames": []}', "other content in .*001.json"),
         (b'{"frames": {"00000": 3}}', "3 of frame '00000' in .*001.json"),
-        (b'{"frames": {"../00000": {}}}', r"numbers its frames.*frame '../00000' in .*001.json"),
+        (b'{"frames": {"../00000": {}}}', r"numbers of its images.*frame '../00000' in .*001.json"),
         (
             b'{"frames": {"0": {"valence": 0, "arousal": 0}, "00": {"valence": 0, "arousal": 0}}}',
             "frames '0' and '00' in .*001.json",
@@ -300,17 +300,17 @@ def test_malformed_json_names_file_and_line(flat, content, message):
         afew_va.load(flat)
 
 
-def test_json_of_windows(flat):
+def test_json_files_written_on_windows_are_read(flat):
     path = flat / "001/001.json"
     content = json.dumps(json.loads(path.read_text()), indent=1).replace("\n", "\r\n")
     path.write_bytes(b"\xef\xbb\xbf" + content.encode())
     assert len(afew_va.load(flat)[0]) == 3
 
 
-def test_a_root_without_clips(tmp_path):
+def test_a_root_without_clips_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(FileNotFoundError, match=r"read from a folder with 01/001.*Received"):
             afew_va.load(path)
     (tmp_path / "file.json").touch()
-    with pytest.raises(FileNotFoundError, match="which is no folder"):
+    with pytest.raises(FileNotFoundError, match="which is not a folder"):
         afew_va.load(tmp_path / "file.json")

@@ -25,7 +25,7 @@ def root(tmp_path):
     return write(tmp_path / "ck48.h5").parent
 
 
-def test_sequences_are_clips(root):
+def test_every_sequence_is_a_clip(root):
     (root / "._ck48.h5").touch()  # as macOS leaves behind
     for path in (root, root / "ck48.h5", root / "ck48.h5"):
         clips = datasets.load("ck48", path)
@@ -37,13 +37,13 @@ def test_sequences_are_clips(root):
     assert clips.report.notes == {"sequences of contempt, left out": (1, ("sequence003",))}
 
 
-def test_contempt_can_count_as_another_expression(root):
+def test_contempt_can_be_read_as_another_expression(root):
     clips = datasets.load("ck48", root, contempt="disgust")
     assert len(clips) == 4 and clips.report.classes["disgust"] == 3
-    assert clips.report.notes == {"sequences of contempt, taken as disgust": (1, ("sequence003",))}
+    assert clips.report.notes == {"sequences of contempt, read as disgust": (1, ("sequence003",))}
 
 
-def test_unpack_to(root, cache):
+def test_unpack_to_names_the_folder(root, cache):
     clips = datasets.load("ck48", root, unpack_to=root / "images")
     assert clips[0].paths[0] == str(root / "images" / "00000.png") and not list(cache.iterdir())
 
@@ -52,11 +52,11 @@ def test_unpack_to(root, cache):
     ("pixels", "labels", "message"),
     [
         (pictures(11), None, r"\(11, 48, 48\) and labels \(12,\)"),
-        (pictures(11), np.zeros(11, int), "in threes"),
+        (pictures(11), np.zeros(11, int), "three times the same"),
         (pictures().astype(np.float32), None, "float32"),
         (pictures()[:, :40], None, "48 x 48"),
         (pictures().reshape(12, -1), None, "48 x 48"),
-        (None, np.arange(12) % 7, "threes of one label"),
+        (None, np.arange(12) % 7, "three times the same"),
         (None, np.full(12, 7), "from 0 to 6"),
         (None, np.full(12, -1), "from 0 to 6"),
         (None, np.full(12, 0.5), "from 0 to 6"),
@@ -65,14 +65,14 @@ def test_unpack_to(root, cache):
         (False, None, "data_pixel"),
     ],
 )
-def test_other_contents(tmp_path, cache, pixels, labels, message):
+def test_files_with_other_contents_are_refused(tmp_path, cache, pixels, labels, message):
     path = write(tmp_path / "bad.h5", pixels, labels)
     with pytest.raises(ValueError, match=rf"{message}.*Copy it again|Received: .*{message}"):
         datasets.load("ck48", path)
     assert not list(cache.iterdir())
 
 
-def test_a_group_in_place_of_the_pictures(tmp_path):
+def test_a_group_instead_of_the_images_is_refused(tmp_path):
     with h5py.File(tmp_path / "bad.h5", "w") as file:
         file.create_group("data_pixel")
         file["data_label"] = [0, 0, 0]
@@ -80,7 +80,7 @@ def test_a_group_in_place_of_the_pictures(tmp_path):
         datasets.load("ck48", tmp_path)
 
 
-def test_damaged_files(root, cache):
+def test_damaged_files_are_refused(root, cache):
     content = (root / "ck48.h5").read_bytes()
     (root / "ck48.h5").unlink()
     path = root / "bad.h5"
@@ -94,7 +94,7 @@ def test_damaged_files(root, cache):
     assert not list(cache.iterdir())
 
 
-def test_folders_with_no_or_two_files(tmp_path):
+def test_folders_without_exactly_one_file_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="which has 0 files ending in .h5"):
         datasets.load("ck48", tmp_path)
     for name in ("a.h5", "b.h5"):
@@ -103,7 +103,7 @@ def test_folders_with_no_or_two_files(tmp_path):
         datasets.load("ck48", tmp_path)
 
 
-def test_bad_arguments(root):
+def test_unknown_arguments_are_refused(root):
     with pytest.raises(ValueError, match="`split` must be one of"):
         datasets.load("ck48", root, "train")
     with pytest.raises(ValueError, match="`contempt` must be one of"):

@@ -9,7 +9,7 @@ from kollias_affect.datasets import fer2013
 
 # The csv's numbers, and the names that folders have.
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-# (number, usage) of each row; the pictures are all different.
+# (number, usage) of each row; all images differ.
 ROWS = [(6, "Training"), (0, "Training"), (3, "PublicTest"), (6, "PublicTest"), (4, "PrivateTest")]
 ROWS += [(number, "Training") for number in range(7)]
 STYLES = {
@@ -44,7 +44,7 @@ def write_folders(root):
     params=["fer2013.csv", "icml_face_data.csv", "folders", "tar of folders", "tar of a csv"]
 )
 def root(request, tmp_path, tar):
-    """The same images in every form that the database comes in."""
+    """The same images in every layout of the database."""
     source = tmp_path / "fer2013"
     source.mkdir()
     if "folders" in request.param:
@@ -56,7 +56,7 @@ def root(request, tmp_path, tar):
 
 
 def content(clips):
-    """Picture and class of each clip."""
+    """Image and class of each clip."""
     return {
         cv2.imread(clip.paths[0], cv2.IMREAD_UNCHANGED).tobytes(): int(clip.expression[0])
         for clip in clips
@@ -73,11 +73,11 @@ def expected(*usages):
 
 
 def test_every_form_gives_the_same_classes(root):
-    """Alphabetical folders and the csv number them differently; neutral is 0 here in all."""
+    """Folders and the csv number the classes differently; neutral is 0 in every form."""
     clips = datasets.load("fer2013", root)
     assert content(clips) == expected("Training", "PublicTest", "PrivateTest")
     assert clips.report.classes["neutral"] == 3 and EXPRESSIONS[0] == "neutral"
-    assert content(datasets.load("fer2013", root)) == content(clips)  # what was unpacked
+    assert content(datasets.load("fer2013", root)) == content(clips)  # the unpacked images
     assert len({clip.subject for clip in clips}) == len(clips) == 12
 
 
@@ -92,8 +92,8 @@ def test_every_form_gives_the_same_classes(root):
         ("test", ("PublicTest", "PrivateTest")),
     ],
 )
-def test_public_and_private_test_are_told_apart(root, split, usages):
-    """Folders have both in test/: the prefix of the file says which."""
+def test_public_and_private_test_are_distinguished(root, split, usages):
+    """Folders have both in test/; the prefix of the file distinguishes them."""
     assert content(datasets.load("fer2013", root, split)) == expected(*usages)
 
 
@@ -106,19 +106,19 @@ def test_public_and_private_test_are_told_apart(root, split, usages):
         ("FER32", "validation", ("PrivateTest",)),
     ],
 )
-def test_variants_of_paper_d(root, variant, split, usages):
+def test_variants_of_paper_d_combine_usages(root, variant, split, usages):
     assert content(datasets.load("fer2013", root, split, variant=variant)) == expected(*usages)
 
 
 def test_counts_that_are_not_the_published_ones_are_noted(root):
     [(reason, (count, examples))] = datasets.load("fer2013", root).report.notes.items()
-    assert "augmented, split anew, cut" in reason and count == 3
+    assert "augmented, other split, cut" in reason and count == 3
     assert examples[0] == "Training 9, not 28,709"
 
 
 @pytest.mark.parametrize("form", ["{}", "\ufeff{}"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_byte_order_marks_and_line_ends(tmp_path, form, newline):
+def test_byte_order_marks_and_line_ends_are_accepted(tmp_path, form, newline):
     text = form.format(csv_text("fer2013.csv", newline=newline) + newline)
     (tmp_path / "fer2013.csv").write_bytes(text.encode())
     assert len(datasets.load("fer2013", tmp_path / "fer2013.csv")) == 12
@@ -132,7 +132,7 @@ def bad_csv(tmp_path, change, name="fer2013.csv"):
 
 
 def replaced(old, new):
-    """A change of the third line, as lines are counted from 1."""
+    """Returns a function that replaces a text in line 3."""
     return lambda lines: [*lines[:2], lines[2].replace(old, new, 1), *lines[3:]]
 
 
@@ -151,9 +151,9 @@ PIXELS = " ".join(str(value) for value in picture(1).ravel())
         (replaced(PIXELS, PIXELS + " 0"), "2305 fields.*in line 3 of"),
         (replaced(PIXELS, "256 " + PIXELS.partition(" ")[2]), "from 0 to 255.*'256 .*in line 3 of"),
         (replaced(PIXELS, "-1 " + PIXELS.partition(" ")[2]), "from 0 to 255.*in line 3 of"),
-        (replaced(PIXELS, "0.5 " + PIXELS.partition(" ")[2]), "whole numbers.*in line 3 of"),
-        (replaced(PIXELS, "9" * 30 + " " + PIXELS.partition(" ")[2]), "whole numbers.*in line 3"),
-        (replaced(PIXELS, ""), "whole numbers.*in line 3 of"),
+        (replaced(PIXELS, "0.5 " + PIXELS.partition(" ")[2]), "integers.*in line 3 of"),
+        (replaced(PIXELS, "9" * 30 + " " + PIXELS.partition(" ")[2]), "integers.*in line 3"),
+        (replaced(PIXELS, ""), "integers.*in line 3 of"),
         (replaced(",Training", ",Training,"), "line 3"),
         (
             lambda lines: [lines[0], *(f"{line},x" for line in lines[1:])],
@@ -178,12 +178,12 @@ def test_bad_rows_in_an_archive_are_named_and_not_forgotten(tmp_path, tar):
     (tmp_path / "fer2013").mkdir()
     bad_csv(tmp_path / "fer2013", replaced(PIXELS, PIXELS + " 0"))
     path = tar(tmp_path / "fer2013", tmp_path / "fer2013.tar")
-    for _ in range(2):  # what the first time unpacked is not taken for whole
+    for _ in range(2):  # the folder of the first attempt is not complete
         with pytest.raises(ValueError, match=r"2305 fields.*in line 3 of .*fer2013\.csv"):
             datasets.load("fer2013", path)
 
 
-def test_other_files_are_no_csv(tmp_path):
+def test_other_files_are_refused(tmp_path):
     for content, message in ((b"\xff\xfe", "UTF-8"), (b"", "0 bytes"), (b"hello", "without")):
         (tmp_path / "fer2013.csv").write_bytes(content)
         with pytest.raises(ValueError, match=message):
@@ -203,7 +203,7 @@ def test_unpack_to_holds_archive_and_images(tmp_path, cache, tar, top):
     assert not list(cache.iterdir())
 
 
-def test_a_folder_around_it_and_doubled_folders(tmp_path):
+def test_outer_and_doubled_folders_are_searched(tmp_path):
     write_folders(tmp_path / "archive" / "fer2013")
     before = content(datasets.load("fer2013", tmp_path / "archive"))
     for part in ("train", "test"):
@@ -215,7 +215,7 @@ def test_a_folder_around_it_and_doubled_folders(tmp_path):
     assert before == after and len(after) == 12
 
 
-def test_a_training_part_alone(tmp_path, tar):
+def test_a_training_part_alone_is_read(tmp_path, tar):
     write_folders(tmp_path / "fer")
     shutil.rmtree(tmp_path / "fer" / "test")
     path = tar(tmp_path / "fer", tmp_path / "fer.tar", name=".")
@@ -225,7 +225,7 @@ def test_a_training_part_alone(tmp_path, tar):
             datasets.load("fer2013", root, "PublicTest")
 
 
-def test_what_is_ignored_in_folders_is_noted(tmp_path):
+def test_ignored_files_and_folders_are_noted(tmp_path):
     root = write_folders(tmp_path)
     shutil.copy(root / "test" / "happy" / "PublicTest_998.png", root / "test" / "happy" / "7.png")
     (root / "train" / "angry" / "Thumbs.db").touch()
@@ -265,14 +265,14 @@ def test_augmented_copies_are_noted(tmp_path):
     assert report.classes["anger"] == 7 and examples == ("Training 14, not 28,709",)
 
 
-def test_folders_of_other_names(tmp_path):
+def test_folders_with_other_names_are_refused(tmp_path):
     root = write_folders(tmp_path)
     (root / "train" / "angry").rename(root / "train" / "grumpy")
     with pytest.raises(ValueError, match=r"one of \('neutral'.*Received: .*grumpy"):
         datasets.load("fer2013", root)
 
 
-def test_two_names_of_one_expression_may_not_clash(tmp_path):
+def test_two_names_of_one_expression_must_not_clash(tmp_path):
     root = write_folders(tmp_path)
     shutil.copytree(root / "train" / "angry", root / "train" / "Anger")
     with pytest.raises(ValueError, match="different names"):
@@ -286,16 +286,16 @@ def test_two_names_of_one_expression_may_not_clash(tmp_path):
         ({"variant": "FER99"}, "`variant` must be one of"),
         ({"variant": "FER28"}, r"`split` must be one of \('train', 'validation'\)"),
         ({"variant": "FER32+EmotiW", "split": "train"}, "needs SFEW"),
-        ({"emotiw": "somewhere"}, "belongs to the variant"),
+        ({"emotiw": "somewhere"}, "needs the variant"),
         ({"images": "x"}, "option of fer2013"),
     ],
 )
-def test_bad_arguments(tmp_path, options, message):
+def test_unknown_arguments_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         datasets.load("fer2013", write_folders(tmp_path), **options)
 
 
-def test_folders_without_it(tmp_path):
+def test_folders_without_the_database_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"fer2013\.csv or .*which has none of them"):
         datasets.load("fer2013", tmp_path)
     with pytest.raises(FileNotFoundError, match="does not exist"):
@@ -316,7 +316,7 @@ def emotiw(tmp_path):
 
 
 @pytest.mark.parametrize(("split", "fer", "added"), [("train", 11, 4), ("validation", 0, 2)])
-def test_the_variant_with_sfew(tmp_path, emotiw, split, fer, added):
+def test_the_variant_with_sfew_adds_its_images(tmp_path, emotiw, split, fer, added):
     root = write_folders(tmp_path / "fer")
     clips = datasets.load("fer2013", root, split, variant="FER32+EmotiW", emotiw=emotiw)
     assert len(clips) == fer + added and clips.report.classes["neutral"] == (5 if fer else 1)
@@ -330,7 +330,7 @@ def real(shared, tmp_path_factory):
     return datasets.load("fer2013", shared("fer2013.tar"), unpack_to=to), to / "fer2013"
 
 
-def test_the_real_archive(real):
+def test_the_real_archive_has_the_published_counts(real):
     clips, _ = real
     assert clips.report.frames == 28709 + 3589
     assert {clip.key.split("/")[0] for clip in clips} == {"Training", "PublicTest"}

@@ -52,13 +52,13 @@ def video(write_video, folder, key):
     return write_video(PICTURES, path)
 
 
-def found(image):
+def full_frame(image):
     return [BOX]
 
 
 def test_arousal_comes_first_in_the_file_and_valence_in_the_clip(root):
     clips = labels(table(root))
-    assert [clip.key for clip in clips] == KEYS  # numbers of utterances skip
+    assert [clip.key for clip in clips] == KEYS  # numbers of utterances may have gaps
     np.testing.assert_allclose(clips[0].valence_arousal, [[-0.0237, 0.17]], atol=1e-6)
     assert clips[0].paths == [""] and not clips[0].valid.any()
     assert clips.report.videos == 3 and clips.report.clips == 4
@@ -74,11 +74,11 @@ def test_two_ids_on_one_link_are_one_subject(root):
     clips = labels(table(root))
     assert [clip.subject for clip in clips] == ["AAAAAAAAAAA"] * 2 + ["BBBBBBBBBBB"] * 2
     assert clips.report.subjects == 2
-    note = clips.report.notes["video ids that share a link, taken as one subject"]
+    note = clips.report.notes["video ids that share a link, read as one subject"]
     assert note == (2, ("f8da01d25_1, f8da01d25_2",))
 
 
-def test_the_subject_falls_back_on_the_video(root):
+def test_without_a_link_the_subject_is_the_video(root):
     rows = [",0,1,abc,utterance_1.mp4,0,0,4", "https://youtu.be/x,0,1,d,utterance_1.mp4,0,0,4"]
     assert [c.subject for c in labels(table(root, rows))] == ["abc", "https://youtu.be/x"]
 
@@ -88,7 +88,7 @@ def test_the_key_is_video_and_utterance(root):
     assert "5b44393ed/utterance_4" in keys and "f8da01d25_1/utterance_4" in keys
 
 
-def test_keyless_rows_are_dropped_and_counted(root):
+def test_rows_without_a_key_are_left_out_and_counted(root):
     clips = labels(table(root, [*ROWS, ",,,,,0.45,0.17,", ",,,,,0.1,0.2,"]))
     assert len(clips) == 4
     count, examples = clips.report.notes["rows without video or utterance"]
@@ -102,7 +102,7 @@ def test_an_utterance_without_a_vote_has_no_expression(root):
     assert note == (1, (KEYS[0],))
 
 
-def test_the_same_row_twice_counts_once(root):
+def test_a_repeated_row_counts_once(root):
     clips = labels(table(root, [*ROWS, ROWS[1]]))
     assert len(clips) == 4
     assert clips.report.notes["rows that repeat an utterance"][0] == 1
@@ -114,7 +114,7 @@ def test_two_labels_of_one_utterance_are_refused_with_both_lines(root):
         labels(root)
 
 
-def test_split_none_is_all_that_has_labels(root):
+def test_split_none_reads_all_utterances_with_labels(root):
     table(root)
     later = [ROWS[0].replace("5b44393ed", "0123")]
     table(root, later, "omg_ValidationVideos.csv")
@@ -130,7 +130,7 @@ def test_split_none_is_all_that_has_labels(root):
         labels(root, "all")
 
 
-def test_test_has_labels_if_they_are_there(root):
+def test_the_test_split_has_labels_if_they_exist(root):
     unlabelled = [",".join(row.split(",")[:5]) for row in ROWS]
     header = ",".join(HEADER.split(",")[:5])
     table(root, unlabelled, "omg_TestVideos_WithoutLabels.csv", header)
@@ -159,12 +159,12 @@ def test_counts_that_differ_from_the_published_are_noted(root):
         ("l,0,1,v,utterance_1.mp4,0.1,,4", "valence .*'' in line 3 of"),
         ("l,0,1,v,utterance_1.mp4,0.1,0.2,7", "from 0 to 6.*'7' in line 3 of"),
         ("l,0,1,v,utterance_1.mp4,0.1,0.2,Sad", "from 0 to 6.*'Sad' in line 3 of"),
-        ("l,0,1,..,../x.mp4,0.1,0.2,4", "plain names.*line 3 of"),
-        ("l,0,1,v,../../x.mp4,0.1,0.2,4", "plain names.*line 3 of"),
-        ("l,0,1,v,..,0.1,0.2,4", "plain names.*line 3 of"),
-        ("l,0,1,v,.,0.1,0.2,4", "plain names.*line 3 of"),
-        ("l,0,1,v,/etc/x.mp4,0.1,0.2,4", "plain names.*line 3 of"),
-        ("l,0,1,v,.mp4,0.1,0.2,4", "plain names.*line 3 of"),
+        ("l,0,1,..,../x.mp4,0.1,0.2,4", "names of a folder.*line 3 of"),
+        ("l,0,1,v,../../x.mp4,0.1,0.2,4", "names of a folder.*line 3 of"),
+        ("l,0,1,v,..,0.1,0.2,4", "names of a folder.*line 3 of"),
+        ("l,0,1,v,.,0.1,0.2,4", "names of a folder.*line 3 of"),
+        ("l,0,1,v,/etc/x.mp4,0.1,0.2,4", "names of a folder.*line 3 of"),
+        ("l,0,1,v,.mp4,0.1,0.2,4", "names of a folder.*line 3 of"),
     ],
 )
 def test_a_malformed_row_is_named(root, row, message):
@@ -178,8 +178,8 @@ def test_a_malformed_row_is_named(root, row, message):
     [
         (HEADER.replace("video", "clip"), "without .'video'."),
         (HEADER.replace("valence", "dominance"), "all of the columns .* with .'arousal', 'Emot"),
-        (ROWS[0], "header of .* names the columns"),
-        ("", "header of .* names the columns"),
+        (ROWS[0], "header of .* must name the columns"),
+        ("", "header of .* must name the columns"),
     ],
 )
 def test_a_malformed_header_is_named(root, header, message):
@@ -195,11 +195,11 @@ def test_byte_order_mark_crlf_and_empty_lines_at_the_end_are_accepted(root):
 
 def test_a_latin_1_byte_and_a_truncated_file_are_named(root):
     path = table(root) / "omg_TrainVideos.csv"
-    whole = path.read_bytes()
-    path.write_bytes(whole.replace(b"5b44393ed,utterance_6", b"caf\xe9,utterance_6"))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"5b44393ed,utterance_6", b"caf\xe9,utterance_6"))
     with pytest.raises(ValueError, match="UTF-8.*line 3 has the byte 0xe9"):
         labels(root)
-    path.write_bytes(whole[:-20])
+    path.write_bytes(content[:-20])
     with pytest.raises(ValueError, match="8 fields.*line 5 of"):
         labels(root)
     path.write_bytes(b"")
@@ -207,7 +207,7 @@ def test_a_latin_1_byte_and_a_truncated_file_are_named(root):
         labels(root)
 
 
-def test_missing_files_say_what_was_expected(root):
+def test_messages_of_missing_files_name_the_layout(root):
     with pytest.raises(FileNotFoundError, match="omg_TrainVideos.csv.*none of these tables"):
         labels(root)
     with pytest.raises(FileNotFoundError, match="does not exist"):
@@ -222,9 +222,11 @@ def test_utterances_without_a_video_keep_their_label_and_are_counted(root, write
     video(write_video, root / "train_videos", KEYS[0])
     broken = root / "train_videos" / f"{KEYS[1]}.mp4"
     broken.write_text("no video")
-    temporary = root / "train_videos/youtube_videos_temp"  # whole videos, left by the download
+    temporary = (
+        root / "train_videos/youtube_videos_temp"
+    )  # complete videos, which the download leaves
     video(write_video, temporary, "f8da01d25_1/utterance_4")
-    clips = omg.load(root, "train", crops=tmp_path / "crops", detector=found)
+    clips = omg.load(root, "train", crops=tmp_path / "crops", detector=full_frame)
     clip = clips[0]
     assert [c.key for c in clips] == KEYS and [len(c) for c in clips] == [2, 1, 1, 1]
     assert clip.key == KEYS[0] and clip.subject == "AAAAAAAAAAA"
@@ -238,11 +240,11 @@ def test_utterances_without_a_video_keep_their_label_and_are_counted(root, write
     assert clips.report.notes["videos that cannot be read"][0] == 1
     broken.unlink()
     (root / "train_videos" / f"{KEYS[0]}.mp4").unlink()
-    again = omg.load(root, "train", crops=tmp_path / "crops")[0]  # crops are enough
+    again = omg.load(root, "train", crops=tmp_path / "crops")[0]  # crops alone suffice
     assert again.paths == clip.paths
 
 
-def test_the_tables_alone_are_enough(root):
+def test_the_tables_alone_suffice(root):
     clips = omg.load(table(root), "train")
     assert [clip.key for clip in clips] == KEYS and not any(clip.valid.any() for clip in clips)
     assert clips.report.notes[ALONE][0] == 4
@@ -292,7 +294,7 @@ def test_tables_may_lie_below_in_any_case_or_be_the_root(root, write_video):
 
 
 @pytest.mark.parametrize("vote", ["4.0", "4."])
-def test_votes_that_a_spreadsheet_wrote_are_whole(root, vote):
+def test_votes_may_be_written_with_decimals(root, vote):
     (clip,) = labels(table(root, [ROWS[0][:-1] + vote]))
     assert EXPRESSIONS[clip.expression[0]] == "neutral"
     with pytest.raises(ValueError, match="from 0 to 6.*'4.5'"):
@@ -314,19 +316,22 @@ def test_several_videos_of_one_utterance_are_counted(root, write_video):
     video(write_video, root, KEYS[0])
     video(write_video, root / "copy", KEYS[0])
     clips = omg.load(root, "train", detector=lambda image: [])
-    assert clips.report.notes["utterances with several video files, the first was taken"][0] == 1
-    given = omg.load(root, "train", videos=root / "copy", detector=lambda image: [])
-    assert len(given) == 1
+    assert (
+        clips.report.notes["utterances with several video files, of which the first is read"][0]
+        == 1
+    )
+    clips = omg.load(root, "train", videos=root / "copy", detector=lambda image: [])
+    assert len(clips) == 1
 
 
-def test_folders_of_annotators_are_no_videos(root):
+def test_folders_of_annotators_are_not_videos(root):
     table(root, ROWS[:1])
     (root / "DetailedAnnotation/train" / f"{KEYS[0]}.mp4").mkdir(parents=True)
     (root / "elsewhere" / f"{KEYS[0]}.mp4").mkdir(parents=True)
     assert omg.load(root, "train").report.notes[ALONE] == (1, (KEYS[0],))
 
 
-def test_links_in_a_circle_do_no_harm(root, write_video):
+def test_circular_links_are_ignored(root, write_video):
     table(root, ROWS[:1])
     video(write_video, root / "videos", KEYS[0])
     os.symlink(root, root / "videos/again", target_is_directory=True)
@@ -356,11 +361,11 @@ def test_shuffled_predictions_are_put_in_the_order_of_the_clips(root):
     np.testing.assert_allclose(omg.read_predictions(path, KEYS[::-1]), expected[::-1])
 
 
-def test_missing_extra_and_repeated_predictions_are_listed(root):
+def test_missing_additional_and_duplicated_predictions_are_listed(root):
     path = predictions(root, [*PREDICTED[:3], PREDICTED[0], "other,utterance_1.mp4,0,0"])
     message = (
         r"1 missing \['5b44393ed/utterance_6'\], 1 not among the clips \['other/utterance_1'\], "
-        r"1 there twice \['f8da01d25_2/utterance_1'\]"
+        r"1 duplicated \['f8da01d25_2/utterance_1'\]"
     )
     with pytest.raises(ValueError, match=message):
         omg.read_predictions(path, KEYS)
@@ -369,13 +374,13 @@ def test_missing_extra_and_repeated_predictions_are_listed(root):
 @pytest.mark.parametrize(
     ("rows", "header", "message"),
     [
-        (PREDICTED, PREDICTED[0], "header of .* names the columns"),
+        (PREDICTED, PREDICTED[0], "header of .* must name the columns"),
         (PREDICTED, "video,utterance,arousal", "without .'valence'."),
         (["v,utterance_1.mp4,0"], "video,utterance,arousal,valence", "4 fields.*line 2 of"),
         (["v,utterance_1.mp4,0,x"], "video,utterance,arousal,valence", "'x' in line 2 of"),
         (["v,utterance_1.mp4,0,nan"], "video,utterance,arousal,valence", "'nan' in line 2 of"),
-        (["../..,x.mp4,0,0"], "video,utterance,arousal,valence", "plain names.*line 2 of"),
-        ([",,0.1,0.2"], "video,utterance,arousal,valence", "plain names.*line 2 of"),
+        (["../..,x.mp4,0,0"], "video,utterance,arousal,valence", "names of a folder.*line 2 of"),
+        ([",,0.1,0.2"], "video,utterance,arousal,valence", "names of a folder.*line 2 of"),
     ],
 )
 def test_malformed_predictions_are_named(root, rows, header, message):
@@ -383,7 +388,7 @@ def test_malformed_predictions_are_named(root, rows, header, message):
         omg.read_predictions(predictions(root, rows, header), KEYS)
 
 
-def test_annotators_are_raw_and_wrong_folders_are_named(root, caplog):
+def test_annotators_have_the_raw_scale_and_wrong_folders_are_named(root, caplog):
     folder = root / "DetailedAnnotation/train/5b44393ed/utterance_4.mp4"
     (folder / "utterance_3.mp4").mkdir(parents=True)
     (folder / "utterance_3.mp4/4.txt").write_text("arousal,valence,emotion\n1,2,Sad\n")
@@ -400,7 +405,7 @@ def test_annotators_are_raw_and_wrong_folders_are_named(root, caplog):
         omg.read_annotators(root, "train", "5b44393ed", "utterance_4")
 
 
-def test_annotators_that_are_not_there_are_named(root):
+def test_missing_annotators_are_named(root):
     with pytest.raises(FileNotFoundError, match="DetailedAnnotation/train/v/utterance_1.mp4/K"):
         omg.read_annotators(root, "train", "v", "utterance_1")
     (root / "DetailedAnnotation").mkdir()

@@ -31,7 +31,7 @@ def write(path, lines, end="\r\n"):
 
 
 def arff(name="train_1", values=(0.1, 0.2, 0.3), dimension="VALENCE"):
-    """Lines as the challenges have them; nine before the data."""
+    """Lines in the format of the challenges, nine of them before the data."""
     rows = [f"{name},{i / 25:g},{value:.4f}" for i, value in enumerate(values)]
     attributes = ("Instance_name string", "frameTime numeric", "GoldStandard numeric")
     head = [f"@relation GOLDSTANDARD_{dimension}", "", *(f"@attribute {a}" for a in attributes)]
@@ -55,10 +55,10 @@ def raw(root, names=("P16",), rows=("0;.1;.2;.3;.4;.5;.6", "0.04;.2;.2;.2;.2;.2;
     return root
 
 
-def crops_of(folder, name, times, found=None):
-    """What `faces.extract` leaves, without the images."""
-    found = np.ones(len(times), int) if found is None else np.asarray(found, int)
-    rows = [f"{i + 1},{t:.6f},{f}" for i, (t, f) in enumerate(zip(times, found, strict=True))]
+def crops_of(folder, name, times, success=None):
+    """Writes the files of `faces.extract`, without the images."""
+    success = np.ones(len(times), int) if success is None else np.asarray(success, int)
+    rows = [f"{i + 1},{t:.6f},{f}" for i, (t, f) in enumerate(zip(times, success, strict=True))]
     write(folder / f"{name}.csv", ["frame,timestamp,success", *rows], "\n")
     landmarks = np.zeros((len(times), 68, 2), np.float32)
     np.savez(folder / f"{name}.npz", landmarks=landmarks)
@@ -80,7 +80,7 @@ def test_arff_with_crlf_and_a_string_attribute_gives_valence_first(root):
 
 
 @pytest.mark.parametrize("place", ["labels/gs_1", "ratings_gold_standard"])
-def test_the_forms_of_the_challenges_lie_in_different_folders(root, place):
+def test_the_challenges_have_different_folders(root, place):
     gold(root, place=place)
     assert len(recola.load(root)) == 1
     assert len(recola.load(root / place, ratings="gold_standard")) == 1
@@ -127,7 +127,7 @@ def test_a_byte_order_mark_is_accepted(root):
         ("train_1,0.04,1.01", r"in \[-1, 1\].*1.01 in line 11 of"),
         ("train_1,0,0.1", "increase.*0.0 in line 11 of"),
         ("train_1,nan,0.1", "increase.*nan in line 11 of"),
-        ("dev_1,0.04,0.1", "bear its name, train_1.*'dev_1' in line 11"),
+        ("dev_1,0.04,0.1", "must have its name, train_1.*'dev_1' in line 11"),
     ],
 )
 def test_a_malformed_row_of_an_arff_is_named(root, row, message):
@@ -141,13 +141,13 @@ def test_a_malformed_row_of_an_arff_is_named(root, row, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (arff()[:6], "line @data .* without, in 6 lines"),
+        (arff()[:6], "line @data .* with 6 lines"),
         (arff()[:9], "at least one row"),
         ([line for line in arff() if "frameTime" not in line], "without .'frameTime'."),
         ([], "line @data"),
     ],
 )
-def test_a_malformed_head_of_an_arff_is_named(root, content, message):
+def test_a_malformed_header_of_an_arff_is_named(root, content, message):
     write(gold(root) / "ratings_gold_standard/arousal/train_1.arff", content)
     with pytest.raises(ValueError, match=message):
         recola.load(root)
@@ -181,7 +181,7 @@ def test_recordings_of_one_dimension_and_other_files_are_counted(root):
     assert [clip.key for clip in clips] == ["train_1"]
     notes = clips.report.notes
     assert notes["recordings with valence or arousal alone"] == (1, ("train_2",))
-    assert notes["files whose name is no train_1, dev_1 or P16"] == (1, ("test_1.arff",))
+    assert notes["files whose name is not train_1, dev_1 or P16"] == (1, ("test_1.arff",))
     assert notes["files ignored, which do not end in ('.arff',)"] == (1, ("notes.txt",))
 
 
@@ -206,7 +206,7 @@ def test_raw_ratings_have_no_split(root):
         recola.load(root, "train")
 
 
-def test_header_of_raw_ratings_has_trailing_spaces(root):
+def test_trailing_spaces_in_the_header_of_raw_ratings_are_accepted(root):
     raw(root)
     (mean,) = recola.load(root)
     np.testing.assert_allclose(mean.valence_arousal, [[0.35, -0.35], [0.2, -0.2]], atol=1e-6)
@@ -215,7 +215,7 @@ def test_header_of_raw_ratings_has_trailing_spaces(root):
         np.testing.assert_allclose(single.valence_arousal[0], [value, -value], atol=1e-6)
 
 
-def test_raters_are_found_by_name_not_by_place(root):
+def test_raters_are_found_by_name_not_by_position(root):
     raw(root)
     path = root / RAW / "valence/P16.csv"
     path.write_text(path.read_text().replace("FM1 ;FM2 ", "FM2 ;FM1 "))
@@ -265,7 +265,7 @@ def test_the_centred_form_has_its_label_in_column_1(root, header):
         recola.load(root)
 
 
-def test_auto_takes_one_form_and_counts_the_others(root):
+def test_auto_reads_one_form_and_counts_the_others(root):
     raw(gold(root))
     clips = recola.load(root)
     assert [clip.key for clip in clips] == ["train_1"]
@@ -274,7 +274,7 @@ def test_auto_takes_one_form_and_counts_the_others(root):
         recola.load(root, ratings="gold")
 
 
-def test_missing_folders_say_what_was_expected(root):
+def test_messages_of_missing_folders_name_the_layout(root):
     with pytest.raises(FileNotFoundError, match="ratings_gold_standard/.*which has no ratings"):
         recola.load(root)
     with pytest.raises(FileNotFoundError, match="no ratings of the form 'raters'"):
@@ -282,7 +282,7 @@ def test_missing_folders_say_what_was_expected(root):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         recola.load(root / "nowhere")
     (root / "file").touch()
-    with pytest.raises(FileNotFoundError, match="is no folder"):
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
         recola.load(root / "file")
     with pytest.raises(FileNotFoundError, match="`videos` must be a folder"):
         recola.load(root, videos=root / "nowhere")
@@ -290,7 +290,7 @@ def test_missing_folders_say_what_was_expected(root):
         recola.load(root, "dev")
 
 
-def test_links_in_a_circle_do_no_harm(root):
+def test_circular_links_are_ignored(root):
     gold(root)
     os.symlink(root, root / "again", target_is_directory=True)
     os.symlink("..", root / "ratings_gold_standard/valence/up", target_is_directory=True)
@@ -307,7 +307,7 @@ def test_7501_ratings_label_7500_frames_by_time(root, tmp_path):
     assert len(recola.load(root)[0]) == 7501
     folder = crops_of(tmp_path / "crops", "dev_3", np.arange(7500) / 25, np.arange(7500) % 2)
     (clip,) = clips = recola.load(root, crops=folder)
-    assert len(clip) == 7500 and clip.valid.sum() == 3750  # frames without a face stay
+    assert len(clip) == 7500 and clip.valid.sum() == 3750  # frames without a face are included
     np.testing.assert_allclose(clip.valence_arousal[:, 0], values[:7500], atol=1e-6)
     np.testing.assert_allclose(clip.valence_arousal[:, 1], -values[:7500], atol=1e-6)
     assert clips.report.without_face == 3750 and clips.report.invalid == 0
@@ -352,7 +352,7 @@ def test_videos_beside_the_ratings_are_extracted(root, write_video, place):
     assert notes["videos without ratings in this split"] == (1, ("P99",))
 
 
-def test_labels_only_looks_for_no_frames(root, tmp_path):
+def test_labels_only_does_not_look_for_frames(root, tmp_path):
     folder = crops_of(tmp_path / "crops", "train_1", [0.0])
     (clip,) = clips = recola.load(gold(root), crops=folder, labels_only=True)
     assert len(clip) == 3 and not clip.valid.any() and not clips.report.notes
@@ -388,12 +388,12 @@ def test_a_written_gold_standard_reads_back(root):
         ("a,b", "valence", [0], [0], "`name` must be one word"),
         ("a", "dominance", [0], [0], "`dimension` must be one of"),
         ("a", "valence", [0, 1], [0], "one value"),
-        ("a", "valence", [0, 0], [0, 0], "Times of ratings increase"),
+        ("a", "valence", [0, 0], [0, 0], "Times of ratings must increase"),
         ("a", "valence", [0, 1], [0, 1.5], r"\[-1, 1\].*1.5 in line 11"),
         ("a", "valence", [], [], "at least one row"),
     ],
 )
-def test_a_gold_standard_that_could_not_be_read_is_not_written(
+def test_a_gold_standard_that_would_be_unreadable_is_not_written(
     tmp_path, name, dimension, times, values, message
 ):
     with pytest.raises(ValueError, match=message):

@@ -35,7 +35,7 @@ def labels(clips):
     return {clip.key: EXPRESSIONS[clip.expression[0]] for clip in clips}
 
 
-def test_folders_are_labels_and_names_say_the_movie(root):
+def test_folders_are_labels_and_names_contain_the_movie(root):
     clips = sfew.load(root)
     assert labels(clips) == {
         f"train/{NAMES[0]}": "anger",
@@ -48,7 +48,7 @@ def test_folders_are_labels_and_names_say_the_movie(root):
     assert len(sfew.load(root, "train")) == 2 and len(sfew.load(root, "validation")) == 1
 
 
-def test_test_has_no_labels(root):
+def test_the_test_split_has_no_labels(root):
     (clip,) = sfew.load(root, "test")
     assert clip.key == "test/Hangover_000000000_00000001" and clip.expression is None
     assert clip.valid.all()
@@ -65,7 +65,7 @@ def test_splits_have_several_names(root, name):
 
 
 @pytest.mark.parametrize("val", ["Val_Aligned_Faces", "Val_Aligned_Faces_new"])
-def test_aligned_faces_come_first_in_auto(root, val):
+def test_aligned_faces_are_the_default(root, val):
     aligned(root, val)
     for choice, part in ((None, "Aligned"), (True, "Aligned"), (False, "")):
         for clip in sfew.load(root, aligned=choice):
@@ -84,14 +84,14 @@ def test_full_frames_and_aligned_faces_are_not_mixed(root):
     touch(root / "Train_Aligned_Faces/Angry" / f"{NAMES[0]}.png")
     clips = sfew.load(root)
     assert list(labels(clips)) == [f"train/{NAMES[0]}"]
-    reason = "splits without aligned faces, not mixed with what aligned=False reads"
+    reason = "splits without aligned faces, not mixed with full frames (aligned=False)"
     assert clips.report.notes[reason] == (1, ("validation",))
     with pytest.raises(FileNotFoundError, match="1 splits without aligned faces"):
         sfew.load(root, "validation", aligned=True)
 
 
 @pytest.mark.parametrize("doubled", ["Train", "Angry", "Val_Aligned_Faces_new"])
-def test_doubled_folders_are_looked_through(root, doubled):
+def test_doubled_folders_are_searched(root, doubled):
     if doubled.startswith("Val_"):
         aligned(root, doubled)
     expected = labels(sfew.load(root))
@@ -118,19 +118,19 @@ def test_root_may_be_the_folder_above(root, tmp_path):
     assert len(sfew.load(tmp_path)) == 3
 
 
-def test_names_that_do_not_parse_are_subjects_of_their_own(root):
+def test_other_names_are_subjects_of_their_own(root):
     for name in ("IMG_12", "a_b_c", "_1_2"):
         touch(root / f"Val/Sad/{name}.png")
     clips = sfew.load(root, "validation")
     subjects = {clip.key: clip.subject for clip in clips}
     assert all(subjects[f"validation/{name}"] == name for name in ("IMG_12", "a_b_c", "_1_2"))
-    reason = "names that are no <movie>_<clip id>_<frame>, each its own subject"
+    reason = "names that are not <movie>_<clip id>_<frame>, each a subject of its own"
     assert clips.report.notes[reason][0] == 3
 
 
 def test_an_emotion_in_an_archive_is_refused_with_the_remedy(root):
     touch(root / "Train/angry.zip")
-    assert len(sfew.load(root)) == 3  # its folder is there
+    assert len(sfew.load(root)) == 3  # its folder exists
     touch(root / "Train/happy.zip")
     with pytest.raises(FileNotFoundError, match="happy.zip, without a folder of happiness.*Unpack"):
         sfew.load(root)
@@ -165,23 +165,23 @@ def test_files_in_the_wrong_place_are_counted(root):
     assert sum(count for reason, (count, _) in notes.items() if "do not end in" in reason) == 1
 
 
-def test_missing_folders_say_what_was_expected(root, tmp_path):
+def test_messages_of_missing_folders_name_the_layout(root, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="2 splits without full frames.*Train/<Emotion>"):
         sfew.load(tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         sfew.load(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match="is no folder"):
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
         sfew.load(touch(tmp_path / "file"))
 
 
-def test_links_in_a_circle_do_no_harm(root):
+def test_circular_links_are_ignored(root):
     os.symlink(root, root / "Train/Angry/again", target_is_directory=True)
     os.symlink("..", root / "Train/up", target_is_directory=True)
     assert len(sfew.load(root)) == 3
 
 
-def test_fer2013_adds_it_for_its_third_variant(root, tmp_path):
+def test_the_third_variant_of_fer2013_adds_sfew(root, tmp_path):
     for usage in ("Training_1", "PublicTest_1"):
         part = "train" if usage.startswith("Training") else "test"
         touch(tmp_path / f"fer/{part}/angry/{usage}.jpg")
