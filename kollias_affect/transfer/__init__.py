@@ -1,4 +1,4 @@
-"""From one database or task to another: freezing, head swaps, staged fine-tuning (papers B–D)."""
+"""Transfer to another database or task: freezing, new heads, fine-tuning (papers B to D)."""
 
 from kollias_affect.evaluation.costs import DEFAULT_COSTS, cost_sensitive_accuracy
 from kollias_affect.transfer.folds import CrossValidated, cross_validate
@@ -6,7 +6,7 @@ from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
 from kollias_affect.transfer.labels import scale_labels
 from kollias_affect.transfer.networks import NETWORKS, network
-from kollias_affect.transfer.optimization import compile_sgd, falling_rate
+from kollias_affect.transfer.optimization import compile_sgd, step_decay
 from kollias_affect.transfer.stages import Stage, Staged, staged
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "compile_sgd",
     "cost_sensitive_accuracy",
     "cross_validate",
-    "falling_rate",
     "freeze",
     "network",
     "scale_labels",
     "staged",
+    "step_decay",
     "swap_head",
     "unfreeze",
 ]

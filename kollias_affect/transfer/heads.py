@@ -1,4 +1,4 @@
-"""Another task for a trained network: a new output layer on the same hidden one."""
+"""A new output layer for a trained network (paper C §5.2)."""
 
 import keras
 
@@ -7,24 +7,25 @@ from kollias_affect.models.outputs import output_layer
 
 
 def swap_head(model, task, activation=None, seed=0):
-    """A model for another task, with a new output layer and all other weights kept.
+    """Replaces the output layer of a model by a new one, for the same or another task.
 
-    Paper C takes AffWildNet from valence and arousal to the seven expressions of EmotiW. The
-    card of the new model, `models.describe`, names the new task and outputs.
+    All other weights stay. Paper C transfers AffWildNet in this way from valence and arousal to
+    the seven expressions of EmotiW. The card of the new model, `models.describe`, names the new
+    task and outputs.
 
     Args:
-        model: of `kollias_affect.models`. Its other layers are shared with the new model, not
-            copied.
-        task: one of `tasks.TASKS`; the same task again gives a new head too.
-        activation: see `models.cnn`, `output_activation`.
-        seed: of the new layer's weights.
+        model: Model of `kollias_affect.models`. Its other layers are shared with the new model,
+            not copied.
+        task: One of `tasks.TASKS`.
+        activation: Activation of the new layer, see `output_activation` of `models.cnn`.
+        seed: Seed of the new layer's weights.
 
     Returns:
-        `keras.Model`, not compiled, with the model's inputs and name. Other outputs, such as
-        `"representation"`, are kept.
+        `keras.Model`, not compiled, with the inputs and the name of `model`. It also has the
+        other outputs of `model`, such as `"representation"`.
 
     Raises:
-        ValueError: if the task is unknown, or the model has no output layer of a known task.
+        ValueError: If the task is unknown, or if the model has no output layer of a known task.
 
     References: paper C §5.2.
     """
@@ -33,13 +34,13 @@ def swap_head(model, task, activation=None, seed=0):
     if layer is None:
         raise ValueError(
             f"The output {old!r} must come from a layer of that name. Received: {model.name!r} "
-            f"with the layers {[each.name for each in model.layers]}. Build it with "
+            f"with the layers {[layer.name for layer in model.layers]}. Build it with "
             "`kollias_affect.models`."
         )
     seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
     initializer = keras.initializers.GlorotUniform(seed)
     output = output_layer(task, activation, kernel_initializer=initializer)(layer.input)
     if isinstance(model.output, dict):
-        kept = {name: value for name, value in model.output.items() if name != old}
-        output = {task: output, **kept}
+        others = {name: value for name, value in model.output.items() if name != old}
+        output = {task: output, **others}
     return keras.Model(model.input, output, name=model.name)

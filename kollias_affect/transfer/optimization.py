@@ -1,4 +1,4 @@
-"""Paper D's optimisation: Caffe's SGD with momentum and weight decay, a rate that falls."""
+"""Paper D's optimization (§3.3): Caffe's SGD with weight decay, and a step decay of the rate."""
 
 import keras
 
@@ -11,28 +11,31 @@ EPOCHS_PER_STEP, STEP = 10, 0.1
 
 
 def compile_sgd(model, learning_rate=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY):
-    """Compiles a model for expressions as paper D trains: SGD, cross entropy, weight decay.
+    """Compiles a model for expressions as in paper D: SGD, cross entropy, weight decay.
 
-    Caffe adds `weight_decay * w` to the gradient, before momentum. The same is the gradient of
-    `weight_decay / 2 * sum(w ** 2)`, which is added to the loss here (and to the loss in the
-    logs). Keras' own `SGD(weight_decay=)` is another thing: it shrinks the weights beside the
-    gradient, without momentum. Biases and normalisations do not decay, as in Caffe's files.
+    Caffe adds `weight_decay * w` to the gradient, before momentum. This is the gradient of
+    `weight_decay / 2 * sum(w ** 2)`, which is added to the loss here (and appears in the loss of
+    the logs). Keras' own `SGD(weight_decay=)` differs: it decreases the weights separately from
+    the gradient, without momentum. Biases and normalization layers do not decay, as in Caffe.
 
     Args:
-        model: with the output `expression`. Layers that are frozen do not decay.
-        learning_rate: initial rate.
-        momentum: of SGD.
-        weight_decay: 0 for none.
+        model: `keras.Model` with the output `expression`. Frozen layers do not decay.
+        learning_rate: Initial learning rate.
+        momentum: Momentum of SGD, in [0, 1).
+        weight_decay: Weight decay, in [0, 1); 0 for none.
 
     Returns:
         `model`.
+
+    Raises:
+        ValueError: If an argument is out of range.
 
     References: paper D §3.3; Krizhevsky et al. (2012) §5.
     """
     rate = _checks.number_between("learning_rate", learning_rate, 0, 10)
     momentum = _checks.share("momentum", momentum)
     decay = _checks.share("weight_decay", weight_decay)
-    # On the variables, not in the layers' configs: a saved model is free of it.
+    # Set on the variables, not in the configs of the layers: the saved model has no regularizers.
     for variable in model.trainable_variables:
         if len(variable.shape) > 1:
             variable.regularizer = keras.regularizers.L2(decay / 2) if decay else None
@@ -44,12 +47,23 @@ def compile_sgd(model, learning_rate=LEARNING_RATE, momentum=MOMENTUM, weight_de
     return model
 
 
-def falling_rate(learning_rate=LEARNING_RATE):
-    """A callback that divides the rate by 10 every 10 epochs.
+def step_decay(learning_rate=LEARNING_RATE):
+    """Returns a callback that divides the learning rate by 10 every 10 epochs.
 
-    It is a function of the epoch alone, so that a run that goes on has the right rate.
+    The rate is a function of the epoch only, so that a resumed run has the right rate.
+
+    Args:
+        learning_rate: Initial learning rate.
+
+    Returns:
+        `keras.callbacks.LearningRateScheduler`.
 
     References: paper D §3.3.
+
+    Example:
+        >>> schedule = step_decay(0.001).schedule
+        >>> [f"{schedule(epoch, None):.0e}" for epoch in (0, 9, 10, 20)]
+        ['1e-03', '1e-03', '1e-04', '1e-05']
     """
 
     def rate(epoch, _):

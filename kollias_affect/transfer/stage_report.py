@@ -1,27 +1,80 @@
-"""The report over the stages of a fine-tuning: tables, confusion matrices, distributions."""
+"""The report on the stages of a fine-tuning: scores, confusion matrices, distributions."""
+
+import json
 
 import numpy as np
 import pandas as pd
 
-from kollias_affect import _files
+from kollias_affect import _files, evaluation, models, training
 from kollias_affect.evaluation import plots
 from kollias_affect.evaluation.costs import cost_sensitive_accuracy
 from kollias_affect.evaluation.tables import write_table
 from kollias_affect.tasks import EXPRESSIONS
 
 
-def row(stage, best_epoch, confusions):
-    """One row of the report.
+def evaluate_stage(stage, folder, sets):
+    """Computes the confusion matrices of a stage's best epoch and stores them in its folder.
 
     Args:
         stage: `Stage`.
-        best_epoch: from 1.
-        confusions: dict from `validation`, `target` and perhaps `test` to `[7, 7]` counts.
+        folder: Folder of the stage.
+        sets: Dict from `validation`, `target` and `test` to a list of `Clip` or `None`.
 
     Returns:
-        dict.
+        `(best epoch, confusions)`: an integer from 1, and a dict from the name of a set to its
+        `confusion_counts`.
     """
-    found = {
+    model, card = models.load(folder / "best.keras")
+    path = folder / "evaluation.json"
+    contents = {
+        name: [training.contents(clip) for clip in clips] for name, clips in sets.items() if clips
+    }
+    made_of = json.loads(json.dumps({"epochs": stage.epochs, "sets": contents}))
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    if stored.get("made_of") != made_of:
+        stored = {"made_of": made_of, "confusions": _confusions(model, sets)}
+        _files.write_json(path, stored)
+    confusions = {name: np.array(counts) for name, counts in stored["confusions"].items()}
+    for name, counts in confusions.items():
+        write_confusion(counts, folder / f"confusion-{name}", f"{folder.name}, {name}")
+    return card["epoch"], confusions
+
+
+def _confusions(model, sets):
+    """Returns the counts of every set as lists; sets that are the same list are scored once."""
+    confusions = {}
+    for name, clips in sets.items():
+        same = next((other for other in confusions if sets[other] is clips), None)
+        if same is not None:
+            confusions[name] = confusions[same]
+        elif clips:
+            confusions[name] = confusion_counts(model, clips).tolist()
+    return confusions
+
+
+def confusion_counts(model, clips):
+    """Counts the valid frames by label (row) and prediction (column), integers `[7, 7]`.
+
+    Args:
+        model: `keras.Model` with the output `expression`.
+        clips: List of `Clip` with expressions.
+    """
+    return evaluation.confusion(clips, evaluation.predict(model, clips)).to_numpy()
+
+
+def report_row(stage, best_epoch, confusions):
+    """Computes the row of a stage in the report.
+
+    Args:
+        stage: `Stage`.
+        best_epoch: Number of the best epoch, from 1.
+        confusions: Dict from `validation`, `target` and, if there is one, `test` to counts
+            `[7, 7]`.
+
+    Returns:
+        Dict from the name of a column to its value.
+    """
+    row = {
         "stage": stage.name,
         "epochs": stage.epochs,
         "best epoch": best_epoch,
@@ -32,12 +85,22 @@ def row(stage, best_epoch, confusions):
         "target cost-sensitive accuracy": _cost_sensitive(confusions["target"]),
     }
     if "test" in confusions:
-        found["test accuracy"] = _accuracy(confusions["test"])
-    return {**found, **dict(zip(EXPRESSIONS, _recalls(confusions["target"]), strict=True))}
+        row["test accuracy"] = _accuracy(confusions["test"])
+    return {**row, **dict(zip(EXPRESSIONS, _recalls(confusions["target"]), strict=True))}
 
 
-def write(rows, published, out_dir):
-    """Writes `out_dir/report.csv` and `.md`; the table, with the paper's accuracies at its end."""
+def write_report(rows, published, out_dir):
+    """Writes the rows of all stages to `out_dir/report.csv` and `.md`.
+
+    Args:
+        rows: List of dicts, see `report_row`.
+        published: Dict from the name of a set to the paper's accuracy, which is shown in the last
+            row, or `None`.
+        out_dir: Folder of the report.
+
+    Returns:
+        `pandas.DataFrame` with a row for each stage.
+    """
     table = pd.DataFrame(rows).set_index("stage")
     for name, value in (published or {}).items():
         table[f"paper D {name} accuracy"] = np.nan
@@ -46,8 +109,14 @@ def write(rows, published, out_dir):
     return table
 
 
-def confusion_files(counts, stem, title):
-    """Writes counts as `<stem>.csv` and drawn, with shares of each label, as `<stem>.png`."""
+def write_confusion(counts, stem, title):
+    """Writes a confusion matrix as `<stem>.csv`, and draws it as `<stem>.png` (figures 4 and 5).
+
+    Args:
+        counts: Integers `[7, 7]`; rows are labels. The picture shows shares of each label.
+        stem: Path without suffix.
+        title: Title of the picture.
+    """
     names = list(EXPRESSIONS)
     table = pd.DataFrame(counts, names, names)
     with _files.atomic(stem.with_name(f"{stem.name}.csv")) as temporary:
@@ -56,12 +125,14 @@ def confusion_files(counts, stem, title):
     plots.save(figure, stem.with_name(f"{stem.name}.png"))
 
 
-def distributions(sets, out_dir):
-    """Writes the frames per class of every set as csv, markdown and bar chart (figure 6).
+def write_distributions(sets, out_dir):
+    """Writes the number of frames of each class and set as csv, markdown and bar chart.
 
     Args:
-        sets: dict from name to list of `Clip`.
-        out_dir: folder of `distributions.csv`, `.md` and `.png`.
+        sets: Dict from the name of a set to a list of `Clip`.
+        out_dir: Folder of `distributions.csv`, `.md` and `.png`.
+
+    References: paper D, figure 6.
     """
     counts = {}
     for name, clips in sets.items():

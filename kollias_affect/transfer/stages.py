@@ -1,19 +1,18 @@
-"""Fine-tuning in stages, each on another database, that can be killed and started again."""
+"""Fine-tuning in stages, each on another database; an interrupted run resumes (paper D §3.3)."""
 
 import dataclasses
-import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from kollias_affect import _checks, _files, evaluation, models, training, windows
-from kollias_affect.transfer import optimization, stage_report
+from kollias_affect import _checks, _runs, models, training
+from kollias_affect.transfer import optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
+
+_WRITES = ("best.keras", "log.csv", "backup")  # written by every training run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,15 +20,19 @@ class Stage:
     """One round of fine-tuning.
 
     Args:
-        name: of the folder and in the report; letters, digits, `+`, `.`, `-` and `_`.
-        training, validation: lists of `Clip` with `expression`, without a common picture.
-        epochs: of this stage.
-        learning_rate: initial rate; it is divided by 10 every 10 epochs.
-        frozen: arguments of `freeze`, such as `{"cnn": True}`, or `None` to train everything.
-        new_head: begin with a new output layer, see `swap_head`.
+        name: Name of the stage in the folder and the report: letters, digits, `+`, `.`, `-` and
+            `_`.
+        training: List of `Clip` with `expression`.
+        validation: List of `Clip` with `expression`, without a picture of `training`.
+        epochs: Number of epochs of this stage.
+        learning_rate: Initial learning rate. It is divided by 10 every 10 epochs.
+        frozen: Arguments of `freeze`, such as `{"cnn": True}`, or `None` to train all layers.
+        new_head: Whether the stage starts with a new output layer, see `swap_head`.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ValueError: If an argument is out of range.
+
+    References: paper D §3.3.
     """
 
     name: str
@@ -44,7 +47,7 @@ class Stage:
         if not re.fullmatch(r"[A-Za-z0-9_][\w+.-]*", str(self.name)):
             raise ValueError(
                 "The name of a stage has letters, digits, +, ., - and _. Received: "
-                f"name={self.name!r}. Choose another."
+                f"name={self.name!r}. Choose another name."
             )
         _checks.positive_integer("epochs", self.epochs)
         _checks.number_between("learning_rate", self.learning_rate, 0, 10)
@@ -52,11 +55,12 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True)
 class Staged:
-    """What `staged` returns.
+    """The result of `staged`.
 
     Attributes:
-        model, card: of the last stage's best epoch, as `models.load` returns them.
-        table: `pandas.DataFrame`, one row per stage, see `staged`.
+        model: Model of the last stage's best epoch.
+        card: Card of that model, as `models.load` returns it.
+        table: `pandas.DataFrame` with a row for each stage, see `staged`.
     """
 
     model: keras.Model
@@ -76,82 +80,90 @@ def staged(
     seed=0,
     cache=False,
     published=None,
-    facts=None,
+    metadata=None,
     verbose=1,
 ):
-    """Fine-tunes a model in stages, each from the best epoch of the one before (paper D).
+    """Fine-tunes a model in stages, each from the best epoch of the stage before.
 
     A single fine-tuning on the union of two databases is one stage with the clips of both. All
-    stages are checked, and every picture of them is decoded once, before the first one starts.
-    Called again with the same arguments, it goes on where it was: finished stages are kept, an
-    interrupted one continues with the epoch that was interrupted.
+    stages are checked, and every picture is decoded once, before the first stage starts. A call
+    with the same arguments resumes: finished stages are not repeated, and an interrupted stage
+    continues with the interrupted epoch.
 
-    Writes `out_dir/<number>-<name>/` for every stage: `best.keras`, `log.csv`, `tensorboard/`,
-    `backup/`, `settings.json` (see `training.callbacks`), `confusion-<set>.csv` (frames; rows
-    are labels, columns predictions) and `.png`; and over all stages `out_dir/stage_report.csv`, `.md`,
-    `out_dir/distributions.csv`, `.md`, `.png` (frames per class of every set).
+    For each stage, `out_dir/<number>-<name>/` holds `best.keras`, `log.csv`, `tensorboard/`,
+    `backup/` and `settings.json` (see `training.callbacks`), and `confusion-<set>.csv` (frames;
+    rows are labels, columns predictions) and `.png`. For all stages, `out_dir` holds `report.csv`
+    and `.md`, and `distributions.csv`, `.md` and `.png` (frames of each class and set).
 
     Args:
-        model: of `kollias_affect.models` or `network`, with the output `expression`, or with
-            another one if the first stage has `new_head=True`.
-        stages: list of `Stage`.
-        out_dir: folder of the run.
-        target: clips that every stage is also scored on. Default: the last stage's validation.
-        test: further clips that every stage is scored on, or `None`.
-        batch_size: pictures per batch (windows, for a model of windows).
-        momentum, weight_decay: see `compile_sgd`.
-        seed: of shuffling, dropout and random pictures.
-        cache: see `windows.dataset`.
-        published: dict with `validation` and `test`, the paper's accuracies, to stand beside
-            ours in the report's last row; or `None`.
-        facts: dict of more entries of every model's card (numbers, text); a run that goes on has
-            the same ones. They may name what the model started from.
-        verbose: of `keras.Model.fit`.
+        model: Model of `kollias_affect.models` or `network` with the output `expression`; with
+            another output if the first stage has `new_head=True`.
+        stages: List of `Stage`.
+        out_dir: Folder of the run.
+        target: List of `Clip` that every stage is also scored on. Default: the validation set of
+            the last stage.
+        test: List of further `Clip` that every stage is scored on, or `None`.
+        batch_size: Pictures per batch (windows for a model of windows).
+        momentum: Momentum of SGD, see `compile_sgd`.
+        weight_decay: Weight decay, see `compile_sgd`.
+        seed: Seed of shuffling, dropout and random crops.
+        cache: See `windows.dataset`.
+        published: Dict with `validation` and `test`, the paper's accuracies to show beside ours
+            in the last row of the report, or `None`.
+        metadata: Dict of more entries of every model's card (numbers and text), such as the model
+            that the run starts from. To resume a run, pass the same entries.
+        verbose: Verbosity of `keras.Model.fit`.
 
     Returns:
-        `Staged`. Its table has, per stage, `epochs`, `best epoch`, `training frames`, `accuracy`
-        and `cost-sensitive accuracy` on the stage's validation, `target accuracy`, `target
-        cost-sensitive accuracy`, `test accuracy`, and the share of each class of the target
-        that is predicted rightly.
+        `Staged`. For each stage, its table has `epochs`, `best epoch`, `training frames`,
+        `accuracy` and `cost-sensitive accuracy` on the validation set, `target accuracy`, `target
+        cost-sensitive accuracy`, `test accuracy`, and the recall of each class on the target.
 
     Raises:
-        ValueError: if labels are missing, a picture cannot be decoded, a picture is on both
-            sides, or `out_dir` holds a run with other settings.
-        FileExistsError: if `out_dir` holds something else.
+        FileExistsError: If `out_dir` holds other files.
+        OSError: If another process runs in `out_dir`.
+        ValueError: If labels are missing, a picture cannot be decoded, a picture is in a training
+            set and a set that is scored, or `out_dir` holds a run with other settings.
 
-    References: paper D §3.3, figures 3–6.
+    References: paper D §3.3, figures 3 to 6.
     """
     stages = _checked_stages(stages)
     target = stages[-1].validation if target is None else target
-    _check_clips(stages, target, test)
+    stage_data.check_sets(stages, target, test)
     model = _with_expressions(model, stages[0].new_head, seed)
     common = {
         "batch_size": _checks.positive_integer("batch_size", batch_size),
         "momentum": momentum,
         "weight_decay": weight_decay,
         "seed": _checks.integer_between("seed", seed, 0, 2**32 - 1),
-        "facts": facts or {},
+        "facts": metadata or {},
     }
     settings = [_settings(model, stages[: i + 1], common) for i in range(len(stages))]
     out_dir = Path(out_dir)
     folders = [out_dir / f"{i}-{stage.name}" for i, stage in enumerate(stages, start=1)]
-    for folder, each in zip(folders, settings, strict=True):
-        training.refuse_other_settings(folder, each)
-    _checks.writable_folder("out_dir", out_dir)
-    for i, (stage, folder) in enumerate(zip(stages, folders, strict=True)):
-        if _finished(folder, stage):
-            continue
-        if i > 0:
-            model, _ = models.load(folders[i - 1] / "best.keras")
-            model = _with_expressions(model, stage.new_head, seed)
-        _run(model, stage, folder, settings[i], cache, verbose)
-    stage_report.distributions(_sets(stages, target, test), out_dir)
+    for folder, content in zip(folders, settings, strict=True):
+        _runs.check_folder(folder, content, writes=_WRITES, required=("training",))
+    with _runs.Lock(_checks.writable_folder("out_dir", out_dir)):
+        for i, (stage, folder) in enumerate(zip(stages, folders, strict=True)):
+            if _epochs_done(folder) >= stage.epochs:
+                continue
+            if i > 0:
+                model, _ = models.load(folders[i - 1] / "best.keras")
+                model = _with_expressions(model, stage.new_head, seed)
+            _train(model, stage, folder, settings[i], cache, verbose)
+        table = _report(stages, folders, target, test, published, out_dir)
+    return Staged(*models.load(folders[-1] / "best.keras"), table)
+
+
+def _report(stages, folders, target, test, published, out_dir):
+    """Evaluates all stages, writes the report, and returns its table."""
+    stage_report.write_distributions(stage_data.sets_of(stages, target, test), out_dir)
     rows = []
     for stage, folder in zip(stages, folders, strict=True):
         sets = {"validation": stage.validation, "target": target, "test": test}
-        rows.append(stage_report.row(stage, *_evaluated(stage, folder, sets)))
-    table = stage_report.write(rows, published, out_dir)
-    return Staged(*models.load(folders[-1] / "best.keras"), table)
+        evaluated = stage_report.evaluate_stage(stage, folder, sets)
+        rows.append(stage_report.report_row(stage, *evaluated))
+    return stage_report.write_report(rows, published, out_dir)
 
 
 def _checked_stages(stages):
@@ -160,61 +172,9 @@ def _checked_stages(stages):
     if not stages or len(set(names)) < len(names):
         raise ValueError(
             f"There must be at least one stage, and their names must differ. Received: {names}. "
-            "Name each."
+            "Give each stage a name of its own."
         )
     return stages
-
-
-def _check_clips(stages, target, test):
-    """Everything that can be known to be wrong before the first stage."""
-    sets = _sets(stages, target, test)
-    for name, clips in sets.items():
-        unlabelled = [clip.key for clip in clips if clip.expression is None]
-        if unlabelled or not any(clip.valid.any() for clip in clips):
-            raise ValueError(
-                "Every set must have clips with an expression, and a frame that counts. Received: "
-                f"{name} with {len(clips)} clips, of which without a label: {unlabelled[:5]}. "
-                "Check path, split and labels."
-            )
-    for stage in stages:
-        for name, clips in (("validation", stage.validation), ("target", target), ("test", test)):
-            both = _pictures(stage.training) & _pictures(clips or ())
-            if both:
-                raise ValueError(
-                    f"No picture may be in the training and the {name} set. Received in both, in "
-                    f"the stage {stage.name!r}: {sorted(both)[:3]} ({len(both)} pictures). Split "
-                    "with `datasets.sampling.split`."
-                )
-    everything = [clip for clips in sets.values() for clip in clips]
-    _decode(sorted(_pictures(everything)), everything)
-
-
-def _sets(stages, target, test):
-    """Dict from a name to the clips of every set, each once."""
-    sets = {}
-    for stage in stages:
-        sets[f"{stage.name} training"] = stage.training
-        sets[f"{stage.name} validation"] = stage.validation
-    if not any(target is stage.validation for stage in stages):
-        sets["target"] = target
-    return sets if test is None else {**sets, "test": test}
-
-
-def _pictures(clips):
-    return {path for clip in clips for path in clip.paths if path}
-
-
-def _decode(paths, clips):
-    import tensorflow as tf
-
-    def shape(path):
-        content = tf.io.read_file(path)
-        return tf.shape(tf.io.decode_image(content, channels=3, expand_animations=False))
-
-    decoded = tf.data.Dataset.from_tensor_slices(paths).map(shape, os.cpu_count())
-    with windows.naming_bad_images(clips):
-        for _ in windows.untuned(decoded.batch(256)):
-            pass
 
 
 def _with_expressions(model, new_head, seed):
@@ -223,14 +183,14 @@ def _with_expressions(model, new_head, seed):
     task = models.describe(model)["task"]
     if task != "expression" or len(model.outputs) != 1:
         raise ValueError(
-            "`staged` trains models whose one output is `expression`. Received: "
-            f"{model.output_names}. Begin with a stage of `new_head=True`, or with `swap_head`."
+            "`staged` trains models with the single output `expression`. Received: "
+            f"{model.output_names}. Set `new_head=True` in the first stage, or use `swap_head`."
         )
     return model
 
 
 def _settings(model, stages, common):
-    """What the result of the last of `stages` depends on, as `training.train` keeps it."""
+    """Returns what the result of the last of `stages` depends on, as in `training.train`."""
     stage = stages[-1]
     card = models.describe(model)
     return {
@@ -241,39 +201,39 @@ def _settings(model, stages, common):
         "learning_rate": stage.learning_rate,
         "frozen": stage.frozen,
         "new_head": stage.new_head,
-        # More epochs of an earlier stage would give this one another start.
+        # With other epochs in an earlier stage, this one would start from other weights.
         "epochs_before": [before.epochs for before in stages[:-1]],
         "training": [training.contents(clip) for clip in stage.training],
         "validation": [training.contents(clip) for clip in stage.validation],
     }
 
 
-def _finished(folder, stage):
-    return training.AtomicBackup.epochs_done(folder / "backup") >= stage.epochs
+def _epochs_done(folder):
+    return training.AtomicBackup.epochs_done(folder / "backup")
 
 
-def _run(model, stage, folder, settings, cache, verbose):
+def _train(model, stage, folder, settings, cache, verbose):
+    """Trains a stage, from its last finished epoch if it was interrupted."""
     unfreeze(model)
     if stage.frozen:
         freeze(model, **stage.frozen)
     optimization.compile_sgd(
         model, stage.learning_rate, settings["momentum"], settings["weight_decay"]
     )
-    seed, done = settings["seed"], training.AtomicBackup.epochs_done(folder / "backup")
-    options = {"settings": settings, "cache": cache}
-    _files.write_json(folder / "settings.json", settings)
+    done = _epochs_done(folder)
+    _runs.start_folder(folder, settings, writes=_WRITES, required=("training",))
     if verbose:
-        print(f"Stage {folder.name}: {done} of {stage.epochs} epochs are done.", flush=True)
-    facts = {**settings["facts"], "stage": folder.name}
+        print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
+    metadata = {**settings["facts"], "stage": folder.name}
     model.fit(
-        batches(stage.training, shuffle=True, first_epoch=done, **options),
-        validation_data=batches(stage.validation, **options),
+        stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
+        validation_data=stage_data.batches(stage.validation, settings, cache),
         epochs=stage.epochs,
-        shuffle=False,  # of batches; the pictures are shuffled already
+        shuffle=False,  # the pictures are shuffled already; Keras would shuffle batches
         callbacks=[
-            training.SeedEpochs(seed),
-            optimization.falling_rate(stage.learning_rate),
-            *training.callbacks(folder, "val_accuracy", stage.validation, settings, **facts),
+            training.SeedEpochs(settings["seed"]),
+            optimization.step_decay(stage.learning_rate),
+            *training.callbacks(folder, "val_accuracy", stage.validation, settings, **metadata),
         ],
         verbose=verbose,
     )
@@ -282,60 +242,3 @@ def _run(model, stage, folder, settings, cache, verbose):
             "Training must reach a finite val_accuracy. Received: NaN in every epoch, see "
             f"{folder / 'log.csv'}. Choose a smaller learning rate and another folder."
         )
-
-
-def batches(clips, settings, cache=False, shuffle=False, first_epoch=0):
-    """Batches of frames, or of windows where the model takes them, for the task expression."""
-    length = settings["length"]
-    data = windows.dataset(
-        clips,
-        length=length or 1,
-        batch_size=settings["batch_size"],
-        landmarks=settings["landmarks"],
-        task="expression",
-        size=settings["size"],
-        seed=settings["seed"],
-        shuffle=shuffle,
-        first_epoch=first_epoch,
-        cache=cache,
-    )
-    if length is not None:
-        return data
-
-    def single(inputs, labels, weights):
-        return {name: value[:, 0] for name, value in inputs.items()}, labels[:, 0], weights[:, 0]
-
-    return data.map(single)
-
-
-def _evaluated(stage, folder, sets):
-    """The best epoch, and the confusion matrix of every set by name; kept in the folder."""
-    model, card = models.load(folder / "best.keras")
-    path = folder / "evaluation.json"
-    contents = {
-        name: [training.contents(clip) for clip in clips] for name, clips in sets.items() if clips
-    }
-    made_of = json.loads(json.dumps({"epochs": stage.epochs, "sets": contents}))
-    known = json.loads(path.read_text()) if path.exists() else {}
-    if known.get("made_of") != made_of:
-        confusions = {}
-        for name, clips in sets.items():
-            same = next((n for n in confusions if sets[n] is clips), None)
-            if clips and same is None:
-                confusions[name] = confusion(model, clips)
-            elif clips:
-                confusions[name] = confusions[same]
-        known = {
-            "made_of": made_of,
-            "confusions": {name: counts.tolist() for name, counts in confusions.items()},
-        }
-        _files.write_json(path, known)
-    confusions = {name: np.array(counts) for name, counts in known["confusions"].items()}
-    for name, counts in confusions.items():
-        stage_report.confusion_files(counts, folder / f"confusion-{name}", f"{folder.name}, {name}")
-    return card["epoch"], confusions
-
-
-def confusion(model, clips):
-    """Valid frames by label (row) and prediction (column), integers `[7, 7]`."""
-    return evaluation.confusion(clips, evaluation.predict(model, clips)).to_numpy()

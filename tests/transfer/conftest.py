@@ -9,7 +9,7 @@ from kollias_affect.clip import Clip
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
-    """Returns a function that makes clips of one picture each, whose grey level tells the class."""
+    """Returns a function that makes clips of one picture; the grey level gives the class."""
 
     def make(name, count=14, size=16, classes=range(7)):
         folder = tmp_path_factory.mktemp(name)
@@ -28,16 +28,17 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Returns a function that builds a small CNN of single frames, with a nested backbone."""
+    """Returns `build_tiny`."""
+    return build_tiny
 
-    def build(task="expression", length=None, size=16):
-        keras.utils.set_random_seed(0)
-        images = keras.Input((size, size, 3), name="images")
-        x = keras.layers.Conv2D(4, 3, strides=4, activation="relu", name="conv1")(images)
-        x = keras.layers.Conv2D(4, 3, activation="relu", name="conv2")(x)
-        backbone = keras.Model(images, keras.layers.MaxPooling2D(name="pool")(x), name="backbone")
-        return models.cnn(
-            backbone, task, landmarks=False, hidden_units=(8,), dropout=0.1, length=length
-        )
 
-    return build
+def build_tiny(task="expression", length=None, size=16):
+    """Builds a small CNN of single frames, with a nested backbone and dropout."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((size, size, 3), name="images")
+    x = keras.layers.Conv2D(4, 3, strides=4, activation="relu", name="conv1")(images)
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="conv2")(x)
+    backbone = keras.Model(images, keras.layers.MaxPooling2D(name="pool")(x), name="backbone")
+    return models.cnn(
+        backbone, task, landmarks=False, hidden_units=(8,), dropout=0.1, length=length
+    )

@@ -12,35 +12,35 @@ def build(tiny):
 
 @pytest.fixture
 def clips(make_clip):
-    made = [make_clip(name, 6, 10 * i, size=16) for i, name in enumerate("abcd")]
-    for clip in made[:2]:
+    clips = [make_clip(name, 6, 10 * i, size=16) for i, name in enumerate("abcd")]
+    for clip in clips[:2]:
         clip.subject = "same"
-    return made
+    return clips
 
 
-def test_scores_are_of_the_whole_corpus_and_a_second_call_only_reads(build, clips, tmp_path):
-    how = {"folds": 2, "out_dir": tmp_path / "run", "epochs": 1, "batch_size": 2, "verbose": 0}
-    first = cross_validate(build, clips, **how)
+def test_scores_cover_the_complete_corpus_and_a_second_call_trains_nothing(build, clips, tmp_path):
+    options = {"folds": 2, "out_dir": tmp_path / "run", "epochs": 1, "batch_size": 2, "verbose": 0}
+    first = cross_validate(build, clips, **options)
     assert [len(p) for p in first.predictions.values()] == [6] * 4
     expected = evaluation.scores(clips, first.predictions)
     assert np.allclose(first.scores, expected)
     assert first.scores.loc["valence", "frames"] == 24
-    models_of = [tmp_path / "run" / f"fold-{k}" / "best.keras" for k in (1, 2)]
-    stamps = [path.stat().st_mtime_ns for path in models_of]
-    # The people of a fold are predicted by its model, which did not see them.
+    files = [tmp_path / "run" / f"fold-{k}" / "best.keras" for k in (1, 2)]
+    stamps = [path.stat().st_mtime_ns for path in files]
+    # The clips of a fold are predicted by its model, which was not trained on their people.
     fold_of = {
         key: k
-        for k, path in enumerate(models_of)
+        for k, path in enumerate(files)
         for key, values in evaluation.predict(models.load(path)[0], clips).items()
         if np.allclose(values, first.predictions[key], atol=1e-6)
     }
     assert fold_of["a"] == fold_of["b"] and set(fold_of.values()) == {0, 1}
-    again = cross_validate(build, clips, **how)
-    assert [path.stat().st_mtime_ns for path in models_of] == stamps
-    assert all(np.allclose(again.predictions[key], p) for key, p in first.predictions.items())
+    repeated = cross_validate(build, clips, **options)
+    assert [path.stat().st_mtime_ns for path in files] == stamps
+    assert all(np.allclose(repeated.predictions[key], p) for key, p in first.predictions.items())
     assert (tmp_path / "run" / "scores.csv").exists()
 
 
-def test_too_few_people(build, clips, tmp_path):
+def test_too_few_people_are_refused(build, clips, tmp_path):
     with pytest.raises(ValueError, match="at least as many subjects"):
         cross_validate(build, clips, 4, tmp_path / "run")

@@ -7,7 +7,7 @@ from kollias_affect.transfer import freeze, unfreeze
 
 
 def trained(model):
-    """Names of the layers whose weights one step changes."""
+    """Returns the names of the layers whose weights change in one step."""
     from kollias_affect.transfer.freezing import leaves
 
     model.compile(keras.optimizers.SGD(1.0), "mse")
@@ -17,11 +17,11 @@ def trained(model):
     x = {"images": np.random.default_rng(0).uniform(-1, 1, (4, *shape)).astype(np.float32)}
     model.fit(x, np.ones((4, *model.output.shape[1:])), verbose=0)
     after = [layer.get_weights() for layer in layers]
-    moved = [
+    changes = [
         any(not np.array_equal(a, b) for a, b in zip(*pair, strict=True))
         for pair in zip(before, after, strict=True)
     ]
-    return [layer.name for layer, changed in zip(layers, moved, strict=True) if changed]
+    return [layer.name for layer, changed in zip(layers, changes, strict=True) if changed]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def model(tiny):
 
 
 @pytest.mark.parametrize(
-    ("part", "left"),
+    ("part", "trainable"),
     [
         ({"cnn": True}, ["fc1", "valence_arousal"]),
         ({"last": 1}, ["valence_arousal"]),
@@ -39,21 +39,21 @@ def model(tiny):
         ({"names": "backbone"}, ["fc1", "valence_arousal"]),
     ],
 )
-def test_what_is_frozen_does_not_move_and_the_rest_does(model, part, left):
-    assert trained(freeze(model, **part)) == left
+def test_only_layers_that_are_not_frozen_change(model, part, trainable):
+    assert trained(freeze(model, **part)) == trainable
 
 
-def test_a_frozen_model_can_be_set_free(model):
+def test_unfreeze_makes_all_layers_trainable(model):
     unfreeze(freeze(model, last=1))
     assert len(trained(model)) == 4
 
 
-def test_freezing_survives_the_file(model, tmp_path):
+def test_frozen_layers_are_frozen_in_the_loaded_file(model, tmp_path):
     models.save(freeze(model, last=2), tmp_path / "m.keras")
     assert trained(models.load(tmp_path / "m.keras")[0]) == ["fc1", "valence_arousal"]
 
 
-def test_the_cnn_of_a_recurrent_network(tiny):
+def test_the_cnn_of_a_recurrent_network_is_frozen(tiny):
     model = models.cnn_rnn(
         tiny().get_layer("backbone"), "valence", landmarks=False, length=3, hidden_units=4,
         rnn_units=3, rnn_layers=1,
@@ -72,12 +72,12 @@ def test_the_cnn_of_a_recurrent_network(tiny):
         ({"names": []}, "must be layers"),
     ],
 )
-def test_parts_that_are_none(model, part, message):
+def test_invalid_parts_are_refused(model, part, message):
     with pytest.raises(ValueError, match=message):
         freeze(model, **part)
 
 
-def test_a_model_without_a_cnn():
+def test_a_model_without_a_cnn_is_refused():
     inputs = keras.Input((4,), name="images")
     with pytest.raises(ValueError, match="without"):
         freeze(keras.Model(inputs, keras.layers.Dense(1)(inputs)), cnn=True)

@@ -5,7 +5,7 @@ from kollias_affect import EXPRESSIONS, models
 from kollias_affect.transfer import swap_head
 
 
-def test_all_but_the_head_is_kept(tiny):
+def test_all_layers_but_the_output_layer_stay(tiny):
     old = tiny("valence_arousal")
     new = swap_head(old, "expression")
     for name in ("conv1", "conv2"):
@@ -17,7 +17,7 @@ def test_all_but_the_head_is_kept(tiny):
     assert np.allclose(np.asarray(new.predict(x, verbose=0)).sum(axis=-1), 1)
 
 
-def test_the_card_tells_the_new_task(tiny, tmp_path):
+def test_the_card_has_the_new_task(tiny, tmp_path):
     models.save(swap_head(tiny("valence_arousal", length=3), "expression"), tmp_path / "m.keras")
     model, card = models.load(tmp_path / "m.keras")
     assert card["task"] == "expression" and tuple(card["outputs"]) == EXPRESSIONS
@@ -25,7 +25,7 @@ def test_the_card_tells_the_new_task(tiny, tmp_path):
     assert model.output_names == ["expression"]
 
 
-def test_another_output_is_kept(tiny):
+def test_other_outputs_stay(tiny):
     backbone = tiny().get_layer("backbone")
     model = models.cnn_rnn(
         backbone, "valence_arousal", landmarks=False, length=3, hidden_units=4, rnn_units=3,
@@ -49,6 +49,6 @@ def test_the_same_task_gets_a_new_head(tiny):
     assert not np.array_equal(*kernels)
 
 
-def test_unknown_task(tiny):
+def test_an_unknown_task_is_refused(tiny):
     with pytest.raises(ValueError, match="`task` must be one of"):
         swap_head(tiny(), "joy")

@@ -16,15 +16,15 @@ def test_each_dimension_has_its_own_range():
     assert np.allclose(scaled.valence_arousal, [[-1, -1], [0.5, -0.5], [1, 1]])
 
 
-def test_there_and_back_again():
+def test_exchanged_ranges_invert_the_scaling():
     values = np.random.default_rng(0).uniform(-1, 1, (50, 2))
-    there = scale_labels([clip(values)], (-1, 1), OMG)
-    [back] = scale_labels(there, OMG, (-1, 1))
-    assert there[0].valence_arousal[:, 1].min() >= 0
+    scaled = scale_labels([clip(values)], (-1, 1), OMG)
+    [back] = scale_labels(scaled, OMG, (-1, 1))
+    assert scaled[0].valence_arousal[:, 1].min() >= 0
     assert np.allclose(back.valence_arousal, values, atol=1e-6)
 
 
-def test_frames_that_do_not_count_may_have_no_label():
+def test_invalid_frames_may_have_no_label():
     [scaled] = scale_labels([clip([[0, 0.5], [np.nan, -5]], valid=[True, False])], OMG)
     assert np.allclose(scaled.valence_arousal[0], [0, 0]) and not scaled.valid[1]
 
@@ -42,7 +42,7 @@ def test_labels_outside_of_the_range_are_refused():
         (((-1, 1), (0, 10)), r"must lie in \[-1, 1\]"),
     ],
 )
-def test_ranges_that_are_none(ranges, message):
+def test_invalid_ranges_are_refused(ranges, message):
     with pytest.raises(ValueError, match=message):
         scale_labels([clip([[0, 0]])], *ranges)
 

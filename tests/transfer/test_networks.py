@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ def preprocessing(model):
 
 
 def coordinates(count, size):
-    """Pictures whose first two channels tell row and column."""
+    """Returns pictures whose first two channels are the row and the column."""
     rows, columns = np.indices((size, size)).astype(np.float32)
     return {"images": np.stack([np.stack([rows, columns, rows * 0], -1)] * count)}
 
@@ -24,7 +25,7 @@ def coordinates(count, size):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_sizes_are_those_of_the_paper(name):
     crop, pooled, units = SIDES[name]
-    # Shapes alone: the full networks have more than 50 million weights.
+    # Only shapes: the full networks have more than 50 million weights.
     with keras.StatelessScope():
         model = network(name)
     assert model.get_layer("crop").output.shape == (None, crop, crop, 3)
@@ -35,51 +36,63 @@ def test_sizes_are_those_of_the_paper(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_outside_of_training_the_crop_is_the_middle(name):
+def test_outside_of_training_the_crop_is_the_centre(name):
     model = network(name, 64, 0.02)
     crop = round(64 * SIDES[name][0] / 256)
     start = (64 - crop) // 2
     x = coordinates(1, 64)
     end = start + crop
-    middle = x["images"][:, start:end, start:end]
-    assert np.array_equal(preprocessing(model).predict(x, verbose=0), middle)
-    assert np.array_equal(preprocessing(model)(x), middle)  # nor is a plain call training
+    centre = x["images"][:, start:end, start:end]
+    assert np.array_equal(preprocessing(model).predict(x, verbose=0), centre)
+    assert np.array_equal(preprocessing(model)(x), centre)  # a plain call too
 
 
 def test_in_training_each_picture_has_its_own_crop_and_mirroring():
-    size, count = 64, 300
+    size, count = 64, 200
     model = preprocessing(network("alexnet", size, 0.02))
-    seen = np.array(model(coordinates(count, size), training=True))
-    crop = seen.shape[1]
-    places, mirrored = [], 0
-    for picture in seen:
-        turned = picture[0, 0, 1] > picture[0, -1, 1]
-        mirrored += turned
-        picture = picture[:, ::-1] if turned else picture
+    crops = np.array(model(coordinates(count, size), training=True))
+    crop = crops.shape[1]
+    corners, mirrored = [], 0
+    for picture in crops:
+        is_mirrored = picture[0, 0, 1] > picture[0, -1, 1]
+        mirrored += is_mirrored
+        picture = picture[:, ::-1] if is_mirrored else picture
         top, left = picture[0, 0, :2].round().astype(int)
         rows, columns = np.indices((crop, crop))
-        # A true crop: whole pixels, in order, nothing beyond the border.
+        # A true crop: complete pixels in order, nothing from beyond the border.
         assert np.allclose(picture[..., 0], rows + top, atol=1e-3)
         assert np.allclose(picture[..., 1], columns + left, atol=1e-3)
-        places.append((top, left))
+        corners.append((top, left))
     assert 0.4 < mirrored / count < 0.6
     margin = (size - crop) // 2
-    for axis in zip(*places, strict=True):
+    for axis in zip(*corners, strict=True):
         assert set(axis) == set(range(2 * margin + 1))
 
 
-def test_the_chance_of_an_epoch_can_be_repeated():
+def test_random_crops_are_a_function_of_seed_and_epoch():
     model = preprocessing(network("alexnet", 64, 0.02))
     seeds = training.SeedEpochs(3)
     seeds.set_model(model)
-    seen = []
+    crops = []
     for epoch in (4, 5, 4):
         seeds.on_epoch_begin(epoch)
-        seen.append(np.array(model(coordinates(4, 64), training=True)))
-    assert np.array_equal(seen[0], seen[2]) and not np.array_equal(seen[0], seen[1])
+        crops.append(np.array(model(coordinates(4, 64), training=True)))
+    assert np.array_equal(crops[0], crops[2]) and not np.array_equal(crops[0], crops[1])
 
 
-def test_the_file_needs_nothing_but_keras(tmp_path):
+def test_the_file_names_no_layer_of_this_package(tmp_path):
+    model = network("vgg_cnn_m_2048", 64, 0.02)
+    models.save(model, tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        assert b"kollias_affect>" not in archive.read("config.json")
+        assert b'"module": "kollias_affect' not in archive.read("config.json")
+    x = {"images": np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)}
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert np.allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
+
+
+@pytest.mark.nightly
+def test_the_file_loads_in_a_process_without_this_package(tmp_path):
     model = network("vgg_cnn_m_2048", 64, 0.02)
     models.save(model, tmp_path / "m.keras")
     x = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
@@ -94,8 +107,8 @@ def test_the_file_needs_nothing_but_keras(tmp_path):
     assert np.allclose(np.load(paths[2]), model.predict({"images": x}, verbose=0), atol=1e-5)
 
 
-def test_imagenet_weights_fill_all_but_the_output(tmp_path):
-    """With a small file in the published form: fc6 and fc7 are part of it."""
+def test_imagenet_weights_are_assigned_to_fc6_and_fc7(tmp_path):
+    """A small file has the form of the published one, which holds fc6 and fc7."""
     model = network("alexnet", 64, 0.05)
     inner, weights = model.get_layer("alexnet"), {}
     random = np.random.default_rng(0)
@@ -109,12 +122,12 @@ def test_imagenet_weights_fill_all_but_the_output(tmp_path):
     weights["fc8"] = [random.normal(size=(3, 1000)), random.normal(size=1000)]
     weights = {k: [v.astype(np.float32) for v in pair] for k, pair in weights.items()}
     np.save(tmp_path / "w.npy", weights, allow_pickle=True)
-    filled = network("alexnet", 64, 0.05, pretrained=tmp_path / "w.npy")
+    pretrained = network("alexnet", 64, 0.05, pretrained=tmp_path / "w.npy")
     for name in ("fc6", "fc7"):
-        assert np.allclose(filled.get_layer(name).get_weights()[0], weights[name][0])
+        assert np.allclose(pretrained.get_layer(name).get_weights()[0], weights[name][0])
 
 
-def test_bad_arguments():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ValueError, match="`network` must be one of"):
         network("lenet")
     with pytest.raises(ValueError, match="at least 39 x 39"):

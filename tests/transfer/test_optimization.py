@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kollias_affect import models
-from kollias_affect.transfer import compile_sgd, falling_rate, freeze
+from kollias_affect.transfer import compile_sgd, freeze, step_decay
 
 
 def batch(size=16):
@@ -12,7 +12,7 @@ def batch(size=16):
     return x, random.integers(0, 7, 8)
 
 
-def test_two_steps_are_caffes(tiny):
+def test_two_steps_equal_caffes(tiny):
     """v <- 0.9 v + rate (gradient + decay w), w <- w - v; biases do not decay."""
     model = tiny()
     for layer in model.layers:
@@ -46,24 +46,24 @@ def test_frozen_layers_do_not_decay(tiny):
     assert np.array_equal(model.get_layer("fc1").get_weights()[0], before)
 
 
-def test_the_saved_model_is_free_of_the_decay(tiny, tmp_path):
+def test_the_saved_model_has_no_weight_decay(tiny, tmp_path):
     models.save(compile_sgd(tiny()), tmp_path / "m.keras")
     assert not models.load(tmp_path / "m.keras")[0].losses
 
 
-def test_no_decay_after_a_compilation_with_it(tiny):
+def test_compiling_again_removes_the_weight_decay(tiny):
     model = compile_sgd(tiny(), weight_decay=0.1)
     assert model.losses
     assert not compile_sgd(model, weight_decay=0).losses
 
 
-def test_the_rate_falls_by_10_every_10_epochs_wherever_training_begins():
-    schedule = falling_rate(1e-3).schedule
+def test_the_rate_is_divided_by_10_every_10_epochs_in_a_resumed_run_too():
+    schedule = step_decay(1e-3).schedule
     rates = [schedule(epoch, None) for epoch in (0, 9, 10, 19, 20)]
     assert np.allclose(rates, [1e-3, 1e-3, 1e-4, 1e-4, 1e-5])
 
 
 @pytest.mark.parametrize("options", [{"learning_rate": 0}, {"momentum": 1}, {"weight_decay": -1}])
-def test_bad_arguments(tiny, options):
+def test_invalid_arguments_are_refused(tiny, options):
     with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
         compile_sgd(tiny(), **options)

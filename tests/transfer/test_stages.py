@@ -1,19 +1,20 @@
 import csv
-import inspect
 import itertools
-import os
+import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from kollias_affect import EXPRESSIONS, evaluation, models, training
+from kollias_affect import EXPRESSIONS, _runs, evaluation, models, training
 from kollias_affect.transfer import Stage, optimization, staged
 
 QUIET = {"batch_size": 7, "verbose": 0}
+OPTIONS = {**QUIET, "published": {"validation": 0.485, "test": 0.556}, "metadata": {"a": 1}}
 
 
 def log(folder):
@@ -21,11 +22,19 @@ def log(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short_steps():
+    """Divides the learning rate by 10 after every epoch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optimization, "EPOCHS_PER_STEP", 1)
+        yield
+
+
 @pytest.fixture(scope="module")
 def stages(pictures):
     return [
-        Stage("A+1", pictures("a", 28), pictures("b", 7), epochs=2, learning_rate=0.02),
-        Stage("B", pictures("c", 14), pictures("d", 14), epochs=1, learning_rate=0.02),
+        Stage("A+1", pictures("a", 14), pictures("b", 7), epochs=1, learning_rate=0.02),
+        Stage("B", pictures("c", 14), pictures("d", 14), epochs=2, learning_rate=0.02),
     ]
 
 
@@ -33,27 +42,32 @@ def stages(pictures):
 def run(stages, tiny, tmp_path_factory):
     """Folder and table of a run of the two stages."""
     out = tmp_path_factory.mktemp("staged") / "run"
-    published = {"validation": 0.485, "test": 0.556}
-    return out, staged(tiny(), stages, out, published=published, facts={"a": 1}, **QUIET).table
+    return out, staged(tiny(), stages, out, **OPTIONS).table
 
 
 def test_a_run_of_two_stages_leaves_models_and_one_report(run):
-    out, given = run
-    for folder, epochs in (("1-A+1", 2), ("2-B", 1)):
+    out, result = run
+    for folder, epochs in (("1-A+1", 1), ("2-B", 2)):
         card = models.read_card(out / folder / "best.keras")
         assert card["stage"] == folder and card["a"] == 1 and 1 <= card["epoch"] <= epochs
         assert len(log(out / folder)) == epochs
         assert (out / folder / "confusion-target.png").stat().st_size > 10_000
     table = pd.read_csv(out / "report.csv", index_col="stage")
-    assert list(table.index) == ["A+1", "B"] == list(given.index)
-    assert list(table["epochs"]) == [2, 1] and list(table["training frames"]) == [28, 14]
+    assert list(table.index) == ["A+1", "B"] == list(result.index)
+    assert list(table["epochs"]) == [1, 2] and list(table["training frames"]) == [14, 14]
     assert table.loc["B", "paper D test accuracy"] == 0.556
     assert np.isnan(table.loc["A+1", "paper D test accuracy"])
     assert set(EXPRESSIONS) < set(table.columns)
     assert (out / "report.md").read_text().count("\n") == 4
     counts = pd.read_csv(out / "distributions.csv", index_col=0)
-    assert counts.loc["A+1 training"].tolist() == [4] * 7 and len(counts) == 4
+    assert counts.loc["A+1 training"].tolist() == [2] * 7 and len(counts) == 4
     assert (out / "distributions.png").stat().st_size > 10_000
+
+
+def test_the_rate_falls_within_each_stage(run):
+    out, _ = run
+    rates = [[float(row["learning_rate"]) for row in log(out / name)] for name in ("1-A+1", "2-B")]
+    assert np.allclose(rates[0], [0.02]) and np.allclose(rates[1], [0.02, 0.002])
 
 
 def test_scores_are_those_of_the_best_models(run, stages):
@@ -72,18 +86,21 @@ def test_scores_are_those_of_the_best_models(run, stages):
         assert np.allclose(np.diag(counts) / counts.sum(axis=1), recalls)
 
 
-def test_a_stage_begins_with_the_best_model_before_and_trains_all_that_is_not_frozen(
-    stages, tiny, tmp_path, pictures
+def test_a_stage_starts_from_the_best_model_before_and_trains_what_is_not_frozen(
+    stages, tiny, tmp_path
 ):
-    sets, cnn = (stages[1].training, stages[1].validation), {"cnn": True}
-    start = tiny()
+    """The run starts from a model of windows for valence and arousal."""
+    start, cnn = tiny("valence_arousal", length=1), {"cnn": True}
+    options = {"epochs": 1, "learning_rate": 0.5}
+    sets = (stages[1].training, stages[1].validation)
     parts = [
-        Stage("frozen", *sets, epochs=1, learning_rate=0.5, frozen=cnn),
-        Stage("free", *sets, epochs=1, learning_rate=0.5),
-        Stage("again", *sets, epochs=1, learning_rate=0.5, frozen=cnn),
+        Stage("frozen", *sets, frozen=cnn, new_head=True, **options),
+        Stage("free", *sets, **options),
+        Stage("again", *sets, frozen=cnn, **options),
     ]
     kernels = [start.get_layer("backbone").get_layer("conv1").get_weights()[0]]
-    staged(start, parts, tmp_path / "run", **QUIET)
+    result = staged(start, parts, tmp_path / "run", **QUIET)
+    assert result.card["task"] == "expression" and result.card["length"] == 1
     for name in ("1-frozen", "2-free", "3-again"):
         model, _ = models.load(tmp_path / "run" / name / "best.keras")
         kernels.append(model.get_layer("backbone").get_layer("conv1").get_weights()[0])
@@ -91,17 +108,9 @@ def test_a_stage_begins_with_the_best_model_before_and_trains_all_that_is_not_fr
     assert same == [True, False, True]
 
 
-def test_from_valence_and_arousal_to_expressions(stages, tiny, tmp_path):
+def test_another_task_needs_a_new_head(stages, tiny, tmp_path):
     with pytest.raises(ValueError, match="new_head=True"):
         staged(tiny("valence_arousal"), stages, tmp_path / "run", **QUIET)
-    first = Stage("A", stages[0].training, stages[0].validation, 1, new_head=True)
-    result = staged(tiny("valence_arousal"), [first], tmp_path / "run", **QUIET)
-    assert result.card["task"] == "expression"
-
-
-def test_models_of_windows_are_trained_too(stages, tiny, tmp_path):
-    result = staged(tiny(length=1), stages[:1], tmp_path / "run", **QUIET)
-    assert result.card["length"] == 1
 
 
 def test_a_broken_second_dataset_stops_the_run_before_the_first_stage(
@@ -110,26 +119,26 @@ def test_a_broken_second_dataset_stops_the_run_before_the_first_stage(
     second = Stage("B", pictures("e", 14), stages[1].validation, 1)
     broken = second.training[3].paths[0]
     with open(broken, "wb") as file:
-        file.write(b"no picture")
+        file.write(b"not a picture")
     with pytest.raises(ValueError, match=f"Every frame must be an image.*{broken}"):
         staged(tiny(), [stages[0], second], tmp_path / "run", **QUIET)
     assert not (tmp_path / "run").exists()
-    os.unlink(broken)
+    Path(broken).unlink()
     with pytest.raises(ValueError, match="missing or cannot be decoded"):
         staged(tiny(), [stages[0], second], tmp_path / "run", **QUIET)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("problem", ["no labels", "leak", "leak to target", "empty", "names"])
-def test_stages_that_cannot_be(problem, stages, tiny, tmp_path):
+def test_invalid_sets_are_refused(problem, stages, tiny, tmp_path):
     a, b = stages
     target, message = None, "No picture may be in"
     if problem == "no labels":
         b = Stage("B", [c.labelled(expression=None) for c in b.training], b.validation)
-        message = "must have clips with an expression"
+        message = "must have clips with expressions"
     elif problem == "empty":
         b = Stage("B", b.training, [])
-        message = "must have clips with an expression"
+        message = "must have clips with expressions"
     elif problem == "leak":
         b = Stage("B", b.training, b.training[:2])
     elif problem == "leak to target":
@@ -144,7 +153,7 @@ def test_stages_that_cannot_be(problem, stages, tiny, tmp_path):
 @pytest.mark.parametrize(
     "options", [{"name": "a/b"}, {"name": ""}, {"epochs": 0}, {"learning_rate": -1}]
 )
-def test_bad_stages(options):
+def test_invalid_stages_are_refused(options):
     with pytest.raises(ValueError, match="Received"):
         Stage(**{"name": "a", "training": [], "validation": [], **options})
 
@@ -152,81 +161,80 @@ def test_bad_stages(options):
 def test_other_settings_in_the_same_folder_are_refused_before_anything_runs(run, stages, tiny):
     out, _ = run
     a, b = stages
-    how = {**QUIET, "facts": {"a": 1}}
     other = Stage("B", b.training, b.validation, 1, learning_rate=0.5)
     with pytest.raises(ValueError, match=r"learning_rate \(0.02, now 0.5\)"):
-        staged(tiny(), [a, other], out, **how)
+        staged(tiny(), [a, other], out, **OPTIONS)
     longer = Stage("A+1", a.training, a.validation, 5, learning_rate=0.02)
     with pytest.raises(ValueError, match="epochs_before"):
-        staged(tiny(), [longer, b], out, **how)
+        staged(tiny(), [longer, b], out, **OPTIONS)
     with pytest.raises(ValueError, match="facts"):
-        staged(tiny(), stages, out, facts={"start": "other"}, **QUIET)
+        staged(tiny(), stages, out, **{**OPTIONS, "metadata": {"start": "other"}})
 
 
-def test_the_rate_falls_within_each_stage(pictures, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(optimization, "EPOCHS_PER_STEP", 2)
-    stage = Stage("A", pictures("a", 7), pictures("b", 7), epochs=3, learning_rate=0.01)
-    staged(tiny(), [stage], tmp_path / "run", **QUIET)
-    rates = [float(row["learning_rate"]) for row in log(tmp_path / "run" / "1-A")]
-    assert np.allclose(rates, [0.01, 0.01, 0.001])
+def test_a_second_run_at_the_same_time_is_refused(run, stages, tiny):
+    out, _ = run
+    with _runs.Lock(out), pytest.raises(OSError, match="One process at a time"):
+        staged(tiny(), stages, out, **OPTIONS)
 
 
-def train(out, kill_at=None):
-    """A run of two stages of four batches each, killed after so many batches."""
-    import os
-    import signal
-
-    import cv2
-    import keras
-    import numpy as np
-
-    from kollias_affect import transfer
-    from kollias_affect.clip import Clip
-
-    def clips(name, count):
-        paths = [out.parent / f"{name}{i}.png" for i in range(count)]
-        for i, path in enumerate(paths):
-            if not path.exists():
-                cv2.imwrite(str(path), np.full((64, 64, 3), 20 + 30 * (i % 7), np.uint8))
-        return [Clip(path.stem, [path], expression=[i % 7]) for i, path in enumerate(paths)]
-
-    if kill_at is not None:
-        fit, batches = keras.Model.fit, []
-
-        def count(batch, logs=None):
-            batches.append(batch)
-            if len(batches) == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        def counting_fit(self, *args, callbacks, **kwargs):
-            counter = keras.callbacks.LambdaCallback(on_train_batch_end=count)
-            return fit(self, *args, callbacks=[*callbacks, counter], **kwargs)
-
-        keras.Model.fit = counting_fit
-
-    keras.utils.set_random_seed(0)
-    stages = [
-        transfer.Stage(name, clips(f"{name}-train", 14), clips(f"{name}-test", 7), 2, 0.05)
-        for name in "AB"
-    ]
-    model = transfer.network("alexnet", 48, 0.02)
-    transfer.staged(model, stages, out, batch_size=7, verbose=0)
+def test_files_of_others_are_refused(stages, tiny, tmp_path):
+    (tmp_path / "1-A+1").mkdir()
+    (tmp_path / "1-A+1" / "log.csv").touch()
+    with pytest.raises(FileExistsError, match="did not write"):
+        staged(tiny(), stages, tmp_path, **OPTIONS)
 
 
-def losses(out):
-    return [[float(row["loss"]) for row in log(out / name)] for name in ("1-A", "2-B")]
+# Trains the stages in a process that kills itself in the second epoch of the second stage.
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+import keras
+sys.path.insert(0, sys.argv[1])
+from conftest import build_tiny
+from kollias_affect import transfer
+from kollias_affect.clip import Clip
+
+content = json.loads(Path(sys.argv[2]).read_text())
+fit, batches = keras.Model.fit, []
+
+def count(batch, logs=None):
+    batches.append(batch)
+    if len(batches) == 6:  # two batches an epoch
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def counting_fit(self, *args, callbacks, **kwargs):
+    counter = keras.callbacks.LambdaCallback(on_train_batch_end=count)
+    return fit(self, *args, callbacks=[*callbacks, counter], **kwargs)
+
+def clips(parts):
+    return [Clip(key, paths, expression=labels) for key, paths, labels in parts]
+
+keras.Model.fit = counting_fit
+transfer.optimization.EPOCHS_PER_STEP = 1
+stages = [
+    transfer.Stage(name, clips(train), clips(validation), epochs, 0.02)
+    for name, train, validation, epochs in content["stages"]
+]
+transfer.staged(build_tiny(), stages, Path(sys.argv[3]), **content["options"])
+"""
 
 
-def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
-    whole, out = tmp_path / "whole", tmp_path / "run"
-    train(whole)
-    # In the second epoch of the second stage.
-    code = f"{inspect.getsource(train)}\nimport pathlib, sys\ntrain(pathlib.Path(sys.argv[1]), 7)"
-    ran = subprocess.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True)
-    assert ran.returncode == -signal.SIGKILL, ran.stderr[-2000:]
+def test_a_killed_run_resumes_as_if_it_had_not_been_killed(run, stages, tiny, tmp_path):
+    complete, out, arguments = run[0], tmp_path / "run", tmp_path / "arguments.json"
+
+    def plain(clips):
+        return [(clip.key, list(map(str, clip.paths)), clip.expression.tolist()) for clip in clips]
+
+    content = [(s.name, plain(s.training), plain(s.validation), s.epochs) for s in stages]
+    arguments.write_text(json.dumps({"stages": content, "options": OPTIONS}))
+    command = [sys.executable, "-c", KILLED, Path(__file__).parent, arguments, out]
+    process = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert process.returncode == -signal.SIGKILL, process.stderr[-2000:]
     assert training.AtomicBackup.epochs_done(out / "2-B" / "backup") == 1
-    first = (out / "1-A" / "best.keras").stat().st_mtime_ns
-    train(out)
-    assert (out / "1-A" / "best.keras").stat().st_mtime_ns == first
-    assert np.allclose(losses(out), losses(whole), atol=1e-4)
-    assert (out / "report.csv").read_text() == (whole / "report.csv").read_text()
+    first = (out / "1-A+1" / "best.keras").stat().st_mtime_ns
+    staged(tiny(), stages, out, **OPTIONS)
+    assert (out / "1-A+1" / "best.keras").stat().st_mtime_ns == first
+    for name in ("1-A+1", "2-B"):
+        losses = [[float(row["loss"]) for row in log(folder / name)] for folder in (out, complete)]
+        assert np.allclose(*losses, atol=1e-4)
+    assert (out / "report.csv").read_text() == (complete / "report.csv").read_text()

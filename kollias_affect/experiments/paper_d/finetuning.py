@@ -79,7 +79,7 @@ def finetune(
     start, description = _start(network, weights, model, size, width, seed)
     return transfer.staged(
         start, loaded, out_dir, target, batch_size=batch_size, seed=seed, cache=cache,
-        published=published, facts=description, verbose=verbose,
+        published=published, metadata=description, verbose=verbose,
     )  # fmt: skip
 
 
