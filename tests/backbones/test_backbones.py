@@ -191,7 +191,8 @@ def test_default_input_is_that_of_the_crops(name):
 @every_narrow_backbone
 def test_smallest_input(name, options, smallest, width):
     shape = [smallest, smallest, 3]
-    model = backbones.build(name, input_shape=shape, width=width, name="mine", **options)
+    build = backbones.BACKBONES[name]
+    model = build(input_shape=shape, width=width, name="mine", **options)
     assert model.output.shape[1:3] == (1, 1) and model.name == "mine"
     assert np.isfinite(model(images((smallest, smallest)))).all()
     message = f"at least {smallest} x {smallest} pixels"
@@ -215,7 +216,7 @@ def test_unknown_forms_name_the_valid_ones(name):
         backbones.build(name, form="caffe")
 
 
-@pytest.fixture(scope="module", params=NARROW, ids=IDS)
+@pytest.fixture(scope="module")
 def narrow(request):
     """A narrow backbone for images that are not square; and its arguments."""
     name, options, _, width = request.param
@@ -224,6 +225,21 @@ def narrow(request):
     return backbones.build(**arguments), arguments
 
 
+# `tests/models/test_all_networks.py` saves, loads and trains every backbone, too. The deep ones
+# have their own test nightly.
+DEEP = ("resnet50-keras", "densenet121")
+every_narrow_fixture = pytest.mark.parametrize("narrow", NARROW, ids=IDS, indirect=True)
+deep_ones_nightly = pytest.mark.parametrize(
+    "narrow",
+    [
+        pytest.param(row, marks=[pytest.mark.nightly] if row_id in DEEP else [], id=row_id)
+        for row, row_id in zip(NARROW, IDS, strict=True)
+    ],
+    indirect=True,
+)
+
+
+@deep_ones_nightly
 def test_saved_model_is_plain_keras(narrow, tmp_path):
     model, _ = narrow
     model.save(tmp_path / "model.keras")
@@ -236,7 +252,8 @@ def test_saved_model_is_plain_keras(narrow, tmp_path):
     assert json.loads(config)["registered_name"] in (None, "Functional")
 
 
-def test_mixed_precision(narrow):
+@every_narrow_fixture
+def test_outputs_under_mixed_precision_are_close(narrow):
     reference, arguments = narrow
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -250,6 +267,7 @@ def test_mixed_precision(narrow):
     assert np.abs(outputs - expected).max() < 0.05 * np.abs(expected).max()
 
 
+@deep_ones_nightly
 def test_one_gradient_step_lowers_the_loss(narrow):
     model, _ = narrow
     inputs = images(batch=4)
