@@ -9,7 +9,7 @@ from kollias_affect import _files, datasets, evaluation, faces, models, training
 from kollias_affect.datasets import synthetic
 
 
-def run(out_dir, epochs=5, seed=0, subjects=8, clips_per_subject=2, frames=100, log=print):
+def run(out_dir, epochs=6, seed=0, subjects=8, clips_per_subject=2, frames=100, log=print):
     """Makes synthetic clips, extracts the faces, trains a narrow AffWildNet, and evaluates it.
 
     Leaves in `out_dir`: `clips/` (videos, annotations, crops), `run/` (`best.keras`, `log.csv`,
@@ -68,11 +68,11 @@ def _make_clips(folder, settings, log):
 def _train(clips, validation_clips, out_dir, epochs, seed):
     keras.utils.set_random_seed(seed)
     model = models.affwildnet(
-        length=20, width=0.0625, hidden_units=128, rnn_units=64, initializer=None,
+        length=10, width=0.0625, hidden_units=128, rnn_units=64, initializer=None,
         dropout=0.2, rnn_dropout=0.2,
     )  # fmt: skip
     model, _ = training.train(
-        model, clips, validation_clips, out_dir, epochs, learning_rate=1e-3, batch_size=2,
+        model, clips, validation_clips, out_dir, epochs, learning_rate=1e-3, batch_size=4,
         cache=True, seed=seed,
     )  # fmt: skip
     return model

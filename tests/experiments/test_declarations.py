@@ -1,11 +1,12 @@
-"""The numbers that were copied from the papers, checked against each other."""
+"""The numbers copied from the papers are consistent with each other."""
 
 import numpy as np
 import pytest
 
 from kollias_affect import EXPRESSIONS
-from kollias_affect.experiments import TABLES, data
-from kollias_affect.experiments.paper_d.submissions import PATHS
+from kollias_affect.experiments import TABLES
+from kollias_affect.experiments.paper_d.submissions import SUBMISSIONS
+from kollias_affect.experiments.roles import ROLES
 
 # SFEW's test images per expression, in the order of EXPRESSIONS.
 SFEW_TEST = np.array([58, 69, 17, 41, 95, 55, 37])
@@ -17,7 +18,7 @@ def published(name, row, column=""):
     return cells[0].published
 
 
-def test_every_table_that_was_asked_for_is_there():
+def test_every_table_is_declared():
     of_a = [f"A{n}" for n in range(2, 8)]
     of_b = [f"B{n}" for n in range(3, 8)]
     of_c = [f"C{n}" for n in (5, *range(9, 19))]
@@ -25,11 +26,11 @@ def test_every_table_that_was_asked_for_is_there():
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
-def test_a_declaration_is_whole(table):
+def test_a_declaration_is_complete(table):
     places = [(cell.row, cell.column) for cell in table.cells]
     assert len(set(places)) == len(places)
     assert all(set(cell.published) <= set(table.measures) for cell in table.cells)
-    assert set(table.roles) <= set(data.ROLES) and set(table.optional) < set(table.roles)
+    assert set(table.roles) <= set(ROLES) and set(table.optional) < set(table.roles)
     assert table.varies and table.fixed and table.split
 
 
@@ -76,8 +77,10 @@ def test_paper_c_tables_agree_on_the_networks_they_share():
 
 def test_paper_d_confusions_give_the_test_accuracies_of_figure_3():
     confusion = {(cell.setting.number, cell.setting.label): cell for cell in TABLES["D4"].cells}
-    for number, path in PATHS.items():
+    for number, submission in SUBMISSIONS.items():
         rows = np.array([[*confusion[number, name].published.values()] for name in EXPRESSIONS])
         assert rows.sum(axis=1) == pytest.approx(np.full(7, 100), abs=0.31)
         right = np.round(np.diag(rows) / 100 * SFEW_TEST)
-        assert right.sum() / SFEW_TEST.sum() == pytest.approx(path.published["test"], abs=0.00051)
+        assert right.sum() / SFEW_TEST.sum() == pytest.approx(
+            submission.published["test"], abs=0.00051
+        )

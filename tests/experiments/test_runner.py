@@ -3,14 +3,14 @@ import json
 
 import pytest
 
-from kollias_affect.experiments import SMOKE, Laboratory, data, runner
+from kollias_affect.experiments import SMOKE, Laboratory, Parts, runner
 from kollias_affect.experiments.declaration import Cell, Empty, Table
 
 
 @pytest.fixture
 def laboratory(make_clip, tmp_path):
-    clips = [make_clip(name, 4, 10 * i) for i, name in enumerate("abc")]
-    roles = {"data": data.Parts(clips[:1], clips[1:2], clips[2:])}
+    clips = [make_clip(name, 4, 10 * i, size=8) for i, name in enumerate("abc")]
+    roles = {"data": Parts(clips[:1], clips[1:2], clips[2:])}
     return Laboratory(roles, tmp_path / "trainings", SMOKE)
 
 
@@ -20,7 +20,8 @@ def table(evaluate, **more):
         Cell("one", "right", 2, {"CCC": 0.25}),
         Cell("two", "left", 3, {}),
     )
-    return Table("T1", "A test", "No paper", "it", "all", "none", ("CCC",), cells, evaluate, **more)
+    texts = ("T1", "A test", "No paper", "it", "all", "none")
+    return Table(*texts, ("CCC",), cells, evaluate, **more)
 
 
 def test_ours_stand_beside_the_papers_numbers(laboratory, tmp_path):
@@ -33,62 +34,62 @@ def test_ours_stand_beside_the_papers_numbers(laboratory, tmp_path):
     assert (tmp_path / "T1.csv").read_text().startswith(",left: CCC,left: CCC (paper)")
 
 
-def test_a_killed_run_goes_on_behind_the_last_cell(laboratory, tmp_path):
-    asked = []
+def test_a_killed_run_resumes_after_the_last_cell(laboratory, tmp_path):
+    evaluated = []
 
     def evaluate(_, setting):
-        asked.append(setting)
-        if setting == 2 and asked.count(2) == 1:
+        evaluated.append(setting)
+        if setting == 2 and evaluated.count(2) == 1:
             raise KeyboardInterrupt
         return {"CCC": 0.0}
 
     with pytest.raises(KeyboardInterrupt):
         runner.run(table(evaluate), laboratory, tmp_path)
     runner.run(table(evaluate), laboratory, tmp_path)
-    assert asked == [1, 2, 2, 3]
+    assert evaluated == [1, 2, 2, 3]
     runner.run(table(evaluate), laboratory, tmp_path)
-    assert asked == [1, 2, 2, 3]
+    assert evaluated == [1, 2, 2, 3]
 
 
 @pytest.mark.parametrize("what", ["labels", "scale", "cell"])
 def test_a_cell_of_other_data_or_settings_is_run_again(laboratory, tmp_path, what):
-    asked = []
+    evaluated = []
 
     def evaluate(_, setting):
-        asked.append(setting)
+        evaluated.append(setting)
         return {"CCC": 0.0}
 
     runner.run(table(evaluate), laboratory, tmp_path)
-    changed = table(evaluate)
+    other_table = table(evaluate)
     if what == "labels":
         laboratory.roles["data"].test[0].valence_arousal[0, 0] *= 0.5
     if what == "scale":
         laboratory.scale = dataclasses.replace(SMOKE, epochs=2)
     if what == "cell":
-        cells = (dataclasses.replace(changed.cells[0], setting=7), *changed.cells[1:])
-        changed = dataclasses.replace(changed, cells=cells)
+        cells = (dataclasses.replace(other_table.cells[0], setting=7), *other_table.cells[1:])
+        other_table = dataclasses.replace(other_table, cells=cells)
     fresh = Laboratory(laboratory.roles, tmp_path / "trainings", laboratory.scale)
-    runner.run(changed, fresh, tmp_path)
-    assert asked == [1, 2, 3, *([7] if what == "cell" else [1, 2, 3])]
+    runner.run(other_table, fresh, tmp_path)
+    assert evaluated == [1, 2, 3, *([7] if what == "cell" else [1, 2, 3])]
 
 
-def test_a_cell_without_its_data_stays_empty_and_says_so(laboratory, tmp_path):
-    told = []
+def test_a_cell_without_its_data_stays_empty_with_a_reason(laboratory, tmp_path):
+    lines = []
 
     def evaluate(_, setting):
         if setting == 2:
             raise Empty("nobody gave it")
         return {"CCC": float("nan")}
 
-    frame = runner.run(table(evaluate), laboratory, tmp_path, told.append)
+    frame = runner.run(table(evaluate), laboratory, tmp_path, lines.append)
     assert frame[["left: CCC", "right: CCC"]].isna().all().all()
-    assert told[1].endswith("left empty: nobody gave it")
+    assert lines[1].endswith("left empty: nobody gave it")
     assert "Left empty: one | right: nobody gave it." in (tmp_path / "T1.md").read_text()
     json.loads((tmp_path / "T1.json").read_text(), parse_constant=pytest.fail)  # no NaN in it
 
 
 @pytest.mark.parametrize("content", ["", "{bad", "[1]", '{"one | left": 5}', '{"one | left": {}}'])
-def test_a_damaged_file_of_cells_is_made_anew(laboratory, tmp_path, content):
+def test_a_damaged_file_of_cells_is_replaced(laboratory, tmp_path, content):
     (tmp_path / "T1.json").write_text(content)
     frame = runner.run(table(lambda _, setting: {"CCC": setting}), laboratory, tmp_path)
     assert frame.loc["one", "right: CCC"] == 2

@@ -1,0 +1,132 @@
+"""The command `kollias-affect train`, and the commands that use its model."""
+
+import csv
+import shutil
+import zipfile
+
+import av
+import keras
+import numpy as np
+import pytest
+
+
+def write_grey_video(path, frames):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for _ in range(frames):
+            picture = np.full((64, 64, 3), 90, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.fixture(scope="module")
+def listed(ok, synthetic_root, tmp_path_factory):
+    """List of frames of two extracted videos, one of which shows no face."""
+    folder = tmp_path_factory.mktemp("listed")
+    (folder / "labels").mkdir()
+    (folder / "labels" / "nobody.txt").write_text("0,0\n" * 9)
+    shutil.copy(synthetic_root / "annotations" / "subject01_1.csv", folder / "labels")
+    write_grey_video(folder / "nobody.mp4", 9)
+    videos = [synthetic_root / "videos" / "subject01_1.mp4", folder / "nobody.mp4"]
+    options = ["--labels", folder / "labels", "--processes", 1]
+    assert "2 clips with labels" in ok("extract", *videos, "--out", folder / "crops", *options)
+    return folder / "crops" / "frames.csv"
+
+
+@pytest.fixture(scope="module")
+def trained(ok, small, listed, synthetic_root, tmp_path_factory):
+    """Folder of a training with landmarks, which the video without a face does not prevent."""
+    out = tmp_path_factory.mktemp("training") / "run"
+    validation = ["--validation", synthetic_root / "validation.csv"]
+    assert "Best epoch 1: val_ccc" in ok("train", listed, *validation, "--out", out, *small)
+    return out
+
+
+def test_validation_without_a_face_is_refused(refused, small, listed, tmp_path):
+    train = ["train", listed, "--validation-share", 0.5, "--out", tmp_path / "run", *small]
+    # Of two people, the one without a face is drawn for the validation.
+    assert "Validation needs at least one" in refused(*train)
+
+
+def test_a_trained_model_is_evaluated(ok, trained, synthetic_root):
+    output = ok("evaluate", trained / "best.keras", synthetic_root / "validation.csv")
+    assert all(word in output for word in ("valence", "arousal", "CCC", "Pearson", "MSE"))
+
+
+def test_a_trained_model_predicts_a_video(ok, trained, face_video, tmp_path):
+    output = ok("predict", trained / "best.keras", face_video, "--out", tmp_path)
+    assert "24 frames" in output
+    with open(tmp_path / "subject01_1.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24 and list(rows[0])[-2:] == ["valence", "arousal"]
+    for row in rows:
+        assert (row["valence"] != "") == (row["success"] == "1")
+        assert row["face_id"] == row["FaceRectX"] == "" or row["FaceRectX"].lstrip("-").isdigit()
+    assert (tmp_path / "subject01_1.png").stat().st_size > 10_000
+
+
+def test_other_settings_in_the_same_folder_are_refused(
+    refused, small, listed, trained, synthetic_root
+):
+    train = ["train", listed, "--out", trained, *small]
+    train += ["--validation", synthetic_root / "validation.csv"]
+    assert "layers.rnn1 (6, now 9)" in refused(*train, "--rnn-units", "9")
+
+
+def test_cached_features_and_mixed_precision(ok, small, synthetic_root, tmp_path):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run", *small]
+    train += ["--validation", synthetic_root / "validation.csv"]
+    features = tmp_path / "features"
+    ok(*train, "--frozen", "--features", features, "--precision", "mixed_bfloat16")
+    assert list(features.glob("features-*.npy"))
+    with zipfile.ZipFile(tmp_path / "run" / "best.keras") as archive:
+        assert b"mixed_bfloat16" in archive.read("config.json")
+    assert keras.config.dtype_policy().name == "float32"  # the global policy is restored
+
+
+def test_options_out_of_range_are_refused(refused, small, synthetic_root, tmp_path):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
+    both = ["--validation", synthetic_root / "validation.csv", *small]
+    for option, value in (
+        ("seed", "-1"),
+        ("width", "nan"),
+        ("dropout", "2"),
+        ("rnn-dropout", "-1"),
+        ("hidden-units", "0"),
+        ("rnn-units", "0"),
+        ("learning-rate", "-1"),
+        ("epochs", "0"),
+    ):
+        assert "Received" in refused(*train, *both, f"--{option}", value)
+    unknown = refused(*train, *both, "--dataset", "synthetic", "--option", "images=here")
+    assert "option of synthetic" in unknown and "subjects" in unknown
+    assert "NAME=VALUE" in refused(*train, *both, "--option", "images")
+    assert "does not exist" in refused("train", tmp_path / "none.csv", "--out", tmp_path / "run")
+
+
+def test_unknown_names_are_refused(refused, small, synthetic_root, tmp_path):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
+    both = ["--validation", synthetic_root / "validation.csv", *small]
+    assert "`task` must be one of" in refused(*train, *both, "--task", "joy")
+    assert "`backbone` must be one of" in refused(*train, *both, "--backbone", "vgg_foot")
+    assert "`dataset` must be one of" in refused(*train, *both, "--dataset", "affwild9")
+    assert "longest of 1 clips has 24" in refused(*train, *both, "--length", "25")
+    assert not (tmp_path / "run" / "best.keras").exists()
+
+
+def test_unknown_precisions_and_features_of_a_trained_cnn_are_refused(
+    refused, small, synthetic_root, tmp_path
+):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run", *small]
+    train += ["--validation", synthetic_root / "validation.csv"]
+    assert "one of ('auto', 'float32'" in refused(*train, "--precision", "float8")
+    message = refused(*train, "--features", tmp_path / "features")
+    assert "one frozen CNN" in message and "--frozen" in message
+
+
+def test_options_of_the_loader_are_passed_on(refused, tmp_path):
+    (tmp_path / "legend.csv").write_text("image,emotion\na_1.jpg,HAPPY")
+    train = ["train", tmp_path, "--dataset", "images_csv", "--out", tmp_path / "run"]
+    assert "`images` must be a folder" in refused(*train, "--option", "images=2025")

@@ -1,0 +1,83 @@
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from kollias_affect import evaluation
+from kollias_affect.evaluation import evaluate_model
+
+
+@pytest.fixture
+def clips(make_clip):
+    """Four utterances of two videos."""
+    return [
+        make_clip(f"v{i}/utterance_{j}", 9, 25 * i + 9 * j, size=16) for i in (1, 2) for j in (1, 2)
+    ]
+
+
+def linear(task, units):
+    """A linear model of the mean colour of single frames."""
+    images = keras.Input((16, 16, 3), name="images")
+    colours = keras.layers.GlobalAveragePooling2D()(images)
+    activation = "softmax" if task == "expression" else "tanh"
+    outputs = keras.layers.Dense(units, activation, name=task)(colours)
+    return keras.Model(images, outputs)
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(1)
+    return linear("valence_arousal", 2)
+
+
+def test_scores_are_those_of_the_predictions(model, clips):
+    result = evaluate_model(model, clips, per_video=True)
+    predictions = evaluation.predict(model, clips)
+    assert result.scores.equals(evaluation.scores(clips, predictions))
+    assert len(result.per_video) == 2
+    assert result.steps is result.comparison is None and result.measure == "CCC"
+
+
+def test_steps_of_utterances_apply_to_utterances_only(model, clips, tmp_path):
+    file = tmp_path / "steps.json"
+    by = {"by": "utterance"}
+    searched = evaluate_model(model, clips, search=file, **by, out_dir=tmp_path / "out")
+    assert json.loads(file.read_text())["by"] == "utterance"
+    applied = evaluate_model(model, clips, postprocessing=file, **by)
+    assert applied.steps == searched.steps
+    assert np.allclose(applied.scores, searched.scores)
+    with pytest.raises(ValueError, match="These steps apply to utterances"):
+        evaluate_model(model, clips, postprocessing=file)
+
+
+def test_two_models_are_compared_after_the_same_steps(model, clips):
+    comparison = evaluate_model(model, clips, by="utterance", against=model).comparison
+    assert (comparison["p-value"] == 1).all() and (comparison["difference"] == 0).all()
+
+
+def test_options_that_exclude_each_other_are_refused(model, clips, tmp_path):
+    file = tmp_path / "steps.json"
+    with pytest.raises(ValueError, match="Give one of them"):
+        evaluate_model(model, clips, search=file, postprocessing=file)
+    with pytest.raises(ValueError, match="applies to valence and arousal"):
+        evaluate_model(linear("expression", 7), clips, search=file)
+    with pytest.raises(ValueError, match="Two models are compared on one task"):
+        evaluate_model(model, clips, against=linear("expression", 7))
+    assert not file.exists()
+
+
+def test_expressions_get_a_confusion_matrix(make_clip, tmp_path):
+    random = np.random.default_rng(0)
+    clips = [
+        make_clip(
+            name, 6, 9 * i, size=16, valence_arousal=None, expression=random.integers(0, 7, 6)
+        )
+        for i, name in enumerate("ab")
+    ]
+    result = evaluate_model(linear("expression", 7), clips, out_dir=tmp_path)
+    assert result.measure == "accuracy"
+    counts = pd.read_csv(tmp_path / "confusion.csv", index_col=0)
+    assert counts.to_numpy().sum() == 12
+    assert (tmp_path / "distribution.png").exists()
