@@ -18,7 +18,9 @@ def clips(make_clip):
     return clips
 
 
-def test_scores_cover_the_complete_corpus_and_a_second_call_trains_nothing(build, clips, tmp_path):
+def test_scores_cover_the_complete_corpus_and_a_second_call_trains_nothing(
+    build, clips, tmp_path, quick
+):
     options = {"folds": 2, "out_dir": tmp_path / "run", "epochs": 1, "batch_size": 2, "verbose": 0}
     first = cross_validate(build, clips, **options)
     assert [len(p) for p in first.predictions.values()] == [6] * 4

@@ -87,7 +87,7 @@ def test_scores_are_those_of_the_best_models(run, stages):
 
 
 def test_a_stage_starts_from_the_best_model_before_and_trains_what_is_not_frozen(
-    stages, tiny, tmp_path
+    stages, tiny, tmp_path, quick
 ):
     """The run starts from a model of windows for valence and arousal."""
     start, cnn = tiny("valence_arousal", length=1), {"cnn": True}
@@ -191,7 +191,7 @@ from pathlib import Path
 import keras
 sys.path.insert(0, sys.argv[1])
 from conftest import build_tiny
-from kollias_affect import transfer
+from kollias_affect import evaluation, transfer
 from kollias_affect.clip import Clip
 
 content = json.loads(Path(sys.argv[2]).read_text())
@@ -210,6 +210,7 @@ def clips(parts):
     return [Clip(key, paths, expression=labels) for key, paths, labels in parts]
 
 keras.Model.fit = counting_fit
+evaluation.AffectTensorBoard = lambda *_, **__: keras.callbacks.Callback()
 transfer.optimization.EPOCHS_PER_STEP = 1
 stages = [
     transfer.Stage(name, clips(train), clips(validation), epochs, 0.02)
@@ -219,7 +220,7 @@ transfer.staged(build_tiny(), stages, Path(sys.argv[3]), **content["options"])
 """
 
 
-def test_a_killed_run_resumes_as_if_it_had_not_been_killed(run, stages, tiny, tmp_path):
+def test_a_killed_run_resumes_as_if_it_had_not_been_killed(run, stages, tiny, tmp_path, quick):
     complete, out, arguments = run[0], tmp_path / "run", tmp_path / "arguments.json"
 
     def plain(clips):

@@ -4,17 +4,16 @@ import json
 import cv2
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from kollias_affect import EXPRESSIONS, _runs, cli, datasets, models, transfer
-from kollias_affect.experiments.paper_a import experiment, report
+from kollias_affect.experiments.paper_a import adapting, experiment, report
 from kollias_affect.experiments.paper_a.backbone import fixed_backbone, load_backbone
 from kollias_affect.experiments.paper_a.network import build_network
 
 SMALL = experiment.Settings(
-    lambdas=(0.0, 0.5, 1.0),
+    lambdas=(0.0, 1.0),
     seeds=1,
     initializer="keras",
     hidden_units=32,
@@ -27,19 +26,19 @@ SMALL = experiment.Settings(
 
 @pytest.fixture(scope="module")
 def domains(tmp_path_factory):
-    """Collections of striped pictures; the direction of the stripes is the expression.
+    """Two collections of striped pictures; the direction of the stripes is the expression.
 
-    The collection `c` has no neutral faces.
+    Collection `b` has no neutral faces.
     """
     roots = {}
-    for name, seed, shade in (("a", 0, 90), ("b", 1, 150), ("c", 2, 120)):
+    for name, seed, shade in (("a", 0, 90), ("b", 1, 150)):
         random = np.random.default_rng(seed)
         root = tmp_path_factory.mktemp(name)
         (root / "images").mkdir()
         rows = [("image", "emotion")]
         for person in range(24):
             for number, expression in enumerate(EXPRESSIONS):
-                if name == "c" and (expression == "neutral" or person >= 4):
+                if name == "b" and expression == "neutral":
                     continue
                 angle = np.pi * number / len(EXPRESSIONS)
                 x, y = np.meshgrid(np.arange(32), np.arange(32))
@@ -78,16 +77,22 @@ def backbone():
 
 @pytest.fixture(scope="module")
 def finished(domains, tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    run = experiment.Experiment(clips_of(domains), backbone(), out, SMALL)
+    """A finished `Experiment`, the lines of its log, and its tables."""
+    out, file = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("backbone") / "tiny.keras"
+    backbone().save(file)
+    databases = [adapting.Database("images_csv", root) for root in domains.values()]
     lines = []
-    run.run(lines.append)
-    return run, lines, report.write_report(run)
+    tables = adapting.adapt(*databases, file, out, SMALL, lines.append)
+    return experiment.Experiment(clips_of(domains), backbone(), out, SMALL), lines, tables
 
 
 def test_the_network_of_every_lambda_and_seed_is_stored(finished):
     run, lines, _ = finished
-    assert len(lines) == 3 and "lambda 0, seed 0 trained" in lines[0]
+    assert lines[1:3] == [
+        "1 of 2: NetA, lambda 0, seed 0 trained",
+        "2 of 2: NetA, lambda 1, seed 0 trained",
+    ]
+    assert "A by centroids" in lines[3] and lines[4] == f"Report: {run.out_dir / 'report.md'}"
     names = {path.stem for path in (run.out_dir / "models").glob("*.keras")}
     assert names == {"net_b", *(experiment.cell_name(*cell) for cell in run.cells())}
 
@@ -102,11 +107,15 @@ def test_the_splits_are_stored(finished, domains):
 def test_accuracies_of_both_predictors_are_those_of_the_stored_outputs(finished):
     run, _, tables = finished
     table = tables["table2_accuracy"].set_index("lambda")
-    frames = run.outputs(experiment.cell_name(0.5, 0), "b_test")
-    by_outputs = (frames["outputs"].argmax(axis=1) == frames["labels"]).mean()
-    by_centroids = (frames["distances"].argmin(axis=1) == frames["labels"]).mean()
-    assert table.loc["0.5", "B by outputs"] == pytest.approx(by_outputs) and by_outputs > 0.5
-    assert table.loc["0.5", "B by centroids"] == pytest.approx(by_centroids) and by_centroids > 0.5
+    for lam, learned in ((0, "centroids"), (1, "outputs")):
+        frames = run.outputs(experiment.cell_name(lam, 0), "b_test")
+        correct = {
+            "outputs": frames["outputs"].argmax(axis=1) == frames["labels"],
+            "centroids": frames["distances"].argmin(axis=1) == frames["labels"],
+        }
+        for by in report.PREDICTORS:
+            assert table.loc[f"{lam}", f"B by {by}"] == pytest.approx(correct[by].mean())
+        assert correct[learned].mean() > 0.5
     assert table.loc["1", "paper, B"] == 0.384
 
 
@@ -128,8 +137,8 @@ def test_lambda_0_does_not_train_the_output_layer(finished):
     run, _, _ = finished
     keras.utils.set_random_seed(0)
     initial, at_0, at_1 = (
-        model.get_layer("expression").get_weights()
-        for model in (build_network(SMALL, 14, 7, 0), run.net_a(0.0, 0), run.net_a(1.0, 0))
+        model.get_layer("classes").get_weights()
+        for model in (build_network(SMALL, 14, 6, 0), run.net_a(0.0, 0), run.net_a(1.0, 0))
     )
     assert all(np.array_equal(a, b) for a, b in zip(initial, at_0, strict=True))
     assert not np.array_equal(initial[0], at_1[0])
@@ -186,24 +195,19 @@ def test_a_subject_on_both_sides_is_refused(domains, tmp_path):
         experiment.Experiment(clips, backbone(), tmp_path, SMALL)
 
 
-def test_the_command_leaves_out_classes_that_one_dataset_lacks(domains, tmp_path):
-    out, file = tmp_path / "run", tmp_path / "backbone.keras"
-    backbone().save(file)
-    arguments = ["adapt", "--out", out, "--backbone", file, "--lambda", 0, "--seeds", 1]
-    arguments += ["--a", "images_csv", domains["a"], "--b", "images_csv", domains["c"]]
-    arguments = list(map(str, [*arguments, "--steps", 2, "--hidden-units", 8]))
-    result = CliRunner().invoke(cli.main, arguments)
-    assert result.exit_code == 0, result.output
-    assert "A by centroids" in result.output
-    assert "{'a_train': 12, 'a_test': 12, 'b_train': 0, 'b_test': 0}" in result.output
-    assert (out / "report.md").exists()
-    table = pd.read_csv(out / "table5_confusion_of_b.csv", index_col=0)
-    assert tuple(table.index) == tuple(table.columns) == EXPRESSIONS[1:]
-    with np.load(out / "outputs" / "lambda0_seed0.a_test.npz") as outputs:
-        assert outputs["outputs"].shape == (72, 6)
-    refused = CliRunner().invoke(cli.main, [*arguments, "--scale", "wide"])
-    assert refused.exit_code == 2 and "Received" in refused.output
-    assert "Traceback" not in refused.output
+def test_classes_that_one_dataset_lacks_are_left_out_and_counted(finished):
+    run, lines, tables = finished
+    assert run.names == EXPRESSIONS[1:]
+    assert run.left_out == {"a_train": 12, "a_test": 12, "b_train": 0, "b_test": 0}
+    assert str(run.left_out) in lines[0]
+    assert run.outputs(experiment.cell_name(0.0, 0), "a_test")["outputs"].shape == (72, 6)
+    assert tuple(tables["table5_confusion_of_b"].index) == run.names
+
+
+def test_a_network_of_all_seven_expressions_has_their_output_layer():
+    outputs = build_network(SMALL, 14, 7, 0).output
+    assert outputs["expression"].shape == (None, 1, 7)
+    assert outputs["representation"].shape == (None, 1, 128)
 
 
 def test_one_common_class_is_not_enough(domains, tmp_path):
@@ -263,10 +267,31 @@ def test_lambdas_out_of_range_are_refused(lambdas):
 
 def test_balanced_classes_have_the_same_weight(domains, tmp_path):
     clips = clips_of(domains)
-    neutral = [clip for clip in clips["a_train"] if clip.expression[0] == 0]
-    clips["a_train"] = [c for c in clips["a_train"] if c.expression[0] != 0] + neutral[:2]
+    anger = [clip for clip in clips["a_train"] if clip.expression[0] == 1]
+    clips["a_train"] = [c for c in clips["a_train"] if c.expression[0] != 1] + anger[:2]
     run = experiment.Experiment(clips, backbone(), tmp_path)
     part = run.parts["a_train"]
     weights, labels = part.weights(balanced=True), part.labels
-    sums = [weights[labels == i].sum() for i in range(7)]
-    assert np.allclose(sums, sums[0]) and weights.mean() == pytest.approx(1)
+    sums = [weights[labels == i].sum() for i in range(6)]
+    assert np.allclose(sums, sums[0]) and weights[labels >= 0].mean() == pytest.approx(1)
+
+
+def test_the_command_passes_its_options_on(tmp_path, monkeypatch):
+    received = []
+    monkeypatch.setattr(adapting, "adapt", lambda *args, log: received.extend(args))
+    arguments = ["adapt", "--out", tmp_path, "--backbone", "file.keras", "--lambda", 0]
+    arguments += ["--a", "images_csv", "A", "--b", "fer2013", "B", "--split-b", "train", "test"]
+    arguments += ["--crop-a", "--option-b", "variant=FER28", "--steps", 2, "--balanced"]
+    arguments = list(map(str, arguments))
+    result = CliRunner().invoke(cli.main, arguments)
+    assert result.exit_code == 0, result.output
+    assert received == [
+        adapting.Database("images_csv", "A", crop=True),
+        adapting.Database("fer2013", "B", ("train", "test"), options={"variant": "FER28"}),
+        "file.keras",
+        tmp_path,
+        experiment.Settings(lambdas=(0.0,), steps=2, balanced=True),
+    ]
+    refused = CliRunner().invoke(cli.main, [*arguments, "--scale", "wide"])
+    assert refused.exit_code == 2 and "Received" in refused.output
+    assert "Traceback" not in refused.output
