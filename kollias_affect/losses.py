@@ -1,4 +1,4 @@
-"""The CCC loss of papers B and C, and paper A's loss towards the centroids of another network."""
+"""The CCC loss of papers B and C, and paper A's loss with the centroids of another network."""
 
 import keras
 import numpy as np
@@ -12,19 +12,26 @@ LEVELS = ("frame", "sequence")
 
 
 def ccc_loss(y_true, y_pred, sample_weight=None, level="frame"):
-    """`1 - CCC` per affect dimension.
+    """Computes `1 - CCC` for each affect dimension.
 
     Args:
-        y_true: `[batch, length, dims]`, valence then arousal, in [-1, 1].
-        y_pred: same shape.
+        y_true: Labels `[batch, length, dims]`, valence then arousal, in [-1, 1].
+        y_pred: Predictions of the same shape.
         sample_weight: `None`, `[batch]` or `[batch, length]`; see `metrics.ccc`.
-        level: `"frame"` takes every frame of the batch as one sample; `"sequence"` takes each
-            sequence's weighted mean as one sample.
+        level: `"frame"` takes every frame of the batch as one sample; `"sequence"` takes the
+            weighted mean of each sequence as one sample.
 
     Returns:
         `[dims]`, in [0, 2]; 1 where labels or predictions are constant.
 
-    References: paper B eq. 3; paper C eq. 3; Lin (1989).
+    Example:
+
+    >>> import numpy as np
+    >>> labels = np.array([[[0.0, 0.1], [0.5, 0.3], [1.0, 0.8]]])
+    >>> ccc_loss(labels, labels + 0.5).numpy().round(2).tolist()
+    [0.43, 0.59]
+
+    References: Paper B, eq. 3; paper C, eq. 3; Lin (1989).
     """
     if level == "sequence":
         y_true, y_pred, sample_weight = _sequence_means(y_true, y_pred, sample_weight)
@@ -47,26 +54,33 @@ def _sequence_means(y_true, y_pred, sample_weight):
         values = ops.where(weights > 0, values, 0)
         return ops.sum(weights * values, axis=1) / ops.where(total > 0, total, 1)
 
-    # A sequence weighs what its frames weigh on average: padding does not make it count less.
-    each = total / ops.maximum(ops.sum(present, axis=1), 1)
-    return mean(y_true), mean(y_pred), each
+    # The weight of a sequence is the mean over its frames: padding does not reduce it.
+    sequence_weights = total / ops.maximum(ops.sum(present, axis=1), 1)
+    return mean(y_true), mean(y_pred), sequence_weights
 
 
 @keras.saving.register_keras_serializable(package="kollias_affect")
 class CCCLoss(keras.losses.Loss):
-    """Mean over the affect dimensions of `1 - CCC`.
+    """Mean of `1 - CCC` over the affect dimensions.
 
-    The CCC does not decompose over samples: weights act inside its moments, and the loss of a
-    batch is one number, not a mean over its frames; under a `tf.distribute` strategy that of the
-    global batch. `reduction="none"` returns one number per
-    dimension.
+    The CCC does not decompose over samples. Weights act inside its moments, and the loss of a
+    batch is one number, not a mean over its frames. Under a `tf.distribute` strategy it is the
+    loss of the global batch.
 
     Args:
         level: `"frame"` or `"sequence"`; see `ccc_loss`.
-        name: name of the loss.
-        **kwargs: `reduction` (of the dimensions, as in Keras: their mean by default).
+        name: Name of the loss.
+        **kwargs: `reduction` over the dimensions, as in Keras. Default: the mean; `"none"` returns
+            one number per dimension.
 
-    References: paper B eq. 2–3; paper C eq. 3.
+    Example:
+
+    >>> import numpy as np
+    >>> labels = np.array([[[0.0, 0.1], [0.5, 0.3], [1.0, 0.8]]])
+    >>> round(float(CCCLoss()(labels, labels + 0.5)), 2)
+    0.51
+
+    References: Paper B, eq. 2–3; paper C, eq. 3.
     """
 
     def __init__(self, level="frame", name="ccc_loss", **kwargs):
@@ -74,7 +88,7 @@ class CCCLoss(keras.losses.Loss):
         self.level = _checks.one_of("level", level, LEVELS)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The loss of one batch; see `ccc_loss` for the shapes."""
+        """Computes the loss of one batch; see `ccc_loss` for the shapes."""
         mask = getattr(y_pred, "_keras_mask", None)
         if mask is not None:
             mask = ops.cast(mask, "float32")
@@ -85,62 +99,70 @@ class CCCLoss(keras.losses.Loss):
         return super().__call__(labels, y_pred)
 
     def call(self, y_true, y_pred):
-        """`ccc_loss` at this level, `[dims]`; `y_true` is `[labels]` or `[labels, weights]`."""
+        """Computes `ccc_loss`, `[dims]`; `y_true` is `[labels]` or `[labels, weights]`."""
         y_pred, labels, *weights = gathered([y_pred, *y_true])
         return ccc_loss(labels, y_pred, *weights, level=self.level)
 
     def get_config(self):
-        """The arguments of `__init__`."""
+        """Returns the arguments of `__init__`."""
         return {**super().get_config(), "level": self.level}
 
 
 def centroid_loss(
     y_true, y_pred, centroids, sample_weight=None, normalization="softmax", scale=1.0
 ):
-    """Paper A's E_b of each sample: how far `1 - f(V)` is from the label.
+    """Computes paper A's E_b for each sample.
 
-    Formula: `mean over i of (d_i - [1 - f(V_i)])^2`; `layers.centroid_outputs` has `V` and `f`.
+    Formula: `mean over i of (d_i - [1 - f(V_i)])^2`; `layers.centroid_outputs` defines V and f.
 
     Args:
-        y_true: one-hot or soft labels d, `[..., classes]`, or class numbers, `[...]`. Which of
-            the two is told by the number of axes: that of `y_pred`, or one less.
-        y_pred: representations X, `[..., units]`.
-        centroids: Z, `[classes, units]`.
-        sample_weight: `None` or `[...]`; only tells which samples count, those above 0. The
-            others may hold anything, NaN included.
-        normalization: `"softmax"` or `"linear"`.
-        scale: of the distances under the softmax; the paper has 1.
+        y_true: One-hot or soft labels d, `[..., classes]`, or class numbers, `[...]`. The former have
+            as many axes as `y_pred`, the latter one less.
+        y_pred: Representations X, `[..., units]`.
+        centroids: Centroids Z, `[classes, units]`.
+        sample_weight: `None` or `[...]`. Samples count where it is above 0; the others may contain
+            anything, including NaN. Its values are not applied here.
+        normalization: f, `"softmax"` or `"linear"`.
+        scale: Divisor of the distances before the softmax. The paper has 1.
 
     Returns:
-        `[...]`, in [0, 1] for labels in [0, 1]; NaN where a class number is none of the classes
-        and the sample counts. At least in single precision.
+        `[...]`, float32 or float64, in [0, 1] for labels in [0, 1]. NaN where a sample counts and
+        its class number is not a class.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: If the shapes do not fit.
 
-    References: paper A eq. 6–8.
+    Example:
+
+    >>> import numpy as np
+    >>> centroids = np.array([[0.0, 0.0], [1.0, 0.0]])
+    >>> representations = np.array([[0.0, 0.0], [1.0, 0.0]])
+    >>> centroid_loss([0, 0], representations, centroids, normalization="linear").numpy().tolist()
+    [0.0, 1.0]
+
+    References: Paper A, eq. 6–8.
     """
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    _same_samples(y_true.shape, y_pred.shape, centroids.shape)
+    _check_shapes(y_true.shape, y_pred.shape, centroids.shape)
     if len(y_true.shape) < len(y_pred.shape):
         y_true = _one_hot(y_true, len(centroids))
     if sample_weight is not None:
         counts = ops.expand_dims(ops.cast(sample_weight, "float32") > 0, -1)
         y_true, y_pred = ops.where(counts, y_true, 0), ops.where(counts, y_pred, 0)
     outputs = rules.centroid_outputs(y_pred, centroids, normalization, scale)
-    each = ops.mean(ops.square(ops.cast(y_true, outputs.dtype) - outputs), axis=-1)
+    errors = ops.mean(ops.square(ops.cast(y_true, outputs.dtype) - outputs), axis=-1)
     double = keras.backend.standardize_dtype(y_pred.dtype) == "float64"
-    return ops.cast(each, "float64" if double else "float32")
+    return ops.cast(errors, "float64" if double else "float32")
 
 
 def _one_hot(labels, classes):
-    """`[..., classes]`; NaN where the label is no class, so that the mistake shows."""
+    """Returns `[..., classes]`; NaN where the label is not a class, so that errors are visible."""
     numbers = ops.arange(classes, dtype="float32")
-    found = ops.expand_dims(ops.cast(labels, "float32"), -1) == numbers
-    return ops.where(ops.any(found, axis=-1, keepdims=True), ops.cast(found, "float32"), np.nan)
+    hits = ops.expand_dims(ops.cast(labels, "float32"), -1) == numbers
+    return ops.where(ops.any(hits, axis=-1, keepdims=True), ops.cast(hits, "float32"), np.nan)
 
 
-def _same_samples(labels, representations, centroids):
+def _check_shapes(labels, representations, centroids):
     classes, units = centroids
     samples = tuple(representations[:-1])
     fitting = [(*samples, classes), samples]
@@ -164,30 +186,37 @@ def _same_samples(labels, representations, centroids):
 
 @keras.saving.register_keras_serializable(package="kollias_affect")
 class CentroidLoss(keras.losses.Loss):
-    """Paper A's E_b: draws representations to the centroids of another network.
+    """Paper A's E_b, which draws representations to the centroids of another network.
 
-    The mean of `centroid_loss` over the samples; samples of weight 0 (padding) are left out of
-    the mean and may hold anything. Keras masks act as weights.
+    The loss is the mean of `centroid_loss` over the samples. Samples of weight 0 (padding) are left
+    out of the mean and may contain anything. Keras masks act as weights.
 
-    It does not fall to 0: f adds up to 1, so it cannot be 1 for all classes but one. With one-hot
-    labels its least value is `(k - 2)^2 / (k (k - 1))`, 0.595 for seven classes.
+    The minimum is not 0: f adds up to 1, so it cannot be 1 for all classes but one. With one-hot
+    labels the minimum is `(k - 2)^2 / (k (k - 1))`, 0.595 for seven classes.
 
     Args:
-        centroids: Z, `[classes, units]`: an array or `adaptation.Centroids`, kept as float32.
-        normalization: f: `"softmax"` or `"linear"` (paper A §III names both).
-        scale: distances are divided by it before the softmax. Default: 1, the paper's equation.
-            A softmax of distances far above 1 saturates, and its gradient vanishes; the
-            `scale` of `adaptation.Centroids` brings them near 1.
-        reduction: of the samples, as in Keras.
-        name: name of the loss.
+        centroids: Centroids Z, `[classes, units]`: an array or `adaptation.Centroids`; stored as
+            float32.
+        normalization: f, `"softmax"` or `"linear"` (paper A, §III, names both).
+        scale: Divisor of the distances before the softmax. Default: 1, the paper's equation. A
+            softmax of distances far above 1 saturates, and its gradient vanishes; the `scale` of
+            `adaptation.Centroids` brings them near 1.
+        reduction: Reduction over the samples, as in Keras.
+        name: Name of the loss.
         **kwargs: `dtype`.
 
     Raises:
-        ValueError: if an argument is out of its range, if the shapes do not fit, or if labels
-            given as NumPy array or list are no classes. In a compiled model such a label
-            makes the loss NaN.
+        ValueError: If an argument is out of range, if the shapes do not fit, or if labels in a NumPy
+            array or list are not classes. In a compiled model such a label makes the loss NaN.
 
-    References: paper A eq. 6–8.
+    Example:
+
+    >>> import numpy as np
+    >>> loss = CentroidLoss([[0.0, 0.0], [1.0, 0.0]], normalization="linear")
+    >>> float(loss(np.array([0, 0]), np.array([[0.0, 0.0], [1.0, 0.0]])))
+    0.5
+
+    References: Paper A, eq. 6–8.
     """
 
     def __init__(
@@ -205,7 +234,7 @@ class CentroidLoss(keras.losses.Loss):
         self.scale = rules.positive_scale(scale)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The loss of one batch; see `centroid_loss` for the shapes."""
+        """Computes the loss of one batch; see `centroid_loss` for the shapes."""
         _refuse_unknown_classes(y_true, len(y_pred.shape), sample_weight, len(self.centroids))
         weights = _sample_weights(y_pred, sample_weight, getattr(y_pred, "_keras_mask", None))
         if weights is None:
@@ -214,20 +243,20 @@ class CentroidLoss(keras.losses.Loss):
         return super().__call__([y_true, weights], ops.copy(y_pred), weights)
 
     def call(self, y_true, y_pred):
-        """`centroid_loss`, `[...]`; `y_true` is `[labels]` or `[labels, weights]`."""
+        """Computes `centroid_loss`, `[...]`; `y_true` is `[labels]` or `[labels, weights]`."""
         labels, *weights = y_true
-        return centroid_loss(labels, y_pred, self.centroids, *weights, **self._how())
+        return centroid_loss(labels, y_pred, self.centroids, *weights, **self._options())
 
-    def _how(self):
+    def _options(self):
         return {"normalization": self.normalization, "scale": self.scale}
 
     def get_config(self):
-        """The arguments of `__init__`, the centroids as nested lists."""
-        return {**super().get_config(), "centroids": self.centroids.tolist(), **self._how()}
+        """Returns the arguments of `__init__`, the centroids as nested lists."""
+        return {**super().get_config(), "centroids": self.centroids.tolist(), **self._options()}
 
 
 def _sample_weights(y_pred, *factors):
-    """The product of weights and mask, `[...]`, or `None` if there is neither."""
+    """Returns the product of weights and mask, `[...]`, or `None` if there is neither."""
     factors = [ops.cast(factor, "float32") for factor in factors if factor is not None]
     if not factors:
         return None
@@ -240,7 +269,7 @@ def _sample_weights(y_pred, *factors):
 
 
 def _refuse_unknown_classes(y_true, axes, sample_weight, classes):
-    """Checks class numbers that are there to be looked at: arrays and lists, not tensors."""
+    """Checks class numbers in arrays and lists; the values of tensors are not known yet."""
     known = (np.ndarray, list, int, type(None))
     if not isinstance(y_true, known) or not isinstance(sample_weight, known):
         return

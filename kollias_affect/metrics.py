@@ -1,45 +1,60 @@
-"""The CCC, exact over a whole set of frames, and the accuracy of the nearest centroid."""
+"""The CCC, exact over a complete set of frames, and the accuracy of the nearest centroid."""
 
 import keras
 from keras import ops
 
 from kollias_affect import _checks
 from kollias_affect.layers import centroid_outputs as rules
+from kollias_affect.tasks import DIMENSIONS
 
-# Below this the moments of float32 data are rounding noise: both sides are constant and equal.
+# Below this the moments of float32 data are rounding errors of equal constants.
 _TINY = 1e-12
 
 
 def ccc(y_true, y_pred, sample_weight=None):
-    """Concordance correlation coefficient per affect dimension.
+    """Computes the concordance correlation coefficient (CCC) of each affect dimension.
 
-    Formula: `2 cov / (var_true + var_pred + (mean_true - mean_pred)**2)`, with population
-    moments in which the weights act.
+    Formula: `2 cov / (var_true + var_pred + (mean_true - mean_pred)**2)`, with weighted population
+    moments.
 
     Args:
-        y_true: `[..., dims]`, valence then arousal.
-        y_pred: same shape.
-        sample_weight: `None`, or of a shape that the leading axes of `y_true` begin with
-            (`[batch]`, `[batch, length]`); weight 0 leaves a frame out.
+        y_true: Labels `[..., dims]`, valence then arousal.
+        y_pred: Predictions of the same shape.
+        sample_weight: `None`, or weights whose shape is the leading axes of `y_true` (`[batch]`,
+            `[batch, length]`). Weight 0 leaves a frame out.
 
     Returns:
-        `[dims]`, in [-1, 1]; 0 where labels or predictions are constant, or nothing has weight.
+        `[dims]`, in [-1, 1]; 0 where labels or predictions are constant, or no frame has weight.
 
-    References: paper B eq. 2; Lin (1989).
+    Example:
+
+    >>> import numpy as np
+    >>> labels = np.array([[0.0, 0.1], [0.5, 0.3], [1.0, 0.8]])
+    >>> ccc(labels, labels + 0.5).numpy().round(2).tolist()
+    [0.57, 0.41]
+
+    References: Paper B, eq. 2; Lin (1989).
     """
-    _, *rest = moments(y_true, y_pred, sample_weight)
-    return _ccc(*rest)
+    _, *statistics = moments(y_true, y_pred, sample_weight)
+    return _ccc(*statistics)
 
 
 def moments(y_true, y_pred, sample_weight=None):
-    """Weighted population moments of labels and predictions.
+    """Computes weighted population moments of labels and predictions.
 
     Args:
-        y_true, y_pred, sample_weight: see `ccc`.
+        y_true, y_pred, sample_weight: See `ccc`.
 
     Returns:
-        `(total, mean_true, mean_pred, var_true, var_pred, cov)`, each `[dims]`; `total` is the
-        sum of the weights.
+        `(total, mean_true, mean_pred, var_true, var_pred, cov)`, each `[dims]`; `total` is the sum
+        of the weights.
+
+    Example:
+
+    >>> import numpy as np
+    >>> total, mean, *_ = moments(np.array([[0.0], [1.0]]), np.zeros((2, 1)), np.array([1, 3]))
+    >>> float(total[0]), float(mean[0])
+    (4.0, 0.75)
     """
     y_true, y_pred, weights = _frames(y_true, y_pred, sample_weight)
     total = ops.sum(weights, axis=0)
@@ -50,7 +65,7 @@ def moments(y_true, y_pred, sample_weight=None):
 
     mean_true, mean_pred = mean(y_true), mean(y_pred)
     d_true, d_pred = y_true - mean_true, y_pred - mean_pred
-    # The rounding errors of the means; without them constants would seem to vary together.
+    # Rounding errors of the means. Without this correction constants would have a covariance.
     e_true, e_pred = mean(d_true), mean(d_pred)
     var_true = mean(d_true * d_true) - e_true * e_true
     var_pred = mean(d_pred * d_pred) - e_pred * e_pred
@@ -65,7 +80,7 @@ def _ccc(mean_true, mean_pred, var_true, var_pred, cov):
 
 
 def _frames(y_true, y_pred, sample_weight):
-    """Labels, predictions and weights as `[frames, dims]`, at least in single precision."""
+    """Returns labels, predictions and weights as `[frames, dims]`, float32 or float64."""
     y_pred = ops.convert_to_tensor(y_pred)
     dtype = keras.backend.standardize_dtype(y_pred.dtype)
     dtype = "float64" if dtype == "float64" else "float32"  # half precision would overflow
@@ -73,12 +88,12 @@ def _frames(y_true, y_pred, sample_weight):
     weights = _frame_weights(y_pred, sample_weight, dtype)
     y_true = ops.reshape(y_true, (-1, y_pred.shape[-1]))
     y_pred = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
-    # Frames without weight may hold anything, NaN included.
+    # Frames of weight 0 may contain anything, including NaN.
     return ops.where(weights > 0, y_true, 0), ops.where(weights > 0, y_pred, 0), weights
 
 
 def _frame_weights(y_pred, sample_weight, dtype):
-    """Weights as `[frames, dims]`."""
+    """Returns weights as `[frames, dims]`."""
     dims = y_pred.shape[-1]
     if sample_weight is None:
         return ops.ones_like(ops.reshape(y_pred, (-1, dims)))
@@ -90,20 +105,30 @@ def _frame_weights(y_pred, sample_weight, dtype):
 
 @keras.saving.register_keras_serializable(package="kollias_affect")
 class CCC(keras.metrics.Metric):
-    """CCC over everything seen since the last reset, whatever the batches were.
+    """CCC over all batches since the last reset, independent of how the data is batched.
 
-    Sufficient statistics are accumulated, so the value is that of the whole corpus and not a
-    mean of values per batch (which is what `keras.metrics.ConcordanceCorrelation` gives).
+    The metric accumulates sufficient statistics, so its value belongs to the complete corpus. It is
+    not a mean over batches, as `keras.metrics.ConcordanceCorrelation` is. `result()` is a scalar in
+    [-1, 1]; `per_dimension()` has one value per dimension.
 
     Args:
-        dimension: `None` for the mean over the dimensions, or the index of one (0 valence,
-            1 arousal).
-        dims: number of dimensions of the labels.
-        name: name in the logs.
+        dimension: `None` for the mean over the dimensions, or the index of one (0 valence, 1
+            arousal).
+        dims: Number of dimensions of the labels.
+        name: Name in the logs.
+        **kwargs: Arguments of `keras.metrics.Metric`.
 
-    `result()` is a scalar in [-1, 1]; `per_dimension()` has one value per dimension.
+    Example:
 
-    References: paper B eq. 2; Lin (1989).
+    >>> import numpy as np
+    >>> labels = np.array([[0.0, 0.1], [0.5, 0.3], [1.0, 0.8]])
+    >>> metric = CCC()
+    >>> metric.update_state(labels[:2], labels[:2] + 0.5)
+    >>> metric.update_state(labels[2:], labels[2:] + 0.5)
+    >>> round(float(metric.result()), 2)
+    0.49
+
+    References: Paper B, eq. 2; Lin (1989).
     """
 
     def __init__(self, dimension=None, dims=2, name="ccc", **kwargs):
@@ -112,20 +137,20 @@ class CCC(keras.metrics.Metric):
             _checks.one_of("dimension", dimension, range(dims))
         self.dimension = dimension
         self.dims = dims
-        # JAX has no float64 unless it is switched on.
+        # JAX has no float64 by default.
         dtype = "float32" if keras.backend.backend() == "jax" else "float64"
         self.sums = self.add_variable((6, dims), initializer="zeros", dtype=dtype, name="sums")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Takes in one batch; see `ccc` for the shapes."""
+        """Accumulates one batch; see `ccc` for the shapes."""
         y_true, y_pred, weights = _frames(y_true, ops.cast(y_pred, self.sums.dtype), sample_weight)
-        # Plain sums: the replicas of a distributed model add theirs up.
+        # Plain sums, which the replicas of a distributed model can add.
         products = (1, y_true, y_pred, y_true * y_true, y_pred * y_pred, y_true * y_pred)
         batch = ops.stack([ops.sum(weights * product, axis=0) for product in products])
         self.sums.assign_add(ops.cast(batch, self.sums.dtype))
 
     def per_dimension(self):
-        """CCC of each dimension, `[dims]`."""
+        """Returns the CCC of each dimension, `[dims]`."""
         total = ops.where(self.sums[0] > 0, self.sums[0], 1)
         mean_true, mean_pred, square_true, square_pred, product = (
             self.sums[i] / total for i in range(1, 6)
@@ -139,24 +164,34 @@ class CCC(keras.metrics.Metric):
         )
 
     def result(self):
-        """The mean over the dimensions, or the value of `dimension`."""
+        """Returns the mean over the dimensions, or the value of `dimension`."""
         values = self.per_dimension()
         return ops.mean(values) if self.dimension is None else values[self.dimension]
 
     def get_config(self):
-        """The arguments of `__init__`."""
+        """Returns the arguments of `__init__`."""
         return {**super().get_config(), "dimension": self.dimension, "dims": self.dims}
 
 
 @keras.saving.register_keras_serializable(package="kollias_affect")
 class CentroidAccuracy(keras.metrics.Mean):
-    """Share of the samples whose representation is nearest to the centroid of its class.
+    """Share of the samples whose nearest centroid is that of their class.
 
     Args:
-        centroids: `[classes, units]`: an array or `adaptation.Centroids`, kept as float32.
-        name: name in the logs.
+        centroids: Centroids `[classes, units]`: an array or `adaptation.Centroids`; stored as
+            float32.
+        name: Name in the logs.
+        **kwargs: Arguments of `keras.metrics.Mean`.
 
-    References: paper A §III.
+    Example:
+
+    >>> import numpy as np
+    >>> metric = CentroidAccuracy([[0.0, 0.0], [1.0, 0.0]])
+    >>> metric.update_state(np.array([0, 1]), np.array([[0.1, 0.0], [0.2, 0.0]]))
+    >>> float(metric.result())
+    0.5
+
+    References: Paper A, §III.
     """
 
     def __init__(self, centroids, name="accuracy", **kwargs):
@@ -164,12 +199,12 @@ class CentroidAccuracy(keras.metrics.Mean):
         self.centroids = rules.centroid_values(centroids)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Takes in one batch.
+        """Accumulates one batch.
 
         Args:
-            y_true: one-hot `[..., classes]`, or class numbers `[...]`.
-            y_pred: representations, `[..., units]`.
-            sample_weight: `None` or `[...]`.
+            y_true: One-hot labels `[..., classes]`, or class numbers `[...]`.
+            y_pred: Representations, `[..., units]`.
+            sample_weight: `None` or weights `[...]`.
         """
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         if len(y_true.shape) == len(y_pred.shape):
@@ -179,22 +214,30 @@ class CentroidAccuracy(keras.metrics.Mean):
         super().update_state(ops.cast(hits, "float32"), sample_weight)
 
     def get_config(self):
-        """The arguments of `__init__`, the centroids as nested lists."""
+        """Returns the arguments of `__init__`, the centroids as nested lists."""
         return {**super().get_config(), "centroids": self.centroids.tolist()}
 
 
 def for_task(task):
-    """The metrics to compile a model of `task` with.
+    """Returns the metrics for compiling a model of a task.
+
+    Args:
+        task: One of `tasks.TASKS`.
 
     Returns:
-        list of Keras metrics: for `"valence_arousal"` the mean CCC (`ccc`), each dimension's
-        (`ccc_valence`, `ccc_arousal`) and the mean squared error; for one dimension its CCC and
-        error; for `"expression"` the accuracy.
+        list of Keras metrics: for `"valence_arousal"` the mean CCC (`ccc`), the CCC of each
+        dimension (`ccc_valence`, `ccc_arousal`) and the mean squared error (`mse`); for one
+        dimension its CCC and error; for `"expression"` the accuracy.
+
+    Example:
+
+    >>> [metric.name for metric in for_task("valence_arousal")]
+    ['ccc', 'ccc_valence', 'ccc_arousal', 'mse']
     """
     if task == "expression":
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     error = keras.metrics.MeanSquaredError(name="mse")
     if task != "valence_arousal":
         return [CCC(dims=1), error]
-    each = [CCC(i, name=f"ccc_{name}") for i, name in enumerate(("valence", "arousal"))]
-    return [CCC(), *each, error]
+    dimensions = [CCC(i, name=f"ccc_{name}") for i, name in enumerate(DIMENSIONS)]
+    return [CCC(), *dimensions, error]
