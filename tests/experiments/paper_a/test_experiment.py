@@ -20,6 +20,7 @@ SMALL = experiment.Settings(
     dropout=0.0,
     rnn_dropout=0.0,
     steps=60,
+    batch_size=32,
     learning_rate=0.01,
 )
 
