@@ -70,7 +70,7 @@ def alternate(
     otherwise that of the task's outputs. The networks before the first round count as round 0.
 
     The paper announces this form without details. Turns of complete epochs, a new Adam optimizer
-    in each turn, and the stopping rule are our choice.
+    in each turn, and the stopping rule are our choices.
 
     Args:
         net_a: Model for `compile_adapted`, already trained on its own data. It changes.
@@ -188,8 +188,8 @@ def _folder(out_dir, settings):
             yield Path(temporary)
         return
     folder = _checks.writable_folder("out_dir", out_dir)
+    _runs.start_folder(folder, settings, required=("epochs_per_round", "lam"))
     with _runs.Lock(folder):
-        _runs.start_folder(folder, settings, required=("epochs_per_round", "lam"))
         yield folder
 
 

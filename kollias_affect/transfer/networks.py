@@ -29,7 +29,7 @@ def network(name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0):
     convolutions follow, then `fc6` and `fc7` (ReLU, each followed by dropout) and seven outputs.
     All of this consists of Keras layers, so that the saved file loads without this package.
 
-    Random crops are a random shift by whole pixels before a centre crop, which is equivalent to
+    Random crops are a random shift by an integer number of pixels before a centre crop, which is equivalent to
     Caffe's random crop: the padded border is never inside. Keras' `RandomCrop` cuts all pictures
     of a batch at the same position and, outside of training, resizes instead of cropping.
 
@@ -80,7 +80,7 @@ def _crop(images, size, crop, seed):
     margin = (size - crop) // 2
     x = images
     if margin:
-        share = (margin + 0.49) / size  # after rounding, all whole shifts are equally probable
+        share = (margin + 0.49) / size  # after rounding, all integer shifts are equally probable
         x = layers.RandomTranslation(
             share,
             share,

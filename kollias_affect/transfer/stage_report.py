@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from kollias_affect import _files, evaluation, models, training
+from kollias_affect import _files, _runs, evaluation, models
 from kollias_affect.evaluation import plots
 from kollias_affect.evaluation.costs import cost_sensitive_accuracy
 from kollias_affect.evaluation.tables import write_table
@@ -27,7 +27,7 @@ def evaluate_stage(stage, folder, sets):
     model, card = models.load(folder / "best.keras")
     path = folder / "evaluation.json"
     contents = {
-        name: [training.contents(clip) for clip in clips] for name, clips in sets.items() if clips
+        name: [_runs.describe_clip(clip) for clip in clips] for name, clips in sets.items() if clips
     }
     made_of = json.loads(json.dumps({"epochs": stage.epochs, "sets": contents}))
     stored = json.loads(path.read_text()) if path.exists() else {}

@@ -203,8 +203,8 @@ def _settings(model, stages, common):
         "new_head": stage.new_head,
         # With other epochs in an earlier stage, this one would start from other weights.
         "epochs_before": [before.epochs for before in stages[:-1]],
-        "training": [training.contents(clip) for clip in stage.training],
-        "validation": [training.contents(clip) for clip in stage.validation],
+        "training": [_runs.describe_clip(clip) for clip in stage.training],
+        "validation": [_runs.describe_clip(clip) for clip in stage.validation],
     }
 
 

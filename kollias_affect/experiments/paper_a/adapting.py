@@ -18,7 +18,7 @@ class Database:
         root: Folder or file of the database.
         splits: Names of the training split and the test split. Default: half of the subjects
             each, see `sampling.stratified_split`.
-        crop: Whether the images are whole pictures, from which `faces.paper_d_crops` cuts the
+        crop: Whether the images are complete pictures, from which `faces.paper_d_crops` cuts the
             faces.
         options: Dict of options of the database's loader.
     """
@@ -64,7 +64,7 @@ def adapt(a, b, backbone, out_dir, settings=None, log=print):
         backbone: Model whose convolutions are the fixed backbone: a path, or a name in
             `weights.list_pretrained`.
         out_dir: Folder of the run. `out_dir/report.md` holds the tables and figures.
-        settings: `experiment.Settings`. Default: those of the class.
+        settings: `experiment.Settings`. Default: `Settings()`.
         log: Function that is called with a line of text after every step.
 
     Returns:
