@@ -51,6 +51,12 @@ def fingerprint_states(paths):
     return fingerprint([(str(path), *file_state(path)) for path in paths])
 
 
+def describe_clip(clip):
+    """Key, number of frames, and fingerprint of the labels of a clip, for the settings of a run."""
+    labels = fingerprint_arrays(clip.valid, clip.valence_arousal, clip.expression)
+    return [clip.key, len(clip), labels]
+
+
 def file_state(path):
     """Size in bytes and modification time in nanoseconds of a file; zeros for an empty path."""
     if not path:

@@ -116,8 +116,8 @@ def centroid_loss(
     Formula: `mean over i of (d_i - [1 - f(V_i)])^2`; `layers.centroid_outputs` defines V and f.
 
     Args:
-        y_true: One-hot or soft labels d, `[..., classes]`, or class numbers, `[...]`. The former have
-            as many axes as `y_pred`, the latter one less.
+        y_true: One-hot or soft labels d, `[..., classes]`, with as many axes as `y_pred`; or class
+            numbers, `[...]`, with one axis less.
         y_pred: Representations X, `[..., units]`.
         centroids: Centroids Z, `[classes, units]`.
         sample_weight: `None` or `[...]`. Samples count where it is above 0; the others may contain
@@ -206,7 +206,7 @@ class CentroidLoss(keras.losses.Loss):
         **kwargs: `dtype`.
 
     Raises:
-        ValueError: If an argument is out of range, if the shapes do not fit, or if labels in a NumPy
+        ValueError: If an argument is out of range, if the shapes do not fit, or if labels in an
             array or list are not classes. In a compiled model such a label makes the loss NaN.
 
     Example:

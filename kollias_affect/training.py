@@ -1,39 +1,54 @@
-"""Training that can be killed and started again: defaults, callbacks, and a whole run."""
+"""Training that resumes after a kill: compiling, callbacks, and a complete run."""
 
 import csv
-import hashlib
-import json
 import math
 import os
+import sys
+import time
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from kollias_affect import _checks, _files, evaluation, losses, metrics, models, windows
+from kollias_affect import _checks, _files, _runs, evaluation, losses, metrics, models, windows
 from kollias_affect import features as feature_files
 from kollias_affect.datasets import sampling
 
-# Paper B §5.4: with the CNN fixed, and end to end (1e-4 or 1e-5).
+# Paper B §5.4: with the CNN frozen, and end to end (1e-4 or 1e-5).
 LEARNING_RATES = {"frozen": 1e-3, "end-to-end": 1e-4}
+# What a run writes besides its settings.
+_WRITES = ("best.keras", "log.csv", "backup")
 
 
 def compile_model(
     model, learning_rate, task="valence_arousal", level="frame", decay=None, loss="ccc"
 ):
-    """Compiles a model as the papers do: Adam, CCC loss (cross entropy for expressions).
+    """Compiles a model as the papers do: Adam and the CCC loss, or cross entropy for expressions.
 
     Args:
-        model: of `kollias_affect.models`.
-        learning_rate: initial rate.
-        task: the model's task; chooses loss and metrics.
-        level: of the CCC loss.
-        decay: `None` for a constant rate, or `(steps, rate)`: the rate is multiplied by `rate`
-            every `steps` batches, in steps (paper C: exponential decay).
-        loss: for valence and arousal `"ccc"`, or `"mse"` as for paper C's baseline (§4.1.1).
+        model: Model of `kollias_affect.models`.
+        learning_rate: Initial learning rate.
+        task: Task of the model, one of `tasks.TASKS`; it selects loss and metrics.
+        level: Level of the CCC loss, see `losses.ccc_loss`.
+        decay: `None` for a constant learning rate, or `(steps, rate)`: the learning rate is
+            multiplied by `rate` after every `steps` batches (paper C: exponential decay).
+        loss: Loss of valence and arousal: `"ccc"`, or `"mse"` as for paper C's baseline.
 
     Returns:
         `model`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+
+    >>> from kollias_affect import backbones, models
+    >>> backbone = backbones.cnn_m((32, 32, 3), width=0.02)
+    >>> model = models.cnn(backbone, "valence_arousal", hidden_units=8)
+    >>> compile_model(model, learning_rate=1e-4).loss["valence_arousal"].name
+    'ccc_loss'
+
+    References: Paper B, §5.4; paper C, §4.1.1 and §4.2.
     """
     _checks.one_of("loss", loss, ("ccc", "mse"))
     if decay is not None:
@@ -69,112 +84,159 @@ def train(
     cache=False,
     features=None,
     seed=0,
-    verbose=1,
+    verbose=None,
 ):
-    """Trains a model on clips; called again with the same arguments, it goes on where it was.
+    """Trains a model on clips. A second call with the same arguments resumes the run.
 
-    Writes to `out_dir` what `callbacks` says, and `settings.json`.
+    Writes the files of `callbacks` and `settings.json` to `out_dir`. One process at a time works
+    in a folder.
 
     Args:
-        model: freshly built model of `kollias_affect.models`.
-        training, validation: lists of `Clip` with labels, without a common subject.
-        out_dir: folder of the run.
-        epochs: in all, the ones before an interruption included.
-        learning_rate: Default: paper B's, 1e-3 with a frozen backbone and 1e-4 end to end.
-        batch_size: windows per batch.
-        stride: of the training windows, see `windows.dataset`.
-        level, decay, loss: see `compile_model`.
-        cache, seed: see `windows.dataset`.
-        features: folder in which to keep what a frozen CNN says of each frame; after the first
-            epoch the CNN does not run again. See `features.of_clips`.
-        verbose: of `keras.Model.fit`.
+        model: Newly built model of `kollias_affect.models`, of windows.
+        training: List of `Clip` with labels.
+        validation: List of `Clip` with labels, without a subject of `training`.
+        out_dir: Folder of the run.
+        epochs: Number of epochs, those before an interruption included.
+        learning_rate: Initial learning rate. Default: paper B's, 1e-3 with a frozen backbone and
+            1e-4 end to end.
+        batch_size: Windows per batch.
+        stride: Stride of the training windows, see `windows.dataset`.
+        level, decay, loss: See `compile_model`.
+        cache: See `windows.dataset`.
+        features: Folder for the cached outputs of a frozen CNN. After the first epoch the CNN does
+            not run again, see `features.of_clips`.
+        seed: Seed of the order of the windows and of dropout.
+        verbose: `verbose` of `keras.Model.fit`. Default: progress bars on a terminal, one line an
+            epoch elsewhere.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
 
     Raises:
-        ValueError: if a subject is on both sides, no frame of the validation counts, or `out_dir`
+        ValueError: If a subject is in both sets, no frame of the validation counts, or `out_dir`
             holds a run with other settings.
+        OSError: If another process works in `out_dir`, or it cannot be written.
     """
+    epochs = _checks.positive_integer("epochs", epochs)
+    card = models.describe(model)
+    _check_data(training, validation, card)
+    settings = _settings(
+        model, card, training, validation, learning_rate,
+        features=features, batch_size=batch_size, stride=stride, level=level, decay=decay,
+        loss=loss, seed=_checks.integer_between("seed", seed, 0, 2**32 - 1),
+    )  # fmt: skip
+    out_dir = _checks.writable_folder("out_dir", out_dir)
+    _runs.check_folder(out_dir, settings, _WRITES, required=("training",))
+    with _runs.Lock(out_dir):
+        _runs.start_folder(out_dir, settings, _WRITES, required=("training",))
+        _fit(model, card, training, validation, out_dir, settings, epochs, cache, features, verbose)
+    return _best(out_dir, card)
+
+
+def _check_data(training, validation, card):
+    """Raises `ValueError` if the clips or the model do not suit a training."""
     sampling.refuse_common_subjects(training, validation, "training and validation")
     if not any(clip.valid.any() for clip in validation):
         raise ValueError(
             "Validation needs at least one frame that counts, with a face and a label. Received: "
-            f"{[clip.key for clip in validation[:5]]} without any. Choose other clips for it, or "
-            "another seed where they are drawn."
+            f"{[clip.key for clip in validation[:5]]} without any. Choose other validation clips, "
+            "or another seed if they are drawn at random."
         )
-    epochs = _checks.positive_integer("epochs", epochs)
-    card = models.describe(model)
     if card["length"] is None:
         raise ValueError(
             "`train` takes models of windows. Received: a model of single frames. Build it with "
-            "`length=`, so that every frame of a window is treated for itself."
+            "`length=`; it then treats each frame of a window separately."
         )
-    runner = model
-    if features is not None:
-        cnn, runner = feature_files.split(model)
+
+
+def _settings(model, card, training, validation, learning_rate, features, **options):
+    """JSON content that the result of a run depends on."""
     frozen = any(not layer.trainable for layer in model.layers)
     if learning_rate is None:
         learning_rate = LEARNING_RATES["frozen" if frozen else "end-to-end"]
-    settings = {
+    return {
         **{name: card[name] for name in ("task", "length", "landmarks")},
         "size": card["image"]["size"],
-        "layers": _sizes(model),
+        "layers": _layer_sizes(model),
         "model": models.fingerprint(model),
         "learning_rate": _checks.number_between("learning_rate", learning_rate, 0, 10),
         "frozen": frozen,
         **({"features": True} if features is not None else {}),
-        "batch_size": batch_size,
-        "stride": stride,
-        "level": level,
-        "decay": decay,
-        "loss": loss,
-        "seed": _checks.integer_between("seed", seed, 0, 2**32 - 1),
-        "training": [contents(clip) for clip in training],
-        "validation": [contents(clip) for clip in validation],
+        **options,
+        "training": [_runs.describe_clip(clip) for clip in training],
+        "validation": [_runs.describe_clip(clip) for clip in validation],
     }
-    out_dir = _checks.writable_folder("out_dir", out_dir)
-    refuse_other_settings(out_dir, settings)
-    options = {
-        "length": card["length"],
-        "batch_size": batch_size,
-        "landmarks": card["landmarks"],
-        "task": card["task"],
-        "size": card["image"]["size"],
-        "cache": cache,
-    }
-    runner = models.fast(runner)
-    compile_model(runner, settings["learning_rate"], card["task"], level, decay, loss)
-    monitor = "val_accuracy" if card["task"] == "expression" else "val_ccc"
-    kept = [None, None]
+
+
+def _fit(model, card, training, validation, out_dir, settings, epochs, cache, features, verbose):
+    """Runs the epochs that are missing in the folder of a run."""
+    verbose, lines = epoch_output(verbose)
+    runner, cached = model, (None, None)
     if features is not None:
-        kept = [
-            feature_files.of_clips(cnn, clips, features, options["size"], bool(verbose))
+        cnn, runner = feature_files.split(model)
+        cached = [
+            feature_files.of_clips(cnn, clips, features, settings["size"], bool(verbose))
             for clips in (training, validation)
         ]
+    runner = models.fast(runner)
+    options = {name: settings[name] for name in ("task", "level", "decay", "loss")}
+    compile_model(runner, settings["learning_rate"], **options)
+    options = {name: settings[name] for name in ("task", "length", "landmarks", "size")}
+    options = {**options, "batch_size": settings["batch_size"], "cache": cache}
     with windows.naming_bad_images([*training, *validation]):
         data = windows.dataset(
             training,
-            stride=stride,
+            stride=settings["stride"],
             shuffle=True,
-            seed=seed,
+            seed=settings["seed"],
             first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
-            features=kept[0],
+            features=cached[0],
             **options,
         )
-        validation_data = windows.dataset(validation, features=kept[1], **options)
-        _files.write_json(out_dir / "settings.json", settings)
+        validation_data = windows.dataset(validation, features=cached[1], **options)
         runner.fit(
             data,
             validation_data=validation_data,
             epochs=epochs,
             shuffle=False,  # of batches; the windows are shuffled already
-            callbacks=[SeedEpochs(seed), *callbacks(out_dir, monitor, validation, settings, model)],
+            callbacks=[
+                SeedEpochs(settings["seed"]),
+                *callbacks(out_dir, _monitor(card), validation, settings, model),
+                *lines,
+            ],
             verbose=verbose,
         )
+
+
+def epoch_output(verbose=None):
+    """Chooses how `fit` reports its epochs.
+
+    Args:
+        verbose: `verbose` of `keras.Model.fit`, or `None` for progress bars on a terminal and one
+            line an epoch elsewhere.
+
+    Returns:
+        `(verbose, callbacks)` to pass to `fit`.
+
+    Example:
+
+    >>> epoch_output(2)
+    (2, [])
+    """
+    if verbose is not None:
+        return verbose, []
+    return (1, []) if sys.stdout.isatty() else (0, [EpochLines()])
+
+
+def _monitor(card):
+    return "val_accuracy" if card["task"] == "expression" else "val_ccc"
+
+
+def _best(out_dir, card):
+    """Model and card of the best epoch."""
     if not (out_dir / "best.keras").exists():
         raise ValueError(
-            f"Training must reach a finite {monitor}. Received: NaN in every epoch, see "
+            f"Training must reach a finite {_monitor(card)}. Received: NaN in every epoch, see "
             f"{out_dir / 'log.csv'}. Choose a smaller learning rate and another folder."
         )
     return models.load(out_dir / "best.keras")
@@ -187,49 +249,57 @@ def callbacks(
     settings=None,
     model=None,
     backup_every=1,
-    **facts,
+    **metadata,
 ):
-    """The callbacks of a training run that leaves everything in one folder.
+    """Returns the callbacks of a training run that writes everything to one folder.
 
-    `out_dir/best.keras` is the model of the best epoch by `monitor`, `out_dir/log.csv` one row
-    per epoch, `out_dir/tensorboard/` what TensorBoard shows, and `out_dir/backup/` the state
-    from which a killed run goes on: call `fit` again with the same arguments.
+    `out_dir/best.keras` is the model of the best epoch by `monitor`, `out_dir/log.csv` has one row
+    per epoch, `out_dir/tensorboard/` is the log directory of TensorBoard, and `out_dir/backup/`
+    holds the state from which a killed run resumes when `fit` is called again with the same
+    arguments.
 
     Args:
-        out_dir: folder of the run.
-        monitor: what is to be as large as possible.
-        clips: the validation clips; with them TensorBoard shows what
-            `evaluation.AffectTensorBoard` says, without them Keras' scalars alone.
-        settings: dict of hyper-parameters to show beside them; lists of `contents` are shown
-            as their number of frames.
-        model: what is saved and shown, if it is not the model that `fit` trains but one that
-            shares its weights.
-        backup_every: epochs from one backup to the next; a run that goes on repeats those since.
-        **facts: more entries of the model's card, see `models.save`.
+        out_dir: Folder of the run.
+        monitor: Name of the quantity in the logs that is maximised.
+        clips: Validation clips for `evaluation.AffectTensorBoard`. Default: none, so that
+            TensorBoard shows Keras' scalars only.
+        settings: Dict of hyper-parameters for TensorBoard. Of the entries `training` and
+            `validation`, lists of `_runs.describe_clip`, the number of frames is shown.
+        model: Model that is saved and shown. Default: the model that `fit` trains. It must share
+            the weights of that model.
+        backup_every: Epochs from one backup to the next. A resumed run repeats the epochs since the
+            last backup.
+        **metadata: Further entries of the model's card, see `models.save`.
 
     Returns:
         list of Keras callbacks.
+
+    Example:
+
+    >>> import tempfile
+    >>> [type(callback).__name__ for callback in callbacks(tempfile.mkdtemp())]
+    ['TensorBoard', 'BestModel', 'CSVLogger', 'AtomicBackup']
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    _forget_unfinished_epochs(out_dir / "log.csv", AtomicBackup.epochs_done(out_dir / "backup"))
+    _drop_unfinished_epochs(out_dir / "log.csv", AtomicBackup.epochs_done(out_dir / "backup"))
     return [
         _tensorboard(out_dir / "tensorboard", clips, settings or {}, model),
-        BestModel(out_dir / "best.keras", monitor, model, **facts),
+        BestModel(out_dir / "best.keras", monitor, model, **metadata),
         keras.callbacks.CSVLogger(out_dir / "log.csv", append=True),
-        AtomicBackup(out_dir / "backup", backup_every),  # last: an epoch is done
+        AtomicBackup(out_dir / "backup", backup_every),  # last: the epoch is complete
     ]
 
 
 class AtomicBackup(keras.callbacks.BackupAndRestore):
-    """`BackupAndRestore` whose state is one file, `epoch-<epochs done>.weights.h5`.
+    """`BackupAndRestore` with a single file, `epoch-<completed epochs>.weights.h5`.
 
-    It appears whole, by being renamed, and holds weights and optimizer; so a run that is killed
-    at any moment goes on from an epoch's end, with that epoch counted.
+    The file holds weights and optimizer and appears atomically, by a rename. A run that is killed
+    at any moment resumes from the end of an epoch, with the right number of epochs.
 
     Args:
-        backup_dir: its folder.
-        every: epochs from one to the next; the last epoch has one too.
+        backup_dir: Folder of the file.
+        every: Epochs from one backup to the next. The last epoch always has a backup.
     """
 
     def __init__(self, backup_dir, every=1):
@@ -237,17 +307,17 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
         self.every = every
 
     def is_due(self, epoch):
-        """Whether there is a backup at the end of this epoch, counted from 0."""
+        """Returns whether this epoch, counted from 0, ends with a backup."""
         return (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]
 
     def on_epoch_end(self, epoch, logs=None):
-        """Saves the state, if it is time."""
+        """Saves the state if a backup is due."""
         if self.is_due(epoch):
             super().on_epoch_end(epoch, logs)
 
     @staticmethod
     def epochs_done(backup_dir):
-        """How many epochs the backup in a folder has done; 0 if there is none."""
+        """Returns the completed epochs of the backup in a folder; 0 if there is none."""
         numbers = [int(path.name[6:-11]) for path in Path(backup_dir).glob("epoch-*.weights.h5")]
         return max(numbers, default=0)
 
@@ -273,10 +343,10 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
 
 
 class SeedEpochs(keras.callbacks.Callback):
-    """Makes all chance a function of seed and epoch, so that a run that goes on repeats itself.
+    """Sets all random states by seed and epoch, so that a resumed run equals an uninterrupted one.
 
     Args:
-        seed: of the run.
+        seed: Seed of the run.
     """
 
     def __init__(self, seed=0):
@@ -284,7 +354,7 @@ class SeedEpochs(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Sets the state of every generator, those of nested models included."""
+        """Sets the state of every seed generator, including those of nested models."""
         states = [state for state in self.model.variables if state.name == "seed_generator_state"]
         for number, state in enumerate(states):
             random = np.random.default_rng([self.seed, epoch, number])
@@ -292,28 +362,28 @@ class SeedEpochs(keras.callbacks.Callback):
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the model, with its card, whenever `monitor` is better than ever.
+    """Saves the model with its card whenever `monitor` reaches a new maximum.
 
-    The best value is read back from the file, so that a run that goes on does not replace a
-    better model by a worse one.
+    The maximum is read from an existing file, so that a resumed run does not replace a better model
+    by a worse one.
 
     Args:
         path: `.keras` file.
-        monitor: name in the logs, to be as large as possible.
-        saved: what is saved, if not the model that is trained.
-        **facts: more entries of the card, see `models.save`.
+        monitor: Name of the quantity in the logs that is maximised.
+        saved: Model that is saved. Default: the model that is trained.
+        **metadata: Further entries of the card, see `models.save`.
     """
 
-    def __init__(self, path, monitor="val_ccc", saved=None, **facts):
+    def __init__(self, path, monitor="val_ccc", saved=None, **metadata):
         super().__init__()
         self.saved = saved
-        self.facts = facts
+        self.metadata = metadata
         self.path = Path(path)
         self.monitor = monitor
         self.best = None
 
     def on_train_begin(self, logs=None):
-        """Takes up the best value so far."""
+        """Reads the maximum of an earlier part of the run."""
         if self.path.exists():
             self.best = (models.read_card(self.path) or {}).get(self.monitor)
 
@@ -328,12 +398,26 @@ class BestModel(keras.callbacks.Callback):
         value = float(logs[self.monitor])
         if math.isfinite(value) and (self.best is None or value > self.best):
             self.best = value
-            facts = {**self.facts, "epoch": epoch + 1, self.monitor: value}
-            models.save(self.saved or self.model, self.path, **facts)
+            metadata = {**self.metadata, "epoch": epoch + 1, self.monitor: value}
+            models.save(self.saved or self.model, self.path, **metadata)
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Prints one plain line an epoch, for output that is no terminal."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Starts the clock."""
+        self.start = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Prints the epoch, its duration, and the logs."""
+        seconds = time.monotonic() - self.start
+        values = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        print(f"epoch {epoch + 1}/{self.params['epochs']}  {seconds:.1f} s  {values}", flush=True)
 
 
 def _tensorboard(folder, clips, settings, model):
-    """The callback; of the clips in the settings it shows the number of frames."""
+    """Returns the callback; it shows the number of frames for the clips in the settings."""
     if clips is None:
         return keras.callbacks.TensorBoard(folder)
     shown = dict(settings)
@@ -343,74 +427,19 @@ def _tensorboard(folder, clips, settings, model):
     return evaluation.AffectTensorBoard(folder, clips, hyper_parameters=shown, model=model)
 
 
-def _sizes(model):
-    """Units of the model's own layers, and rates of its dropouts, by name."""
-    known = ((layer.name, layer.get_config()) for layer in model.layers)
-    return {n: c.get("units", c.get("rate")) for n, c in known if {"units", "rate"} & set(c)}
+def _layer_sizes(model):
+    """Units of the model's own layers, and rates of its dropout layers, by name."""
+    configs = ((layer.name, layer.get_config()) for layer in model.layers)
+    return {n: c.get("units", c.get("rate")) for n, c in configs if {"units", "rate"} & set(c)}
 
 
-def contents(clip):
-    """Name, number of frames, and a fingerprint of the labels of a clip."""
-    content = hashlib.sha256(clip.valid.tobytes())
-    for labels in (clip.valence_arousal, clip.expression):
-        content.update(b"" if labels is None else labels.tobytes())
-    return [clip.key, len(clip), content.hexdigest()[:16]]
-
-
-def refuse_other_settings(out_dir, settings):
-    """Raises if a folder holds something else, or a run whose `settings.json` differs.
-
-    Args:
-        out_dir: folder of the run, which need not exist.
-        settings: JSON content; has an entry `training`.
-
-    Raises:
-        FileExistsError, ValueError: as said above.
-    """
-    path = out_dir / "settings.json"
-    ours = path.exists()
-    try:
-        before = json.loads(path.read_text()) if ours else {}
-        ours = not ours or "training" in before
-    except (ValueError, TypeError):
-        ours = False
-    others = [name for name in ("best.keras", "log.csv", "backup") if (out_dir / name).exists()]
-    if not ours or (others and not before):
-        raise FileExistsError(
-            f"A training run needs a folder of its own. {out_dir} holds files that `train` did not "
-            "write. Choose another folder."
-        )
-    changed = _differences(before, json.loads(json.dumps(settings))) if before else []
-    if changed:
-        raise ValueError(
-            f"A folder holds one training run. {path} was made with another {', '.join(changed)}. "
-            "Repeat the settings to go on with that run, or choose another folder."
-        )
-
-
-def _differences(before, now):
-    """Names of what differs, with both values where they are short."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = sorted({*before, *now})
-        inner = {name: _differences(before.get(name), now.get(name)) for name in names}
-        return [
-            name + value if value[:1] in ("", " ") else f"{name}.{value}"
-            for name in names
-            for value in inner[name]
-        ]
-    if before == now:
-        return []
-    short = all(isinstance(value, (int, float, str, type(None))) for value in (before, now))
-    return [f" ({before}, now {now})" if short else ""]
-
-
-def _forget_unfinished_epochs(log, epochs):
-    """Drops the rows of epochs that will be run again, because their backup was not reached."""
+def _drop_unfinished_epochs(log, epochs):
+    """Drops the rows of epochs that run again because their backup was not written."""
     if not log.exists():
         return
     with open(log, newline="") as file:
         header, *rows = list(csv.reader(file)) or [[]]
-    kept = [row for row in rows if len(row) == len(header) and int(row[0]) < epochs]
-    if len(kept) < len(rows):
+    complete = [row for row in rows if len(row) == len(header) and int(row[0]) < epochs]
+    if len(complete) < len(rows):
         with _files.atomic(log) as temporary, open(temporary, "w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([header, *kept])
+            csv.writer(file, lineterminator="\n").writerows([header, *complete])
