@@ -35,7 +35,7 @@ def make_images(folder, count):
         top, left = random.integers(0, 40, 2)
         view = photograph[top : top + 200, left : left + 200]
         view = skimage.transform.resize(view, (SIZE, SIZE), anti_aliasing=True)
-        faces.work._write_jpeg(folder / f"{i:05d}.jpg", (255 * view).astype(np.uint8))
+        faces.crop_files.write_crop(folder / f"{i:05d}.jpg", (255 * view).astype(np.uint8))
 
 
 def decoded_by_opencv(paths):

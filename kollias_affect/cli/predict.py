@@ -41,7 +41,7 @@ def predict(inputs, out, model, detector, annotate, **options):
             f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
             "Add the inputs."
         )
-    ignored = ", ".join(f"{count} {kind}" for kind, count in sorted(files.passed_over.items()))
+    ignored = ", ".join(f"{count} {kind}" for kind, count in sorted(files.ignored.items()))
     if ignored:
         click.echo(f"Ignored in folders: {ignored}.")
     errors = {}

@@ -13,10 +13,12 @@ import numpy as np
 
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
+from kollias_affect.faces import video
 from kollias_affect.tasks import EXPRESSIONS
 
+# Formats that `windows` decodes; `faces.images.IMAGE_ENDINGS` has more.
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
-VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+VIDEO_ENDINGS = video.VIDEO_ENDINGS
 ARCHIVE_ENDINGS = (".zip", ".rar")
 _OTHER_FOLDERS = "folders ignored that are not named after an expression"
 

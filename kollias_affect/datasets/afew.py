@@ -169,7 +169,9 @@ def _frames(report, folder):
 def _extracted(report, videos, folder, options):
     """Returns a dict from key to the clips of the people in a video."""
     files = {key: file for key, (file, _) in videos.items()}
-    people = database_crops.of_videos(report, files, folder, **options)
+    people = database_crops.of_videos(
+        files, report.dataset, report.root, report.note, folder, **options
+    )
     clips = {}
     for key, (_, expression) in videos.items():
         if key not in people:

@@ -154,7 +154,7 @@ def _points_fingerprint(points):
 def _crops(report, crops):
     if crops is not None:
         return _Crops(Path(crops), Path(crops), named=True)
-    folder = database_crops.folder(report)
+    folder = database_crops.default_folder(report.dataset, report.root)
     return _Crops(folder.with_name(f"{folder.name}-aligned"), folder, named=False)
 
 
@@ -304,7 +304,9 @@ def _unlabelled_clips(report, videos, crops, size, detector):
     files = _files_to_detect(report, others, {video.key for video in aligned})
     files |= {video.key: video.path for video in extracted}
     folder = crops.detected if crops.named else None
-    people = database_crops.of_videos(report, files, folder, size=size, detector=detector)
+    people = database_crops.of_videos(
+        files, report.dataset, report.root, report.note, folder, size=size, detector=detector
+    )
     clips = {key: _only_person(report, key, found) for key, found in people.items()}
     return clips | {v.key: _read_aligned(report, v, crops, size) for v in aligned}
 

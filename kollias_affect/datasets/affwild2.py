@@ -457,7 +457,9 @@ def _from_videos(report, labels, crops, **options):
     """Returns the clips of all labels, with faces that are detected in the videos."""
     files = _video_files(report)
     videos = {video: files.get(video) for video in sorted({video_name(name) for name in labels})}
-    people = database_crops.of_videos(report, videos, crops, faces="all", **options)
+    people = database_crops.of_videos(
+        videos, report.dataset, report.root, report.note, crops, faces="all", **options
+    )
     clips = {clip.key: clip for found in people.values() for clip in found}
     for name in clips.keys() - labels.keys():
         report.note("people without labels", name)

@@ -363,7 +363,9 @@ def _with_frames(report, utterances, videos, folder, options):
     """Returns the clips of the people in each utterance."""
     folders = _video_folders(report.root, videos, utterances)
     files = {key: _file(report, folders, key, u.file) for key, u in utterances.items()}
-    people = database_crops.of_videos(report, files, folder, **options)
+    people = database_crops.of_videos(
+        files, report.dataset, report.root, report.note, folder, **options
+    )
     clips = []
     for key, utterance in utterances.items():
         if key in people:

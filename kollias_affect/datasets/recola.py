@@ -349,7 +349,9 @@ def _people_of(report, traces, videos, folder, options):
     for name in sorted(files.keys() - traces.keys(), key=_reading.natural_key):
         report.note("videos without ratings in this split", name)
     files = {name: files.get(name) for name in traces}
-    return database_crops.of_videos(report, files, folder, **options)
+    return database_crops.of_videos(
+        files, report.dataset, report.root, report.note, folder, **options
+    )
 
 
 def _videos(report, videos):

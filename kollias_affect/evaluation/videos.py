@@ -2,7 +2,7 @@
 
 import re
 
-# A copy (`+1`, see `sampling.balance_quadrants`), then a person (see `faces.tracking.people`),
+# A copy (`+1`, see `sampling.balance_quadrants`), then a person (see `faces.identity.people`),
 # then an utterance of OMG-Emotion.
 _ENDINGS = (r"\+\d+$", r"_(left|right|face\d+)$", r"/utterance_[^/]*$")
 

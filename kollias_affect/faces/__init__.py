@@ -1,21 +1,22 @@
-"""Video to aligned crops: decoding, detectors, 68 landmarks, alignment, resumable extraction."""
+"""Videos and images to aligned crops: decoding, detection, landmarks, alignment, extraction."""
 
 from kollias_affect.faces.alignment import align, normalize, prototype, similarity
 from kollias_affect.faces.batch import extract_many
-from kollias_affect.faces.cropping import LAYOUTS, faces_of
+from kollias_affect.faces.cropping import LAYOUTS, AlignedFace, faces_of
 from kollias_affect.faces.detectors import DETECTORS, Box, Detector, detect
 from kollias_affect.faces.extraction import extract, read
 from kollias_affect.faces.eyes import eye_align, eye_crop
 from kollias_affect.faces.fit import fit
 from kollias_affect.faces.landmarks import anchors, find_landmarks
+from kollias_affect.faces.person_files import COLUMNS
 from kollias_affect.faces.picture_crops import paper_d_crops
 from kollias_affect.faces.video import Frame, Video
-from kollias_affect.faces.work import COLUMNS
 
 __all__ = [
     "COLUMNS",
     "DETECTORS",
     "LAYOUTS",
+    "AlignedFace",
     "Box",
     "Detector",
     "Frame",

@@ -1,4 +1,4 @@
-"""The process of one video that `batch.extract_many` starts: a job in, JSON lines out."""
+"""Process for one video, started by `batch.extract_many`: a job in, JSON lines out."""
 
 import json
 import logging
@@ -13,25 +13,25 @@ from kollias_affect.faces.extraction import extract
 
 
 def _main(job):
-    logging.disable(logging.WARNING)  # the parent says it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-    cv2.setNumThreads(1)  # the other videos have the other cores
+    logging.disable(logging.WARNING)  # The parent reports warnings.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent ends its workers.
+    cv2.setNumThreads(1)  # The other cores are for the other videos.
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     video, out_dir, options = json.loads(job)
     try:
-        extract(video, out_dir, on_frame=lambda frames: _tell({"frames": frames}), **options)
+        extract(video, out_dir, on_frame=lambda frames: _send({"frames": frames}), **options)
     except (OSError, ValueError) as error:
         kind = "OSError" if isinstance(error, OSError) else "ValueError"
-        _tell({"error": str(error), "kind": kind})
+        _send({"error": str(error), "kind": kind})
 
 
 def _end_with_the_parent():
-    """The parent never writes: the pipe ends when it does."""
+    """Waits for the end of the pipe from the parent, which never writes, then ends the process."""
     sys.stdin.read()
     os._exit(1)
 
 
-def _tell(message):
+def _send(message):
     print(json.dumps(message), flush=True)
 
 

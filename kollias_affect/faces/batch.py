@@ -1,8 +1,8 @@
-"""Many videos in parallel processes, with one progress bar.
+"""Extraction of many videos in parallel processes, with one progress bar.
 
-Each video has a process of its own (`python -m kollias_affect.faces`), which reports every
-frame on its standard output. So a native library that crashes takes only its video along, no
-main module is imported again, and workers end with their parent, however that ends.
+Each video has a process of its own (`python -m kollias_affect.faces`), which reports every frame on
+its standard output. If a native library crashes, only its video is affected. The main module is
+not imported again, and workers end with their parent, however it ends.
 """
 
 import collections
@@ -21,29 +21,29 @@ from kollias_affect.faces.video import Video
 
 
 def extract_many(videos, out_dir, processes=None, progress=True, **options):
-    """Runs `extract` on every video; one that fails does not stop the others.
+    """Runs `extract` on every video; a failure does not stop the other videos.
 
     Args:
-        videos: video files.
-        out_dir: folder of the outputs.
-        processes: how many videos at a time; default one per processor core. With 1, or a
-            callable as `detector`, all work is done in this process.
-        progress: show frames, frames per second and the time left on standard error.
-        **options: of `extract`.
+        videos: List of video files.
+        out_dir: Folder of the outputs.
+        processes: Number of videos that are extracted at the same time. Default: one per processor
+            core. With 1, or a callable as `detector`, everything runs in this process.
+        progress: Whether to show a progress bar on standard error, if that is a terminal.
+        **options: Options of `extract`.
 
     Returns:
-        `(results, errors)`: for each video that went well what `extract` returned, and for each
-        other one the exception; both keyed by the path as given.
+        `(results, errors)`: dicts from the path of a video to the result of `extract`, and to the
+        exception for videos that failed.
 
     Raises:
-        ValueError: if two videos have the same name, whose outputs would mix.
+        ValueError: If two videos have the same name, so that their outputs would mix.
     """
     videos = [str(video) for video in videos]
     _refuse_same_names(videos)
     processes = os.cpu_count() or 1 if processes is None else processes
     processes = _checks.positive_integer("processes", processes)
     in_process = processes == 1 or len(videos) < 2 or callable(options.get("detector"))
-    with tqdm(total=_expected(videos), unit="frame", disable=not progress) as bar:
+    with tqdm(total=_expected(videos), unit="frame", disable=None if progress else True) as bar:
         if in_process:
             return _gather(videos, lambda v: extract(v, out_dir, on_frame=bar.update, **options))
         workers = _Workers(processes)
@@ -65,7 +65,7 @@ def _gather(videos, work):
 
 
 class _Workers:
-    """Runs `extract` in processes that end when this one does, or when `stop` is called."""
+    """Processes that run `extract`, and that end with this one or when `stop` is called."""
 
     def __init__(self, processes):
         self.pool = concurrent.futures.ThreadPoolExecutor(processes)
@@ -94,21 +94,21 @@ class _Workers:
             raise (OSError if message["kind"] == "OSError" else ValueError)(message["error"])
         if process.returncode:
             raise RuntimeError(
-                f"The process that worked on {video} ended with code {process.returncode}. What "
-                "it had done is kept. Run the same command again to go on."
+                f"The process that extracts a video must end with code 0. Received: code "
+                f"{process.returncode} for {video}. Run the same command again to resume it."
             )
-        # Finished: this reads the outputs.
+        # The video is finished, so this only reads the outputs.
         return extract(video, out_dir, **{**options, "overwrite": False})
 
 
 def _expected(videos):
-    """Frames to come, for the progress bar alone; `None` if any video does not tell."""
+    """Returns the expected number of frames, `None` if any video does not declare its number."""
     counts = []
     for video in videos:
         try:
             counts.append(Video(video).expected_frames)
         except (OSError, ValueError):
-            counts.append(0)  # its error is reported when its turn comes
+            counts.append(0)  # `extract` reports its error.
     return None if None in counts else sum(counts)
 
 

@@ -1,68 +1,81 @@
-"""Faces of a database's videos: read where they were extracted, else extracted now."""
+"""Faces of the videos of a database: read if they were extracted, otherwise extracted now."""
 
-import hashlib
 import inspect
 import json
+import os
 from pathlib import Path
 
-from kollias_affect import _checks, _files, faces
-from kollias_affect.faces import extraction
-from kollias_affect.faces.video import Video
+import numpy as np
 
-# Options of `faces.extract`; one that was not written down had its default.
+from kollias_affect import _checks, _files, _runs
+from kollias_affect.faces import detectors
+from kollias_affect.faces.batch import extract_many
+from kollias_affect.faces.extraction import extract, read
+from kollias_affect.faces.publication import UNRECORDED
+from kollias_affect.faces.video import Video, file_identity
+
+# Options of `extract` that the crops depend on.
 COMPARED = ("detector", "size", "faces", "longest_side", "layout", "detect_every")
 
 
-def of_videos(report, videos, crops=None, **options):
-    """The people in each video, as `faces.extract` leaves them.
+def of_videos(videos, dataset, root, note, crops=None, **options):
+    """Returns the people in each video, as `extract` leaves them.
 
-    What was extracted before is read. The rest is extracted, which takes as long as looking at
-    the videos frame by frame takes, shows its progress, and goes on where it was interrupted.
-    In the default folder, what was extracted from another file or with other options is made
-    anew; a folder that the user named is left as it is.
+    Videos that were extracted before are read. The others are extracted, frame by frame, with a
+    progress bar; an interrupted extraction resumes. In the default folder, crops of another file or
+    with other options are replaced. A folder that the user names keeps its crops.
 
     Args:
-        report: `LoadReport` of the load; videos that cannot be read are noted in it.
-        videos: dict from a key, `name` or `folder/name`, to the video file `name.<ending>`, or
-            to `None` where there is no video (then there may be crops of it).
-        crops: folder of the crops, `<crops>/<key>.csv` and so on. Default: `folder(report)`.
-        **options: of `faces.extract`, for what is extracted now.
+        videos: Dict from a key, `name` or `folder/name`, to the video file `name.<ending>`, or to
+            `None` if there is no video. Crops may exist without their video.
+        dataset: Name of the database, for the default folder.
+        root: Folder of the database, for the default folder.
+        note: Function `note(reason, item)` that is called for each video that cannot be read.
+        crops: Folder of the crops, `<crops>/<key>.csv` and so on. Default: `default_folder`.
+        **options: Options of `extract` for the videos that are extracted now.
 
     Returns:
-        dict from key to list of `Clip` without labels, one per person, whose keys start with the
-        video's. Videos without crops that cannot be read are missing in it.
+        Dict from key to list of `Clip` without labels, one per person, whose keys start with the
+        key of the video. Videos without crops that cannot be read are missing in it.
 
     Raises:
-        OSError: if the folder of the crops cannot be written, or what lies there is in the way.
-        ValueError: if an option is unknown to `faces.extract`.
+        OSError: If the folder of the crops cannot be written, or other files are in the way.
+        ValueError: If an option is invalid.
     """
     named = crops is not None
-    crops = Path(crops) if named else folder(report)
-    work = {}
+    crops = Path(crops) if named else default_folder(dataset, root)
+    work = {}  # from (folder, overwrite) to a dict from video to key
     for key, video in videos.items():
-        there = _marker(crops, key).is_file()
-        stale = there and not named and video is not None and _is_stale(crops, key, video, options)
-        if video is not None and (stale or not there):
-            work.setdefault((Path(key).parent, stale), {})[str(video)] = key
-    for parent in {parent for parent, _ in work}:
-        _check_writable(crops / parent, named)
+        extracted = _marker(crops, key).is_file()
+        stale = extracted and not named and video is not None
+        stale = stale and _is_stale(crops, key, video, options)
+        if video is not None and (stale or not extracted):
+            work.setdefault((crops / Path(key).parent, stale), {})[str(video)] = key
+    for folder in {folder for folder, _ in work}:
+        _check_writable(folder, named)
     failed = set()
-    for (parent, stale), keys in work.items():
-        how = {**options, "overwrite": True} if stale else options
-        _, errors = faces.extract_many(list(keys), crops / parent, **how)
+    for (folder, stale), keys in work.items():
+        overwrite = {"overwrite": True} if stale else {}
+        _, errors = extract_many(list(keys), folder, **{**options, **overwrite})
         for video, error in errors.items():
             _refuse_other_causes(video, error)
-            failed.add(keys[str(video)])
+            failed.add(keys[video])
             reason = str(error).splitlines()[0]
-            report.note("videos that cannot be read", f"{keys[str(video)]} ({reason})")
-    there = [key for key in videos if key not in failed and _marker(crops, key).is_file()]
-    return {key: _people(crops, key) for key in there}
+            note("videos that cannot be read", f"{keys[video]} ({reason})")
+    readable = [key for key in videos if key not in failed and _marker(crops, key).is_file()]
+    return {key: _people(crops, key) for key in readable}
 
 
-def folder(report):
-    """Where crops of this database are kept if the user names no folder: in the cache."""
-    stamp = hashlib.sha256(str(report.root.resolve()).encode()).hexdigest()[:16]
-    return _files.cache_folder() / f"{report.dataset}-{stamp}"
+def default_folder(dataset, root):
+    """Returns the folder in the cache for the crops of a database.
+
+    Args:
+        dataset: Name of the database.
+        root: Folder of the database. Each root has crops of its own.
+    """
+    resolved = os.fsencode(Path(root).resolve())
+    stamp = _runs.fingerprint_arrays(np.frombuffer(resolved, np.uint8))
+    return _files.cache_folder() / f"{dataset}-{stamp}"
 
 
 def _marker(crops, key):
@@ -70,14 +83,13 @@ def _marker(crops, key):
 
 
 def _is_stale(crops, key, video, options):
-    """Whether the crops of a video were made from another file, or with other options."""
+    """Returns whether the crops of a video are from another file, or have other options."""
     before = json.loads(_marker(crops, key).read_text(encoding="utf-8")).get("settings", {})
-    defaults = inspect.signature(faces.extract).parameters
+    defaults = inspect.signature(extract).parameters
     now = {name: options.get(name, defaults[name].default) for name in COMPARED}
-    before = {"detect_every": 1, **before}
-    if not isinstance(now["detector"], str):
-        now["detector"] = extraction._name_of(now["detector"])
-    now = {"video": Path(video).name, **extraction._identity(Path(video)), **now}
+    now["detector"] = detectors.name_of(now["detector"])
+    now = {"video": Path(video).name, **file_identity(Path(video)), **now}
+    before = {**UNRECORDED, **before}
     return any(before.get(name) != value for name, value in now.items())
 
 
@@ -89,7 +101,7 @@ def _check_writable(path, named):
 
 
 def _refuse_other_causes(video, error):
-    """Raises `error` if it is not the video's: labels alone would hide what is wrong."""
+    """Raises `error` if the video is not its cause: labels without faces would hide the cause."""
     if isinstance(error, OSError | ValueError) and _decodes(video):
         raise error
 
@@ -105,7 +117,7 @@ def _people(crops, key):
     parent = Path(key).parent
     names = json.loads(_marker(crops, key).read_text(encoding="utf-8"))["people"]
     folder = crops / parent
-    clips = [faces.read(folder, _checks.inside(folder, name).name) for name in names]
+    clips = [read(folder, _checks.inside(folder, name).name) for name in names]
     for clip in clips:
         clip.key = clip.subject = (parent / clip.key).as_posix()
     return clips

@@ -1,9 +1,9 @@
-"""Face detectors behind one protocol: an RGB image in, boxes with scores out.
+"""Face detectors with one protocol: from an RGB image to boxes with scores.
 
-A detector is any callable `detector(image) -> list[Box]` for a uint8 RGB image. The built-in
-ones are named in `DETECTORS`; another one is passed as the callable itself wherever a
-`detector=` is taken. The papers' ffld2 (deformable parts, Mathias et al. 2014) does not build
-with current compilers and OpenCV, so it is not among them.
+A detector is any callable `detector(image) -> list[Box]` for a uint8 RGB image. `DETECTORS` names
+the built-in ones; every `detector=` argument also accepts a callable. ffld2, which the papers use
+(deformable parts, Mathias et al. 2014), is not built in: it does not compile with current compilers
+and OpenCV.
 """
 
 import functools
@@ -19,7 +19,10 @@ from kollias_affect.faces import model_files
 class Box(NamedTuple):
     """A face rectangle in pixels of the image; it may reach beyond the border.
 
-    `score` is the detector's own: comparable within one detector, not between two.
+    Attributes:
+        x, y: Left upper corner.
+        width, height: Sides.
+        score: Detection score. Scores of different detectors cannot be compared.
     """
 
     x: int
@@ -35,7 +38,7 @@ class Box(NamedTuple):
 
 
 class Detector(Protocol):
-    """What a detector must be."""
+    """Protocol of a detector."""
 
     def __call__(self, image: np.ndarray) -> list[Box]:
         """Returns the faces in a uint8 RGB image."""
@@ -57,7 +60,7 @@ def _cnn():
     import dlib
 
     detector = dlib.cnn_face_detection_model_v1(str(model_files.path("mmod_human_face_detector")))
-    return lambda image: [_from_dlib(found.rect, found.confidence) for found in detector(image, 0)]
+    return lambda image: [_from_dlib(face.rect, face.confidence) for face in detector(image, 0)]
 
 
 def _haar():
@@ -67,15 +70,16 @@ def _haar():
     frontal, profile = cascade("frontalface_default"), cascade("profileface")
 
     def boxes(classifier, grey):
-        found, _, weights = classifier.detectMultiScale3(
+        rectangles, _, weights = classifier.detectMultiScale3(
             grey, scaleFactor=1.1, minNeighbors=5, minSize=(40, 40), outputRejectLevels=True
         )
-        return [Box(*map(int, f), float(w)) for f, w in zip(found, np.ravel(weights), strict=True)]
+        pairs = zip(rectangles, np.ravel(weights), strict=True)
+        return [Box(*map(int, rectangle), float(weight)) for rectangle, weight in pairs]
 
     def detect(image):
         grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
         width = grey.shape[1]
-        # The profile cascade knows faces turned to one side; the mirrored image has the other.
+        # The profile cascade detects faces turned to one side; the mirrored image has the others.
         mirrored = [
             box._replace(x=width - box.x - box.width)
             for box in boxes(profile, np.ascontiguousarray(grey[:, ::-1]))
@@ -94,25 +98,50 @@ def _built_in(name):
 
 
 def get(detector):
-    """Returns the detector of that name, or `detector` itself if it is callable.
+    """Returns the detector with this name, or `detector` itself if it is callable.
 
     Args:
-        detector: `"hog"` (dlib's frontal detector, faces of at least 80 pixels), `"cnn"`
-            (dlib's MMOD network, more poses, slow without a GPU), `"haar"` (OpenCV's frontal
-            and profile cascades), or a callable by the protocol `Detector`.
+        detector: `"hog"` (dlib's frontal detector, faces of at least 80 pixels), `"cnn"` (dlib's
+            MMOD network, more poses, slow without a GPU), `"haar"` (OpenCV's frontal and profile
+            cascades), or a callable with the protocol `Detector`.
+
+    Raises:
+        ValueError: If the name is unknown.
     """
     if callable(detector):
         return detector
     return _built_in(_checks.one_of("detector", detector, DETECTORS))
 
 
+def name_of(detector):
+    """Returns the name of a detector for settings and comparisons.
+
+    Args:
+        detector: Name in `DETECTORS`, or a callable.
+
+    Returns:
+        The name itself, or `<module>.<qualified name>` of the callable or of its class.
+    """
+    if isinstance(detector, str):
+        return detector
+    owner = detector if hasattr(detector, "__qualname__") else type(detector)
+    return f"{owner.__module__}.{owner.__qualname__}"
+
+
 def detect(image, detector="hog", longest_side=640):
-    """Faces of `image`, best score first, in its own pixels.
+    """Detects the faces in an image.
 
     Args:
         image: uint8 RGB `[height, width, 3]`.
-        detector: see `get`.
-        longest_side: larger images are shrunk to this many pixels for the search, or `None`.
+        detector: Name or callable, see `get`.
+        longest_side: Larger images are shrunk to this number of pixels for the search; `None` for
+            full size.
+
+    Returns:
+        List of `Box` in pixels of the image, by descending score.
+
+    Raises:
+        ValueError: If the image, the detector or one of its boxes is invalid.
     """
     _checks.rgb_image("image", image)
     scale = 1.0 if longest_side is None else min(1.0, longest_side / max(image.shape[:2]))
@@ -125,24 +154,24 @@ def detect(image, detector="hog", longest_side=640):
 
 
 def overlap(a, b):
-    """Intersection over union of two boxes, in [0, 1]."""
+    """Computes the intersection over union of two boxes, in [0, 1]."""
     width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
     height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
     shared = max(width, 0) * max(height, 0)
     return shared / (a.area + b.area - shared) if shared else 0.0
 
 
-def _box(found):
-    """What a detector found as a `Box`; `ValueError` if it is none."""
+def _box(detection):
+    """Returns a result of a detector as a `Box`; raises `ValueError` if it is none."""
     try:
-        box = Box(*found)
+        box = Box(*detection)
         if np.isfinite(np.array(box, np.float64)).all():
             return box
     except (TypeError, ValueError):
         pass
     raise ValueError(
         "A detector returns boxes (x, y, width, height, score) of finite numbers. Received: "
-        f"{found!r}. Mend the detector."
+        f"{detection!r}. Fix the detector."
     )
 
 
@@ -157,8 +186,8 @@ def _from_dlib(rectangle, score):
 
 
 def _without_overlaps(boxes, limit=0.3):
-    kept = []
+    chosen = []
     for box in sorted(boxes, key=lambda box: -box.score):
-        if all(overlap(box, other) <= limit for other in kept):
-            kept.append(box)
-    return kept
+        if all(overlap(box, other) <= limit for other in chosen):
+            chosen.append(box)
+    return chosen

@@ -1,4 +1,4 @@
-"""Crops laid out by the centres of the eyes, as paper D cuts them (after FER-2013's)."""
+"""Crops aligned by the centres of the eyes, as in paper D (and similar to FER-2013)."""
 
 import cv2
 import numpy as np
@@ -6,51 +6,52 @@ import numpy as np
 from kollias_affect import _checks
 from kollias_affect.faces.alignment import warp
 
-# Paper D §3.1, in distances between the centres of the eyes: beyond the outer corners of the
-# eyes on either side, above the eyes, below them.
+# Paper D §3.1, in units of the distance between the centres of the eyes: beyond the outer corners
+# of the eyes on either side, above the eyes, and below them.
 SIDES, ABOVE, BELOW = 0.62, 0.9, 1.35
 
-_RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)  # the subject's right is left in the image
+_RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)  # The subject's right is left in the image.
 _OUTER_CORNERS = (36, 45)
 _MOUTH = slice(48, 68)
 
 
 def eye_crop(image, landmarks, size=256):
-    """The grey face of paper D: upright by the centres of the eyes, stretched in size and light.
+    """Cuts the grey crop of paper D, aligned by the eyes and stretched to full contrast.
 
-    The line through the centres of the eyes becomes level. The box reaches 0.62 of their distance
-    beyond the outer corners, 0.9 above and 1.35 below; it is nearly square and is stretched to a
-    square. Pixels beyond the image's border repeat those at it. The darkest pixel becomes 0 and
-    the brightest 255; a crop of one shade becomes 0.
+    The line through the centres of the eyes becomes horizontal. The box extends by 0.62 of their
+    distance beyond the outer corners, by 0.9 above and by 1.35 below. It is nearly square and is
+    resized to a square. Pixels beyond the border of the image repeat the border. The darkest pixel
+    becomes 0 and the brightest 255; a crop of one grey level becomes 0.
 
     Args:
         image: uint8 RGB `[height, width, 3]`.
         landmarks: `[68, 2]` in pixels of the image.
-        size: side of the crop in pixels.
+        size: Side of the crop in pixels.
 
     Returns:
         uint8 grey `[size, size]`.
 
     Raises:
-        ValueError: if the landmarks are not finite, the eyes coincide, or they are swapped (so
-            that the mouth would lie above them).
+        ValueError: If the landmarks are not finite, the eyes coincide, or they are swapped, so that
+            the mouth would lie above them.
 
-    References: paper D §3.1.
+    References:
+        Paper D §3.1.
     """
     return grey_eye_align(image, landmarks, size)[0][..., 0]
 
 
 def eye_align(image, landmarks, size=96):
-    """The face in the layout of `eye_crop`, in colour and as light as it is.
+    """Cuts the crop of `eye_crop` in colour, without the stretched contrast.
 
     Args:
-        image, landmarks, size: see `eye_crop`.
+        image, landmarks, size: See `eye_crop`.
 
     Returns:
-        `(crop, landmarks_in_crop)`, as `align` returns them.
+        `(crop, landmarks_in_crop)` as `align` returns.
 
     Raises:
-        ValueError: as `eye_crop`.
+        ValueError: See `eye_crop`.
     """
     size = _checks.integer_between("size", size, 2, 4096)
     image = _checks.rgb_image("image", np.asarray(image))
@@ -60,16 +61,16 @@ def eye_align(image, landmarks, size=96):
 
 
 def grey_eye_align(image, landmarks, size=96):
-    """The crop of `eye_crop` with three equal channels, for networks that take colour.
+    """Cuts the crop of `eye_crop` with three equal channels, for networks of colour images.
 
     Args:
-        image, landmarks, size: see `eye_crop`.
+        image, landmarks, size: See `eye_crop`.
 
     Returns:
-        `(crop, landmarks_in_crop)`, as `align` returns them.
+        `(crop, landmarks_in_crop)` as `align` returns.
 
     Raises:
-        ValueError: as `eye_crop`.
+        ValueError: See `eye_crop`.
     """
     crop, moved = eye_align(image, landmarks, size)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
@@ -78,7 +79,7 @@ def grey_eye_align(image, landmarks, size=96):
 
 
 def _transform(landmarks, size):
-    """The map from the image to the crop, `[2, 3]`."""
+    """Returns the map from pixels of the image to pixels of the crop, `[2, 3]`."""
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
         raise ValueError(
@@ -96,7 +97,7 @@ def _transform(landmarks, size):
         raise ValueError(
             "The eyes must be at least one pixel apart, the subject's right eye (points 36 to 41) "
             f"left of the other when the mouth is below. Received: centres {right.tolist()} and "
-            f"{left.tolist()}, the mouth {mouth:g} pixels below them. Mend the order of the "
+            f"{left.tolist()}, the mouth {mouth:g} pixels below them. Correct the order of the "
             "points, or leave this face out."
         )
     outer_right, outer_left = ((landmarks[i] - middle) @ along for i in _OUTER_CORNERS)

@@ -1,11 +1,11 @@
-"""How well 68 points fit a face: what tells faces from other things that a detector found."""
+"""Fit of 68 landmarks to a face, which distinguishes faces from false detections."""
 
 import numpy as np
 
 from kollias_affect.faces.detectors import Box
 from kollias_affect.faces.landmarks import LEFT_EYE, RIGHT_EYE, find_landmarks
 
-# Moves of the box: to the right and down, in its sides, and a factor on its size.
+# Moves of the box: right and down in units of its sides, and a factor of its size.
 MOVES = (
     (0.0, 0.0, 1.0),
     (0.08, 0.0, 1.0),
@@ -15,41 +15,43 @@ MOVES = (
     (0.0, 0.0, 0.9),
     (0.0, 0.0, 1.12),
 )
-# Mean distance of the points from their medians, in distances between the eyes, of fit 0. On
-# photographs and videos, faces had at most 0.062 and boxes beside faces at least 0.094.
-LARGEST_SPREAD = 0.11
-LEAST = 0.3  # paper D §3.1: what fits less is no face
+# Spread at which the fit is 0: mean distance of the points from their medians, in units of the
+# distance between the eyes. On photographs and videos it was at most 0.062 for faces and at least
+# 0.094 for boxes beside faces.
+MAX_SPREAD = 0.11
+MIN_FIT = 0.3  # Paper D §3.1: a detection with a smaller fit is no face.
 
 
 def fit(image, box):
-    """How sure it is that the points found in a box are those of a face, in [0, 1].
+    """Computes how well the landmarks in a box fit a face.
 
-    The points are looked for again in boxes that are moved and scaled a little. On a face they
-    come to rest in the same places; where there is no face they follow the box. The fit is
-    `1 - spread / LARGEST_SPREAD`, and 0 below that, where the spread is the mean distance of
-    the points from their medians over all boxes, divided by the distance between the eyes.
+    The landmarks are predicted again in boxes that are slightly moved and scaled. On a face the
+    predictions agree; elsewhere they move with the box. The fit is
+    `max(0, 1 - spread / MAX_SPREAD)`. The spread is the mean distance of the points from their
+    medians over all boxes, divided by the distance between the eyes.
 
-    It stands for the fit that the Intraface library gave paper D: another number, with the same
-    range and the same threshold `LEAST`. dlib's points always have the shape of a face, so
-    their shape alone could not tell.
+    The fit replaces the one of the Intraface library in paper D. It is another quantity with the
+    same range and the same threshold `MIN_FIT`. The shape of the points cannot be used: dlib's
+    points always have the shape of a face.
 
     Args:
         image: uint8 RGB `[height, width, 3]`.
         box: `Box` in pixels of the image.
 
     Returns:
-        float in [0, 1].
+        Float in [0, 1].
 
-    References: paper D §3.1.
+    References:
+        Paper D §3.1.
     """
-    found = np.stack([find_landmarks(image, _moved(box, *move)) for move in MOVES])
-    found = found.astype(np.float64)
-    middle = np.median(found, axis=0)
+    predictions = np.stack([find_landmarks(image, _moved(box, *move)) for move in MOVES])
+    predictions = predictions.astype(np.float64)
+    middle = np.median(predictions, axis=0)
     eyes = np.hypot(*(middle[RIGHT_EYE].mean(axis=0) - middle[LEFT_EYE].mean(axis=0)))
     if eyes < 1:
         return 0.0
-    spread = np.linalg.norm(found - middle, axis=-1).mean() / eyes
-    return float(max(0.0, 1 - spread / LARGEST_SPREAD))
+    spread = np.linalg.norm(predictions - middle, axis=-1).mean() / eyes
+    return float(max(0.0, 1 - spread / MAX_SPREAD))
 
 
 def _moved(box, right, down, scale):

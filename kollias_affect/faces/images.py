@@ -1,4 +1,4 @@
-"""Photographs: any common image file as upright 8-bit RGB."""
+"""Reading of common image files as upright 8-bit RGB."""
 
 import numpy as np
 import PIL.Image
@@ -6,8 +6,8 @@ import PIL.ImageOps
 
 from kollias_affect import _checks
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-# Only these decoders: others run programs (EPS) or draw what the file tells them to.
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+# Only these decoders are safe: others run programs (EPS) or draw what the file asks for.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
@@ -15,18 +15,17 @@ _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 def read_image(path):
     """Reads a JPEG, PNG, BMP, TIFF or WebP image.
 
-    It is turned upright as its EXIF orientation says. Grey becomes RGB, CMYK is converted, 16 bits
-    lose their lower 8, what is transparent shows white behind it, and of several pictures the
-    first is taken.
+    The EXIF orientation is applied. Grey and CMYK are converted to RGB, 16 bits are reduced to the
+    upper 8, and transparent pixels are blended with white. Of several pictures the first is read.
 
     Args:
-        path: image file; its content counts, not its ending.
+        path: Image file. Its content counts, not its ending.
 
     Returns:
         uint8 RGB `[height, width, 3]`.
 
     Raises:
-        FileNotFoundError, ValueError: if the file is missing, empty, broken, no such image, or
+        FileNotFoundError, ValueError: If the file is missing, empty, broken, of another format, or
             unreasonably large.
     """
     path = _checks.existing_file("image", path)
@@ -49,7 +48,7 @@ def _rgb(image, path):
             raise _refusal(path, "32 bits per pixel")
         return PIL.Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
-        raise _refusal(path, "pixels are fractions of an unknown range")
+        raise _refusal(path, "its pixels are floats of an unknown range")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = PIL.Image.new("RGBA", image.size, "white")
@@ -59,6 +58,6 @@ def _rgb(image, path):
 
 def _refusal(path, reason):
     return ValueError(
-        f"`image` must be a whole JPEG, PNG, BMP, TIFF or WebP image. Received: {path} ({reason}). "
-        "Check that the file is complete, or save it as JPEG or PNG."
+        f"`image` must be a complete JPEG, PNG, BMP, TIFF or WebP image. Received: {path} "
+        f"({reason}). Check that the file is complete, or save it as JPEG or PNG."
     )

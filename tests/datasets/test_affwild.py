@@ -381,7 +381,7 @@ def test_a_failing_video_leaves_no_files(root, load, monkeypatch, tmp_path):
     def fail(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(faces, "align", fail)
+    monkeypatch.setattr(faces.alignment, "align", fail)
     with pytest.raises(KeyboardInterrupt):
         load(root)
     assert list((tmp_path / "crops").iterdir()) == []

@@ -4,7 +4,7 @@ import skimage.data
 
 from kollias_affect.faces import detect
 from kollias_affect.faces.detectors import Box, overlap
-from kollias_affect.faces.fit import LEAST, fit
+from kollias_affect.faces.fit import MIN_FIT, fit
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,11 @@ def test_boxes_beside_the_face_fail(photograph, face):
         box = Box(x, y, side, side, 0)
         if overlap(box, face) < 0.02:
             fits.append(fit(photograph, box))
-    assert np.mean(np.array(fits) < LEAST) >= 0.95
+    assert np.mean(np.array(fits) < MIN_FIT) >= 0.95
 
 
 def test_an_even_picture_is_no_face():
-    assert fit(np.full((100, 100, 3), 127, np.uint8), Box(20, 20, 60, 60, 0)) < LEAST
+    assert fit(np.full((100, 100, 3), 127, np.uint8), Box(20, 20, 60, 60, 0)) < MIN_FIT
 
 
 def test_real_faces_pass(shared_videos):
@@ -51,4 +51,4 @@ def test_real_faces_pass(shared_videos):
 
     for name in ("single_face.mp4", "WolfgangLanger_Pexels.mp4"):
         image = next(iter(Video(shared_videos / name))).image
-        assert fit(image, detect(image, "hog")[0]) > LEAST
+        assert fit(image, detect(image, "hog")[0]) > MIN_FIT

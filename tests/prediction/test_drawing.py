@@ -19,8 +19,8 @@ def count(image, colour):
 
 
 def test_the_likeliest_expression_has_the_orange_bar():
-    image = drawing.draw(grey(), [drawing.Face((100, 150, 150, 150), OUTPUTS)])
-    without = drawing.draw(grey(), [drawing.Face((100, 150, 150, 150), {"happiness": 0.0})])
+    image = drawing.draw(grey(), [drawing.FaceOverlay((100, 150, 150, 150), OUTPUTS)])
+    without = drawing.draw(grey(), [drawing.FaceOverlay((100, 150, 150, 150), {"happiness": 0.0})])
     assert image.shape == (500, 700, 3)
     orange, blue = (count(image, colour) for colour in (drawing.ORANGE, drawing.BLUE))
     box = count(without, drawing.ORANGE)
@@ -30,7 +30,7 @@ def test_the_likeliest_expression_has_the_orange_bar():
 
 def test_pictures_stay_as_they_are_but_for_what_is_drawn():
     source = grey()
-    image = drawing.draw(source, [drawing.Face((100, 150, 150, 150), OUTPUTS)])
+    image = drawing.draw(source, [drawing.FaceOverlay((100, 150, 150, 150), OUTPUTS)])
     assert (source == GREY).all()
     assert (image[400:] == GREY).all() and (image[160:290, 110:240] == GREY).all()
     assert (drawing.draw(source, []) == GREY).all()
@@ -38,7 +38,7 @@ def test_pictures_stay_as_they_are_but_for_what_is_drawn():
 
 def test_bars_of_valence_and_arousal_start_in_the_middle():
     def width(value):
-        face = drawing.Face((100, 150, 150, 150), {"valence": value, "arousal": 0.0})
+        face = drawing.FaceOverlay((100, 150, 150, 150), {"valence": value, "arousal": 0.0})
         return count(drawing.draw(grey(), [face], (-1, 1)), drawing.BLUE)
 
     assert width(0.5) == pytest.approx(width(-0.5), rel=0.2) and width(0.5) > 3 * width(0.05)
@@ -47,26 +47,26 @@ def test_bars_of_valence_and_arousal_start_in_the_middle():
 
 def test_nothing_covers_a_face():
     boxes = [(60, 60, 100, 100), (180, 70, 100, 100), (300, 200, 100, 100), (60, 300, 100, 100)]
-    image = drawing.draw(grey(), [drawing.Face(box, OUTPUTS, "7:") for box in boxes])
+    image = drawing.draw(grey(), [drawing.FaceOverlay(box, OUTPUTS, "7:") for box in boxes])
     for x, y, width, height in boxes:
         assert (image[y + 6 : y + height - 6, x + 6 : x + width - 6] == GREY).all()
 
 
 def test_boxes_beyond_the_border_and_faces_that_fill_the_picture():
     for box in ((-50, -40, 200, 200), (600, 400, 300, 300), (0, 0, 700, 500), (5, 5, 1, 1)):
-        image = drawing.draw(grey(), [drawing.Face(box, OUTPUTS)])
+        image = drawing.draw(grey(), [drawing.FaceOverlay(box, OUTPUTS)])
         assert count(image, drawing.GROUND) > 2000, box  # the text is there
 
 
 def test_small_pictures_are_enlarged():
-    image = drawing.draw(grey(48, 48), [drawing.Face((4, 4, 40, 40), OUTPUTS)])
+    image = drawing.draw(grey(48, 48), [drawing.FaceOverlay((4, 4, 40, 40), OUTPUTS)])
     assert image.shape == (480, 480, 3)
     assert drawing.draw(grey(1, 1), []).shape == (480, 480, 3)
 
 
 def test_many_faces_are_drawn():
     boxes = [(70 * i, 100 * j, 40, 40) for i in range(10) for j in range(5)]
-    image = drawing.draw(grey(), [drawing.Face(box, OUTPUTS, "1:") for box in boxes])
+    image = drawing.draw(grey(), [drawing.FaceOverlay(box, OUTPUTS, "1:") for box in boxes])
     assert count(image, drawing.ORANGE) > 50 * 100
 
 

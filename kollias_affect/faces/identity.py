@@ -1,4 +1,4 @@
-"""Which box belongs to which face: linking by overlap, and the choice of the main face."""
+"""Identity over frames: which box belongs to which face, and which face is the main one."""
 
 import dataclasses
 
@@ -7,9 +7,14 @@ from kollias_affect.faces.detectors import overlap
 
 @dataclasses.dataclass
 class Track:
-    """What is remembered of one face: never its images.
+    """What is remembered of one face; it holds no images.
 
-    `frames`, `area` and `centre` are sums over the frames in which it was found.
+    Attributes:
+        face_id: Identity, counted from 0.
+        box: Last box.
+        first, time: Time stamps of its first and last frame in seconds.
+        frames: Number of frames with the face.
+        area, centre: Sums of the area of the box and of its horizontal centre over these frames.
     """
 
     face_id: int
@@ -28,28 +33,28 @@ class Track:
         self.centre += box.x + box.width / 2
 
 
-class Tracker:
+class IdentityTracker:
     """Gives each box a `face_id` that stays the same while boxes overlap from frame to frame.
 
-    A face that is missed for up to `memory` seconds is taken up again where it was; after that,
-    and wherever boxes do not overlap, a new face begins. Nothing is known of who it is: cuts
-    between two people who fill the same place are not noticed, and somebody who comes back
-    elsewhere is a new face.
+    A face that is missed for up to `memory` seconds keeps its identity if it reappears at the same
+    place. Later, and wherever boxes do not overlap, a new identity begins. Faces are not
+    recognised: two people at the same place before and after a cut have one identity, and a person
+    who reappears elsewhere has a new one.
 
     Args:
-        least_overlap: intersection over union from which two boxes are one face.
-        memory: seconds.
+        min_overlap: Intersection over union from which two boxes are one face.
+        memory: Time in seconds.
     """
 
-    def __init__(self, least_overlap=0.1, memory=10.0):
-        self.least_overlap = least_overlap
+    def __init__(self, min_overlap=0.1, memory=10.0):
+        self.min_overlap = min_overlap
         self.memory = memory
         self.tracks = []
         self.last_time = None
 
     def update(self, boxes, time):
         """Returns the `face_id` of each box of the frame at `time` (seconds)."""
-        # The frame before is always remembered, however far back it is.
+        # The previous frame is always remembered, however long ago it was.
         alive = [
             track
             for track in self.tracks
@@ -62,7 +67,7 @@ class Tracker:
         candidates.sort(key=lambda c: (-c[0], c[2].face_id, c[1]))
         linked, used = {}, set()
         for shared, i, track in candidates:
-            if shared >= self.least_overlap and i not in linked and track.face_id not in used:
+            if shared >= self.min_overlap and i not in linked and track.face_id not in used:
                 linked[i] = track
                 used.add(track.face_id)
         for i, box in enumerate(boxes):
@@ -74,10 +79,16 @@ class Tracker:
 
 
 def main_face(tracks):
-    """The track of the main face: the longest; among about equally long ones, the largest.
+    """Returns the track of the main face: the longest; among about equally long ones, the largest.
 
-    A track counts as about equally long from 9/10 of the longest on, because detectors miss
-    single frames. Returns `None` for no tracks.
+    Detectors miss single frames, therefore a track counts as about equally long from 9/10 of the
+    longest.
+
+    Args:
+        tracks: List of `Track`.
+
+    Returns:
+        `Track`, or `None` if there are no tracks.
     """
     if not tracks:
         return None
@@ -86,22 +97,22 @@ def main_face(tracks):
     return max(rivals, key=lambda track: (track.area / track.frames, track.frames, -track.face_id))
 
 
-def people(tracks, video, least_frames=10):
+def people(tracks, video, min_frames=10):
     """Names every face as Aff-Wild2 does.
 
     Args:
-        tracks: list of `Track`.
-        video: name of the video.
-        least_frames: shorter tracks are taken for false alarms, unless they are at least half as
-            long as the longest one (of a short video).
+        tracks: List of `Track`.
+        video: Name of the video.
+        min_frames: Shorter tracks count as false alarms, unless they have at least half the length
+            of the longest one (in short videos).
 
     Returns:
-        dict from name to `Track`: `<video>` for one face; `<video>_left` and `<video>_right`, by
-        where they are in the image, for two that are seen together; else `<video>_face0`,
-        `<video>_face1`, … by their `face_id`.
+        Dict from name to `Track`. One face is named `<video>`. Two faces that are seen together are
+        named `<video>_left` and `<video>_right` by their places in the image. Other faces are named
+        `<video>_face0`, `<video>_face1` and so on by their `face_id`.
     """
     longest = max((track.frames for track in tracks), default=0)
-    faces = [track for track in tracks if track.frames >= min(least_frames, longest / 2)]
+    faces = [track for track in tracks if track.frames >= min(min_frames, longest / 2)]
     if len(faces) < 2:
         return {video: main_face(tracks)}
     left, right = sorted(faces[:2], key=lambda track: track.centre / track.frames)

@@ -2,21 +2,21 @@ import threading
 
 import pytest
 
-from kollias_affect.faces.ahead import ahead
+from kollias_affect.faces.prefetch import prefetch
 
 
 def test_items_keep_their_order():
-    assert list(ahead(i * i for i in range(50))) == [i * i for i in range(50)]
-    assert list(ahead(i for i in ())) == []
+    assert list(prefetch(i * i for i in range(50))) == [i * i for i in range(50)]
+    assert list(prefetch(i for i in ())) == []
 
 
 def test_items_are_made_in_another_thread():
-    assert next(ahead(threading.get_ident() for _ in range(3))) != threading.get_ident()
+    assert next(prefetch(threading.get_ident() for _ in range(3))) != threading.get_ident()
 
 
 def test_no_more_than_depth_items_wait():
     made = []
-    stage = ahead((made.append(i) or i for i in range(100)), depth=3)
+    stage = prefetch((made.append(i) or i for i in range(100)), depth=3)
     next(stage)
     next(stage)
     assert len(made) <= 2 + 3
@@ -29,7 +29,7 @@ def test_an_exception_comes_behind_the_items_before_it():
         yield 2
         raise OSError("torn")
 
-    stage = ahead(broken())
+    stage = prefetch(broken())
     assert [next(stage), next(stage)] == [1, 2]
     with pytest.raises(OSError, match="torn"):
         next(stage)
@@ -45,7 +45,7 @@ def test_closing_closes_the_generator_and_ends_its_thread():
         finally:
             closed.append(True)
 
-    stage = ahead(endless())
+    stage = prefetch(endless())
     thread = next(stage)
     stage.close()
     assert closed == [True] and not thread.is_alive()

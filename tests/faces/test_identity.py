@@ -1,5 +1,5 @@
 from kollias_affect.faces import Box
-from kollias_affect.faces.tracking import Tracker, main_face, people
+from kollias_affect.faces.identity import IdentityTracker, main_face, people
 
 
 def box(x, side=100):
@@ -8,7 +8,7 @@ def box(x, side=100):
 
 def follow(frames, rate=10, **options):
     """Ids of each frame's boxes, and the tracker."""
-    tracker = Tracker(**options)
+    tracker = IdentityTracker(**options)
     return [tracker.update(boxes, i / rate) for i, boxes in enumerate(frames)], tracker
 
 

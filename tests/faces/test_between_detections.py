@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kollias_affect.faces import Box
-from kollias_affect.faces.following import Follower
-from kollias_affect.faces.work import Face
+from kollias_affect.faces.between_detections import FaceTracker
+from kollias_affect.faces.cropping import AlignedFace
 
 RANDOM = np.random.default_rng(0)
 PATTERN = RANDOM.integers(0, 256, (6, 6, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
@@ -34,21 +34,21 @@ class Scene:
         for name, place in self.places[frame].items():
             if abs(place[0] - box.x) < place[2] / 2:
                 return self._face(frame, name, box)
-        return Face(box, np.float32(SHAPE * box.width + box[:2]), SHAPE, FLAT)
+        return AlignedFace(box, np.float32(SHAPE * box.width + box[:2]), SHAPE, FLAT)
 
     def _face(self, frame, name, box):
         x, y, side, _ = self.places[frame][name]
-        return Face(box, np.float32(SHAPE * side + (x, y)), SHAPE, self.looks(frame, name))
+        return AlignedFace(box, np.float32(SHAPE * side + (x, y)), SHAPE, self.looks(frame, name))
 
     def run(self, every):
-        follower = Follower(every, self.detect, self.look)
-        return [follower.faces(frame) for frame in range(len(self.places))]
+        tracker = FaceTracker(every, self.detect, self.look)
+        return [tracker.faces(frame) for frame in range(len(self.places))]
 
 
 def run(scene, every):
     """As the extraction runs it: frames searched, numbers of faces, and what was not searched."""
     frames = [types.SimpleNamespace(image=i) for i in range(len(scene.places))]
-    found = list(Follower(every, scene.detect, scene.look).run(frames))
+    found = list(FaceTracker(every, scene.detect, scene.look).run(frames))
     assert [frame.image for frame, _, _ in found] == list(range(len(frames)))
     return scene.searched, [len(faces) for _, faces, _ in found], [other for _, _, other in found]
 

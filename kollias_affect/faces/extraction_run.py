@@ -1,0 +1,180 @@
+"""The resumable run that extracts the faces of one video.
+
+During the run everything lies in the hidden folder `.<video>.partial` beside the outputs: the crops
+of every face, and a journal with one line per frame. The line of a frame is written after its
+crops, so a killed run resumes behind the last complete line. The outputs derive from journal and
+crops alone, so a resumed run ends with the same bytes as an uninterrupted one.
+"""
+
+import functools
+import importlib.metadata
+import logging
+import shutil
+
+import kollias_affect
+from kollias_affect import _runs
+from kollias_affect.faces import identity
+from kollias_affect.faces.crop_files import image_name, write_crop
+from kollias_affect.faces.frame_journal import FrameJournal
+from kollias_affect.faces.publication import Publication
+
+_log = logging.getLogger(__name__)
+
+LOCK_SECONDS = 10  # The workers of a killed parent may need this long to notice its end.
+_DISTRIBUTIONS = ("av", "dlib-bin", "dlib", "opencv-python-headless", "opencv-python", "numpy")
+
+
+class ExtractionRun:
+    """The extraction of one video; a context manager that holds the lock of the video.
+
+    Args:
+        out_dir: Folder of the outputs.
+        name: Name of the video without its ending.
+        settings: JSON content that the outputs depend on.
+    """
+
+    def __init__(self, out_dir, name, settings):
+        self.name = name
+        self.settings = settings
+        self.folder = out_dir / f".{name}.partial"
+        self.publication = Publication(out_dir, name, self.folder)
+        self.journal = FrameJournal(self.folder / "journal.jsonl")
+        self.identities = identity.IdentityTracker()
+        self._lock = _runs.Lock(self.folder, "lock")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.journal.close()
+        if self._lock.held and not self.journal.path.exists() and self.folder.exists():
+            self._remove_folder()  # The run was refused before it began.
+        self._lock.release()
+
+    def summary(self):
+        """Returns the content of the marker; see `Publication.summary`."""
+        return self.publication.summary()
+
+    def is_finished(self):
+        """Returns whether the video is finished with these settings.
+
+        Raises:
+            ValueError: If it is finished with other settings.
+        """
+        if not self.publication.matches(self.settings):
+            return False
+        # A run that was killed right after it wrote its marker leaves its folder.
+        if self.folder.exists() and not self._lock.held and self._lock.try_acquire():
+            self._remove_folder()
+        return True
+
+    def begin(self, overwrite=False):
+        """Takes the lock and opens the journal for `add`.
+
+        Args:
+            overwrite: Whether to remove the outputs of a finished run.
+
+        Returns:
+            List with the boxes of each frame that is done already; `None` if another process
+            finished the video in the meantime.
+        """
+        self._lock.acquire(LOCK_SECONDS)
+        if not overwrite and self.is_finished():
+            self._remove_folder()
+            return None
+        header = {"journal": 2, "settings": self.settings, "versions": _versions()}
+        earlier = self.journal.header()
+        resumes = earlier == header
+        if overwrite and self.publication.marker.exists():
+            resumes = False
+            self.publication.withdraw()
+        elif self.publication.started and not resumes:
+            self.publication.withdraw()
+        if not self.publication.started:
+            suffixes = ("", "_left", "_right") if self.settings["faces"] == "all" else ("",)
+            self.publication.refuse_foreign([self.name + suffix for suffix in suffixes])
+        if resumes:
+            return self._resume()
+        if earlier is not None:
+            _log.warning("%s: an unfinished run with other settings is restarted.", self.name)
+        self._restart(header)
+        return []
+
+    def _restart(self, header):
+        """Removes the crops of a run with other settings or versions, and empties the journal."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+        self.journal.restart(header)
+
+    def _resume(self):
+        keep_all = "detect_every" not in self.settings or self.publication.started
+        frames = self.journal.resume(keep_all)
+        for boxes, time in frames:
+            self.identities.update(boxes, time)
+        return [boxes for boxes, _ in frames]
+
+    def add(self, frame, faces, tracked=False):
+        """Writes the crops of one frame, then its line in the journal.
+
+        Args:
+            frame: `Frame`.
+            faces: List of `AlignedFace`.
+            tracked: Whether the detector was not run on this frame.
+        """
+        ids = self.identities.update([face.box for face in faces], frame.time)
+        for face_id, face in zip(ids, faces, strict=True):
+            folder = self.folder / str(face_id)
+            folder.mkdir(exist_ok=True)
+            write_crop(folder / image_name(frame.index), face.crop)
+        self.journal.add(frame, faces, ids, tracked)
+
+    def publish(self, broken):
+        """Publishes crops, tables and landmarks of the chosen faces, then the marker.
+
+        Args:
+            broken: Description of where the video broke, or `None`.
+        """
+        people = self._people()
+        if not self.publication.started:
+            self.publication.refuse_foreign(people)
+        self.publication.start(people)
+        for person, track in people.items():
+            face_id = None if track is None else track.face_id
+            crops = None if track is None else self.folder / str(face_id)
+            self.publication.add_crops(person, crops)
+            entries = functools.partial(self.journal.entries, face_id)
+            self.publication.add_files(person, self.settings["video"], entries)
+        self.publication.finish(
+            {
+                "settings": self.settings,
+                "versions": _versions(),
+                "people": list(people),
+                "broken": broken,
+            }
+        )
+        self._remove_folder()
+
+    def _people(self):
+        """Returns a dict from the name of each published person to its `Track` or `None`."""
+        tracks = self.identities.tracks
+        if self.settings["faces"] == "all":
+            return identity.people(tracks, self.name)
+        return {self.name: identity.main_face(tracks)}
+
+    def _remove_folder(self):
+        """Removes the folder and the lock in it: another process may lock a new one."""
+        shutil.rmtree(self.folder)
+        self._lock.release()
+
+
+@functools.cache
+def _versions():
+    """Returns the versions of the installed packages that the outputs depend on."""
+    versions = {"kollias_affect": kollias_affect.__version__}
+    for name in _DISTRIBUTIONS:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

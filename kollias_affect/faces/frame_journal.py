@@ -1,0 +1,112 @@
+"""The journal of an extraction: a header, then one line for each frame that is done.
+
+A line holds the time of the frame, and the box and landmarks of each face. The outputs of a video
+derive from its journal and its crops alone.
+"""
+
+import base64
+
+import numpy as np
+
+from kollias_affect import _runs
+from kollias_affect.faces.detectors import Box
+
+POINTS = (68, 2)
+_MISSING = np.full(POINTS, np.nan, "<f4").tobytes()
+
+
+class FrameJournal:
+    """Lines of the frames of one video.
+
+    Args:
+        path: File of the lines, which need not exist.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self._journal = _runs.Journal(path)
+
+    def header(self):
+        """Returns the first line, or `None` if there is no complete one."""
+        return next((content for content, _ in self._journal.lines()), None)
+
+    def restart(self, header):
+        """Opens an empty journal for `add`."""
+        self._journal.resume(0)
+        self._journal.append(header)
+
+    def resume(self, keep_all):
+        """Opens the journal for `add`, behind the frames that stay.
+
+        Args:
+            keep_all: Whether all complete lines stay. Otherwise only those before the last
+                detection stay: what a tracked face looks like is not in the journal, so its
+                detection is repeated.
+
+        Returns:
+            List of `(boxes, time)` of the frames that stay.
+        """
+        lines = self._journal.lines()
+        _, end = next(lines)
+        frames, kept, kept_end = [], 0, end
+        for line, line_end in lines:
+            if not line.get("followed"):
+                kept, kept_end = len(frames), end
+            frames.append(([Box(*face["box"]) for face in line["faces"]], line["t"]))
+            end = line_end
+        if keep_all:
+            kept, kept_end = len(frames), end
+        self._journal.resume(kept_end)
+        return frames[:kept]
+
+    def add(self, frame, faces, ids, tracked):
+        """Appends the line of one frame.
+
+        Args:
+            frame: `Frame`.
+            faces: List of `AlignedFace`.
+            ids: Identity of each face.
+            tracked: Whether the detector was not run on this frame.
+        """
+        entries = [
+            {
+                "id": face_id,
+                "box": list(face.box),
+                "in_frame": _encode(face.in_frame),
+                "in_crop": _encode(face.in_crop),
+            }
+            for face_id, face in zip(ids, faces, strict=True)
+        ]
+        line = {"frame": frame.index, "t": frame.time, "faces": entries}
+        if tracked:
+            line["followed"] = True
+        self._journal.append(line)
+
+    def entries(self, face_id):
+        """Yields the line of each frame with the entry in it of one face, or `None` without it.
+
+        Args:
+            face_id: Identity of the face; `None` for no face at all.
+        """
+        lines = self._journal.lines()
+        next(lines)  # the header
+        for line, _ in lines:
+            yield line, next((face for face in line["faces"] if face["id"] == face_id), None)
+
+    def close(self):
+        """Closes the file; does nothing if it is not open."""
+        self._journal.close()
+
+
+def _encode(points):
+    """Returns float32 points as text, which is shorter and quicker than decimals."""
+    return base64.b64encode(points.astype("<f4").tobytes()).decode()
+
+
+def decode_points(text):
+    """Returns the bytes of the landmarks in a line, little-endian float32 `[68, 2]`.
+
+    Args:
+        text: Entry `in_frame` or `in_crop` of a face; `None` stands for NaN.
+    """
+    return _MISSING if text is None else base64.b64decode(text)

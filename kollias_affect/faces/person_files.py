@@ -1,0 +1,66 @@
+"""The table and the landmarks of one person in one video."""
+
+import csv
+import zipfile
+
+import numpy as np
+
+from kollias_affect.faces.frame_journal import POINTS, decode_points
+
+COLUMNS = (
+    "input",
+    "frame",
+    "timestamp",
+    "face_id",
+    "success",
+    "confidence",
+    "FaceRectX",
+    "FaceRectY",
+    "FaceRectWidth",
+    "FaceRectHeight",
+)
+
+
+def write_table(path, video, entries):
+    """Writes a table with one row for each frame.
+
+    Args:
+        path: csv file.
+        video: Content of the column `input`.
+        entries: Iterable as `FrameJournal.entries` returns it.
+
+    Returns:
+        Number of frames.
+    """
+    frames = 0
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for line, face in entries:
+            table.writerow([video, line["frame"], line["t"], *_face_cells(face)])
+            frames += 1
+    return frames
+
+
+def _face_cells(face):
+    if face is None:
+        return ["", 0, "", "", "", "", ""]
+    *rectangle, score = face["box"]
+    return [face["id"], 1, score, *rectangle]
+
+
+def write_landmarks(path, frames, entries):
+    """Writes the landmarks of a person as `np.savez` does, but one frame at a time.
+
+    Args:
+        path: npz file.
+        frames: Number of frames.
+        entries: Function that returns what `FrameJournal.entries` returns.
+    """
+    header = {"descr": "<f4", "fortran_order": False, "shape": (frames, *POINTS)}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, field in (("landmarks", "in_crop"), ("landmarks_in_frame", "in_frame")):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array_header_1_0(file, header)
+                for _, face in entries():
+                    file.write(decode_points(None if face is None else face[field]))
