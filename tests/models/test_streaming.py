@@ -94,7 +94,14 @@ def assert_same(actual, expected, tolerance=1e-5):
         assert values.std(axis=0).max() > 100 * tolerance  # the frames differ
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+# The other networks in `NETWORKS` have the same kinds of layers.
+NIGHTLY = ("gru", "lstm", "landmark_encoder", "no_fc1", "1rnn", "3rnn-1fc")
+
+
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param(n, marks=[pytest.mark.nightly] if n in NIGHTLY else []) for n in NETWORKS],
+)
 def test_a_stream_gives_the_outputs_of_the_complete_sequence(network):
     model, complete = pair(NETWORKS[network])
     images, landmarks = frames_of(model)
@@ -119,7 +126,9 @@ def test_a_model_of_single_frames_streams():
     assert stream.step(images[0], landmarks[0]) == outputs["valence"][0]
 
 
-@pytest.mark.parametrize("network", ["peephole_lstm", "fusion"])
+@pytest.mark.parametrize(
+    "network", [pytest.param("peephole_lstm", marks=pytest.mark.nightly), "fusion"]
+)
 def test_a_model_from_a_file_streams(network, tmp_path):
     model, _ = pair(NETWORKS[network])
     models.save(model, tmp_path / "model.keras")
