@@ -1,15 +1,15 @@
-"""Turns a run of `train_fer2013.py` into the weights that ship with the package.
+"""Converts a run of `train_fer2013.py` to the weights that ship with the package.
 
     python examples/export_fer2013.py run/best.keras pretrained/expression_vgg_fer2013.keras \
         --data fer2013.tar
 
-The network is built anew in float32, its normalisation by batches becomes part of the convolutions,
-its weights are rounded to float16, and the file is measured on PublicTest. Of several runs, each
-from the weights of the one before, the mean of their weights can be taken (Wortsman et al., 2022);
-a file that this script wrote can be one of them. `--size` lets the network see more pixels than in
-training, which can be better (Touvron et al., 2019). Beside the file are written: `<name>.md`, a
-card for people; `<name>.log.csv`, the logs of the trainings; and `manifest.json` with its hash. No
-number in them is typed by hand.
+The network is rebuilt in float32 with its batch normalisation folded into the convolutions. Its
+weights are rounded to float16, and the file is measured on PublicTest. The weights of several runs
+can be averaged (Wortsman et al., 2022) if each run started at the weights of the previous one; a
+file that this script wrote can be one of them. With `--size` the network sees more pixels than in
+training, which can be better (Touvron et al., 2019). The script also writes `<name>.md`, the model
+card; `<name>.log.csv`, the logs of the trainings; and `manifest.json` with the hash of the file.
+All numbers in them are measured, none is typed by hand.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from kollias_affect.evaluation import tables
 from kollias_affect.weights import registry
 
 SPLIT = "PublicTest"
-BINS = 15
+BINS = 15  # of confidence, for the calibration error
 ABOUT = {
     "data": "FER-2013 (Goodfellow et al., 2013), Training",
     "licence": "for research, as FER-2013 is; not for decisions about people",
@@ -43,28 +43,16 @@ ABOUT = {
 
 def main():
     """Reads the arguments, exports and measures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("trained", type=Path, nargs="+", help="best.keras of a run, or of several")
-    parser.add_argument("out", type=Path, help="file to write, ending in .keras")
-    parser.add_argument("--data", required=True, help="FER-2013: a tar archive, a csv or a folder")
-    parser.add_argument("--size", type=int, help="pixels that it sees [default: as in training]")
-    parser.add_argument(
-        "--logs",
-        type=Path,
-        nargs="+",
-        help="logs of the trainings, each from the weights of the one before "
-        "[default: log.csv beside each]",
-    )
-    arguments = parser.parse_args()
+    arguments = parse_arguments()
     images, labels = read(arguments.data, SPLIT)
-    new = ~seen(images, read(arguments.data, "Training")[0])
+    new = ~contained(images, read(arguments.data, "Training")[0])
     networks, cards = zip(*map(models.load, arguments.trained), strict=True)
     images = to_unit_range(images)
     exact = mean_of([rebuilt(network, arguments.size) for network in networks])
     rounded = rebuilt(exact)
     rounded.set_weights([w.astype(np.float16).astype(np.float32) for w in exact.get_weights()])
     outputs, exact_outputs = predict(rounded, images), predict(exact, images)
-    facts = {
+    metadata = {
         "name": arguments.out.stem,
         **ABOUT,
         "epochs": [epoch for card in cards for epoch in card.get("epochs", [card.get("epoch")])],
@@ -75,23 +63,46 @@ def main():
         "accuracy_before_rounding": accuracy(exact_outputs, labels),
         "largest_change_by_rounding": float(np.abs(outputs - exact_outputs).max()),
     }
-    models.save(rounded, arguments.out, **facts)
+    models.save(rounded, arguments.out, **metadata)
     weights.store_as_float16(arguments.out, arguments.out)
     loaded, _ = models.load(arguments.out)
     if not np.array_equal(predict(loaded, images), outputs):
-        raise SystemExit(f"{arguments.out} does not predict what was measured.")
+        raise SystemExit(f"The predictions of {arguments.out} differ from the measured ones.")
     registry.write_manifest(arguments.out.parent)
-    log = joined(arguments.logs or [path.with_name("log.csv") for path in arguments.trained])
-    with _files.atomic(arguments.out.with_name(f"{arguments.out.stem}.log.csv")) as temporary:
-        log.to_csv(temporary, index=False)
-    card = card_for_people(facts, loaded, arguments.out, milliseconds_per_face(loaded, images))
+    write_log(arguments)
+    card = model_card(metadata, loaded, arguments.out, milliseconds_per_face(loaded, images))
     with _files.atomic(arguments.out.with_suffix(".md")) as temporary:
         temporary.write_text(card, encoding="utf-8")
     print(card)
 
 
+def parse_arguments():
+    """Returns the arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("trained", type=Path, nargs="+", help="best.keras of a run, or of several")
+    parser.add_argument("out", type=Path, help="file to write, ending in .keras")
+    parser.add_argument("--data", required=True, help="FER-2013: a tar archive, a csv or a folder")
+    parser.add_argument(
+        "--size", type=int, help="side of the network's input [default: as in training]"
+    )
+    parser.add_argument(
+        "--logs",
+        type=Path,
+        nargs="+",
+        help="logs of the trainings in their order [default: log.csv beside each best.keras]",
+    )
+    return parser.parse_args()
+
+
+def write_log(arguments):
+    """Writes the joined logs of the trainings beside the exported file."""
+    log = joined(arguments.logs or [path.with_name("log.csv") for path in arguments.trained])
+    with _files.atomic(arguments.out.with_name(f"{arguments.out.stem}.log.csv")) as temporary:
+        log.to_csv(temporary, index=False)
+
+
 def joined(logs):
-    """The rows of logs, with a column that counts the trainings from 1."""
+    """Returns the rows of logs, with a column `training` that counts the trainings from 1."""
     rows, trainings = [], 0
     for path in logs:
         log = pd.read_csv(path)
@@ -104,29 +115,30 @@ def joined(logs):
 
 
 def mean_of(networks):
-    """The first of some networks, with the mean of their weights."""
+    """Returns the first of some networks, with the mean of their weights."""
     weights = [network.get_weights() for network in networks]
-    shapes = [[weight.shape for weight in one] for one in weights]
-    if any(one != shapes[0] for one in shapes):
+    shapes = [[weight.shape for weight in values] for values in weights]
+    if any(other != shapes[0] for other in shapes):
         raise SystemExit("A mean of weights needs networks of one architecture; these differ.")
     networks[0].set_weights([np.mean(values, axis=0) for values in zip(*weights, strict=True)])
     return networks[0]
 
 
 def rebuilt(trained, size=None):
-    """The same function in float32, whatever precision it was trained in, and a sixth faster: each
-    convolution has the scale and the offset of the normalisation behind it.
+    """Returns a network in float32 whose convolutions contain the following normalisation.
+
+    Its outputs are the same for every precision of the training, and it is a sixth faster.
 
     Args:
-        trained: network of `train_fer2013.py`.
-        size: pixels that the new one sees; without it those of `trained`.
+        trained: Network of `train_fer2013.py`.
+        size: Side of the new network's input. Default: that of `trained`.
     """
     layers = {layer.name: layer for layer in transfer.freezing.leaves(trained)}
     size = size or (layers["sized"].height if "sized" in layers else PIXELS)
     keras.config.set_dtype_policy("float32")
     model = network(layers["conv1_1"].filters / 64, size, batch_normalization=False)
     for layer in transfer.freezing.leaves(model):
-        if not layer.weights:  # `trained` may have no "sized"
+        if not layer.weights:  # `trained` may lack the layer "sized", which has none
             continue
         weights = layers[layer.name].get_weights()
         if normalization := layers.get(f"{layer.name}_bn"):
@@ -138,23 +150,23 @@ def rebuilt(trained, size=None):
 
 
 def predict(model, images):
-    """Probabilities `[n, 7]` of images `[n, 48, 48, 3]`."""
+    """Returns probabilities `[n, 7]` for images `[n, 48, 48, 3]`."""
     return model.predict({"images": images}, batch_size=64, verbose=0)
 
 
-def seen(images, others):
-    """Which of the pictures `[n, h, w]` are, pixel by pixel, among others."""
+def contained(images, others):
+    """Returns which images `[n, h, w]` have an identical copy in `others`, boolean `[n]`."""
     known = {image.tobytes() for image in others}
     return np.array([image.tobytes() in known for image in images])
 
 
 def accuracy(outputs, labels):
-    """Share of the images whose likeliest class is the label."""
+    """Computes the share of images whose most probable class is the label."""
     return float((outputs.argmax(axis=1) == labels).mean())
 
 
 def measured(outputs, labels):
-    """Scores of single crops: accuracy, per class, confusion, calibration."""
+    """Computes the scores of single crops: accuracy, per class, confusion, calibration."""
     confusion = confusion_matrix(labels, outputs.argmax(axis=1), labels=range(len(EXPRESSIONS)))
     recall = confusion.diagonal() / confusion.sum(axis=1)
     precision = confusion.diagonal() / np.maximum(confusion.sum(axis=0), 1)
@@ -169,37 +181,37 @@ def measured(outputs, labels):
         "calibration_error": calibration_error(outputs, labels),
         "mean_confidence": float(outputs.max(axis=1).mean()),
         "temperature": temperature,
-        "calibration_error_at_temperature": calibration_error(at(outputs, temperature), labels),
+        "calibration_error_at_temperature": calibration_error(scaled(outputs, temperature), labels),
     }
 
 
 def calibration_error(outputs, labels):
-    """Expected calibration error: mean distance of confidence and accuracy in 15 equal bins."""
-    confidence, right = outputs.max(axis=1), outputs.argmax(axis=1) == labels
+    """Computes the expected calibration error over `BINS` equal bins of confidence."""
+    confidence, correct = outputs.max(axis=1), outputs.argmax(axis=1) == labels
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    distances = [abs(confidence[bins == i].sum() - right[bins == i].sum()) for i in range(BINS)]
+    distances = [abs(confidence[bins == i].sum() - correct[bins == i].sum()) for i in range(BINS)]
     return float(sum(distances) / len(labels))
 
 
-def at(outputs, temperature):
-    """Probabilities with their logits divided by a temperature."""
+def scaled(outputs, temperature):
+    """Returns the probabilities of logits that are divided by a temperature."""
     logits = np.log(np.maximum(outputs.astype(np.float64), 1e-12)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def fitted_temperature(outputs, labels):
-    """The temperature with the least cross entropy on these very images."""
+    """Returns the temperature with the smallest cross entropy on these images."""
 
     def loss(temperature):
-        chosen = at(outputs, temperature)[np.arange(len(labels)), labels]
-        return -np.log(chosen).mean()
+        probabilities = scaled(outputs, temperature)[np.arange(len(labels)), labels]
+        return -np.log(probabilities).mean()
 
     return float(scipy.optimize.minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x)
 
 
 def milliseconds_per_face(model, images, batch_size=64, batches=8):
-    """The best of three passes over batches, on this machine's processors."""
+    """Measures the time per face: the fastest of three passes over batches on this machine."""
     images = images[: batch_size * batches]
     predict(model, images)
     seconds = []
@@ -210,55 +222,36 @@ def milliseconds_per_face(model, images, batch_size=64, batches=8):
     return 1000 * min(seconds) / len(images)
 
 
-def card_for_people(facts, model, path, milliseconds):
-    """The model card as markdown."""
+def model_card(metadata, model, path, milliseconds):
+    """Returns the model card as markdown."""
     classes = pd.DataFrame(
         {
-            "recall": facts["recall"],
-            "precision": facts["precision_per_class"],
-            "images": dict(zip(EXPRESSIONS, np.sum(facts["confusion"], axis=1), strict=True)),
+            "recall": metadata["recall"],
+            "precision": metadata["precision_per_class"],
+            "images": dict(zip(EXPRESSIONS, np.sum(metadata["confusion"], axis=1), strict=True)),
         }
     )
-    confusion = pd.DataFrame(facts["confusion"], index=EXPRESSIONS, columns=EXPRESSIONS)
+    confusion = pd.DataFrame(metadata["confusion"], index=EXPRESSIONS, columns=EXPRESSIONS)
     megabytes = path.stat().st_size / 1e6
-    scores = {
-        "accuracy, one crop": f"{facts['accuracy']:.4f}",
-        "accuracy, mean with the mirrored crop (not what the model gives)": (
-            f"{facts['accuracy_mirrored']:.4f}"
-        ),
-        f"accuracy on the {facts['images_not_in_training']:,} that are not, pixel by pixel, in "
-        "Training": f"{facts['accuracy_not_in_training']:.4f}",
-        "accuracy before rounding to float16": f"{facts['accuracy_before_rounding']:.4f}",
-        "largest change of a probability by rounding": (
-            f"{facts['largest_change_by_rounding']:.5f}"
-        ),
-        f"expected calibration error, {BINS} bins": f"{facts['calibration_error']:.4f}",
-        "mean of the highest probability": f"{facts['mean_confidence']:.4f}",
-        "temperature that fits these images best (not applied)": f"{facts['temperature']:.3f}",
-        "calibration error at that temperature": (
-            f"{facts['calibration_error_at_temperature']:.4f}"
-        ),
-        "milliseconds per face, batches of 64, where it was exported": f"{milliseconds:.2f}",
-    }
-    rows = "\n".join(f"| {name} | {value} |" for name, value in scores.items())
-    return f"""# {facts["name"]}
+    rows = score_rows(metadata, milliseconds)
+    return f"""# {metadata["name"]}
 
 Seven expressions ({", ".join(EXPRESSIONS)}) from one face.
 
 - **Network**: the topology of VGG-Face at part of its width, trained with batch
   normalisation, which is now part of the convolutions; {model.count_params():,} parameters,
-  {megabytes:.1f} MB, {facts["precision"]}.
-- **Data**: {facts["data"]}: faces of {PIXELS} x {PIXELS} grey pixels that a search engine found for
-  words of emotions, labelled by people.
-- **Training**: `examples/train_fer2013.py`, log `{path.stem}.log.csv`. {epochs_in_words(facts)}
-- **Licence**: {facts["licence"]}.
-- **Input**: `[batch, {PIXELS}, {PIXELS}, 3]`, {facts["preprocessing"]}
+  {megabytes:.1f} MB, {metadata["precision"]}.
+- **Data**: {metadata["data"]}: faces of {PIXELS} x {PIXELS} grey pixels that a search
+  engine found for words of emotions, labelled by people.
+- **Training**: `examples/train_fer2013.py`, log `{path.stem}.log.csv`. {epochs_in_words(metadata)}
+- **Licence**: {metadata["licence"]}.
+- **Input**: `[batch, {PIXELS}, {PIXELS}, 3]`, {metadata["preprocessing"]}
 - **Output**: seven probabilities in the order above.
 
 Written by `examples/export_fer2013.py` of kollias_affect {kollias_affect.__version__}, which
 measured the numbers below.
 
-## Scores on {facts["split"]} ({facts["images"]:,} images)
+## Scores on {metadata["split"]} ({metadata["images"]:,} images)
 
 | | |
 |---|---|
@@ -266,50 +259,74 @@ measured the numbers below.
 
 {tables.markdown(classes)}
 
-Rows: the label; columns: what the model says.
+Rows: labels; columns: predictions.
 
 {tables.markdown(confusion)}
 
 ## Known weaknesses
 
-{weaknesses(facts)}
+{weaknesses(metadata)}
 - The labels are noisy: people agree with them in 65 ± 5 % of the images (Goodfellow et al., 2013).
-- It has seen single pictures, mostly of frontal faces, many posed, from the web of 2013. Faces
-  turned away, hidden or very dark, children, and videos were not measured.
+- It was trained on single images from the web of 2013, mostly of frontal faces, many of them posed.
+  It was not measured on averted, occluded or very dark faces, on children, and on videos.
 - Neutral faces, speech and single features (brows, wrinkles, beards) can look like an expression.
-  Errors may differ between groups of people; FER-2013 does not say who is in it.
+  Errors may differ between groups of people; FER-2013 does not record these.
 - It describes what a face looks like to others, not what a person feels.
 """
 
 
-def epochs_in_words(facts):
-    """Where the weights come from, and how they were chosen.
+def score_rows(metadata, milliseconds):
+    """Returns the rows of the table of scores as markdown."""
+    scores = {
+        "accuracy, one crop": f"{metadata['accuracy']:.4f}",
+        "accuracy, mean with the mirrored crop (not done by the model)": (
+            f"{metadata['accuracy_mirrored']:.4f}"
+        ),
+        f"accuracy on the {metadata['images_not_in_training']:,} images without an identical copy "
+        "in Training": f"{metadata['accuracy_not_in_training']:.4f}",
+        "accuracy before rounding to float16": f"{metadata['accuracy_before_rounding']:.4f}",
+        "largest change of a probability by rounding": (
+            f"{metadata['largest_change_by_rounding']:.5f}"
+        ),
+        f"expected calibration error, {BINS} bins": f"{metadata['calibration_error']:.4f}",
+        "mean of the highest probability": f"{metadata['mean_confidence']:.4f}",
+        "temperature that fits these images best (not applied)": f"{metadata['temperature']:.3f}",
+        "calibration error at that temperature": (
+            f"{metadata['calibration_error_at_temperature']:.4f}"
+        ),
+        "milliseconds per face, batches of 64, on the exporting machine": f"{milliseconds:.2f}",
+    }
+    return "\n".join(f"| {name} | {value} |" for name, value in scores.items())
 
-    A file that is itself a mean counts as one, so its epochs weigh less: `a` mean.
+
+def epochs_in_words(metadata):
+    """Returns the sentences on the epochs of the weights and on their selection.
+
+    The mean may be weighted, because a file that is a mean itself counts as one file.
     """
-    *others, last = map(str, facts["epochs"])
-    those = f"a mean of those of epochs {', '.join(others)} and" if others else "those of epoch"
+    *others, last = map(str, metadata["epochs"])
+    source = f"a mean of those of epochs {', '.join(others)} and" if others else "those of epoch"
     trainings = "trainings" if others else "training"
     return f"""Its weights
-  are {those} {last} of the last {trainings}.
-  Epochs and pixels are {facts["selection"]}."""
+  are {source} {last} of the last {trainings}.
+  Epochs and pixels are {metadata["selection"]}."""
 
 
-def weaknesses(facts):
-    """The worst classes and the commonest confusions, in words."""
-    recall = sorted(facts["recall"].items(), key=lambda item: item[1])[:3]
+def weaknesses(metadata):
+    """Returns list items on the worst classes, the main confusions and the confidence."""
+    recall = sorted(metadata["recall"].items(), key=lambda item: item[1])[:3]
     worst = ", ".join(f"{name} ({value:.2f})" for name, value in recall)
-    confusion = np.array(facts["confusion"], float)
+    confusion = np.array(metadata["confusion"], float)
     shares = confusion / confusion.sum(axis=1, keepdims=True)
     np.fill_diagonal(shares, 0)
     pairs = [np.unravel_index(i, shares.shape) for i in np.argsort(-shares, axis=None)[:4]]
     common = ", ".join(
-        f"{EXPRESSIONS[i]} taken for {EXPRESSIONS[j]} ({shares[i, j]:.0%})" for i, j in pairs
+        f"{EXPRESSIONS[i]} predicted as {EXPRESSIONS[j]} ({shares[i, j]:.0%})" for i, j in pairs
     )
-    side = "surer" if facts["mean_confidence"] > facts["accuracy"] else "less sure"
-    return f"""- Least recall: {worst}.
-- Commonest confusions: {common}.
-- It is on the whole {side} than it is right, see the calibration error."""
+    side = "above" if metadata["mean_confidence"] > metadata["accuracy"] else "below"
+    return f"""- Lowest recall: {worst}.
+- Most frequent confusions: {common}.
+- The mean confidence is {side} the accuracy, see the calibration error."""
 
 
 if __name__ == "__main__":

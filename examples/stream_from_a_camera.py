@@ -1,14 +1,14 @@
-"""Outputs of a trained model for every frame of a camera, as it comes; a video file does too.
+"""Prints the outputs of a trained model for every frame of a camera or a video.
 
-Usage: python stream_from_a_camera.py MODEL.keras CAMERA_OR_VIDEO
+    python examples/stream_from_a_camera.py run/best.keras 0
+    python examples/stream_from_a_camera.py run/best.keras video.mp4
 
-CAMERA_OR_VIDEO is the number of a camera (0 is the first) or a video file. Ends with the video,
-or on Ctrl-C.
+The script ends with the video, or on Ctrl-C.
 """
 
+import argparse
 import contextlib
 import queue
-import sys
 import threading
 import time
 
@@ -19,61 +19,70 @@ from kollias_affect import faces, models
 from kollias_affect.faces.detectors import overlap
 
 
-def frames_of_camera(number):
-    """The newest frame of a camera, and when it was read, over and over; in seconds from now.
+def main():
+    """Reads the arguments and prints one line per frame."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help=".keras file")
+    parser.add_argument("source", help="number of a camera (0 is the first), or a video file")
+    arguments = parser.parse_args()
+    network, card = models.load(arguments.model)
+    source = arguments.source
+    frames = frames_of_camera(int(source)) if source.isdigit() else frames_of_video(source)
+    with contextlib.suppress(KeyboardInterrupt):
+        for seconds, values in outputs(network, card, frames):
+            print(f"{seconds:.3f} s", *(f"{name} {value:.3f}" for name, value in values.items()))
 
-    A camera does not wait. What it shows while the model works would pile up and be ever later,
-    so only the newest frame is kept, and those in between are dropped.
+
+def frames_of_camera(number):
+    """Yields the newest frame of a camera and its time in seconds since the start.
+
+    A camera does not wait for the model. Only its newest frame is kept, and earlier ones are
+    dropped. Otherwise they would queue up, and the outputs would be later and later.
     """
-    camera, newest, started = cv2.VideoCapture(number), queue.Queue(maxsize=1), time.monotonic()
+    camera, newest, start = cv2.VideoCapture(number), queue.Queue(maxsize=1), time.monotonic()
     if not camera.isOpened():
         raise SystemExit(f"There is no camera {number}. Name another one, or a video file.")
 
     def read():
-        while True:
-            there, image = camera.read()
+        success = True
+        while success:
+            success, image = camera.read()
             with contextlib.suppress(queue.Empty):
-                newest.get_nowait()  # nobody took it in time
-            moment = time.monotonic() - started
-            newest.put((moment, image[..., ::-1].copy()) if there else None)
-            if not there:
-                return
+                newest.get_nowait()  # drops the frame that the model did not take
+            seconds = time.monotonic() - start
+            newest.put((seconds, image[..., ::-1].copy()) if success else None)
 
     threading.Thread(target=read, daemon=True).start()
     yield from iter(newest.get, None)
 
 
 def frames_of_video(path):
-    """Every frame of a video file, and its time in the video: a file does wait."""
+    """Yields every frame of a video file and its time in the video in seconds."""
     for frame in faces.Video(path):
         yield frame.time, frame.image
 
 
 def outputs(model, card, frames):
-    """For each frame its time and a dict from the model's outputs to numbers, NaN without a face.
+    """Yields the time of each frame and a dict from output to number, NaN without a face.
 
-    Of several faces it is that which overlaps most with the one before; at first the largest.
+    Of several faces, the one that overlaps most with the previous one is used; at the start, the
+    largest.
     """
-    stream = models.Stream(model)  # compiles here, not at the first frame
+    stream = models.Stream(model)  # compiles before the first frame
     layout = next(name for name in faces.LAYOUTS if models.CROPS[name] == card["crop"])
-    last = None
-    for moment, image in frames:
-        found = faces.faces_of(image, size=stream.size, layout=layout)
-        if found:
-            face = max(found, key=lambda f: (overlap(f.box, last or f.box), f.box.area))
-            last = face.box
+    previous = None
+    for seconds, image in frames:
+        candidates = faces.faces_of(image, size=stream.size, layout=layout)
+        if candidates:
+            face = max(candidates, key=lambda f: (overlap(f.box, previous or f.box), f.box.area))
+            previous = face.box
             values = stream.step(face.crop, face.in_crop)
         else:
             values = stream.step(None)
         if isinstance(values, dict):
             values = values[card["task"]]
-        yield moment, dict(zip(card["outputs"], np.clip(values, *card["range"]), strict=True))
+        yield seconds, dict(zip(card["outputs"], np.clip(values, *card["range"]), strict=True))
 
 
 if __name__ == "__main__":
-    network, card = models.load(sys.argv[1])
-    source = sys.argv[2]
-    frames = frames_of_camera(int(source)) if source.isdigit() else frames_of_video(source)
-    with contextlib.suppress(KeyboardInterrupt):
-        for moment, values in outputs(network, card, frames):
-            print(f"{moment:.3f} s", *(f"{name} {value:.3f}" for name, value in values.items()))
+    main()

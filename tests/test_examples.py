@@ -1,7 +1,11 @@
-"""Every example runs, on little data."""
+"""Every example runs on little data."""
 
+import contextlib
+import csv
+import io
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,32 +17,50 @@ import numpy as np
 import pytest
 import skimage.data
 
-from kollias_affect import EXPRESSIONS
+from kollias_affect import EXPRESSIONS, datasets
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 
 
 def run(name, *arguments):
-    command = [sys.executable, EXAMPLES / name, *map(str, arguments)]
-    ran = subprocess.run(command, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    return ran.stdout
+    """Runs an example in this process, and returns its output."""
+    printed = io.StringIO()
+    policy = keras.config.dtype_policy()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        patch.syspath_prepend(EXAMPLES)
+        try:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        finally:
+            keras.config.set_dtype_policy(policy)
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_examples_explain_their_arguments(path, capsys):
+    with pytest.raises(SystemExit) as exit:
+        run(path.name)
+    assert exit.value.code == 2 and "required" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as exit:
+        run(path.name, "--help")
+    assert exit.value.code == 0
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """What the training example leaves; its clips are kept small by shortening the script."""
+def trained(tmp_path_factory, synthetic_root):
+    """The folder and the output of the training example, on the clips of `synthetic_root`."""
     out = tmp_path_factory.mktemp("example")
-    small = ", subjects=4, clips_per_subject=1, frames=24)"
-    script = (EXAMPLES / "train_on_synthetic_clips.py").read_text()
-    shortened = re.sub(r'("(?:train|validation)")\)', rf"\1{small}", script)
-    assert shortened.count(small) == 2
-    (out / "script.py").write_text(shortened)
-    command = [sys.executable, str(out / "script.py"), str(out), "1"]
-    ran = subprocess.run(command, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    return out, ran.stdout
+    load, settings = datasets.load, {"subjects": 2, "clips_per_subject": 1, "frames": 24}
+
+    def load_few(name, root, split):
+        assert (name, root) == ("synthetic", out / "clips")
+        return load(name, synthetic_root, split, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "load", load_few)
+        printed = run("train_on_synthetic_clips.py", out, 1)
+    return out, printed
 
 
 def test_training_example(trained):
@@ -59,9 +81,22 @@ def test_streaming_example(trained, face_video):
     assert sum("nan" in line for line in printed) == 4  # the face is hidden in four frames
 
 
+@pytest.mark.nightly
+def test_an_example_runs_in_a_fresh_process(trained, face_video, tmp_path):
+    out, _ = trained
+    command = [sys.executable, EXAMPLES / "predict_a_video.py"]
+    command += [out / "run" / "best.keras", face_video, tmp_path]
+    ran = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert "valence" in ran.stdout
+
+
 @pytest.fixture(scope="module")
 def collections(tmp_path_factory):
-    """FER-2013, a collection of photographs and CK+, small, of one face in seven shades."""
+    """Small versions of FER-2013, a collection of photographs and CK+.
+
+    All of them show one face, with another brightness for each expression.
+    """
     root = tmp_path_factory.mktemp("collections")
     face = skimage.data.astronaut()[:200, 120:320]
     random = np.random.default_rng(0)
@@ -76,16 +111,15 @@ def collections(tmp_path_factory):
 
     rows = ["image,emotion"]
     for number, name in enumerate(EXPRESSIONS):
-        for i in range(20):
+        for i in range(10):
             write(root / "fer" / "train" / name / f"Training_{i}.jpg", shade(number, 48))
-        for i in range(4):
+        for i in range(2):
             write(root / "fer" / "test" / name / f"PublicTest_{i}.jpg", shade(number, 48))
-            write(
-                root / "photos" / "images" / f"person{'abcd'[i]}_{number}.jpg", shade(number, 200)
-            )
-            rows.append(f"person{'abcd'[i]}_{number}.jpg,{name}")
+            image = f"person{'ab'[i]}_{number}.jpg"
+            write(root / "photos" / "images" / image, shade(number, 200))
+            rows.append(f"{image},{name}")
     (root / "photos" / "legend.csv").write_text("\n".join(rows) + "\n")
-    labels = np.repeat(np.arange(7), 12)
+    labels = np.repeat(np.arange(7), 6)
     with h5py.File(root / "ck48.h5", "w") as file:
         file["data_label"] = labels
         file["data_pixel"] = np.stack([shade(i, 48)[..., 0] for i in labels])
@@ -97,35 +131,38 @@ def test_adaptation_example(collections, tmp_path):
     small = ["--width", 0.05, "--epochs", 1, "--batch-size", 64]
     small += ["--steps", 3, "--seeds", 1, "--pairs", 1, "--variants", 2, "--lambdas", 0, 1]
     printed = run("adapt_faces.py", *data, tmp_path / "run", *small)
-    assert "28 pictures: 28 with a face" in printed
+    assert "14 pictures: 14 with a face" in printed
     assert (tmp_path / "run" / "fer2013_to_facial_expressions" / "report.md").exists()
     study = (tmp_path / "run" / "study.md").read_text()
     assert study.count("fer2013 → facial_expressions") == 3 and "small lambdas" in study
 
 
 def test_training_of_the_shipped_network(collections, tmp_path):
+    data, first, second = collections / "fer", tmp_path / "first", tmp_path / "second"
     small = ["--width", 0.05, "--batch-size", 32, "--size", 48, "--backup-every", 2]
-    printed = run("train_fer2013.py", collections / "fer", tmp_path / "first", *small, "--epochs=1")
+    printed = run("train_fer2013.py", data, first, *small, "--epochs=1")
     assert "val_accuracy" in printed
-    goes_on = run("train_fer2013.py", collections / "fer", tmp_path / "first", *small, "--epochs=2")
-    assert "Epoch 2/2" in goes_on and "Epoch 1/" not in goes_on
-    # Ended already: the same command has nothing left to do.
-    ended = run("train_fer2013.py", collections / "fer", tmp_path / "first", *small, "--epochs=2")
-    assert "Epoch" not in ended
-    wider = tmp_path / "first" / "best.keras"
+    resumed = run("train_fer2013.py", data, first, *small, "--epochs=2")
+    assert "Epoch 2/2" in resumed and "Epoch 1/" not in resumed
+    # The training is complete: the same command does nothing.
+    repeated = run("train_fer2013.py", data, first, *small, "--epochs=2")
+    assert "Epoch" not in repeated
+    wider = first / "best.keras"
     small = ["--width", 0.04, "--batch-size", 32, "--epochs=1", "--start", wider]
     small += ["--teachers", wider, "--frozen-blocks", 1]
-    run("train_fer2013.py", collections / "fer", tmp_path / "second", *small)
-    log = np.genfromtxt(tmp_path / "second" / "log.csv", delimiter=",", names=True)
-    assert 0 <= log["val_accuracy"] <= 1
-    model = keras.saving.load_model(tmp_path / "second" / "best.keras")
+    run("train_fer2013.py", data, second, *small)
+    with open(second / "log.csv", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert 0 <= float(row["val_accuracy"]) <= 1
+    model = keras.saving.load_model(second / "best.keras")
     assert model.inputs[0].shape == (None, 48, 48, 3)
-    start, end = (first_filters(each) for each in (keras.saving.load_model(wider), model))
-    assert end and end <= start  # as they were
+    # The frozen filters are some of those that the training started at.
+    before, after = first_filters(keras.saving.load_model(wider)), first_filters(model)
+    assert after and after <= before
 
 
 def first_filters(model):
-    """The filters of conv1_1 as a set of tuples."""
+    """Returns the filters of conv1_1 as a set of tuples."""
     for name in ("grey_vgg_face", "vgg_face", "conv1_1"):
         model = model.get_layer(name)
     return {tuple(filter) for filter in model.get_weights()[0].reshape(27, -1).T.tolist()}
