@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -16,6 +17,13 @@ REMEDY = (
     "To do so, set KOLLIAS_AFFECT_CACHE to a folder that can be written, or pass crops= / "
     "unpack_to=."
 )
+
+
+def natural_key(name):
+    """Returns a sort key that puts `frame10` after `frame9`."""
+    # Odd parts are the numbers. The name itself separates names such as 01 and 1.
+    parts = re.split(r"(\d+)", str(name))
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], str(name)
 
 
 @contextlib.contextmanager

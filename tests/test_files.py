@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kollias_affect import _files
 
@@ -106,3 +108,19 @@ def test_the_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert _files.cache_folder() == tmp_path / ".cache" / "kollias_affect"
     assert not any(tmp_path.iterdir())  # it is made when it is needed
+
+
+def test_natural_key_orders_numbers_and_has_no_ties():
+    names = ["10.jpg", "9.jpg", "a10b2", "a9b11", "a10b10", "01.jpg", "1.jpg", "²", "x²", "٣"]
+    ordered = sorted(names, key=_files.natural_key)
+    assert ordered.index("9.jpg") < ordered.index("10.jpg")
+    assert ordered.index("a9b11") < ordered.index("a10b2") < ordered.index("a10b10")
+    names.reverse()
+    assert ordered == sorted(names, key=_files.natural_key)
+
+
+@given(st.lists(st.text("0179ab. ²٣é\U0001f600", max_size=6), max_size=8))
+def test_any_names_can_be_ordered(names):
+    ordered = sorted(names, key=_files.natural_key)
+    names.reverse()
+    assert ordered == sorted(names, key=_files.natural_key)

@@ -6,12 +6,12 @@ Databases have millions of frames, therefore a folder is listed once instead of 
 import contextlib
 import dataclasses
 import os
-import re
 from pathlib import Path
 
 import numpy as np
 
 from kollias_affect import _checks
+from kollias_affect._files import natural_key
 from kollias_affect.clip import Clip
 from kollias_affect.faces import video
 from kollias_affect.tasks import EXPRESSIONS
@@ -38,13 +38,6 @@ _NAMES = {
 def expression_name(name):
     """Returns the name in `EXPRESSIONS` for a database's name, in any case, or `None`."""
     return _NAMES.get(str(name).strip().lower())
-
-
-def natural_key(name):
-    """Returns a sort key that puts `frame10` after `frame9`."""
-    # Odd parts are the numbers. The name itself separates names such as 01 and 1.
-    parts = re.split(r"(\d+)", str(name))
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], str(name)
 
 
 def folders(path):

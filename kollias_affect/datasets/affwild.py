@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from kollias_affect import _checks, _runs, faces
+from kollias_affect import _checks, _files, _runs, faces
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
 from kollias_affect.faces import database_crops, landmark_crops
@@ -201,7 +201,7 @@ def _videos(report, parts, split, labelled):
     files = _video_files(report, _subfolder(parts.get("videos"), split))
     labels = _label_files(report, _subfolder(parts.get("annotations"), split))
     videos = []
-    for name in sorted({*files, *labels}, key=_reading.natural_key):
+    for name in sorted({*files, *labels}, key=_files.natural_key):
         if name in labels or not labelled:
             values = _read_labels(report, name, labels[name]) if name in labels else None
             points = _point_files(report, parts, split, name, values)
@@ -228,7 +228,7 @@ def _label_files(report, folder):
         {path.stem: path for path in _reading.files(place, (".txt",), report)} if place else {}
         for place in (_subfolder(folder, name) for name in DIMENSIONS)
     )
-    for name in sorted(valence.keys() ^ arousal.keys(), key=_reading.natural_key):
+    for name in sorted(valence.keys() ^ arousal.keys(), key=_files.natural_key):
         report.note("videos with labels for one of valence and arousal, left out", name)
     return {name: (valence[name], arousal[name]) for name in valence.keys() & arousal.keys()}
 

@@ -207,9 +207,9 @@ def _down(folder, parts):
 def _pairs(report, folder, endings, split):
     """Returns a dict from the name of a recording to its `(valence file, arousal file)`."""
     valence, arousal = (_rating_files(report, folder, d, endings) for d in DIMENSIONS)
-    for name in sorted(valence.keys() ^ arousal.keys(), key=_reading.natural_key):
+    for name in sorted(valence.keys() ^ arousal.keys(), key=_files.natural_key):
         report.note("recordings with valence or arousal alone", name)
-    names = sorted(valence.keys() & arousal.keys(), key=_reading.natural_key)
+    names = sorted(valence.keys() & arousal.keys(), key=_files.natural_key)
     if split is not None and names and all(name.startswith("P") for name in names):
         raise ValueError(
             f"Only the AVEC form of RECOLA (train_1, dev_1) has a split. Received: split={split!r} "
@@ -346,7 +346,7 @@ def _check(path, times, values, first):
 def _people_of(report, traces, videos, folder, options):
     """Returns a dict from the name of a recording to the clips of the people in its video."""
     files = _videos(report, videos)
-    for name in sorted(files.keys() - traces.keys(), key=_reading.natural_key):
+    for name in sorted(files.keys() - traces.keys(), key=_files.natural_key):
         report.note("videos without ratings in this split", name)
     files = {name: files.get(name) for name in traces}
     return database_crops.of_videos(

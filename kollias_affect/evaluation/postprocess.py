@@ -15,7 +15,7 @@ import pandas as pd
 import kollias_affect
 from kollias_affect import _checks, _files
 from kollias_affect.clip import Clip
-from kollias_affect.datasets._reading import natural_key
+from kollias_affect._files import natural_key
 from kollias_affect.evaluation.aggregation import aggregate
 from kollias_affect.evaluation.counted import LABEL, counted
 from kollias_affect.evaluation.measures import ccc

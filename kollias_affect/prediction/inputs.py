@@ -5,7 +5,7 @@ import dataclasses
 import os
 from pathlib import Path
 
-from kollias_affect.datasets._reading import natural_key
+from kollias_affect._files import natural_key
 from kollias_affect.faces.images import IMAGE_ENDINGS
 from kollias_affect.faces.video import VIDEO_ENDINGS
 

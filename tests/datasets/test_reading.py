@@ -25,22 +25,6 @@ def test_expression_names_are_recognized_in_any_case(name):
     assert _reading.expression_name("contempt") is None
 
 
-def test_natural_key_orders_numbers_and_has_no_ties():
-    names = ["10.jpg", "9.jpg", "a10b2", "a9b11", "a10b10", "01.jpg", "1.jpg", "²", "x²", "٣"]
-    ordered = sorted(names, key=_reading.natural_key)
-    assert ordered.index("9.jpg") < ordered.index("10.jpg")
-    assert ordered.index("a9b11") < ordered.index("a10b2") < ordered.index("a10b10")
-    names.reverse()
-    assert ordered == sorted(names, key=_reading.natural_key)
-
-
-@given(st.lists(st.text("0179ab. ²٣é\U0001f600", max_size=6), max_size=8))
-def test_any_names_can_be_ordered(names):
-    ordered = sorted(names, key=_reading.natural_key)
-    names.reverse()
-    assert ordered == sorted(names, key=_reading.natural_key)
-
-
 def test_hidden_files_are_ignored_and_other_files_counted(tmp_path):
     report = LoadReport("afew", tmp_path, None, "")
     for name in ("10.JPG", "9.jpg", ".8.jpg", "._9.jpg", "Thumbs.db"):
