@@ -29,9 +29,9 @@ def network(name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0):
     convolutions follow, then `fc6` and `fc7` (ReLU, each followed by dropout) and seven outputs.
     All of this consists of Keras layers, so that the saved file loads without this package.
 
-    Random crops are a random shift by an integer number of pixels before a centre crop, which is equivalent to
-    Caffe's random crop: the padded border is never inside. Keras' `RandomCrop` cuts all pictures
-    of a batch at the same position and, outside of training, resizes instead of cropping.
+    A random crop is a random shift by an integer number of pixels before a centre crop. This is
+    equivalent to Caffe's random crop: the padded border is never inside. Keras' `RandomCrop` cuts
+    all pictures of a batch at the same position and, outside of training, resizes them instead.
 
     Args:
         name: `"alexnet"` or `"vgg_cnn_m_2048"`.

@@ -81,7 +81,7 @@ def staged(
     cache=False,
     published=None,
     metadata=None,
-    verbose=1,
+    verbose=None,
 ):
     """Fine-tunes a model in stages, each from the best epoch of the stage before.
 
@@ -112,7 +112,8 @@ def staged(
             in the last row of the report, or `None`.
         metadata: Dict of more entries of every model's card (numbers and text), such as the model
             that the run starts from. To resume a run, pass the same entries.
-        verbose: Verbosity of `keras.Model.fit`.
+        verbose: Verbosity of `keras.Model.fit`. Default: progress bars on a terminal, one line an
+            epoch elsewhere.
 
     Returns:
         `Staged`. For each stage, its table has `epochs`, `best epoch`, `training frames`,
@@ -220,9 +221,9 @@ def _train(model, stage, folder, settings, cache, verbose):
     optimization.compile_sgd(
         model, stage.learning_rate, settings["momentum"], settings["weight_decay"]
     )
-    done = _epochs_done(folder)
+    done, (verbose, lines) = _epochs_done(folder), training.epoch_output(verbose)
     _runs.start_folder(folder, settings, writes=_WRITES, required=("training",))
-    if verbose:
+    if verbose or lines:
         print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
     metadata = {**settings["facts"], "stage": folder.name}
     model.fit(
@@ -234,6 +235,7 @@ def _train(model, stage, folder, settings, cache, verbose):
             training.SeedEpochs(settings["seed"]),
             optimization.step_decay(stage.learning_rate),
             *training.callbacks(folder, "val_accuracy", stage.validation, settings, **metadata),
+            *lines,
         ],
         verbose=verbose,
     )

@@ -87,7 +87,7 @@ def test_scores_are_those_of_the_best_models(run, stages):
 
 
 def test_a_stage_starts_from_the_best_model_before_and_trains_what_is_not_frozen(
-    stages, tiny, tmp_path, quick
+    stages, tiny, tmp_path, quick, capsys
 ):
     """The run starts from a model of windows for valence and arousal."""
     start, cnn = tiny("valence_arousal", length=1), {"cnn": True}
@@ -99,7 +99,10 @@ def test_a_stage_starts_from_the_best_model_before_and_trains_what_is_not_frozen
         Stage("again", *sets, frozen=cnn, **options),
     ]
     kernels = [start.get_layer("backbone").get_layer("conv1").get_weights()[0]]
-    result = staged(start, parts, tmp_path / "run", **QUIET)
+    result = staged(start, parts, tmp_path / "run", batch_size=7)
+    lines = capsys.readouterr().out.splitlines()  # one an epoch, as this is not a terminal
+    assert lines[0] == "Stage 1-frozen: 0 of 1 epochs finished."
+    assert lines[1].startswith("epoch 1/1") and len(lines) == 6
     assert result.card["task"] == "expression" and result.card["length"] == 1
     for name in ("1-frozen", "2-free", "3-again"):
         model, _ = models.load(tmp_path / "run" / name / "best.keras")

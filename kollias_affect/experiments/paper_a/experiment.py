@@ -198,16 +198,23 @@ class Experiment:
             Dict of arrays, see `Part.outputs`, with `distances` besides: V (eq. 7), the squared
             distances of the representation to the centroids, float32 `[frames, classes]`.
         """
-        path = self.out_dir / "outputs" / f"{name}.{part}.npz"
-        if not path.exists():
-            model = keras.saving.load_model(self._model_file(name), compile=False)
+        self._write_outputs(name, [part])
+        with np.load(self._outputs_file(name, part), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def _write_outputs(self, name, parts):
+        """Writes the outputs of a network for the parts for which they do not exist yet."""
+        missing = [part for part in parts if not self._outputs_file(name, part).exists()]
+        if not missing:
+            return
+        model = keras.saving.load_model(self._model_file(name), compile=False)
+        z = self.centroids().values
+        for part in missing:
             outputs = self.parts[part].outputs(model, self.settings.length)
             x = outputs["representation"].astype(np.float64)
-            distances = squared_distances(x, self.centroids().values).astype(np.float32)
-            with _files.atomic(path) as temporary:
+            distances = squared_distances(x, z).astype(np.float32)
+            with _files.atomic(self._outputs_file(name, part)) as temporary:
                 np.savez(temporary, distances=distances, **outputs)
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
 
     def cells(self):
         """Returns the pairs `(lam, seed)` in the order in which they are trained."""
@@ -229,8 +236,7 @@ class Experiment:
                 is_new = not self._model_file(name).exists()
                 if is_new:
                     self.net_a(lam, seed)
-                for part in ("a_train", "a_test", "b_test"):
-                    self.outputs(name, part)
+                self._write_outputs(name, ("a_train", "a_test", "b_test"))
                 state = "trained" if is_new else "already trained"
                 log(f"{number} of {len(self.cells())}: NetA, lambda {lam:g}, seed {seed} {state}")
 
@@ -249,6 +255,9 @@ class Experiment:
 
     def _model_file(self, name):
         return self.out_dir / "models" / f"{name}.keras"
+
+    def _outputs_file(self, name, part):
+        return self.out_dir / "outputs" / f"{name}.{part}.npz"
 
 
 def cell_name(lam, seed):

@@ -27,7 +27,7 @@ def finetune(
     limit=None,
     cache=False,
     seed=0,
-    verbose=2,
+    verbose=None,
 ):
     """Fine-tunes a network for expressions in stages.
 
