@@ -28,7 +28,7 @@ def linear(tmp_path_factory):
     colours = keras.layers.GlobalAveragePooling2D()(images)
     outputs = keras.layers.Dense(2, "tanh", name="valence_arousal")(colours)
     path = tmp_path_factory.mktemp("linear") / "model.keras"
-    models.save(keras.Model(images, outputs), path)
+    models.save(keras.Model({"images": images}, outputs), path)
     return path
 
 

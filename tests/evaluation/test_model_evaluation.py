@@ -23,7 +23,7 @@ def linear(task, units):
     colours = keras.layers.GlobalAveragePooling2D()(images)
     activation = "softmax" if task == "expression" else "tanh"
     outputs = keras.layers.Dense(units, activation, name=task)(colours)
-    return keras.Model(images, outputs)
+    return keras.Model({"images": images}, outputs)
 
 
 @pytest.fixture(scope="module")
