@@ -180,9 +180,9 @@ def test_truncated_files_are_refused(tmp_path, save_npy, save_matconvnet, save_k
         arrays.read_keras_h5: save_keras_h5({"conv1": {"kernel": kernel, "bias": bias}}),
     }
     for read, path in files.items():
-        whole = path.read_bytes()
+        complete = path.read_bytes()
         for share in np.linspace(0.01, 0.99, 40):
-            path.write_bytes(whole[: max(1, int(len(whole) * share))])
+            path.write_bytes(complete[: max(1, int(len(complete) * share))])
             with pytest.raises(ValueError, match=r"`path` must be"):
                 read(path)
 

@@ -154,4 +154,4 @@ def test_the_applied_temperature_is_recovered(monkeypatch):
     random = np.random.default_rng(0)
     true = random.dirichlet(np.ones(7), 20_000)
     labels = (true.cumsum(axis=1) > random.random((20_000, 1))).argmax(axis=1)
-    assert script.fitted_temperature(script.at(true, 0.5), labels) == pytest.approx(2, rel=0.05)
+    assert script.fitted_temperature(script.scaled(true, 0.5), labels) == pytest.approx(2, rel=0.05)
