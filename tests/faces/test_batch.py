@@ -1,26 +1,46 @@
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from kollias_affect import faces
 
+BOX = faces.Box(44, 40, 100, 100, 1.0)
 
-def test_one_bad_video_does_not_stop_the_others(synthetic_root, tmp_path):
-    videos = sorted((synthetic_root / "videos").glob("*.mp4"))
+
+@pytest.fixture
+def videos(synthetic_root):
+    """Two synthetic videos, whose crops are in `synthetic_root / "crops"`."""
+    return sorted((synthetic_root / "videos").glob("*.mp4"))
+
+
+def markers(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+
+
+def assert_same_files(folder, expected):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (expected / path.relative_to(folder)).read_bytes()
+
+
+def test_overwriting_processes_extract_each_good_video_once(synthetic_root, videos, tmp_path):
+    """One video is broken; the outputs of the others are those of one process."""
+    out = shutil.copytree(synthetic_root / "crops", tmp_path / "out")
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
-    clips, errors = faces.extract_many([bad, *videos], tmp_path / "out", 2, progress=False)
+    first = markers(out)
+    clips, errors = faces.extract_many([bad, *videos], out, 2, progress=False, overwrite=True)
     assert [len(clip) for clip in clips.values()] == [24, 24]
     assert list(errors) == [str(bad)] and "FFmpeg can read" in str(errors[str(bad)])
-
-
-def test_parallel_and_serial_runs_give_the_same_files(synthetic_root, tmp_path):
-    videos = sorted((synthetic_root / "videos").glob("*.mp4"))
-    faces.extract_many(videos, tmp_path / "serial", 1, progress=False)
-    for path in (tmp_path / "serial").rglob("*"):
-        if path.is_file():
-            other = synthetic_root / "crops" / path.relative_to(tmp_path / "serial")
-            assert path.read_bytes() == other.read_bytes()
+    second = markers(out)
+    assert first.keys() == second.keys() and all(first[name] != second[name] for name in first)
+    assert_same_files(out, synthetic_root / "crops")
+    faces.extract_many(videos, out, 1, progress=False)
+    assert markers(out) == second
 
 
 def test_videos_of_one_name_are_refused(face_video, tmp_path):
@@ -29,54 +49,33 @@ def test_videos_of_one_name_are_refused(face_video, tmp_path):
         faces.extract_many([face_video, tmp_path / face_video.name], tmp_path / "out")
 
 
-def test_progress_counts_frames(face_video, tmp_path, capsys):
-    faces.extract_many([face_video], tmp_path)
-    assert "24/24" in capsys.readouterr().err
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_terminal_shows_the_number_of_frames(face_video, tmp_path, capsys, monkeypatch, terminal):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    faces.extract_many([face_video], tmp_path, detector=lambda image: [BOX])
+    shown = capsys.readouterr().err
+    assert "24/24" in shown if terminal else not shown
 
 
-def test_overwriting_many_videos_works_on_each_once(synthetic_root, tmp_path):
-    videos = sorted((synthetic_root / "videos").glob("*.mp4"))
-    faces.extract_many(videos, tmp_path, 2, progress=False)
-    first = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
-    faces.extract_many(videos, tmp_path, 2, progress=False, overwrite=True)
-    second = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
-    faces.extract_many(videos, tmp_path, 2, progress=False)
-    third = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
-    assert first.keys() == second.keys() and all(first[p] != second[p] for p in first)
-    assert second == third
-
-
-def test_a_callable_detector_works_with_many_videos(synthetic_root, tmp_path):
-    videos = sorted((synthetic_root / "videos").glob("*.mp4"))
-    box = faces.Box(70, 80, 100, 100, 1.0)
-    clips, errors = faces.extract_many(videos, tmp_path, 2, False, detector=lambda image: [box])
+def test_a_callable_detector_works_with_many_videos(videos, tmp_path):
+    clips, errors = faces.extract_many(videos, tmp_path, 2, False, detector=lambda image: [BOX])
     assert not errors and all(clip.valid.all() for clip in clips.values())
 
 
-def test_after_the_parent_is_killed_the_same_command_goes_on(synthetic_root, tmp_path):
-    import signal
-    import subprocess
-    import sys
-    import time
-
-    videos = [str(path) for path in sorted((synthetic_root / "videos").glob("*.mp4"))]
+def test_after_the_parent_is_killed_the_same_command_resumes(synthetic_root, videos, tmp_path):
     code = f"""
 from kollias_affect import faces
-faces.extract_many({videos!r}, {str(tmp_path)!r}, 2, progress=False)
+faces.extract_many({list(map(str, videos))!r}, {str(tmp_path)!r}, 2, progress=False)
 """
     with subprocess.Popen([sys.executable, "-c", code]) as process:
-        for _ in range(200):
+        for _ in range(400):
             time.sleep(0.05)
             if len(list(tmp_path.glob(".*.partial/journal.jsonl"))) == 2:
                 break
         process.send_signal(signal.SIGKILL)
-    clips, errors = faces.extract_many(videos, tmp_path, 2, progress=False)
+    clips, errors = faces.extract_many(videos, tmp_path, 1, progress=False)
     assert not errors and len(clips) == 2
-    for path in tmp_path.rglob("*.*"):
-        assert (
-            path.read_bytes()
-            == (synthetic_root / "crops" / path.relative_to(tmp_path)).read_bytes()
-        )
+    assert_same_files(tmp_path, synthetic_root / "crops")
 
 
 def test_no_processes(face_video, tmp_path):

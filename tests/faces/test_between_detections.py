@@ -15,10 +15,10 @@ SHAPE = RANDOM.uniform(0.2, 0.8, (68, 2))  # of points in a box of side 1
 
 
 class Scene:
-    """Frames that are just numbers; faces in them stand where `places` says.
+    """Frames that are numbers, with faces at known places.
 
-    `places[i]` maps a face's name to the box it really has in frame i; `looks` to its crop.
-    Landmarks are looked for in any box that overlaps it, as the real predictor would.
+    `places[i]` maps the name of a face to its true box in frame i; `looks` returns its crop.
+    Landmarks are found in any box that overlaps the face, as by the real predictor.
     """
 
     def __init__(self, places, looks=lambda frame, name: PATTERN, missed=()):
@@ -46,7 +46,11 @@ class Scene:
 
 
 def run(scene, every):
-    """As the extraction runs it: frames searched, numbers of faces, and what was not searched."""
+    """Runs the tracker as an extraction does.
+
+    Returns the frames with a detection, the number of faces in each frame, and whether each frame
+    had no detection.
+    """
     frames = [types.SimpleNamespace(image=i) for i in range(len(scene.places))]
     found = list(FaceTracker(every, scene.detect, scene.look).run(frames))
     assert [frame.image for frame, _, _ in found] == list(range(len(frames)))
@@ -57,21 +61,21 @@ def still(count, **faces):
     return [faces or {"a": (100, 100, 80, 80)}] * count
 
 
-def test_without_following_every_frame_is_searched():
+def test_without_tracking_the_detector_runs_on_every_frame():
     scene = Scene(still(7))
-    assert [followed for _, followed in scene.run(1)] == [False] * 7
+    assert [tracked for _, tracked in scene.run(1)] == [False] * 7
     assert scene.searched == list(range(7))
 
 
-def test_every_so_many_frames_are_searched():
+def test_the_detector_runs_on_every_fifth_frame():
     scene = Scene(still(12))
     found = scene.run(5)
     assert scene.searched == [0, 5, 10]
-    assert [followed for _, followed in found] == [i not in (0, 5, 10) for i in range(12)]
+    assert [tracked for _, tracked in found] == [i not in (0, 5, 10) for i in range(12)]
     assert all(len(faces) == 1 for faces, _ in found)
 
 
-def test_a_followed_face_keeps_the_score_of_its_detection():
+def test_a_tracked_face_keeps_the_score_of_its_detection():
     assert {face.box.score for faces, _ in Scene(still(4)).run(5) for face in faces} == {1.5}
 
 
@@ -81,7 +85,7 @@ def test_the_box_stays_while_the_face_hardly_moves():
     assert boxes == [(100, 100, 80, 80)] * 5
 
 
-def test_the_box_goes_and_grows_with_the_face():
+def test_the_box_moves_and_grows_with_the_face():
     places = [{"a": (100 + 10 * i, 100, 80 + 8 * i, 80 + 8 * i)} for i in range(5)]
     scene = Scene(places)
     boxes = [faces[0].box[:4] for faces, _ in scene.run(5)]
@@ -90,26 +94,26 @@ def test_the_box_goes_and_grows_with_the_face():
 
 
 @pytest.mark.parametrize("look", [FLAT, OTHER])
-def test_a_face_that_no_longer_looks_like_itself_is_searched_at_once(look):
+def test_a_face_that_looks_different_is_detected_again(look):
     scene = Scene(still(10), looks=lambda frame, name: look if frame >= 3 else PATTERN)
     scene.run(8)
-    # Found again in frame 3 as it looks now; a flat crop can never be followed.
+    # It is detected again in frame 3 with its new look; a flat crop can never be tracked.
     assert scene.searched == [0, 3] if look is OTHER else list(range(3, 10))
 
 
-def test_a_hidden_face_is_not_followed():
+def test_a_hidden_face_is_not_tracked():
     places = still(3) + [{}] * 4 + still(3)
     found = Scene(places).run(5)
     assert [len(faces) for faces, _ in found] == [len(place) for place in places]
 
 
-def test_without_a_face_every_frame_is_searched():
+def test_the_detector_runs_on_every_frame_until_there_is_a_face():
     scene = Scene([{}] * 4 + still(3))
     assert [len(faces) for faces, _ in scene.run(5)] == [0] * 4 + [1] * 3
     assert scene.searched == [0, 1, 2, 3, 4]
 
 
-def test_a_face_that_one_detection_misses_is_searched_until_it_is_found_again():
+def test_the_detector_runs_until_a_missed_face_is_detected_again():
     two = {"a": (100, 100, 80, 80), "b": (400, 100, 80, 80)}
     scene = Scene([two] * 9)
     detect = scene.detect
@@ -124,7 +128,7 @@ def test_a_face_that_one_detection_misses_is_searched_until_it_is_found_again():
     assert [len(faces) for faces, _ in found] == [2, 2, 2, 2, 1, 2, 2, 2, 2]
 
 
-def test_a_face_that_left_is_searched_for_as_many_frames_as_lie_between_detections():
+def test_the_detector_looks_for_a_face_that_left_for_a_few_frames():
     both = {"a": (100, 100, 80, 80), "b": (400, 100, 80, 80)}
     scene = Scene([both] * 4 + [{"a": both["a"]}] * 12)
     scene.run(4)
@@ -138,12 +142,12 @@ def test_new_faces_are_found_at_the_next_detection():
     assert [len(faces) for faces, _ in found] == [1, 1, 1, 1, 1, 2, 2, 2]
 
 
-def test_boxes_that_cannot_be_followed_far_are_no_error():
+def test_tiny_boxes_are_no_error():
     tiny = Scene([{"a": (5, 5, 1, 1)}, {"a": (5, 5, 0, 0)}, {"a": (5, 5, 0, 0)}, {}])
     assert len(tiny.run(4)) == 4
 
 
-def test_where_there_is_nobody_one_frame_of_so_many_is_searched():
+def test_without_faces_the_detector_runs_on_every_fourth_frame():
     searched, counts, others = run(Scene([{}] * 21), 4)
     assert searched == [0, 1, 2, 3, 7, 11, 15, 19, 20]
     assert counts == [0] * 21
@@ -151,15 +155,15 @@ def test_where_there_is_nobody_one_frame_of_so_many_is_searched():
 
 
 @pytest.mark.parametrize("first", range(4, 16))
-def test_no_frame_of_a_face_that_appears_is_lost(first):
+def test_no_frame_of_a_new_face_is_lost(first):
     _, counts, _ = run(Scene([{}] * first + still(20 - first)), 4)
     assert counts == [0] * first + [1] * (20 - first)
 
 
-def test_frames_that_wait_are_few_whatever_is_asked_for():
+def test_the_number_of_held_frames_is_bounded():
     searched, _, _ = run(Scene([{}] * 1100), 1000)
     assert searched[1000:1003] == [1015, 1031, 1047]
 
 
-def test_each_frame_is_searched_without_following():
+def test_without_tracking_no_frame_is_held():
     assert run(Scene([{}] * 9), 1)[0] == list(range(9))

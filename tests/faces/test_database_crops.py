@@ -4,9 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kollias_affect import _files, faces
-from kollias_affect.datasets import omg, recola
-from kollias_affect.datasets._report import LoadReport
+from kollias_affect import _files, datasets, faces
+from kollias_affect.datasets import recola
 from kollias_affect.faces import database_crops
 
 BOX = faces.Box(16, 16, 64, 64, 1.0)
@@ -16,7 +15,7 @@ def grey(frames):
     return [np.full((96, 96, 3), 128, np.uint8)] * frames
 
 
-def found(image):
+def one_box(image):
     return [BOX]
 
 
@@ -24,9 +23,27 @@ def nothing(image):
     return []
 
 
+class Notes:
+    """Collects what `of_videos` reports."""
+
+    def __init__(self, root):
+        self.root = root
+        self.notes = []
+
+    def of_videos(self, videos, crops=None, **options):
+        return database_crops.of_videos(videos, "omg", self.root, self.note, crops, **options)
+
+    def note(self, reason, item):
+        self.notes.append(reason)
+
+    @property
+    def folder(self):
+        return database_crops.default_folder("omg", self.root)
+
+
 @pytest.fixture
-def report(tmp_path):
-    return LoadReport("omg", tmp_path, None, "videos")
+def omg(tmp_path):
+    return Notes(tmp_path)
 
 
 @pytest.fixture
@@ -38,64 +55,60 @@ def settings(folder):
     return json.loads((Path(folder) / "a.json").read_text())["settings"]
 
 
-def test_crops_in_the_cache_are_used_again(report, video):
-    database_crops.of_videos(report, {"a": video}, detector=found)
-    marker = database_crops.folder(report) / "a.json"
+def test_crops_in_the_cache_are_used_again(omg, video):
+    omg.of_videos({"a": video}, detector=one_box)
+    marker = omg.folder / "a.json"
     before = marker.stat().st_mtime_ns
-    ((clip,),) = database_crops.of_videos(report, {"a": video}, detector=found, size=96).values()
+    ((clip,),) = omg.of_videos({"a": video}, detector=one_box, size=96).values()
     assert len(clip) == 2 and marker.stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(
     ("change", "name"), [({"size": 48}, "size"), ({"detector": nothing}, "detector")]
 )
-def test_crops_in_the_cache_follow_the_options(report, video, change, name):
-    database_crops.of_videos(report, {"a": video}, detector=found)
-    before = settings(database_crops.folder(report))
-    ((clip,),) = database_crops.of_videos(
-        report, {"a": video}, **{"detector": found, **change}
-    ).values()
-    after = settings(database_crops.folder(report))
+def test_crops_in_the_cache_follow_the_options(omg, video, change, name):
+    omg.of_videos({"a": video}, detector=one_box)
+    before = settings(omg.folder)
+    ((clip,),) = omg.of_videos({"a": video}, **{"detector": one_box, **change}).values()
+    after = settings(omg.folder)
     assert {key for key in before if before[key] != after[key]} == {name}
     assert clip.valid.all() == (name == "size")
 
 
-def test_crops_in_the_cache_follow_the_video(report, video, write_video):
-    database_crops.of_videos(report, {"a": video}, detector=found)
+def test_crops_in_the_cache_follow_the_video(omg, video, write_video):
+    omg.of_videos({"a": video}, detector=one_box)
     write_video(grey(5), "a.mp4")
-    ((clip,),) = database_crops.of_videos(report, {"a": video}, detector=found).values()
+    ((clip,),) = omg.of_videos({"a": video}, detector=one_box).values()
     assert len(clip) == 5
-    video.write_bytes(b"")  # what was extracted before is not of this file
-    assert database_crops.of_videos(report, {"a": video}, detector=found) == {}
-    assert report.notes["videos that cannot be read"][0] == 1
+    video.write_bytes(b"")  # The earlier crops are from another file.
+    assert omg.of_videos({"a": video}, detector=one_box) == {}
+    assert omg.notes == ["videos that cannot be read"]
 
 
-def test_crops_in_a_named_folder_stay(report, video, write_video, tmp_path):
-    database_crops.of_videos(report, {"a": video}, tmp_path / "mine", detector=found)
+def test_crops_in_a_named_folder_stay(omg, video, write_video, tmp_path):
+    omg.of_videos({"a": video}, tmp_path / "mine", detector=one_box)
     write_video(grey(5), "a.mp4")
-    people = database_crops.of_videos(
-        report, {"a": video}, tmp_path / "mine", detector=found, size=48
-    )
+    people = omg.of_videos({"a": video}, tmp_path / "mine", detector=one_box, size=48)
     assert len(people["a"][0]) == 2 and settings(tmp_path / "mine")["size"] == 96
 
 
 @pytest.fixture
 def blocked(tmp_path, monkeypatch):
-    """A cache folder that cannot be made, for root neither: a file is in the way."""
+    """A cache folder that not even root can create: a file is in the way."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "file" / "cache"))
 
 
-def test_a_cache_that_cannot_be_written_is_named_before_any_work(report, video, blocked):
+def test_a_cache_that_cannot_be_written_is_named_before_any_work(omg, video, blocked):
     seen = []
     with pytest.raises(OSError, match="can be written. Received: .*cache.*KOLLIAS_AFFECT_CACHE"):
-        database_crops.of_videos(report, {"a": video}, detector=seen.append)
-    assert not seen and not report.notes
+        omg.of_videos({"a": video}, detector=seen.append)
+    assert not seen and not omg.notes
 
 
-def test_a_named_folder_that_cannot_be_written_is_named(report, video, tmp_path, blocked):
+def test_a_named_folder_that_cannot_be_written_is_named(omg, video, tmp_path, blocked):
     with pytest.raises(OSError, match="`crops` must be a folder that can be written"):
-        database_crops.of_videos(report, {"a": video}, tmp_path / "file" / "mine", detector=found)
+        omg.of_videos({"a": video}, tmp_path / "file" / "mine", detector=one_box)
 
 
 def test_unpacking_into_a_cache_that_cannot_be_written_is_named(blocked):
@@ -115,30 +128,30 @@ def test_no_home_folder_is_named(monkeypatch):
         _files.cache_folder()
 
 
-def test_recola_does_not_turn_into_labels_alone_without_a_cache(tmp_path, video, blocked):
+def test_recola_is_not_loaded_without_faces_because_of_the_cache(tmp_path, video, blocked):
     for dimension in recola.DIMENSIONS:
         path = tmp_path / "ratings_gold_standard" / dimension / "dev_1.arff"
         recola.write_gold_standard(path, "dev_1", dimension, [0, 0.04], [0.1, 0.2])
     (tmp_path / "recordings_video").mkdir()
     video.rename(tmp_path / "recordings_video/dev_1.mp4")
     with pytest.raises(OSError, match="KOLLIAS_AFFECT_CACHE"):
-        recola.load(tmp_path, detector=found)
+        recola.load(tmp_path, detector=one_box)
 
 
-def test_what_lies_in_the_way_of_the_crops_is_no_fault_of_the_video(report, video, tmp_path):
+def test_files_in_the_way_of_the_crops_raise(omg, video, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/a.csv").write_text("mine")
     with pytest.raises(OSError, match="exists already"):
-        database_crops.of_videos(report, {"a": video}, tmp_path / "mine", detector=found)
+        omg.of_videos({"a": video}, tmp_path / "mine", detector=one_box)
 
 
-def test_a_wrong_option_is_no_fault_of_the_video(report, video):
+def test_an_invalid_option_raises(omg, video):
     with pytest.raises(ValueError, match="`size` must be an integer"):
-        database_crops.of_videos(report, {"a": video}, detector=found, size=5)
-    assert not report.notes
+        omg.of_videos({"a": video}, detector=one_box, size=5)
+    assert not omg.notes
 
 
 def test_tables_alone_need_no_cache(tmp_path, blocked):
     header = "link,start,end,video,utterance,arousal,valence,EmotionMaxVote"
     (tmp_path / "omg_TrainVideos.csv").write_text(f"{header}\nl,0,1,v,utterance_1.mp4,0,0,4\n")
-    assert len(omg.load(tmp_path, "train")) == 1
+    assert len(datasets.load("omg", tmp_path, "train")) == 1

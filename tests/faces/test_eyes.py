@@ -22,7 +22,7 @@ def face(distance=60.0, middle=(160.0, 120.0), angle=0.0):
 
 
 def corners_of_the_box(points):
-    """The box as paper D's text has it, in the frame of the eyes: left, top, right, bottom."""
+    """Returns the box of paper D in the frame of the eyes: left, top, right, bottom."""
     right, left = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
     distance = np.linalg.norm(left - right)
     along = (left - right) / distance
@@ -50,7 +50,7 @@ def test_the_box_of_the_paper_fills_the_crop(angle, distance):
     assert crop[20:45, 20:45].max() == 0
 
 
-def test_eyes_are_level_and_as_far_apart_as_the_box_says():
+def test_eyes_are_level_at_the_distance_of_the_box():
     points = face(80.0, (200.0, 200.0), 25)
     image = np.zeros((400, 400, 3), np.uint8)
     for eye in (slice(36, 42), slice(42, 48)):
@@ -66,37 +66,37 @@ def test_eyes_are_level_and_as_far_apart_as_the_box_says():
     assert centres[1][1] + 128 - centres[0][1] == pytest.approx(255 / width, abs=1.5)
 
 
-def test_grey_and_stretched_to_the_whole_range():
+def test_the_crop_is_grey_with_full_contrast():
     image = np.random.default_rng(0).integers(90, 110, (300, 400, 3), np.uint8)
     crop = faces.eye_crop(image, face())
     assert crop.shape == (256, 256) and crop.dtype == np.uint8
     assert crop.min() == 0 and crop.max() == 255
 
 
-def test_one_shade_becomes_black():
+def test_a_uniform_crop_becomes_black():
     assert not faces.eye_crop(np.full((300, 400, 3), 77, np.uint8), face()).any()
 
 
-def test_pixels_beyond_the_border_repeat_those_at_it():
+def test_pixels_beyond_the_border_repeat_the_border():
     image = np.zeros((240, 320, 3), np.uint8)
     image[:, :10] = 200  # the left border is bright, and the box reaches beyond it
     crop = faces.eye_crop(image, face(60.0, (20.0, 120.0)), 128)
     assert (crop[:, :30] == 255).all() and (crop[:, 90:] == 0).all()
 
 
-def test_a_face_outside_the_image_is_cropped_all_the_same():
+def test_a_face_outside_the_image_is_cropped():
     crop = faces.eye_crop(np.zeros((50, 50, 3), np.uint8), face(60.0, (500.0, 500.0)))
     assert crop.shape == (256, 256)
 
 
-def test_eyes_swapped():
+def test_swapped_eyes_are_refused():
     points = face()
     points[36:48] = points[[*range(42, 48), *range(36, 42)]]
-    with pytest.raises(ValueError, match="right eye .* left of the other.*Mend the order"):
+    with pytest.raises(ValueError, match="right eye .* left of the other.*Correct the order"):
         faces.eye_crop(np.zeros((300, 400, 3), np.uint8), points)
 
 
-def test_eyes_coincident():
+def test_coincident_eyes_are_refused():
     points = face()
     points[42:48] = points[36:42]
     with pytest.raises(ValueError, match="at least one pixel apart"):
@@ -104,7 +104,7 @@ def test_eyes_coincident():
 
 
 @pytest.mark.parametrize("bad", [np.full((68, 2), np.nan), np.zeros((49, 2))])
-def test_landmarks_that_are_none(bad):
+def test_invalid_landmarks_are_refused(bad):
     with pytest.raises(ValueError, match="finite and of shape"):
         faces.eye_crop(np.zeros((300, 400, 3), np.uint8), bad)
 

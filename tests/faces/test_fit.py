@@ -42,7 +42,7 @@ def test_boxes_beside_the_face_fail(photograph, face):
     assert np.mean(np.array(fits) < MIN_FIT) >= 0.95
 
 
-def test_an_even_picture_is_no_face():
+def test_a_uniform_image_is_no_face():
     assert fit(np.full((100, 100, 3), 127, np.uint8), Box(20, 20, 60, 60, 0)) < MIN_FIT
 
 

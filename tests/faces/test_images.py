@@ -44,20 +44,20 @@ def test_one_channel_becomes_three(picture, tmp_path):
     assert read_image(save(tmp_path / "b.png", picture, "1")).max() == 255
 
 
-def test_sixteen_bits_lose_the_lower_ones(tmp_path):
+def test_sixteen_bits_are_reduced_to_the_upper_eight(tmp_path):
     """Pillow's own conversion would cut them at 255, and all would be white."""
     deep = (np.arange(16 * 24, dtype=np.uint16) * 170).reshape(16, 24)
     assert (read_image(save(tmp_path / "a.png", deep))[..., 0] == deep >> 8).all()
 
 
-def test_what_is_transparent_shows_white(picture, tmp_path):
+def test_transparent_pixels_are_blended_with_white(picture, tmp_path):
     alpha = np.full((16, 24, 1), 255, np.uint8)
     alpha[:8] = 0
     read = read_image(save(tmp_path / "a.png", np.concatenate([picture, alpha], -1)))
     assert (read[:8] == 255).all() and (read[8:] == RED).all()
 
 
-def test_a_palette_with_transparency_shows_white(picture, tmp_path):
+def test_a_palette_with_transparency_is_blended_with_white(picture, tmp_path):
     image = PIL.Image.fromarray(picture).quantize(2)
     image.save(tmp_path / "a.png", transparency=image.getpixel((0, 0)))
     read = read_image(tmp_path / "a.png")
@@ -69,7 +69,7 @@ def test_cmyk_is_converted(picture, tmp_path):
     assert np.abs(read[12, 20].astype(int) - RED).max() < 12
 
 
-def test_files_that_are_no_whole_image(picture, tmp_path):
+def test_incomplete_and_other_files_are_refused(picture, tmp_path):
     text = tmp_path / "text.jpg"
     text.write_text("no image")
     noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
@@ -80,7 +80,7 @@ def test_files_that_are_no_whole_image(picture, tmp_path):
     script = tmp_path / "script.jpg"  # Pillow would hand it to Ghostscript
     script.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
     for path in (text, cut, fractions, script):
-        with pytest.raises(ValueError, match=r"whole JPEG.*Received: .*save it as"):
+        with pytest.raises(ValueError, match=r"complete JPEG.*Received: .*save it as"):
             read_image(path)
     (tmp_path / "empty.png").touch()
     with pytest.raises(ValueError, match="0 bytes"):
@@ -89,7 +89,7 @@ def test_files_that_are_no_whole_image(picture, tmp_path):
         read_image(tmp_path / "none.png")
 
 
-def test_images_too_large_to_be_meant_are_refused(picture, tmp_path, monkeypatch):
+def test_unreasonably_large_images_are_refused(picture, tmp_path, monkeypatch):
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ValueError, match="exceeds limit"):
         read_image(save(tmp_path / "a.png", picture))

@@ -11,7 +11,7 @@ from kollias_affect.faces import picture_crops as crops
 
 @pytest.fixture
 def clips(tmp_path):
-    """A photograph with a face, one without, and a frame without a picture."""
+    """A photograph with a face, one without, and a frame without an image."""
     photograph = skimage.data.astronaut()
     paths = [tmp_path / "face.png", tmp_path / "none.png"]
     cv2.imwrite(str(paths[0]), photograph[..., ::-1])
@@ -22,7 +22,7 @@ def clips(tmp_path):
     ]
 
 
-def test_faces_are_cut_and_the_rest_is_counted(clips, tmp_path):
+def test_faces_are_cropped_and_the_rest_is_counted(clips, tmp_path):
     cut = paper_d_crops(clips, tmp_path / "out", size=64, progress=False)
     assert [clip.key for clip in cut] == ["train/a", "train/b"]
     assert cut[0].valid.tolist() == [True, False, False] and cut[1].valid.tolist() == [False]
@@ -42,9 +42,9 @@ def test_what_fits_badly_is_no_face(clips, tmp_path, monkeypatch):
     assert (report.faces, report.refused) == (0, 1)
 
 
-def test_an_interrupted_call_goes_on(clips, tmp_path, monkeypatch):
+def test_an_interrupted_call_resumes(clips, tmp_path, monkeypatch):
     looked_at = []
-    original = paper_d_crops._face
+    original = crops._face
 
     def face(*arguments):
         looked_at.append(1)
@@ -53,19 +53,21 @@ def test_an_interrupted_call_goes_on(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(crops, "_face", face)
     out = tmp_path / "out"
     first = paper_d_crops(clips, out, size=64, progress=False)
-    journal = out / paper_d_crops.JOURNAL
-    whole = journal.read_bytes()
-    lines = whole.splitlines(keepends=True)
-    journal.write_bytes(b"".join(lines[:2]) + lines[2][:9])  # killed while writing the second
+    journal = out / crops.JOURNAL
+    complete = journal.read_bytes()
+    lines = complete.splitlines(keepends=True)
+    journal.write_bytes(
+        b"".join(lines[:2]) + lines[2][:9]
+    )  # It was killed while it wrote the second line.
     again = paper_d_crops(clips, out, size=64, progress=False)
     assert len(looked_at) == 3 + 2
     assert [clip.paths for clip in again] == [clip.paths for clip in first]
-    assert again.report == first.report and journal.read_bytes() == whole
+    assert again.report == first.report and journal.read_bytes() == complete
 
 
 def test_other_settings_are_refused(clips, tmp_path):
     paper_d_crops(clips[1:], tmp_path / "out", size=64, progress=False)
-    with pytest.raises(ValueError, match="crops of one setting"):
+    with pytest.raises(ValueError, match=r"crops with one setting.*differs in size \(64, now 32\)"):
         paper_d_crops(clips[1:], tmp_path / "out", size=32, progress=False)
 
 

@@ -10,7 +10,7 @@ def test_items_keep_their_order():
     assert list(prefetch(i for i in ())) == []
 
 
-def test_items_are_made_in_another_thread():
+def test_items_come_from_another_thread():
     assert next(prefetch(threading.get_ident() for _ in range(3))) != threading.get_ident()
 
 
@@ -23,7 +23,7 @@ def test_no_more_than_depth_items_wait():
     stage.close()
 
 
-def test_an_exception_comes_behind_the_items_before_it():
+def test_an_exception_is_raised_after_the_items_before_it():
     def broken():
         yield 1
         yield 2

@@ -40,7 +40,7 @@ def test_variable_frame_rate_keeps_container_times(write_video):
         ((0, -1, -1, 0), 2),
     ],
 )
-def test_rotation_metadata_is_honoured(write_video, matrix, corner):
+def test_rotation_metadata_is_applied(write_video, matrix, corner):
     path = write_video(pictures(3))
     content = bytearray(path.read_bytes())
     header = content.index(b"tkhd") + 4
@@ -62,7 +62,7 @@ def test_skipped_frames_are_counted_but_not_converted(write_video):
     assert [frame.image is None for frame in frames] == [True] * 4 + [False] * 2
 
 
-def test_truncated_video_keeps_its_good_frames_and_says_where_it_broke(write_video):
+def test_a_truncated_video_keeps_its_good_frames_and_reports_where_it_broke(write_video):
     noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3), np.uint8)
     path = write_video(list(noise), "cut.mp4", options={"movflags": "faststart"})
     whole = list(Video(path))
@@ -79,7 +79,7 @@ def test_truncated_video_keeps_its_good_frames_and_says_where_it_broke(write_vid
     )
 
 
-def test_whole_video_is_not_called_broken(write_video):
+def test_a_complete_video_is_not_broken(write_video):
     video = Video(write_video(pictures(10)))
     assert len(list(video)) == 10 and video.broken is None
 
@@ -110,7 +110,7 @@ def write_image(path):
     path.write_bytes(cv2.imencode(".jpg", pictures(1)[0])[1].tobytes())
 
 
-def test_a_last_frame_that_lasts_long_is_not_a_break(write_video):
+def test_a_long_last_frame_is_not_a_break(write_video):
     video = Video(write_video(pictures(5), times=[0, 0.04, 0.08, 0.12, 3.0]))
     assert len(list(video)) == 5 and video.broken is None
 
@@ -147,7 +147,7 @@ def write_text(path):
         ("sound.m4a", write_sound, ValueError, "moving pictures"),
     ],
 )
-def test_what_is_no_video_is_refused(tmp_path, name, write, error, message):
+def test_other_files_are_refused(tmp_path, name, write, error, message):
     write(tmp_path / name)
     with pytest.raises(error, match=message):
         Video(tmp_path / name)
