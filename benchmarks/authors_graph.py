@@ -1,9 +1,9 @@
 """The authors' AffWildNet (VGG-Face and two GRU layers) as a graph of TensorFlow 1.
 
-Written after the names and shapes of the variables in the published checkpoint, in the style of
-its time: placeholders, a session, `tf.while_loop` over the frames with the GRU of TensorFlow 1
-(gates and candidate as two products per step), Adam, and the CCC loss. It is what our own
-network is compared with; nothing else uses it.
+The graph follows the names and shapes of the variables in the published checkpoint, in the style of
+its time: placeholders, a session, `tf.while_loop` over the frames with the GRU of TensorFlow 1 (two
+matrix products per step, for the gates and for the candidate), Adam, and the CCC loss. The
+benchmarks compare the network of this package with it.
 """
 
 import numpy as np
@@ -17,8 +17,9 @@ class AuthorsNetwork:
     """A session with the network, for windows of `length` frames of 96 x 96 pixels.
 
     Args:
-        batch, length: of the windows.
-        training: build loss, gradients and Adam too; else dropout is left out.
+        batch: Number of windows.
+        length: Number of frames per window.
+        training: Whether to build dropout, loss, gradients and Adam.
     """
 
     def __init__(self, batch=1, length=80, training=True):
@@ -38,11 +39,11 @@ class AuthorsNetwork:
             self.session.run(tf.global_variables_initializer())
 
     def train(self, images, labels):
-        """One step of training."""
+        """Runs one training step."""
         self.session.run(self.step, {self.images: images, self.labels: labels})
 
     def predict(self, images):
-        """Outputs, float32 `[batch, length, 2]`."""
+        """Returns the outputs, float32 `[batch, length, 2]`."""
         return self.session.run(self.outputs, {self.images: images})
 
 
@@ -87,7 +88,7 @@ def _recurrent(x, batch, length, training):
 
 
 def _gru(x, batch, length):
-    """TensorFlow 1's GRUCell under `dynamic_rnn`: the input and state joined, step by step."""
+    """The GRUCell of TensorFlow 1 in `dynamic_rnn`, which concatenates input and state per step."""
     inputs = int(x.shape[-1]) + UNITS
     gates_kernel = _variable("gates/kernel", [inputs, 2 * UNITS], inputs**-0.5)
     gates_bias = _variable("gates/bias", [2 * UNITS], value=1.0)
@@ -99,8 +100,8 @@ def _gru(x, batch, length):
         frame = steps.read(time)
         gates = tf.matmul(tf.concat([frame, state], 1), gates_kernel) + gates_bias
         reset, update = tf.split(tf.sigmoid(gates), 2, 1)
-        joined = tf.concat([frame, reset * state], 1)
-        candidate = tf.tanh(tf.matmul(joined, candidate_kernel) + candidate_bias)
+        reset_inputs = tf.concat([frame, reset * state], 1)
+        candidate = tf.tanh(tf.matmul(reset_inputs, candidate_kernel) + candidate_bias)
         state = update * state + (1 - update) * candidate
         return time + 1, state, outputs.write(time, state)
 

@@ -1,11 +1,11 @@
-"""Peak memory of an extraction of 1 x and of 50 x the frames: their ratio is printed last.
+"""Compares the peak memory of an extraction of 1 x and of 50 x the frames.
 
     python benchmarks/extraction_memory.py [--frames 100] [--times 50] [--detect-every 1]
 
-Writes two synthetic videos of so many frames, and two of as many times more with the same
-pictures again and again, to a temporary folder. Each pair is extracted by `faces.extract_many`
-in a process of its own, which has one process per video; the peak is the resident memory of that
-process at most plus that of the largest one that it started.
+The script writes two synthetic videos of `--frames` frames, and two with `--times` repetitions of
+their pictures, to a temporary folder. `faces.extract_many` extracts each pair in a process of its
+own, which has one process per video. The peak is the largest resident memory of that process plus
+that of its largest child. The last line is the ratio of the peaks.
 """
 
 import argparse
@@ -25,7 +25,7 @@ RATE = 25
 
 
 def repeat(video, target, times):
-    """Writes the pictures of a video `times` times over."""
+    """Writes the pictures of a video `times` times."""
     pictures = [frame.image for frame in faces.Video(video)]
     with av.open(str(target), "w") as container:
         stream = container.add_stream("mpeg4", rate=RATE)
@@ -41,7 +41,7 @@ def repeat(video, target, times):
 
 
 def extract(videos, detect_every):
-    """Extracts and prints the peak in MiB."""
+    """Extracts videos and prints the peaks in MiB of this process and of its largest child."""
     with tempfile.TemporaryDirectory() as out:
         _, errors = faces.extract_many(
             videos, out, processes=2, progress=False, detect_every=detect_every
@@ -53,17 +53,17 @@ def extract(videos, detect_every):
 
 
 def peak(videos, detect_every):
-    """Peak in MiB of the extraction of `videos`, in a process of its own."""
+    """Returns the peak in MiB of the extraction of `videos` in a process of its own."""
     job = json.dumps([[str(video) for video in videos], detect_every])
     command = [sys.executable, __file__, "--extract", job]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    parent, child = json.loads(answer)
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    parent, child = json.loads(output)
     print(f"{len(videos)} videos: parent {parent:.0f} MiB, its largest process {child:.0f} MiB")
     return parent + child
 
 
 def main():
-    """Generates and measures."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--times", type=int, default=50)
@@ -72,13 +72,13 @@ def main():
     arguments = parser.parse_args()
     if arguments.extract is not None:
         return extract(*arguments.extract)
-    with tempfile.TemporaryDirectory() as made:
+    with tempfile.TemporaryDirectory() as folder:
         peaks = []
         for times in (1, arguments.times):
-            (Path(made) / f"times{times}").mkdir()
+            (Path(folder) / f"times{times}").mkdir()
             videos = []
-            for video in synthetic.make(made, 2, 1, frames=arguments.frames):
-                videos.append(Path(made) / f"times{times}" / video.name)
+            for video in synthetic.make(folder, 2, 1, frames=arguments.frames):
+                videos.append(Path(folder) / f"times{times}" / video.name)
                 repeat(video, videos[-1], times)
             print(f"{times} x {arguments.frames} frames", end=", ", flush=True)
             peaks.append(peak(videos, arguments.detect_every))

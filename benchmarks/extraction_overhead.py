@@ -1,12 +1,12 @@
-"""What `faces.extract` takes beside dlib: its ratio to dlib's calls alone is printed last.
+"""Compares `faces.extract` with its calls of dlib alone.
 
     python benchmarks/extraction_overhead.py [VIDEO ...] [--rounds 5]
 
-For each video (without any: synthetic ones, made in a temporary folder) a round is an extraction,
-and then dlib's detector and landmark predictor alone on the same pictures of the same size, timed
-call by call. Seconds by the wall are what a user waits for; processor seconds, of all threads,
-are what counts where every core has a video of its own. Medians over the rounds. OpenCV has one
-thread, as in the processes of `faces.extract_many`.
+By default, the videos are synthetic, in a temporary folder. A round is an extraction of a video,
+and then dlib's detector and landmark predictor alone on the same pictures of the same size. Wall
+time is the time that a user waits. Processor time, over all threads, counts if every core has a
+video of its own. OpenCV has one thread, as in the processes of `faces.extract_many`. The last line
+is the mean over the videos of the median ratios of the rounds.
 """
 
 import argparse
@@ -26,20 +26,20 @@ LONGEST_SIDE = 640  # the default of `extract`
 
 
 class Clock:
-    """Adds up seconds by the wall and of the processor; a context manager."""
+    """A context manager that sums wall time and processor time in seconds."""
 
     def __init__(self):
         self.seconds = np.zeros(2)
 
     def __enter__(self):
-        self.begin = np.array([time.perf_counter(), time.process_time()])
+        self.start = np.array([time.perf_counter(), time.process_time()])
 
     def __exit__(self, *error):
-        self.seconds += np.array([time.perf_counter(), time.process_time()]) - self.begin
+        self.seconds += np.array([time.perf_counter(), time.process_time()]) - self.start
 
 
 def dlib_alone(video, detector, predictor):
-    """Seconds inside dlib for a video."""
+    """Returns the seconds inside dlib for a video."""
     clock = Clock()
     for frame in faces.Video(video):
         height, width = frame.image.shape[:2]
@@ -47,8 +47,8 @@ def dlib_alone(video, detector, predictor):
         size = (round(width * scale), round(height * scale))
         small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
         with clock:
-            found = detector.run(small, 0, 0.0)[0]
-        for box in found:
+            boxes = detector.run(small, 0, 0.0)[0]
+        for box in boxes:
             corners = (box.left(), box.top(), box.right(), box.bottom())
             full = dlib.rectangle(*(round(corner / scale) for corner in corners))
             with clock:
@@ -57,7 +57,7 @@ def dlib_alone(video, detector, predictor):
 
 
 def extraction(video):
-    """Seconds that an extraction takes."""
+    """Returns the seconds of an extraction."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as out, clock:
         faces.extract(video, out)
@@ -65,7 +65,7 @@ def extraction(video):
 
 
 def main():
-    """Measures each video in turn."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("videos", nargs="*", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
@@ -73,8 +73,8 @@ def main():
     cv2.setNumThreads(1)
     detector = dlib.get_frontal_face_detector()
     predictor = dlib.shape_predictor(str(model_files.path("landmarks_68")))
-    with tempfile.TemporaryDirectory() as made:
-        videos = arguments.videos or films.make(made, 2, 200)
+    with tempfile.TemporaryDirectory() as folder:
+        videos = arguments.videos or films.make(folder, 2, 200)
         extraction(videos[0])  # loads the models
         ratios = []
         for video in videos:
@@ -85,9 +85,9 @@ def main():
             ours, alone = np.median(rounds, axis=0)
             ratios.append(np.median([a / b for a, b in rounds], axis=0))
             print(
-                f"{Path(video).name}: {ours[0]:.2f} s, of the processor {ours[1]:.2f} s; dlib "
+                f"{Path(video).name}: {ours[0]:.2f} s, {ours[1]:.2f} s of processor time; dlib "
                 f"alone {alone[0]:.2f} s and {alone[1]:.2f} s; "
-                f"ratio {ratios[-1][0]:.3f}, of the processor {ratios[-1][1]:.3f}"
+                f"ratio {ratios[-1][0]:.3f}, of processor time {ratios[-1][1]:.3f}"
             )
     wall, processor = np.mean(ratios, axis=0)
     print(f"ratio {wall:.3f}, of processor time {processor:.3f}")

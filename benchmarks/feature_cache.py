@@ -1,11 +1,12 @@
-"""An epoch with the CNN frozen, plain by cached: its ratio is printed last.
+"""Compares epochs with a frozen CNN and epochs on its cached features.
 
     python benchmarks/feature_cache.py [--windows 12] [--epochs 4]
 
-AffWildNet with landmarks on windows of 80 frames of 96 x 96, in the precision that the machine
-has, trained by `fit` on `windows.dataset`; with `features.of_clips`, the same head on what the CNN
-said of each frame. The ratio is that of the epochs after the first. The first one, which computes
-and writes the features, by a plain epoch is printed before it. Compilation is left out of all.
+`fit` trains AffWildNet with landmarks on windows of 80 frames of 96 x 96 pixels, in the native
+precision of the machine; plain with the CNN, and its head alone on the features that
+`features.of_clips` caches. The last line is the ratio of a plain epoch and an epoch on the
+features. The line before is the ratio of the first epoch, which computes and writes the features,
+and a plain epoch. No time includes compilation.
 """
 
 import argparse
@@ -22,23 +23,23 @@ from kollias_affect import features, models, training, windows
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds of each epoch."""
+    """The seconds of each epoch."""
 
     def __init__(self):
         super().__init__()
         self.seconds = []
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Starts."""
+        """Starts the clock."""
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Stops."""
+        """Stops the clock."""
         self.seconds.append(time.perf_counter() - self.start)
 
 
 def epochs(model, data, number):
-    """Seconds of each epoch, after one that compiles."""
+    """Returns the seconds of each epoch after a first one that compiles."""
     training.compile_model(model, 1e-3)
     clock = Clock()
     model.fit(data, epochs=1 + number, callbacks=[clock], verbose=0)
@@ -46,7 +47,7 @@ def epochs(model, data, number):
 
 
 def main():
-    """Measures in a temporary folder."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--windows", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=4)
@@ -59,14 +60,14 @@ def main():
         cnn, head = features.split(model)
         features.of_clips(cnn, clips, folder / "warm", networks.SIZE, progress=False)
         start = time.perf_counter()
-        kept = features.of_clips(cnn, clips, folder / "kept", networks.SIZE, progress=False)
-        making = time.perf_counter() - start
+        cache = features.of_clips(cnn, clips, folder / "cache", networks.SIZE, progress=False)
+        computing = time.perf_counter() - start
         start = time.perf_counter()
-        kept = features.of_clips(cnn, clips, folder / "kept", networks.SIZE, progress=False)
-        finding = time.perf_counter() - start
+        cache = features.of_clips(cnn, clips, folder / "cache", networks.SIZE, progress=False)
+        reading = time.perf_counter() - start
         cached = epochs(
             models.fast(head),
-            windows.dataset(clips, networks.LENGTH, shuffle=True, features=kept),
+            windows.dataset(clips, networks.LENGTH, shuffle=True, features=cache),
             2 * arguments.epochs,
         )
         plain = epochs(
@@ -74,12 +75,12 @@ def main():
             windows.dataset(clips, networks.LENGTH, shuffle=True),
             arguments.epochs,
         )
-    middle = np.median(plain), np.median(cached)
-    print(f"a plain epoch {middle[0]:.2f} s ({plain.min():.2f} to {plain.max():.2f})")
-    print(f"making the features {making:.2f} s, finding them again {finding:.3f} s")
-    print(f"an epoch on them {middle[1]:.3f} s ({cached.min():.3f} to {cached.max():.3f})")
-    print(f"first epoch by a plain one: {(making + middle[1]) / middle[0]:.3f}")
-    print(f"ratio {middle[0] / middle[1]:.3f}")
+    medians = np.median(plain), np.median(cached)
+    print(f"a plain epoch {medians[0]:.2f} s ({plain.min():.2f} to {plain.max():.2f})")
+    print(f"computing the features {computing:.2f} s, reading them {reading:.3f} s")
+    print(f"an epoch on them {medians[1]:.3f} s ({cached.min():.3f} to {cached.max():.3f})")
+    print(f"first epoch by a plain one: {(computing + medians[1]) / medians[0]:.3f}")
+    print(f"ratio {medians[0] / medians[1]:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""How the cost grows: with frames, window length, batch and cores. A table for each.
+"""Measures how the cost grows with window length, batch and cores.
 
     python benchmarks/growth.py [--rounds 3]
 
-Inference of AffWildNet in milliseconds per frame, in the precision that the machine has; with
-other numbers of cores in processes that may use so many. Then seconds per training step.
+The script prints a table for each: milliseconds per frame of AffWildNet in inference and in
+training, in the native precision of the machine. Every row runs in a process of its own, which may
+use only as many cores as the row names.
 """
 
 import argparse
@@ -22,19 +23,19 @@ from kollias_affect.evaluation import tables
 
 
 def network(length, policy):
-    """AffWildNet for windows of another length."""
+    """Returns AffWildNet for windows of `length` frames."""
     with networks.precision(policy):
         return models.fast(models.affwildnet(landmarks=False, length=length, initializer=None))
 
 
 def images(batch, length):
-    """Random ones."""
+    """Returns random images, `[batch, length, size, size, 3]`."""
     shape = (batch, length, networks.SIZE, networks.SIZE, 3)
     return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
 
 
 def row(name, value, batch, length, rounds, policy):
-    """Milliseconds per frame, of inference and of a training step."""
+    """Returns the milliseconds per frame of inference and of a training step."""
     model, inputs = network(length, policy), images(batch, length)
     labels = np.random.default_rng(1).uniform(-1, 1, (batch, length, 2)).astype(np.float32)
     training.compile_model(model, 1e-4)
@@ -42,12 +43,9 @@ def row(name, value, batch, length, rounds, policy):
         lambda: model.predict_on_batch({"images": inputs}),
         lambda: model.train_on_batch({"images": inputs}, labels),
     ]
-    taken = (
-        1000
-        * np.median(side_by_side.seconds(turns, rounds, warm=1), axis=0)
-        / inputs[..., 0, 0, 0].size
-    )
-    return {name: value, "inference, ms a frame": taken[0], "training, ms a frame": taken[1]}
+    seconds = np.median(side_by_side.seconds(turns, rounds, warm=1), axis=0)
+    inference, step = 1000 * seconds / (batch * length)
+    return {name: value, "inference, ms a frame": inference, "training, ms a frame": step}
 
 
 def main():
@@ -72,10 +70,10 @@ def main():
             command, check=True, stdout=subprocess.PIPE, text=True,
             preexec_fn=lambda allowed=allowed: os.sched_setaffinity(0, allowed),
         )  # fmt: skip
-        line = next(one for one in ran.stdout.splitlines() if one.startswith("row "))
+        line = next(line for line in ran.stdout.splitlines() if line.startswith("row "))
         rows.setdefault(name, []).append(json.loads(line[4:]))
-    for found in rows.values():
-        print(tables.markdown(pd.DataFrame(found).set_index(next(iter(found[0]))).round(2)), "\n")
+    for name, values in rows.items():
+        print(tables.markdown(pd.DataFrame(values).set_index(name).round(2)), "\n")
 
 
 if __name__ == "__main__":

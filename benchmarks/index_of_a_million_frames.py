@@ -1,10 +1,11 @@
-"""Time and memory that the index of a large database takes: `datasets.load` of empty files.
+"""Measures time and memory of `datasets.load` for a database of a million frames.
 
     python benchmarks/index_of_a_million_frames.py FOLDER [--frames 1000000] [--images]
 
-Makes FOLDER with as many empty images as asked for, in folders of 1000, and a csv of them; loads
-that in a process of its own; prints seconds and peak memory last. Delete FOLDER afterwards.
-`--images` makes the csv one of single images, each a clip, instead of frames of clips.
+The script writes empty images to FOLDER, in folders of 1000, and a csv that lists them. It loads
+the csv in a process of its own. The last line has seconds and peak memory. Delete FOLDER
+afterwards. With `--images`, the csv lists single images, each of which is a clip, instead of frames
+of clips.
 """
 
 import argparse
@@ -19,14 +20,14 @@ EMOTIONS = ("happy", "sad", "neutral")
 
 
 def generate(folder, frames, single):
-    """Empty images and `list.csv` in `folder`, the same for the same arguments."""
+    """Writes empty images and `list.csv` to `folder`."""
     folder.mkdir(parents=True)
     rows = ["image,emotion" if single else "image,time,valence,arousal"]
     for number in range(frames):
-        place, frame = divmod(number, PER_FOLDER)
+        parent, frame = divmod(number, PER_FOLDER)
         if frame == 0:
-            (folder / f"{place:05d}").mkdir()
-        name = f"{place:05d}/{frame:05d}.jpg"
+            (folder / f"{parent:05d}").mkdir()
+        name = f"{parent:05d}/{frame:05d}.jpg"
         (folder / name).touch()
         value = (number % 2001 - 1000) / 1000
         label = EMOTIONS[number % 3] if single else f"{frame / 25:.2f},{value:.3f},{-value:.3f}"
@@ -35,7 +36,7 @@ def generate(folder, frames, single):
 
 
 def measure(name, path):
-    """Loads `path` and prints the report, seconds and peak memory."""
+    """Loads `path`, and prints the report, seconds and peak memory."""
     from kollias_affect import datasets
 
     started = time.perf_counter()
@@ -43,16 +44,16 @@ def measure(name, path):
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(clips.report)
-    print(f"{seconds:.1f} s, {peak:.2f} GiB at most")
+    print(f"{seconds:.1f} s, at most {peak:.2f} GiB")
 
 
 def main():
-    """Generates and measures, in processes of their own."""
+    """Writes the database and measures in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--images", action="store_true", help="single images instead of clips")
-    parser.add_argument("--measure-only", action="store_true", help="FOLDER is there already")
+    parser.add_argument("--measure-only", action="store_true", help="FOLDER exists already")
     arguments = parser.parse_args()
     if arguments.measure_only:
         name = "images_csv" if arguments.images else "frames_csv"

@@ -1,11 +1,11 @@
-"""Inference of one window, the authors' code by ours: the ratio is printed last.
+"""Compares the inference of one window by the authors' code and by this package.
 
     python benchmarks/inference.py [--rounds 10]
 
-One window of 80 frames. The authors' graph is that of `authors_graph.py`; ours is `models.fast` of
-the same network, as `evaluation.predict` runs it, in the precision that the machine has; plain
-Keras in float32 and ours in float32 stand beside. What a network gives in another precision than
-it was trained in is `precision_accuracy.py`'s matter.
+The window has 80 frames. The authors' graph is that of `authors_graph.py`. Ours is `models.fast` of
+the same network, as in `evaluation.predict`, in the native precision of the machine; plain Keras
+and ours in float32 are also measured. The last line is the ratio of the authors' time and ours.
+`precision_accuracy.py` measures the effect of the precision on the outputs.
 """
 
 import argparse
@@ -32,11 +32,11 @@ def main():
         lambda: authors.predict(images),
         *(lambda m=m: m.predict_on_batch({"images": images}) for m in (plain, *ours)),
     ]
-    taken = side_by_side.seconds(turns, arguments.rounds)
-    side_by_side.report(names, taken)
+    seconds = side_by_side.seconds(turns, arguments.rounds)
+    side_by_side.report(names, seconds)
     for number in (1, 2):
-        print(f"authors by {names[number]}: {side_by_side.ratio(taken, 0, number):.3f}")
-    print(f"ratio {side_by_side.ratio(taken, 0, 3):.3f}")
+        print(f"authors by {names[number]}: {side_by_side.ratio(seconds, 0, number):.3f}")
+    print(f"ratio {side_by_side.ratio(seconds, 0, 3):.3f}")
 
 
 if __name__ == "__main__":

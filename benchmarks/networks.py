@@ -1,4 +1,4 @@
-"""What the benchmarks of networks run: AffWildNet on one window of 80 frames of 96 x 96."""
+"""Networks and inputs of the benchmarks: AffWildNet, and windows of 80 frames of 96 x 96."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ LENGTH, SIZE, HIDDEN = 80, 96, 4096
 
 
 def window(batch=1):
-    """Images and labels of random content."""
+    """Returns random images and labels."""
     random = np.random.default_rng(0)
     images = random.uniform(-1, 1, (batch, LENGTH, SIZE, SIZE, 3)).astype(np.float32)
     return images, random.uniform(-1, 1, (batch, LENGTH, 2)).astype(np.float32)
@@ -19,7 +19,7 @@ def window(batch=1):
 
 @contextlib.contextmanager
 def precision(policy):
-    """Layers made inside have this dtype policy."""
+    """Sets the dtype policy of the layers that are made inside the context."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -29,7 +29,7 @@ def precision(policy):
 
 
 def affwildnet(policy, **options):
-    """The authors' network, without landmarks: VGG-Face, 4096 units, two GRUs of 128."""
+    """Returns the authors' network without landmarks: VGG-Face, 4096 units, two GRUs of 128."""
     with precision(policy):
         return models.affwildnet(
             hidden_units=HIDDEN,
@@ -42,6 +42,6 @@ def affwildnet(policy, **options):
 
 
 def convolutions(policy):
-    """Its convolutions and poolings alone."""
+    """Returns the convolutions and poolings of that network."""
     with precision(policy):
         return backbones.vgg_face((SIZE, SIZE, 3))

@@ -1,12 +1,12 @@
-"""What mixed precision and kept features change in the CCC: the largest change is printed last.
+"""Measures how mixed precision and cached features change the CCC.
 
     python benchmarks/precision_accuracy.py [--epochs 8] [--seeds 3]
 
-The narrow AffWildNet of `kollias-affect demo`, trained on its synthetic clips (made in a temporary
-folder) in float32 and in mixed_bfloat16 from the same seeds, and with the CNN frozen, on images
-and on kept features: validation CCC of the best epochs, and the changes of their means over the
-seeds. And one network trained in float32, run in both precisions: that change is due to the
-precision alone, and counts too.
+The script trains a narrow AffWildNet on synthetic clips in a temporary folder: in float32 and in
+mixed_bfloat16 from the same seeds, and with a frozen CNN on images and on cached features. It
+compares the means over the seeds of the validation CCC of the best epochs. It also runs the
+networks trained in float32 in both precisions; that change is due to the precision alone. The last
+line is the largest change.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from kollias_affect import datasets, evaluation, models, training
 
 
 def network(seed, policy="float32", frozen=False):
-    """The network of the demo."""
+    """Returns a narrow AffWildNet."""
     keras.utils.set_random_seed(seed)
     with networks.precision(policy):
         return models.affwildnet(
@@ -31,18 +31,18 @@ def network(seed, policy="float32", frozen=False):
 
 
 def ccc(model, clips):
-    """Mean CCC of valence and arousal."""
+    """Computes the mean CCC of valence and arousal."""
     return float(evaluation.scores(clips, evaluation.predict(model, clips)).loc["mean", "CCC"])
 
 
 def main():
-    """Trains and compares."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    table = {"float32": [], "mixed_bfloat16": [], "frozen": [], "frozen, kept features": []}
-    run_alone = []
+    table = {"float32": [], "mixed_bfloat16": [], "frozen": [], "frozen, cached features": []}
+    run_only = []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         clips = [datasets.load("synthetic", folder / "clips", s) for s in ("train", "validation")]
@@ -60,12 +60,12 @@ def main():
                 if name == "float32":
                     other = network(seed, "mixed_bfloat16")
                     other.set_weights(model.get_weights())
-                    run_alone.append(ccc(other, clips[1]) - ccc(model, clips[1]))
+                    run_only.append(ccc(other, clips[1]) - ccc(model, clips[1]))
     means = {name: np.mean(scores) for name, scores in table.items()}
     changes = {
-        "run in mixed_bfloat16": np.abs(run_alone).max(),
+        "run in mixed_bfloat16": np.abs(run_only).max(),
         "trained in mixed_bfloat16": abs(means["mixed_bfloat16"] - means["float32"]),
-        "kept features": abs(means["frozen, kept features"] - means["frozen"]),
+        "cached features": abs(means["frozen, cached features"] - means["frozen"]),
     }
     for name, change in changes.items():
         print(f"{name}: {change:.4f}")

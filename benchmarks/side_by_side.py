@@ -1,4 +1,4 @@
-"""Times of several things that take turns: what else runs on a machine then meets all alike."""
+"""Times of functions that take turns, so that other load on the machine affects all of them."""
 
 import time
 
@@ -6,28 +6,33 @@ import numpy as np
 
 
 def seconds(turns, rounds, warm=2):
-    """Seconds of each function in each round, `[rounds, functions]`.
+    """Measures the seconds of each function in each round.
 
-    The functions run once per round, in an order drawn anew; the first `warm` rounds, which load
-    and compile, are left out.
+    Args:
+        turns: Functions without arguments. They run once per round, in a random order.
+        rounds: Number of measured rounds.
+        warm: Number of rounds before these, which load and compile.
+
+    Returns:
+        float64 `[rounds, functions]`.
     """
     random = np.random.default_rng(0)
-    taken = np.empty((warm + rounds, len(turns)))
-    for row in taken:
-        for which in random.permutation(len(turns)):
+    result = np.empty((warm + rounds, len(turns)))
+    for row in result:
+        for i in random.permutation(len(turns)):
             start = time.perf_counter()
-            turns[which]()
-            row[which] = time.perf_counter() - start
-    return taken[warm:]
+            turns[i]()
+            row[i] = time.perf_counter() - start
+    return result[warm:]
 
 
-def report(names, taken, unit="s"):
-    """Prints median, least and most of each column."""
-    for name, column in zip(names, taken.T, strict=True):
-        low, middle, high = np.quantile(column, [0, 0.5, 1])
-        print(f"{name}: {middle:.3f} {unit} ({low:.3f} to {high:.3f})")
+def report(names, values, unit="s"):
+    """Prints median, minimum and maximum of each column of `[rounds, functions]`."""
+    for name, column in zip(names, values.T, strict=True):
+        low, median, high = np.quantile(column, [0, 0.5, 1])
+        print(f"{name}: {median:.3f} {unit} ({low:.3f} to {high:.3f})")
 
 
-def ratio(taken, above, below):
-    """The median over the rounds of column `above` by column `below`."""
-    return float(np.median(taken[:, above] / taken[:, below]))
+def ratio(values, numerator, denominator):
+    """Computes the median over the rounds of the ratio of two columns."""
+    return float(np.median(values[:, numerator] / values[:, denominator]))

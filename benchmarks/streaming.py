@@ -1,18 +1,18 @@
-"""What a frame costs in `models.Stream` beside the CNN alone: the ratio is printed last.
+"""Compares a frame in `models.Stream` with the CNN alone.
 
     python benchmarks/streaming.py [--width 1.0] [--rounds 200]
 
-AffWildNet on 96 x 96 with landmarks, batches of one frame, both compiled and warm. The CNN alone
-is the same network up to `fc1`, on frames that are float32 already. Stream and CNN take turns, in
-an order drawn anew for every round. The ratio printed last is the median of the rounds' ratios:
-what else runs on a machine meets both halves of a round alike. That of the fastest is before it.
+Both run AffWildNet with landmarks on frames of 96 x 96 pixels, one per batch, after compilation.
+The CNN alone is the same network up to `fc1`, on frames that are float32 already. Stream and CNN
+take turns in a random order, so that other load on the machine affects both. The last line is the
+median of the ratios of the rounds, the line before the ratio of the fastest frames.
 """
 
 import argparse
-import time
 
 import keras
 import numpy as np
+import side_by_side
 
 from kollias_affect import backbones, models
 
@@ -20,7 +20,7 @@ SIZE = 96
 
 
 def networks(width):
-    """A stream of AffWildNet, and the CNN of single frames below its RNN."""
+    """Returns a stream of AffWildNet, and its CNN for single frames."""
     model = models.affwildnet(width=width)
     units = model.get_layer("fc1").units
     backbone = backbones.vgg_face((SIZE, SIZE, 3), width)
@@ -29,7 +29,7 @@ def networks(width):
 
 
 def measure(width, rounds):
-    """Seconds of each frame in the stream, and in the CNN alone: `[rounds, 2]`."""
+    """Measures the seconds per frame of the stream and of the CNN alone, `[rounds, 2]`."""
     stream, cnn = networks(width)
     random = np.random.default_rng(0)
     picture = random.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
@@ -39,13 +39,7 @@ def measure(width, rounds):
         "landmarks": points.reshape(1, 136),
     }
     turns = [lambda: stream.step(picture, points), lambda: cnn.predict_on_batch(inputs)]
-    seconds = np.empty((rounds + 3, 2))
-    for row in seconds:
-        for which in random.permutation(2):
-            started = time.perf_counter()
-            turns[which]()
-            row[which] = time.perf_counter() - started
-    return seconds[3:]
+    return side_by_side.seconds(turns, rounds, warm=3)
 
 
 def main():
@@ -55,12 +49,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=200)
     arguments = parser.parse_args()
     seconds = measure(arguments.width, arguments.rounds)
-    least, median = seconds.min(axis=0), np.median(seconds, axis=0)
-    for name, values in (("fastest", least), ("median", median)):
+    fastest, median = seconds.min(axis=0), np.median(seconds, axis=0)
+    for name, values in (("fastest", fastest), ("median", median)):
         stream, cnn = 1000 * values
         print(f"{name}: a frame of the stream {stream:.2f} ms, of the CNN {cnn:.2f} ms")
-    print(f"ratio of the fastest {least[0] / least[1]:.3f}")
-    print(f"ratio {np.median(seconds[:, 0] / seconds[:, 1]):.3f}")
+    print(f"ratio of the fastest {fastest[0] / fastest[1]:.3f}")
+    print(f"ratio {side_by_side.ratio(seconds, 0, 1):.3f}")
 
 
 if __name__ == "__main__":

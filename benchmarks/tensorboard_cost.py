@@ -1,12 +1,12 @@
-"""What `evaluation.AffectTensorBoard` adds to an epoch of training: its ratio is printed last.
+"""Compares epochs of training with and without the pictures of `evaluation.AffectTensorBoard`.
 
     python benchmarks/tensorboard_cost.py [--width 0.25] [--windows 100] [--epochs 5]
 
-One training of an AffWildNet of that width, end to end, on windows of 80 frames of 96 x 96, in a
-temporary folder. Every other epoch has scores, pictures and traces, with no budget of time; the
-frames predicted for them are 4 % of those trained on, as the default `frames` is of 100 000. The
-first pair of epochs, which compiles, is left out. Where other programs run beside it, processor
-time says more than the clock on the wall.
+The script trains an AffWildNet end to end on windows of 80 frames of 96 x 96 pixels, in a temporary
+folder. Every second epoch has scores, pictures and traces, without a limit of time. They need
+predictions for 4 % as many frames as the training has, the share of the default `frames` in
+100,000. The first two epochs compile and are left out. Processor time is more reliable than wall
+time if other programs run. The last line has the ratios of both.
 """
 
 import argparse
@@ -26,19 +26,19 @@ SHARE = 0.04
 
 
 class Clock(keras.callbacks.Callback):
-    """When each epoch began, by the wall and in processor time: before, the last one had ended."""
+    """The wall time and the processor time at the start of each epoch."""
 
     def on_train_begin(self, logs=None):
-        """Forgets other trainings."""
-        self.begins = []
+        """Clears the times of earlier trainings."""
+        self.starts = []
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Takes the time."""
-        self.begins.append((time.perf_counter(), time.process_time()))
+        """Records the times."""
+        self.starts.append((time.perf_counter(), time.process_time()))
 
 
 def make_clips(folder, name, count, frames):
-    """Clips of random pictures and labels, the same for the same arguments."""
+    """Writes random pictures, and returns clips of them with random labels."""
     random = np.random.default_rng(0)
     paths = [str(folder / f"{i}.jpg") for i in range(PICTURES)]
     for path in paths:
@@ -56,7 +56,7 @@ def make_clips(folder, name, count, frames):
 
 
 def measure(folder, width, count, epochs):
-    """Seconds of the epochs with pictures, and of those without."""
+    """Measures the seconds of epochs with pictures and of epochs without."""
     clips = make_clips(folder, "training", count, LENGTH)
     predicted = round(SHARE * count * LENGTH)
     validation = make_clips(folder, "validation", 4, predicted // 4)
@@ -69,16 +69,16 @@ def measure(folder, width, count, epochs):
         callbacks=[clock, board],
         verbose=0,
     )
-    print(f"{count * LENGTH} frames trained on, {predicted} predicted, a histogram and 3 traces")
-    seconds = np.diff(clock.begins, axis=0)[2:]
+    print(f"{count * LENGTH} frames of training, {predicted} predicted, a histogram and 3 traces")
+    seconds = np.diff(clock.starts, axis=0)[2:]
     return seconds[1::2], seconds[::2]
 
 
 def main():
-    """Measures in a temporary folder."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=float, default=0.25, help="1: as published")
-    parser.add_argument("--windows", type=int, default=100, help="trained on in an epoch")
+    parser.add_argument("--windows", type=int, default=100, help="per epoch")
     parser.add_argument("--epochs", type=int, default=5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,11 @@
-"""A step of end-to-end training, the authors' code by ours: the ratio is printed last.
+"""Compares a step of end-to-end training by the authors' code and by this package.
 
     python benchmarks/train_step.py [--rounds 5]
 
-One window of 80 frames: forward, CCC loss, gradients, Adam. The authors' graph is that of
-`authors_graph.py`; ours is `models.fast` of the same network, as `kollias-affect train` runs it:
-in the precision that the machine has (`models.native_precision`). Plain Keras in float32 and ours
-in float32 stand beside.
+A step is the forward pass of one window of 80 frames, the CCC loss, gradients and Adam. The
+authors' graph is that of `authors_graph.py`. Ours is `models.fast` of the same network, as in
+`kollias-affect train`, in the native precision of the machine; plain Keras and ours in float32 are
+also measured. The last line is the ratio of the authors' time and ours.
 """
 
 import argparse
@@ -35,11 +35,11 @@ def main():
         lambda: authors.train(images, labels),
         *(lambda m=m: m.train_on_batch({"images": images}, labels) for m in (plain, exact, ours)),
     ]
-    taken = side_by_side.seconds(turns, arguments.rounds)
-    side_by_side.report(names, taken)
+    seconds = side_by_side.seconds(turns, arguments.rounds)
+    side_by_side.report(names, seconds)
     for number in (1, 2):
-        print(f"authors by {names[number]}: {side_by_side.ratio(taken, 0, number):.3f}")
-    print(f"ratio {side_by_side.ratio(taken, 0, 3):.3f}")
+        print(f"authors by {names[number]}: {side_by_side.ratio(seconds, 0, number):.3f}")
+    print(f"ratio {side_by_side.ratio(seconds, 0, 3):.3f}")
 
 
 if __name__ == "__main__":

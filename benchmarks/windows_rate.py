@@ -1,11 +1,11 @@
-"""Frames per second of `windows.dataset` by those of decoding alone: the ratio is printed last.
+"""Compares the frames per second of `windows.dataset` and of decoding alone.
 
     python benchmarks/windows_rate.py [--frames 8000] [--rounds 9]
 
-The same JPEG files of 96 x 96 pixels (`--images`: those of a folder, such as crops): as windows of
-80 frames in batches of four, float32 in [-1, 1], with landmarks and labels; and read, decoded and
-nothing else, with as many threads: by `tf.data`, whose ratio is the last line, and by
-`cv2.imread`, which has no work beside the files.
+The images are JPEG files of 96 x 96 pixels, by default views of a photograph. `windows.dataset`
+makes windows of 80 frames in batches of four, float32 in [-1, 1], with landmarks and labels.
+`tf.data` and `cv2.imread` read and decode the same files with as many threads. The last line is the
+ratio to `tf.data`, the line before that to OpenCV.
 """
 
 import argparse
@@ -28,7 +28,7 @@ LENGTH, SIZE = 80, 96
 
 
 def make_images(folder, count):
-    """So many different views of a photograph of a face, as files."""
+    """Writes `count` different views of a photograph of a face."""
     random = np.random.default_rng(0)
     photograph = skimage.data.astronaut()[:240, 100:340]
     for i in range(count):
@@ -38,23 +38,23 @@ def make_images(folder, count):
         faces.crop_files.write_crop(folder / f"{i:05d}.jpg", (255 * view).astype(np.uint8))
 
 
-def decoded_by_opencv(paths):
-    """Decodes one file after the other."""
+def decode_by_opencv(paths):
+    """Decodes files one by one."""
     for path in paths:
         cv2.imread(path)
 
 
 def main():
-    """Measures."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=Path, help="folder of JPEG files")
+    parser.add_argument("--images", type=Path, help="folder of JPEG files, such as crops")
     parser.add_argument("--frames", type=int, default=8000)
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as made:
+    with tempfile.TemporaryDirectory() as folder:
         if arguments.images is None:
-            make_images(Path(made), 500)
-        files = sorted(map(str, (arguments.images or Path(made)).glob("*.jpg")))
+            make_images(Path(folder), 500)
+        files = sorted(map(str, (arguments.images or Path(folder)).glob("*.jpg")))
         paths = [files[i % len(files)] for i in range(arguments.frames // LENGTH * LENGTH)]
         random = np.random.default_rng(0)
         clips = [
@@ -78,12 +78,12 @@ def main():
         turns = [lambda: alone.reduce(0, lambda n, _: n + 1).numpy()]
         turns.append(lambda: ours.reduce(0, lambda n, *_: n + 1).numpy())
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            turns.append(lambda: list(pool.map(decoded_by_opencv, np.array_split(paths, 20))))
-            taken = side_by_side.seconds(turns, arguments.rounds, warm=1)
-    side_by_side.report(("tf.data alone", "windows.dataset", "OpenCV alone"), taken)
-    print(f"{len(paths) / np.median(taken[:, 1]):.0f} frames a second")
-    print(f"by OpenCV: {side_by_side.ratio(taken, 2, 1):.3f}")
-    print(f"ratio {side_by_side.ratio(taken, 0, 1):.3f}")
+            turns.append(lambda: list(pool.map(decode_by_opencv, np.array_split(paths, 20))))
+            seconds = side_by_side.seconds(turns, arguments.rounds, warm=1)
+    side_by_side.report(("tf.data alone", "windows.dataset", "OpenCV alone"), seconds)
+    print(f"{len(paths) / np.median(seconds[:, 1]):.0f} frames a second")
+    print(f"by OpenCV: {side_by_side.ratio(seconds, 2, 1):.3f}")
+    print(f"ratio {side_by_side.ratio(seconds, 0, 1):.3f}")
 
 
 if __name__ == "__main__":
