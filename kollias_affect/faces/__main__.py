@@ -1,8 +1,9 @@
-"""Process for one video, started by `batch.extract_many`: a job in, JSON lines out."""
+"""Worker of `batch.extract_many`: jobs from standard input, JSON lines to standard output."""
 
 import json
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -12,27 +13,35 @@ import cv2
 from kollias_affect.faces.extraction import extract
 
 
-def _main(job):
+def _main():
     logging.disable(logging.WARNING)  # The parent reports warnings.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent ends its workers.
     cv2.setNumThreads(1)  # The other cores are for the other videos.
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    video, out_dir, options = json.loads(job)
+    jobs = queue.SimpleQueue()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+    while True:
+        _send(_extract(*json.loads(jobs.get())))
+
+
+def _read_jobs(jobs):
+    """Reads jobs, and ends the process when the parent closes the pipe or ends."""
+    for line in sys.stdin:
+        jobs.put(line)
+    os._exit(1)
+
+
+def _extract(video, out_dir, options):
+    """Extracts a video and returns the last message about it."""
     try:
         extract(video, out_dir, on_frame=lambda frames: _send({"frames": frames}), **options)
     except (OSError, ValueError) as error:
         kind = "OSError" if isinstance(error, OSError) else "ValueError"
-        _send({"error": str(error), "kind": kind})
-
-
-def _end_with_the_parent():
-    """Waits for the end of the pipe from the parent, which never writes, then ends the process."""
-    sys.stdin.read()
-    os._exit(1)
+        return {"error": str(error), "kind": kind}
+    return {"finished": True}
 
 
 def _send(message):
     print(json.dumps(message), flush=True)
 
 
-_main(sys.argv[1])
+_main()

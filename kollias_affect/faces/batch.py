@@ -1,16 +1,18 @@
 """Extraction of many videos in parallel processes, with one progress bar.
 
-Each video has a process of its own (`python -m kollias_affect.faces`), which reports every frame on
-its standard output. If a native library crashes, only its video is affected. The main module is
-not imported again, and workers end with their parent, however it ends.
+The workers (`python -m kollias_affect.faces`) read jobs from their standard input and report every
+frame on their standard output. If a native library crashes, only its video is affected. The main
+module is not imported again, and workers end with their parent, however it ends.
 """
 
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from tqdm import tqdm
@@ -65,40 +67,57 @@ def _gather(videos, work):
 
 
 class _Workers:
-    """Processes that run `extract`, and that end with this one or when `stop` is called."""
+    """Processes that run `extract`, and that end with this one or when `stop` is called.
+
+    A process extracts one video after the other: its start takes as long as a short video. If it
+    ends during a video, only that video fails, and another process takes the next one.
+    """
 
     def __init__(self, processes):
         self.pool = concurrent.futures.ThreadPoolExecutor(processes)
-        self.running = set()
+        self.own = threading.local()  # the process of each thread of the pool
+        self.processes = []
 
     def submit(self, *job):
         return self.pool.submit(self._run, *job)
 
     def stop(self):
         self.pool.shutdown(wait=False, cancel_futures=True)
-        for process in list(self.running):
+        for process in list(self.processes):
             process.kill()
+            process.wait()
+            process.stdout.close()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
 
     def _run(self, video, out_dir, on_frame, options):
-        job = json.dumps([video, str(out_dir), options])
-        command = [sys.executable, "-m", "kollias_affect.faces", job]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        message = {}
-        with subprocess.Popen(command, **pipes) as process:
-            self.running.add(process)
-            for line in process.stdout:
-                message = json.loads(line)
-                on_frame(message.get("frames", 0))
-        self.running.discard(process)
+        process = self._process()
+        process.stdin.write(json.dumps([video, str(out_dir), options]) + "\n")
+        process.stdin.flush()
+        for line in process.stdout:
+            message = json.loads(line)
+            if "frames" not in message:
+                break
+            on_frame(message["frames"])
+        else:
+            raise RuntimeError(
+                "The process that extracts a video must not end during it. Received: code "
+                f"{process.wait()} for {video}. Run the same command again to resume it."
+            )
         if "error" in message:
             raise (OSError if message["kind"] == "OSError" else ValueError)(message["error"])
-        if process.returncode:
-            raise RuntimeError(
-                f"The process that extracts a video must end with code 0. Received: code "
-                f"{process.returncode} for {video}. Run the same command again to resume it."
-            )
         # The video is finished, so this only reads the outputs.
         return extract(video, out_dir, **{**options, "overwrite": False})
+
+    def _process(self):
+        """Returns the process of this thread, a new one if there is none that runs."""
+        process = getattr(self.own, "process", None)
+        if process is None or process.poll() is not None:
+            command = [sys.executable, "-m", "kollias_affect.faces"]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            process = self.own.process = subprocess.Popen(command, **pipes)
+            self.processes.append(process)
+        return process
 
 
 def _expected(videos):

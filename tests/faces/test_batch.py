@@ -7,6 +7,7 @@ import time
 import pytest
 
 from kollias_affect import faces
+from kollias_affect.faces import batch
 
 BOX = faces.Box(44, 40, 100, 100, 1.0)
 
@@ -76,6 +77,20 @@ faces.extract_many({list(map(str, videos))!r}, {str(tmp_path)!r}, 2, progress=Fa
     clips, errors = faces.extract_many(videos, tmp_path, 1, progress=False)
     assert not errors and len(clips) == 2
     assert_same_files(tmp_path, synthetic_root / "crops")
+
+
+def test_a_process_that_ends_affects_only_its_video(videos, tmp_path):
+    workers = batch._Workers(1)
+
+    def kill(frames):
+        workers.processes[0].kill()
+
+    broken = workers.submit(str(videos[0]), tmp_path, kill, {})
+    good = workers.submit(str(videos[1]), tmp_path, lambda frames: None, {})
+    with pytest.raises(RuntimeError, match="Run the same command again"):
+        broken.result()
+    assert len(good.result()) == 24 and len(workers.processes) == 2
+    workers.stop()
 
 
 def test_no_processes(face_video, tmp_path):

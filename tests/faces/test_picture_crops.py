@@ -56,9 +56,8 @@ def test_an_interrupted_call_resumes(clips, tmp_path, monkeypatch):
     journal = out / crops.JOURNAL
     complete = journal.read_bytes()
     lines = complete.splitlines(keepends=True)
-    journal.write_bytes(
-        b"".join(lines[:2]) + lines[2][:9]
-    )  # It was killed while it wrote the second line.
+    # It was killed while it wrote the line of the second image.
+    journal.write_bytes(b"".join(lines[:2]) + lines[2][:9])
     again = paper_d_crops(clips, out, size=64, progress=False)
     assert len(looked_at) == 3 + 2
     assert [clip.paths for clip in again] == [clip.paths for clip in first]
