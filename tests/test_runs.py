@@ -1,0 +1,301 @@
+"""A resumable run: its fingerprints, its folder, its lock and its journal."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kollias_affect import _runs
+
+SETTINGS = {"seed": 0, "model": {"units": 8, "layers": [1, 2]}}
+
+# Locks the folder given as its argument, says so, and holds the lock until it is stopped.
+HOLDER = """
+import sys
+from kollias_affect import _runs
+lock = _runs.Lock(sys.argv[1])
+print(lock.try_acquire(), flush=True)
+sys.stdin.read()
+"""
+
+
+@dataclasses.dataclass
+class Options:
+    size: int = 96
+
+
+@dataclasses.dataclass
+class OtherOptions:
+    size: int = 96
+
+
+# --- fingerprints
+
+
+def test_fingerprints_of_content_are_stable_and_distinguish_kinds():
+    assert _runs.fingerprint({"a": 1, "b": 2}) == _runs.fingerprint({"b": 2, "a": 1})
+    # Existing runs and caches are found by this value.
+    assert _runs.fingerprint({"a": 1, "b": 2}) == "1176b831c374ed00"
+    values = ({"a": 1}, {"a": "1"}, Options(), Options(48), OtherOptions())
+    assert len({_runs.fingerprint(value) for value in values}) == len(values)
+    assert all(len(_runs.fingerprint(value)) == 16 for value in values)
+
+
+def test_fingerprints_of_arrays_follow_their_values():
+    array = np.arange(6.0).reshape(2, 3)
+    same = _runs.fingerprint_arrays(np.asfortranarray(array), None)
+    assert _runs.fingerprint_arrays(array, None) == same
+    assert _runs.fingerprint_arrays(array + 1, None) != same
+
+
+def test_fingerprints_of_contents_do_not_depend_on_names_or_times(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"same")
+    os.utime(tmp_path / "a", (1, 1))
+    assert _runs.fingerprint_contents([tmp_path / "a", ""]) == _runs.fingerprint_contents(
+        [tmp_path / "b", ""]
+    )
+
+
+def test_fingerprints_of_contents_keep_files_apart(tmp_path):
+    for name, content in (("ab", "ab"), ("c", "c"), ("a", "a"), ("bc", "bc")):
+        (tmp_path / name).write_text(content)
+    first = _runs.fingerprint_contents([tmp_path / "ab", tmp_path / "c"])
+    assert first != _runs.fingerprint_contents([tmp_path / "a", tmp_path / "bc"])
+
+
+def test_fingerprints_of_states_follow_modification_times(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("same")
+    os.utime(path, ns=(1, 1))
+    before = _runs.fingerprint_states([path, ""])
+    assert _runs.fingerprint_states([path, ""]) == before
+    os.utime(path, ns=(2, 2))
+    assert _runs.fingerprint_states([path, ""]) != before
+
+
+def test_the_state_of_a_file_is_its_size_and_time(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("four")
+    os.utime(path, ns=(5, 7))
+    assert _runs.file_state(path) == (4, 7)
+    assert _runs.file_state("") == (0, 0)
+
+
+def test_descriptions_of_clips_follow_their_labels(make_clip):
+    clip = make_clip("a", frames=3)
+    key, frames, labels = _runs.describe_clip(clip)
+    assert (key, frames) == ("a", 3)
+    other = make_clip("a", frames=3, valence_arousal=np.zeros((3, 2)))
+    assert _runs.describe_clip(other)[2] != labels
+    json.dumps(_runs.describe_clip(clip))
+
+
+# --- folder
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_missing_or_empty_folder_is_free(tmp_path, exists):
+    folder = tmp_path / "run"
+    if exists:
+        folder.mkdir()
+    assert _runs.check_folder(folder, SETTINGS) is False
+    assert folder.exists() == exists
+
+
+def test_equal_settings_resume(tmp_path):
+    assert _runs.start_folder(tmp_path / "run", SETTINGS) is False
+    (tmp_path / "run" / "log.csv").touch()
+    written = (tmp_path / "run" / _runs.SETTINGS).read_bytes()
+    assert _runs.start_folder(tmp_path / "run", SETTINGS) is True
+    assert (tmp_path / "run" / _runs.SETTINGS).read_bytes() == written
+
+
+def test_settings_are_compared_as_json(tmp_path):
+    _runs.start_folder(tmp_path, {"shape": (96, 96)})
+    assert _runs.start_folder(tmp_path, {"shape": [96, 96]}) is True
+
+
+def test_other_settings_are_refused_and_named(tmp_path):
+    _runs.start_folder(tmp_path, SETTINGS)
+    before = (tmp_path / _runs.SETTINGS).read_bytes()
+    changed = {"seed": 1, "model": {"units": 8, "layers": [1]}}
+    with pytest.raises(ValueError) as error:
+        _runs.start_folder(tmp_path, changed)
+    assert "seed (0, now 1), model.layers" in str(error.value) or (
+        "model.layers, seed (0, now 1)" in str(error.value)
+    )
+    assert "units" not in str(error.value)
+    assert (tmp_path / _runs.SETTINGS).read_bytes() == before
+
+
+def test_a_folder_of_something_else_is_refused_and_stays_as_it_is(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(FileExistsError, match="folder of its own"):
+        _runs.start_folder(tmp_path, SETTINGS)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"other": 1}'])
+def test_settings_of_another_kind_are_not_overwritten(tmp_path, content):
+    (tmp_path / _runs.SETTINGS).write_text(content)
+    with pytest.raises(FileExistsError):
+        _runs.start_folder(tmp_path, SETTINGS, writes=["log.csv"], required=["seed"])
+    assert (tmp_path / _runs.SETTINGS).read_text() == content
+
+
+def test_files_that_the_run_does_not_write_may_lie_beside_it(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    assert _runs.start_folder(tmp_path, SETTINGS, writes=["log.csv"]) is False
+    with pytest.raises(FileExistsError):
+        _runs.check_folder(tmp_path, SETTINGS, writes=["notes.txt"], name="other.json")
+
+
+def test_the_lock_file_does_not_make_a_folder_foreign(tmp_path):
+    with _runs.Lock(tmp_path):
+        assert _runs.start_folder(tmp_path, SETTINGS) is False
+
+
+# --- differences
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2}, ["a (1, now 2)"]),
+        ({"a": {"b": 1, "c": 0}}, {"a": {"b": 2, "c": 0}}, ["a.b (1, now 2)"]),
+        ({"a": [1]}, {"a": [2]}, ["a"]),
+        ({}, {"a": "x"}, ["a (None, now x)"]),
+        ({"a": {"b": [1]}}, {"a": None}, ["a"]),
+    ],
+)
+def test_differences_name_entries_and_short_values(before, now, expected):
+    assert _runs.differences(before, now) == expected
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    )
+)
+def test_equal_content_has_no_differences(content):
+    assert _runs.differences(content, json.loads(json.dumps(content))) == []
+
+
+# --- lock
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A second process that holds the lock on `tmp_path / "run"`."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().strip() == "True"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.skipif(_runs.fcntl is None, reason="this system has no flock")
+def test_a_second_process_is_kept_out_until_the_first_is_killed(holder, tmp_path):
+    lock = _runs.Lock(tmp_path / "run")
+    assert lock.try_acquire() is False and not lock.held
+    with pytest.raises(OSError, match="One process at a time"):
+        lock.acquire()
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with lock:
+        assert lock.held
+    assert not lock.held
+
+
+@pytest.mark.skipif(_runs.fcntl is None, reason="this system has no flock")
+def test_a_waiting_process_gets_the_lock_when_it_is_released(tmp_path):
+    first, second = _runs.Lock(tmp_path), _runs.Lock(tmp_path)
+    first.acquire()
+    assert second.try_acquire() is False
+    first.release()
+    second.acquire(seconds=1)
+    assert second.held and not first.held
+    second.release()
+    second.release()  # nothing is left to release
+
+
+@pytest.mark.skipif(_runs.fcntl is None, reason="this system has no flock")
+def test_locks_of_other_names_are_independent(tmp_path):
+    with _runs.Lock(tmp_path), _runs.Lock(tmp_path, ".other") as other:
+        assert other.held
+
+
+# --- journal
+
+
+def written(path, *contents):
+    """A journal of these lines at `path`."""
+    journal = _runs.Journal(path)
+    journal.resume(0)
+    for content in contents:
+        journal.append(content)
+    journal.close()
+    return journal
+
+
+def contents(journal):
+    return [content for content, _ in journal.lines()]
+
+
+def test_a_missing_journal_has_no_lines(tmp_path):
+    assert contents(_runs.Journal(tmp_path / "journal")) == []
+
+
+def test_lines_come_back_in_order_with_their_ends(tmp_path):
+    journal = written(tmp_path / "journal", {"a": 1}, [2, "ü"], 3)
+    assert contents(journal) == [{"a": 1}, [2, "ü"], 3]
+    ends = [end for _, end in journal.lines()]
+    assert ends == sorted(ends) and ends[-1] == (tmp_path / "journal").stat().st_size
+
+
+def test_every_torn_line_is_left_out(tmp_path):
+    path = tmp_path / "journal"
+    journal = written(path, {"a": 1}, 23, "last")
+    data, ends = path.read_bytes(), [end for _, end in journal.lines()]
+    for size in range(len(data) + 1):
+        path.write_bytes(data[:size])
+        assert len(contents(journal)) == sum(end <= size for end in ends)
+
+
+@pytest.mark.parametrize("line", [b"{broken\n", b"\xff\xfe\n", b"\0\0\0\n", b"\n"])
+def test_nothing_counts_from_an_unreadable_line_on(tmp_path, line):
+    journal = written(tmp_path / "journal", 1)
+    with open(tmp_path / "journal", "ab") as file:
+        file.write(line + b"2\n")
+    assert contents(journal) == [1]
+
+
+def test_a_journal_resumes_at_a_position(tmp_path):
+    path = tmp_path / "journal"
+    journal = written(path, "first", "second")
+    with open(path, "ab") as file:
+        file.write(b'{"torn": ')
+    (_, end), *_ = journal.lines()
+    journal.resume(end)
+    journal.append("other")
+    assert contents(journal) == ["first", "other"]  # readable while it is open
+    journal.close()
+    journal.close()  # nothing is left to close
+    assert path.read_bytes() == b'"first"\n"other"\n'
+
+
+def test_a_journal_that_resumes_at_the_start_is_empty(tmp_path):
+    written(tmp_path / "journal", 1, 2)
+    assert contents(written(tmp_path / "journal")) == []
