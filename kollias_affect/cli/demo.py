@@ -8,7 +8,7 @@ from kollias_affect.cli.options import out_option, seed_option
 
 @click.command(cls=KerasCommand)
 @out_option("Folder of the outputs.")
-@click.option("--epochs", default=6, show_default=True)
+@click.option("--epochs", default=5, show_default=True)
 @seed_option
 def demo(out, epochs, seed):
     """Makes synthetic clips, trains a small AffWildNet on them, and shows the result."""

@@ -9,7 +9,7 @@ from kollias_affect import _files, datasets, evaluation, faces, models, training
 from kollias_affect.datasets import synthetic
 
 
-def run(out_dir, epochs=6, seed=0, subjects=8, clips_per_subject=2, frames=100, log=print):
+def run(out_dir, epochs=5, seed=0, subjects=8, clips_per_subject=2, frames=100, log=print):
     """Makes synthetic clips, extracts the faces, trains a narrow AffWildNet, and evaluates it.
 
     Leaves in `out_dir`: `clips/` (videos, annotations, crops), `run/` (`best.keras`, `log.csv`,
@@ -59,7 +59,7 @@ def _make_clips(folder, settings, log):
     videos = synthetic.make(folder, **settings)
     log(f"2. Finding, aligning and cropping the face in {len(videos)} videos.")
     # One process: to start another one takes longer than the work on a video.
-    _, errors = faces.extract_many(videos, folder / "crops", processes=1, progress=False)
+    _, errors = faces.extract_many(videos, folder / "crops", processes=1)
     for error in errors.values():
         raise error
     synthetic.label(folder)
