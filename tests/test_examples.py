@@ -3,8 +3,6 @@
 import contextlib
 import csv
 import io
-import json
-import re
 import runpy
 import subprocess
 import sys
@@ -16,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import skimage.data
+import tensorflow as tf
 
 from kollias_affect import EXPRESSIONS, datasets
 
@@ -126,10 +125,19 @@ def collections(tmp_path_factory):
     return root
 
 
+@pytest.fixture
+def eager():
+    """Runs without graphs, whose tracing takes longer than a few steps of many small networks."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("eager")
 def test_adaptation_example(collections, tmp_path):
     data = collections / "fer", collections / "photos", collections / "ck48.h5"
     small = ["--width", 0.05, "--epochs", 1, "--batch-size", 64]
-    small += ["--steps", 3, "--seeds", 1, "--pairs", 1, "--variants", 2, "--lambdas", 0, 1]
+    small += ["--steps", 1, "--seeds", 1, "--pairs", 1, "--variants", 2, "--lambdas", 0, 1]
     printed = run("adapt_faces.py", *data, tmp_path / "run", *small)
     assert "14 pictures: 14 with a face" in printed
     assert (tmp_path / "run" / "fer2013_to_facial_expressions" / "report.md").exists()
@@ -137,6 +145,7 @@ def test_adaptation_example(collections, tmp_path):
     assert study.count("fer2013 → facial_expressions") == 3 and "small lambdas" in study
 
 
+@pytest.mark.usefixtures("eager")
 def test_training_of_the_shipped_network(collections, tmp_path):
     data, first, second = collections / "fer", tmp_path / "first", tmp_path / "second"
     small = ["--width", 0.05, "--batch-size", 32, "--size", 48, "--backup-every", 2]
@@ -166,61 +175,3 @@ def first_filters(model):
     for name in ("grey_vgg_face", "vgg_face", "conv1_1"):
         model = model.get_layer(name)
     return {tuple(filter) for filter in model.get_weights()[0].reshape(27, -1).T.tolist()}
-
-
-ROOMS = (
-    "adaptation|backbones|datasets|evaluation|experiments|faces|features|inference|initializers|losses|metrics|models|"
-    "training|transfer|weights|windows"
-)
-
-
-PAGES = (
-    "adaptation",
-    "data",
-    "databases",
-    "evaluation",
-    "faces",
-    "performance",
-    "pictures",
-    "streaming",
-    "tables",
-    "tensorboard",
-    "training",
-    "transfer",
-    "weights",
-)
-
-
-NAMES = rf"(?<![\w./])((?:{ROOMS})(?:\.[A-Za-z]\w*)+)"
-FILES = (".md", ".csv", ".npz", ".png", ".py")
-
-# A name must not be there only because another page imported its module.
-LOOKING_UP = """
-import functools, json, sys
-missing = {}
-for page, names in json.load(sys.stdin).items():
-    for module in [name for name in sys.modules if name.split(".")[0] == "kollias_affect"]:
-        del sys.modules[module]
-    import kollias_affect
-    for name in names:
-        try:
-            functools.reduce(getattr, name.split("."), kollias_affect)
-        except AttributeError as error:
-            missing[f"{page}: {name}"] = str(error)
-print(json.dumps(missing))
-"""
-
-
-def test_python_of_the_pages_names_what_exists():
-    pages = {"README.md": (ROOT / "README.md").read_text()}
-    pages |= {f"docs/{name}.md": (ROOT / "docs" / f"{name}.md").read_text() for name in PAGES}
-    for page, text in pages.items():
-        for block in re.findall(r"```python\n(.*?)```", text, re.S):
-            compile(block, page, "exec")
-    names = {page: sorted(set(re.findall(NAMES, text))) for page, text in pages.items()}
-    names = {page: [n for n in found if not n.endswith(FILES)] for page, found in names.items()}
-    assert all(names.values())
-    command = [sys.executable, "-c", LOOKING_UP]
-    ran = subprocess.run(command, input=json.dumps(names), capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr[-500:]
-    assert json.loads(ran.stdout.splitlines()[-1]) == {}

@@ -330,6 +330,7 @@ def real(shared, tmp_path_factory):
     return datasets.load("fer2013", shared("fer2013.tar"), unpack_to=to), to / "fer2013"
 
 
+@pytest.mark.nightly
 def test_the_real_archive_has_the_published_counts(real):
     clips, _ = real
     assert clips.report.frames == 28709 + 3589
@@ -349,6 +350,7 @@ def test_the_real_archive_has_the_published_counts(real):
     assert examples == ("PrivateTest 0, not 3,589",)
 
 
+@pytest.mark.nightly
 def test_real_images_have_one_class_in_every_form(real, tmp_path):
     clips, folder = real
     unpacked = datasets.load("fer2013", folder)
