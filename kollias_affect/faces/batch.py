@@ -34,8 +34,8 @@ def extract_many(videos, out_dir, processes=None, progress=True, **options):
         **options: Options of `extract`.
 
     Returns:
-        `(results, errors)`: dicts from the path of a video to the result of `extract`, and to the
-        exception for videos that failed.
+        `(results, errors)`: dicts from the path of a video, as text, to the result of `extract`,
+        and to the exception for videos that failed.
 
     Raises:
         ValueError: If two videos have the same name, so that their outputs would mix.

@@ -48,8 +48,8 @@ def predict_videos(
         detect_every: See `faces.extract`.
 
     Returns:
-        `(tables, errors)`: dicts from the path of a video to its `pandas.DataFrame`, and to the
-        exception for videos that failed.
+        `(tables, errors)`: dicts from the path of a video, as text, to its `pandas.DataFrame`, and
+        to the exception for videos that failed.
 
     Raises:
         FileNotFoundError, ValueError: If `model` is no model, or was trained on other crops.

@@ -18,7 +18,7 @@ def count(image, colour):
     return int((image == np.array(colour)).all(axis=-1).sum())
 
 
-def test_the_likeliest_expression_has_the_orange_bar():
+def test_the_most_probable_expression_has_the_orange_bar():
     image = drawing.draw(grey(), [drawing.FaceOverlay((100, 150, 150, 150), OUTPUTS)])
     without = drawing.draw(grey(), [drawing.FaceOverlay((100, 150, 150, 150), {"happiness": 0.0})])
     assert image.shape == (500, 700, 3)
@@ -28,7 +28,7 @@ def test_the_likeliest_expression_has_the_orange_bar():
     assert (orange - box) / blue == pytest.approx(0.6 / 0.4, rel=0.25)
 
 
-def test_pictures_stay_as_they_are_but_for_what_is_drawn():
+def test_pixels_beside_the_drawing_stay_the_same():
     source = grey()
     image = drawing.draw(source, [drawing.FaceOverlay((100, 150, 150, 150), OUTPUTS)])
     assert (source == GREY).all()
@@ -77,7 +77,7 @@ def test_written_images_are_marked(tmp_path, name):
     assert drawing.is_annotated(tmp_path / name)
 
 
-def test_other_files_bear_no_mark(tmp_path, write_video):
+def test_other_files_have_no_mark(tmp_path, write_video):
     from PIL import Image
 
     Image.fromarray(grey()).save(tmp_path / "mine.png")
