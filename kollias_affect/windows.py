@@ -1,7 +1,6 @@
-"""Clips to `tf.data`: batches of windows of consecutive frames."""
+"""Batches of windows of consecutive frames: from clips to `tf.data`."""
 
 import contextlib
-import hashlib
 import itertools
 import os
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kollias_affect import _checks, _files, tasks
+from kollias_affect import _checks, _files, _runs, tasks
 from kollias_affect.tasks import EXPRESSIONS, TASKS
 
 _BATCHES_AHEAD = 2
@@ -32,45 +31,63 @@ def dataset(
     class_weights=None,
     features=None,
 ):
-    """Batches of windows for `model.fit`, `evaluate` and `predict`.
+    """Returns batches of windows for `model.fit`, `evaluate` and `predict`.
 
-    A window is `length` consecutive frames of one clip. The last window of a clip is padded
-    with its last frame if the clip ends in it. Padding, frames without a face, and frames
-    whose labels do not count have weight 0; a frame without a face shows the last face before it
-    (at the start of a clip the first one after it), so that a recurrent network is not fed blanks.
+    A window is `length` consecutive frames of one clip. If a clip ends inside its last window,
+    its last frame pads that window. Padding, frames without a face, and frames that are not
+    valid have weight 0. A frame without a face shows the last face before it (at the start of a
+    clip, the first face after it), so that a recurrent network never sees a blank image.
 
     Args:
-        clips: list of `Clip`.
-        length: frames per window (the papers: 80, of 40 to 100).
-        stride: frames from the start of one window to the next. Default: `length`.
-        batch_size: windows per batch (paper B: 4).
-        shuffle: another order of the windows in every epoch.
-        landmarks: yield landmarks too.
-        task: which labels. Default: what the clips have, valence and arousal first.
-        size: side of the images; others are resized to it.
-        seed: of the shuffling.
-        first_epoch: the order of which epoch comes first; for training that goes on.
-        cache: `True` keeps the decoded frames in memory (`size * size * 3` bytes each); a folder
-            keeps them there, as one file that is mapped and used again by the next run.
-        deterministic: `False` lets windows overtake each other, for a little speed.
-        labels: `False` yields the inputs alone, for prediction, from clips of any length.
-        class_weights: dict from an expression's index to the weight of its frames, as
-            `sampling.class_weights` gives it; only for the task "expression". Expressions
-            that are not in it have weight 0.
-        features: arrays `[frames, units]`, one per clip, to yield in the place of images; see
+        clips: List of `Clip`.
+        length: Number of frames per window. The papers use 40 to 100, mostly 80.
+        stride: Number of frames from the start of one window to the start of the next. Default:
+            `length`.
+        batch_size: Number of windows per batch. Paper B uses 4.
+        shuffle: Whether the order of the windows changes in every epoch.
+        landmarks: Whether the inputs include the landmarks.
+        task: Name of a task in `TASKS`. Default: the task of the clips' labels,
+            `"valence_arousal"` before `"expression"`.
+        size: Side of the images in pixels. Images of another size are resized.
+        seed: Seed of the shuffling.
+        first_epoch: Number of the epoch whose order comes first; a training that resumes after
+            epoch `n` passes `n`.
+        cache: `True` keeps the decoded frames in memory (`size * size * 3` bytes each). A folder
+            keeps them in one memory-mapped file, which later runs use again.
+        deterministic: `False` lets windows overtake each other, which is slightly faster.
+        labels: Whether labels and weights are included. `False` gives the inputs alone, for
+            prediction from clips of any length.
+        class_weights: Dict from the index of an expression to the weight of its frames, see
+            `sampling.class_weights`. Only for the task `"expression"`. Expressions that it lacks
+            have weight 0.
+        features: List of arrays `[frames, units]`, one per clip, that replace the images; see
             `features.of_clips`.
 
     Returns:
-        `tf.data.Dataset` of `(inputs, labels, weights)`: `inputs` is a dict of `images`, float32
-        RGB `[batch, length, size, size, 3]` in [-1, 1], and `landmarks`, float32
-        `[batch, length, 136]` (x, y of point 0, of point 1, …); `labels` are float32
-        `[batch, length, 2]` (`valence_arousal`), `[batch, length, 1]` (`valence`, `arousal`) or
-        int64 `[batch, length]` (`expression`); `weights` are float32 `[batch, length]`.
-        `features` stand as `features`, `[batch, length, units]`, in the place of `images`.
+        `tf.data.Dataset` of `(inputs, labels, weights)`.
+
+        - `inputs` is a dict of `images`, float32 RGB `[batch, length, size, size, 3]` in
+          [-1, 1], and `landmarks`, float32 `[batch, length, 136]` (x and y of point 0, of point
+          1, …) in [-1, 1]. With `features`, the entry `features`, float32
+          `[batch, length, units]`, replaces `images`.
+        - `labels` are float32 `[batch, length, 2]` (`valence_arousal`), float32
+          `[batch, length, 1]` (`valence`, `arousal`) or int64 `[batch, length]` (`expression`).
+        - `weights` are float32 `[batch, length]`.
 
     Raises:
-        ValueError: if there are no clips, if the window is longer than every clip, or if
-            clips lack what is asked for.
+        ValueError: If there are no clips, if the window is longer than every clip, or if clips
+            lack the labels or landmarks that the arguments ask for.
+
+    Examples:
+
+    >>> import numpy as np
+    >>> from kollias_affect import windows
+    >>> from kollias_affect.datasets import Clip
+    >>> clip = Clip("a", ["1.png", "2.png", "3.png"], valence_arousal=np.zeros((3, 2)))
+    >>> data = windows.dataset([clip], length=2, landmarks=False)
+    >>> inputs, labels, weights = data.element_spec
+    >>> inputs["images"].shape.as_list(), labels.shape.as_list(), weights.shape.as_list()
+    ([None, 2, 96, 96, 3], [None, 2, 2], [None, 2])
     """
     length = _checks.positive_integer("length", length)
     stride = _checks.positive_integer("stride", length if stride is None else stride)
@@ -79,19 +96,19 @@ def dataset(
     seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
     frames = _Frames(clips, landmarks, _task(clips, task) if labels else None, class_weights)
     if labels:
-        _longer_than_every_clip(clips, length)
+        _check_length(clips, length)
     index, inside = window_index([len(clip) for clip in clips], length, stride)
     index, inside = tf.constant(index), tf.constant(inside)
     windows = (
         _shuffled(len(index), seed, first_epoch) if shuffle else tf.data.Dataset.range(len(index))
     )
-    look = _images(frames, size, cache) if features is None else _features(features)
-    seen = "images" if features is None else "features"
+    read = _images(frames, size, cache) if features is None else _features(features)
+    source = "images" if features is None else "features"
 
     def window(number):
         rows = index[number]
         shown = tf.gather(frames.shown, rows)
-        inputs = {seen: look(shown)}
+        inputs = {source: read(shown)}
         if landmarks:
             inputs["landmarks"] = tf.gather(frames.landmarks, shown)
         if not labels:
@@ -101,24 +118,37 @@ def dataset(
 
     def to_unit_range(inputs, *rest):
         if features is None:
-            # One pass over the memory; `cast`, `/ 127.5` and `- 1` are three.
+            # This is one pass over the memory; `cast`, `/ 127.5` and `- 1` would be three.
             images = tf.bitcast(inputs["images"], tf.quint8)
             inputs = {**inputs, "images": tf.quantization.dequantize(images, -1.0, 1.0)}
         return (inputs, *rest) if rest else inputs
 
     options = tf.data.Options()
     options.deterministic = deterministic
-    # Several devices share each batch; whole files are not handed out, there are none.
+    # Several devices share each batch. There are no files that could be distributed instead.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     ready = windows.map(window, os.cpu_count()).batch(batch_size).map(to_unit_range)
     return untuned(ready.prefetch(_BATCHES_AHEAD)).with_options(options)
 
 
 def untuned(data):
-    """A `tf.data.Dataset` without autotuning.
+    """Returns a `tf.data.Dataset` without autotuning.
 
-    The autotuner's thread often keeps the end of an epoch waiting until it looks again: seconds,
-    after short epochs, and more after long ones.
+    The autotuner's thread often delays the end of an epoch until its next check: by seconds
+    after short epochs, and by more after long ones.
+
+    Args:
+        data: `tf.data.Dataset`.
+
+    Returns:
+        `tf.data.Dataset` with the same elements.
+
+    Examples:
+
+    >>> import tensorflow as tf
+    >>> from kollias_affect import windows
+    >>> windows.untuned(tf.data.Dataset.range(3)).options().autotune.enabled
+    False
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -127,7 +157,14 @@ def untuned(data):
 
 @contextlib.contextmanager
 def naming_bad_images(clips):
-    """Turns TensorFlow's error about an image that cannot be decoded into one that names it."""
+    """Names the image file when TensorFlow fails to decode one.
+
+    Args:
+        clips: List of the `Clip` that are read inside the `with` block.
+
+    Raises:
+        ValueError: If an image is missing or cannot be decoded.
+    """
     try:
         yield
     except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
@@ -143,16 +180,24 @@ def naming_bad_images(clips):
 
 
 def window_index(lengths, length, stride):
-    """Which frames each window holds.
+    """Computes the positions of the frames of each window.
 
     Args:
-        lengths: number of frames of each clip.
-        length, stride: see `dataset`.
+        lengths: List of the number of frames of each clip.
+        length: Number of frames per window.
+        stride: Number of frames from the start of one window to the start of the next.
 
     Returns:
-        `(index, inside)`, both `[windows, length]`: int64 positions in the frames of all clips
-        laid end to end, and whether the position is a frame of the clip (else padding, which
-        repeats the clip's last frame).
+        `(index, inside)`, both `[windows, length]`. `index` holds int64 positions in the
+        concatenated frames of all clips. `inside` is false where a window is padded; the
+        position is then that of the clip's last frame.
+
+    Examples:
+
+    >>> from kollias_affect import windows
+    >>> index, inside = windows.window_index([3], length=2, stride=2)
+    >>> index.tolist(), inside.tolist()
+    ([[0, 1], [2, 2]], [[True, True], [True, False]])
     """
     index, inside, start = [], [], 0
     for frames in lengths:
@@ -166,7 +211,7 @@ def window_index(lengths, length, stride):
 
 
 def _shuffled(count, seed, first_epoch):
-    """Numbers of the windows, in an order for each epoch that seed and epoch alone decide."""
+    """Dataset of the numbers of the windows, in an order that depends on seed and epoch alone."""
     epochs = itertools.count(first_epoch)
 
     def order():
@@ -177,13 +222,13 @@ def _shuffled(count, seed, first_epoch):
             tf.ensure_shape(tf.numpy_function(order, [], tf.int64), (count,))
         )
 
-    # Not `from_generator`: it makes malloc give all free memory back at once, in the whole process.
+    # `from_generator` would make malloc return all free memory at once, in the whole process.
     epoch = tf.data.Dataset.range(1).flat_map(numbers)
     return epoch.apply(tf.data.experimental.assert_cardinality(count))
 
 
 class _Frames:
-    """The frames of all clips end to end, as tensors that windows are gathered from."""
+    """The concatenated frames of all clips, as tensors from which windows are gathered."""
 
     def __init__(self, clips, landmarks, task, class_weights):
         if not clips or not any(len(clip) for clip in clips):
@@ -206,8 +251,8 @@ def _class_weights(clips, task, class_weights):
         return np.float32(1)
     if task != "expression":
         raise ValueError(
-            f"`class_weights` belong to the task 'expression'. Received: them with {task!r}. Leave "
-            "them out."
+            f"`class_weights` apply to the task 'expression' only. Received: the task {task!r}. "
+            "Omit them."
         )
     if not isinstance(class_weights, dict):
         raise ValueError(
@@ -222,7 +267,7 @@ def _class_weights(clips, task, class_weights):
 
 
 def _shown(clips):
-    """Position of the frame to show for each frame: itself, or the nearest face before or after."""
+    """Position of the frame to show for each frame: itself, or the last (else first) face."""
     positions, start = [], 0
     for clip in clips:
         here = np.flatnonzero(clip.has_image)
@@ -236,10 +281,10 @@ def _shown(clips):
 
 
 def _landmarks(clips):
-    without = [clip.key for clip in clips if clip.landmarks is None]
-    if without:
+    missing = [clip.key for clip in clips if clip.landmarks is None]
+    if missing:
         raise ValueError(
-            f"`landmarks=True` needs clips with landmarks. Received clips without: {without[:5]}. "
+            f"`landmarks=True` needs clips with landmarks. Received clips without: {missing[:5]}. "
             "Extract them from the videos, or pass `landmarks=False`."
         )
     flat = np.concatenate([clip.landmarks.reshape(len(clip), 136) for clip in clips])
@@ -252,19 +297,19 @@ def _task(clips, task):
     task = tasks.task_of_labels(clips)
     if task is None:
         raise ValueError(
-            "Training and evaluation need labels on every clip. Received clips without. Add them "
+            "Training and evaluation need labels on every clip. Received: clips without. Add them "
             "with `Clip.labelled`, or pass `labels=False` to predict."
         )
     return task
 
 
 def _labels(clip, task):
-    """Labels with a number for frames without one, which have weight 0."""
+    """Labels in which frames without a label, whose weight is 0, have some finite number."""
     values = tasks.labels(clip, task)
     return np.maximum(values, 0) if task == "expression" else np.nan_to_num(values)
 
 
-def _longer_than_every_clip(clips, length):
+def _check_length(clips, length):
     longest = max(len(clip) for clip in clips)
     if length > longest:
         raise ValueError(
@@ -274,21 +319,22 @@ def _longer_than_every_clip(clips, length):
 
 
 def _images(frames, size, cache):
-    """A function from positions `[length]` to uint8 images `[length, size, size, 3]`."""
+    """Returns a function from positions `[length]` to uint8 images `[length, size, size, 3]`."""
     paths = frames.paths
     if not cache:
         table = tf.constant(paths)
-        one = _decode if "" in map(paths.__getitem__, frames.shown.numpy()) else _decode_file
+        blanks = any(paths[position] == "" for position in frames.shown.numpy())
+        decode_one = _decode if blanks else _decode_file
 
         def read(rows):
-            decode = lambda path: one(path, size)  # noqa: E731 - as `map_fn` wants it
+            decode = lambda path: decode_one(path, size)  # noqa: E731 - for `map_fn`
             images = tf.map_fn(decode, tf.gather(table, rows), fn_output_signature=tf.uint8)
             return tf.ensure_shape(images, (None, size, size, 3))
 
         return read
     if cache is True:
-        kept = tf.constant(np.stack(list(_decoded(paths, size))))
-        return lambda rows: tf.gather(kept, rows)
+        decoded = tf.constant(np.stack(list(_decoded(paths, size))))
+        return lambda rows: tf.gather(decoded, rows)
     mapped = np.load(_cache_file(paths, size, Path(cache)), mmap_mode="r", allow_pickle=False)
 
     def gather(rows):
@@ -299,22 +345,22 @@ def _images(frames, size, cache):
 
 
 def _features(parts):
-    """A function from positions `[length]` within one clip to float32 `[length, units]`."""
+    """Returns a function from positions `[length]` in one clip to float32 `[length, units]`."""
     ends = np.cumsum([len(part) for part in parts])
 
-    def look(rows):
+    def rows_of_part(rows):
         number = np.searchsorted(ends, rows[0], side="right")
         return parts[number][rows - (ends[number] - len(parts[number]))]
 
     def gather(rows):
-        found = tf.numpy_function(look, [rows], tf.float32, stateful=False)
-        return tf.ensure_shape(found, (None, parts[0].shape[-1]))
+        values = tf.numpy_function(rows_of_part, [rows], tf.float32, stateful=False)
+        return tf.ensure_shape(values, (None, parts[0].shape[-1]))
 
     return gather
 
 
 def _decode(path, size):
-    """The image file as uint8 RGB `[size, size, 3]`; black for a frame without an image."""
+    """Decodes an image file to uint8 RGB `[size, size, 3]`; an empty path gives black."""
 
     def blank():
         return tf.zeros((size, size, 3), tf.uint8)
@@ -331,7 +377,7 @@ def _decode_file(path, size):
 
 
 def _jpeg(content):
-    """As libjpeg, OpenCV and Pillow decode it; TensorFlow's own default is less exact."""
+    """Decodes as libjpeg, OpenCV and Pillow do; TensorFlow's default is less exact."""
     return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
@@ -350,11 +396,9 @@ def _decoded(paths, size):
 
 
 def _cache_file(paths, size, folder):
-    """The `.npy` of these frames in `folder`, made if it is not there yet."""
+    """Path of the `.npy` file of these frames in `folder`, which is written if it is missing."""
     _checks.writable_folder("cache", folder)
-    stamps = [os.stat(path).st_mtime_ns if path else 0 for path in paths]
-    content = repr((size, list(zip(paths, stamps, strict=True)))).encode()
-    file = folder / f"frames-{hashlib.sha256(content).hexdigest()[:16]}.npy"
+    file = folder / f"frames-{_runs.fingerprint(size, _runs.fingerprint_states(paths))}.npy"
     if not file.exists():
         header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size, 3)}
         with _files.atomic(file) as temporary, open(temporary, "wb") as out:

@@ -1,11 +1,16 @@
+import subprocess
+import sys
+
+import cv2
 import numpy as np
 import pytest
 
 from kollias_affect import windows
+from kollias_affect.clip import Clip
 
 
 def collect(data):
-    """Concatenated batches of `(images, landmarks, labels, weights)`."""
+    """Concatenates the batches of `(images, landmarks, labels, weights)`."""
     batches = [
         (inputs["images"], inputs["landmarks"], labels, weights)
         for inputs, labels, weights in data.as_numpy_iterator()
@@ -14,7 +19,7 @@ def collect(data):
 
 
 def level(images):
-    """The grey level that `make_clip` gave each frame, from its image in [-1, 1]."""
+    """Returns the grey level that `make_clip` gave each frame, from its image in [-1, 1]."""
     return np.rint((images[..., 0, 0, 0] + 1) * 127.5).astype(int)
 
 
@@ -32,10 +37,6 @@ def test_shapes_types_and_ranges(make_clip):
 
 
 def test_images_are_rgb(tmp_path):
-    import cv2
-
-    from kollias_affect.clip import Clip
-
     path = tmp_path / "red.png"
     cv2.imwrite(str(path), np.full((96, 96, 3), (0, 0, 255), np.uint8))  # BGR
     clip = Clip("a", [str(path)], valence_arousal=[[0, 0]])
@@ -73,7 +74,7 @@ def test_the_last_short_window_is_padded_not_dropped(make_clip):
     assert inside.sum() == 10
 
 
-def test_no_window_is_padding_alone():
+def test_no_window_holds_padding_alone():
     for frames in range(1, 30):
         for length in (1, 4, 9):
             for stride in (1, 3, 9, 14):
@@ -81,7 +82,7 @@ def test_no_window_is_padding_alone():
                 assert inside.any(axis=1).all()
 
 
-def test_missing_frames_weigh_nothing_and_show_the_last_face(make_clip):
+def test_missing_frames_have_weight_0_and_show_the_last_face(make_clip):
     clip = make_clip(frames=6, level=50, missing=(0, 3, 4))
     images, landmarks, _, weights = collect(windows.dataset([clip], length=6))
     assert weights[0].tolist() == [0, 1, 1, 0, 0, 1]
@@ -89,14 +90,14 @@ def test_missing_frames_weigh_nothing_and_show_the_last_face(make_clip):
     assert np.allclose(landmarks[0, 3], clip.landmarks[2].ravel())
 
 
-def test_clip_without_any_face_weighs_nothing(make_clip):
+def test_clips_without_any_face_have_weight_0(make_clip):
     clips = [make_clip("a", 4), make_clip("b", 4, 9, missing=range(4))]
     images, landmarks, labels, weights = collect(windows.dataset(clips, length=4))
     assert weights.tolist() == [[1] * 4, [0] * 4]
     assert np.isfinite(images).all() and np.isfinite(landmarks).all() and np.isfinite(labels).all()
 
 
-def test_labels_of_frames_that_do_not_count_are_finite(make_clip):
+def test_labels_of_invalid_frames_are_finite(make_clip):
     labels = np.full((4, 2), np.nan)
     labels[1] = 0.5
     clip = make_clip(frames=4, valence_arousal=labels, valid=[0, 1, 0, 0])
@@ -136,7 +137,7 @@ def test_cached_frames_are_the_same(make_clip, tmp_path, cache):
     clips = [make_clip("a", 7, 10, missing=(2,)), make_clip("b", 5, 100)]
     cache = cache if cache is True else tmp_path / "cache"
     plain = collect(windows.dataset(clips, length=4, stride=2))
-    for _ in range(2):  # the second time from the file
+    for _ in range(2):  # the second pass reads the file
         cached = collect(windows.dataset(clips, length=4, stride=2, cache=cache))
         assert all(np.array_equal(a, b) for a, b in zip(plain, cached, strict=True))
     if cache is not True:
@@ -148,7 +149,7 @@ def test_images_of_another_size_are_resized(make_clip):
     assert level(images).tolist() == [[40, 41]] and images.shape[2:] == (96, 96, 3)
 
 
-def test_inputs_alone_for_prediction(make_clip):
+def test_prediction_needs_no_labels_and_no_minimal_length(make_clip):
     clip = make_clip(frames=3, valence_arousal=None)
     [inputs] = windows.dataset([clip], length=8, labels=False).as_numpy_iterator()
     assert inputs["images"].shape == (1, 8, 96, 96, 3)
@@ -164,12 +165,12 @@ def test_inputs_alone_for_prediction(make_clip):
         ({"length": 2, "task": "expression"}, "needs `expression` on every clip"),
     ],
 )
-def test_bad_arguments(make_clip, options, message):
+def test_bad_arguments_are_refused(make_clip, options, message):
     with pytest.raises(ValueError, match=message):
         windows.dataset([make_clip(frames=10)], **options)
 
 
-def test_clips_that_lack_what_is_asked_for(make_clip):
+def test_clips_without_landmarks_or_labels_are_refused(make_clip):
     with pytest.raises(ValueError, match="landmarks=False"):
         windows.dataset([make_clip(landmarks=None)], length=2)
     with pytest.raises(ValueError, match="labels=False"):
@@ -178,68 +179,76 @@ def test_clips_that_lack_what_is_asked_for(make_clip):
         windows.dataset([], length=2)
 
 
-def test_works_under_mirrored_strategy():
-    """In a process of its own: virtual devices must be made before TensorFlow starts."""
-    import subprocess
-    import sys
-    import textwrap
+# Virtual devices must be created before TensorFlow starts, hence a process of its own.
+MIRRORED = """
+import pathlib, sys, tempfile
+import cv2, keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, two)
+from kollias_affect import losses, metrics, models, windows
+from kollias_affect.clip import Clip
 
-    code = """
-    import tempfile, pathlib
-    import cv2, keras, numpy as np, tensorflow as tf
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    two = [tf.config.LogicalDeviceConfiguration()] * 2
-    tf.config.set_logical_device_configuration(cpu, two)
-    from kollias_affect import losses, metrics, models, windows
-    from kollias_affect.clip import Clip
+path = pathlib.Path(tempfile.mkdtemp()) / "a.png"
+cv2.imwrite(str(path), np.zeros((32, 32, 3), np.uint8))
+random = np.random.default_rng(0)
+clip = Clip("a", [str(path)] * 22, valence_arousal=random.uniform(-1, 1, (22, 2)),
+            landmarks=random.uniform(-1, 1, (22, 68, 2)))
+data = windows.dataset([clip], length=4, batch_size=4, size=32)
 
-    path = pathlib.Path(tempfile.mkdtemp()) / "a.png"
-    cv2.imwrite(str(path), np.zeros((32, 32, 3), np.uint8))
-    random = np.random.default_rng(0)
-    clip = Clip("a", [str(path)] * 22, valence_arousal=random.uniform(-1, 1, (22, 2)),
-                landmarks=random.uniform(-1, 1, (22, 68, 2)))
-    data = windows.dataset([clip], length=4, batch_size=4, size=32)
+def dense():
+    images = keras.Input((4, 32, 32, 3), name="images")
+    landmarks = keras.Input((4, 136), name="landmarks")
+    x = keras.layers.Reshape((4, -1))(images)
+    x = keras.layers.Dense(4, "tanh")(keras.layers.Concatenate()([x, landmarks]))
+    return keras.Model({"images": images, "landmarks": landmarks}, keras.layers.Dense(2)(x))
 
-    def build():
-        keras.utils.set_random_seed(0)
-        model = models.affwildnet(length=4, input_shape=(32, 32, 3), width=0.02, rnn_units=4,
-                                  initializer=None, dropout=0, rnn_dropout=0)
-        model.compile("sgd", losses.CCCLoss(), weighted_metrics=[metrics.CCC()])
-        return model
+def affwildnet():
+    return models.affwildnet(length=4, input_shape=(32, 32, 3), width=0.02, rnn_units=4,
+                             initializer=None, dropout=0, rnn_dropout=0)
 
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        model = build()
-    print("replicas", model.distribute_strategy.num_replicas_in_sync)
-    alone = build()
-    # One set of frames, whatever device saw which.
-    two, one = (m.evaluate(data, verbose=0, return_dict=True)["ccc"] for m in (model, alone))
-    assert abs(two - one) < 1e-6, (two, one)
-    # A batch of two equal halves: each replica has the loss and gradient of one device.
-    twice = data.take(1).map(lambda *part: tf.nest.map_structure(
-        lambda x: tf.concat([x[:2], x[:2]], 0), part))
-    half = data.take(1).map(lambda *part: tf.nest.map_structure(lambda x: x[:2], part))
-    loss_two = model.fit(twice, epochs=2, verbose=0, shuffle=False).history["loss"]
-    loss_one = alone.fit(half, epochs=2, verbose=0, shuffle=False).history["loss"]
-    assert np.allclose(loss_two, loss_one, atol=1e-5), (loss_two, loss_one)
-    # Any batch: the CCC is that of the global batch, whatever device has which window.
+def build():
     keras.utils.set_random_seed(0)
-    alone.set_weights(model.get_weights())
-    for m in (model, alone):
-        m.optimizer.learning_rate = 0.1
-    loss_two = model.fit(data, epochs=4, verbose=0, shuffle=False).history["loss"]
-    loss_one = alone.fit(data, epochs=4, verbose=0, shuffle=False).history["loss"]
-    assert np.allclose(loss_two, loss_one, atol=1e-5), (loss_two, loss_one)
-    assert abs(loss_two[-1] - loss_two[0]) > 1e-3, loss_two
-    weights = zip(model.get_weights(), alone.get_weights())
-    assert max(np.abs(a - b).max() for a, b in weights) < 1e-5
-    """
-    ran = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
-    )
-    assert ran.returncode == 0 and "replicas 2" in ran.stdout, ran.stderr[-2000:]
+    model = {"dense": dense, "affwildnet": affwildnet}[sys.argv[1]]()
+    model.compile("sgd", losses.CCCLoss(), weighted_metrics=[metrics.CCC()])
+    return model
+
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    model = build()
+print("replicas", model.distribute_strategy.num_replicas_in_sync)
+alone = build()
+# The metric is computed over one set of frames, whichever device received which frame.
+two, one = (m.evaluate(data, verbose=0, return_dict=True)["ccc"] for m in (model, alone))
+assert abs(two - one) < 1e-6, (two, one)
+# A batch of two equal halves: each replica has the loss and gradient of one device.
+twice = data.take(1).map(lambda *part: tf.nest.map_structure(
+    lambda x: tf.concat([x[:2], x[:2]], 0), part))
+half = data.take(1).map(lambda *part: tf.nest.map_structure(lambda x: x[:2], part))
+loss_two = model.fit(twice, epochs=2, verbose=0, shuffle=False).history["loss"]
+loss_one = alone.fit(half, epochs=2, verbose=0, shuffle=False).history["loss"]
+assert np.allclose(loss_two, loss_one, atol=1e-5), (loss_two, loss_one)
+# Any batch: the CCC is that of the global batch, whichever device has which window.
+keras.utils.set_random_seed(0)
+alone.set_weights(model.get_weights())
+for m in (model, alone):
+    m.optimizer.learning_rate = 0.1
+loss_two = model.fit(data, epochs=4, verbose=0, shuffle=False).history["loss"]
+loss_one = alone.fit(data, epochs=4, verbose=0, shuffle=False).history["loss"]
+assert np.allclose(loss_two, loss_one, atol=1e-5), (loss_two, loss_one)
+assert abs(loss_two[-1] - loss_two[0]) > 1e-3, loss_two
+weights = zip(model.get_weights(), alone.get_weights())
+assert max(np.abs(a - b).max() for a, b in weights) < 1e-5
+"""
 
 
-def test_training_that_goes_on_sees_the_order_it_would_have_seen(make_clip):
+@pytest.mark.parametrize("model", ["dense", pytest.param("affwildnet", marks=pytest.mark.nightly)])
+def test_two_replicas_train_as_one_device(model):
+    command = [sys.executable, "-c", MIRRORED, model]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0 and "replicas 2" in process.stdout, process.stderr[-2000:]
+
+
+def test_a_resumed_training_sees_the_same_order_of_windows(make_clip):
     def epochs(count, **options):
         data = windows.dataset([make_clip(frames=30)], 2, shuffle=True, seed=3, **options)
         return [level(collect(data)[0])[:, 0].tolist() for _ in range(count)]
@@ -248,10 +257,7 @@ def test_training_that_goes_on_sees_the_order_it_would_have_seen(make_clip):
 
 
 def test_jpeg_images_are_decoded_exactly(tmp_path):
-    import cv2
     import skimage.data
-
-    from kollias_affect.clip import Clip
 
     path = str(tmp_path / "face.jpg")
     cv2.imwrite(path, skimage.data.astronaut()[60:156, 170:266])
@@ -260,7 +266,7 @@ def test_jpeg_images_are_decoded_exactly(tmp_path):
     assert np.array_equal(np.rint((inputs["images"][0, 0] + 1) * 127.5), exact)
 
 
-def test_class_weights_scale_the_frames_that_count(make_clip):
+def test_class_weights_scale_valid_frames(make_clip):
     clip = make_clip(
         frames=6, expression=[4, 4, 0, 2, -1, 4], valid=[1, 1, 1, 1, 0, 1], missing=(5,)
     )
@@ -290,7 +296,7 @@ def test_class_weights_of_the_clips_have_mean_one(make_clip):
 @pytest.mark.parametrize(
     ("task", "weights", "message"),
     [
-        ("valence_arousal", {0: 1}, "belong to the task 'expression'"),
+        ("valence_arousal", {0: 1}, "apply to the task 'expression'"),
         ("expression", {7: 1}, "from 0 to 6"),
         ("expression", {"anger": 1}, "from 0 to 6"),
         ("expression", {0: -1}, "`class weight` must be"),
@@ -298,7 +304,7 @@ def test_class_weights_of_the_clips_have_mean_one(make_clip):
         ("expression", [1] * 7, "must be a dict"),
     ],
 )
-def test_bad_class_weights(make_clip, task, weights, message):
+def test_bad_class_weights_are_refused(make_clip, task, weights, message):
     clip = make_clip(expression=[0] * 10)
     with pytest.raises(ValueError, match=message):
         windows.dataset([clip], length=10, task=task, class_weights=weights)
