@@ -208,7 +208,7 @@ def test_gradients_are_taken_ahead(script, distance):
 def test_the_mean_uses_the_weights_not_those_ahead(script, faces, tmp_path):
     model, mean = script.network(0.04, 32), script.network(0.04, 32)
     optimizer = script.MomentumSAM(0.1, 3, momentum=0.9)
-    model.compile(optimizer, loss="categorical_crossentropy")
+    model.compile(optimizer, loss="categorical_crossentropy", run_eagerly=True)
     model.train_on_batch({"images": script.to_unit_range(faces)}, script.one_hot(np.arange(4)))
     averaging = script.MeanOfWeights(mean, tmp_path / "mean.keras", None, None, None, 1)
     averaging.set_model(model)
@@ -225,7 +225,7 @@ def test_the_mean_uses_the_weights_not_those_ahead(script, faces, tmp_path):
 
 def test_means_of_the_last_epochs_have_their_own_files(script, faces, tmp_path):
     model, mean = script.network(0.04, 32), script.network(0.04, 32)
-    mean.compile(loss="categorical_crossentropy")
+    mean.compile(loss="categorical_crossentropy", run_eagerly=True)
     test = {"images": script.to_unit_range(faces)}, script.one_hot(np.arange(4))
     best = training.BestModel(tmp_path / "best.keras", "val_loss")
     backup = training.AtomicBackup(tmp_path / "backup")
