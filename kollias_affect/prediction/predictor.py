@@ -14,7 +14,7 @@ BATCH = 64  # faces
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
-    """A network, and how its inputs and outputs are to be understood.
+    """A network with the description of its inputs and outputs.
 
     Attributes:
         network: Keras model.

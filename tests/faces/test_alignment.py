@@ -32,8 +32,8 @@ def test_known_similarity_is_found():
     angle, scale, shift = 0.7, 0.31, np.array([12.0, -7.0])
     rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     source = np.random.default_rng(0).normal(size=(5, 2)) * 50
-    found = faces.similarity(source, source @ rotation.T + shift)
-    assert np.allclose(found, np.column_stack([rotation, shift]), atol=1e-9)
+    fitted = faces.similarity(source, source @ rotation.T + shift)
+    assert np.allclose(fitted, np.column_stack([rotation, shift]), atol=1e-9)
 
 
 def test_points_in_one_place_are_refused():

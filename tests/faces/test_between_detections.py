@@ -52,9 +52,13 @@ def run(scene, every):
     had no detection.
     """
     frames = [types.SimpleNamespace(image=i) for i in range(len(scene.places))]
-    found = list(FaceTracker(every, scene.detect, scene.look).run(frames))
-    assert [frame.image for frame, _, _ in found] == list(range(len(frames)))
-    return scene.searched, [len(faces) for _, faces, _ in found], [other for _, _, other in found]
+    results = list(FaceTracker(every, scene.detect, scene.look).run(frames))
+    assert [frame.image for frame, _, _ in results] == list(range(len(frames)))
+    return (
+        scene.searched,
+        [len(faces) for _, faces, _ in results],
+        [other for _, _, other in results],
+    )
 
 
 def still(count, **faces):
@@ -69,10 +73,10 @@ def test_without_tracking_the_detector_runs_on_every_frame():
 
 def test_the_detector_runs_on_every_fifth_frame():
     scene = Scene(still(12))
-    found = scene.run(5)
+    results = scene.run(5)
     assert scene.searched == [0, 5, 10]
-    assert [tracked for _, tracked in found] == [i not in (0, 5, 10) for i in range(12)]
-    assert all(len(faces) == 1 for faces, _ in found)
+    assert [tracked for _, tracked in results] == [i not in (0, 5, 10) for i in range(12)]
+    assert all(len(faces) == 1 for faces, _ in results)
 
 
 def test_a_tracked_face_keeps_the_score_of_its_detection():
@@ -103,8 +107,8 @@ def test_a_face_that_looks_different_is_detected_again(look):
 
 def test_a_hidden_face_is_not_tracked():
     places = still(3) + [{}] * 4 + still(3)
-    found = Scene(places).run(5)
-    assert [len(faces) for faces, _ in found] == [len(place) for place in places]
+    results = Scene(places).run(5)
+    assert [len(faces) for faces, _ in results] == [len(place) for place in places]
 
 
 def test_the_detector_runs_on_every_frame_until_there_is_a_face():
@@ -123,9 +127,9 @@ def test_the_detector_runs_until_a_missed_face_is_detected_again():
         return faces[:1] if frame == 4 else faces
 
     scene.detect = without_b
-    found = scene.run(4)
+    results = scene.run(4)
     assert scene.searched == [0, 4, 5]
-    assert [len(faces) for faces, _ in found] == [2, 2, 2, 2, 1, 2, 2, 2, 2]
+    assert [len(faces) for faces, _ in results] == [2, 2, 2, 2, 1, 2, 2, 2, 2]
 
 
 def test_the_detector_looks_for_a_face_that_left_for_a_few_frames():
@@ -138,8 +142,8 @@ def test_the_detector_looks_for_a_face_that_left_for_a_few_frames():
 
 def test_new_faces_are_found_at_the_next_detection():
     both = {"a": (100, 100, 80, 80), "b": (400, 100, 80, 80)}
-    found = Scene([{"a": both["a"]}] * 2 + [both] * 6).run(5)
-    assert [len(faces) for faces, _ in found] == [1, 1, 1, 1, 1, 2, 2, 2]
+    results = Scene([{"a": both["a"]}] * 2 + [both] * 6).run(5)
+    assert [len(faces) for faces, _ in results] == [1, 1, 1, 1, 1, 2, 2, 2]
 
 
 def test_tiny_boxes_are_no_error():

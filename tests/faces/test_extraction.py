@@ -32,7 +32,7 @@ class Stop(Exception):
 
 
 def stop_after(frames):
-    """Returns a function for `on_frame` that interrupts after so many frames."""
+    """Returns a function for `on_frame` that interrupts after a number of frames."""
     calls = []
 
     def on_frame(count):
@@ -69,9 +69,9 @@ def test_every_decoded_frame_has_a_row_and_every_face_an_image(complete, face_vi
     assert list(table[0]) == list(faces.COLUMNS)
     assert [int(row["frame"]) for row in table] == list(range(1, 25))
     assert np.allclose([float(row["timestamp"]) for row in table], np.arange(24) / 25)
-    found = {f"{int(row['frame']):05d}.jpg" for row in table if row["success"] == "1"}
-    assert {path.name for path in (complete / "subject01_1").iterdir()} == found
-    assert 15 <= len(found) <= 20  # The face is hidden in four frames.
+    crops = {f"{int(row['frame']):05d}.jpg" for row in table if row["success"] == "1"}
+    assert {path.name for path in (complete / "subject01_1").iterdir()} == crops
+    assert 15 <= len(crops) <= 20  # The face is hidden in four frames.
     assert {row["input"] for row in table} == {"subject01_1.mp4"}
 
 

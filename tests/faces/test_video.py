@@ -65,14 +65,14 @@ def test_skipped_frames_are_counted_but_not_converted(write_video):
 def test_a_truncated_video_keeps_its_good_frames_and_reports_where_it_broke(write_video):
     noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3), np.uint8)
     path = write_video(list(noise), "cut.mp4", options={"movflags": "faststart"})
-    whole = list(Video(path))
+    complete = list(Video(path))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     video = Video(path)
     frames = list(video)
     assert 20 < len(frames) < 40
-    # The last frame may be damaged; those before it are whole.
-    for a, b in zip(frames[:-1], whole, strict=False):
+    # The last frame may be damaged; those before it are complete.
+    for a, b in zip(frames[:-1], complete, strict=False):
         assert np.array_equal(a.image, b.image) and a.time == b.time
     assert f"cut.mp4 breaks at frame {len(frames)}" in video.broken or (
         f"cut.mp4 breaks at frame {len(frames) + 1}" in video.broken
