@@ -174,9 +174,12 @@ class Lock:
 
     def try_acquire(self):
         """Takes the lock if it is free; returns whether it is held now."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / self.name
-        file = open(path, "a")  # noqa: SIM115 - closed by `release`
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = open(path, "a")  # noqa: SIM115 - closed by `release`
+        except FileNotFoundError:  # the process that held it removed the folder just now
+            return False
         try:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

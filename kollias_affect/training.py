@@ -126,10 +126,27 @@ def train(
         loss=loss, seed=_checks.integer_between("seed", seed, 0, 2**32 - 1),
     )  # fmt: skip
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    _runs.check_folder(out_dir, settings, _WRITES, required=("training",))
     with _runs.Lock(out_dir):
-        _runs.start_folder(out_dir, settings, _WRITES, required=("training",))
-        _fit(model, card, training, validation, out_dir, settings, epochs, cache, features, verbose)
+        _runs.check_folder(out_dir, settings, _WRITES, required=("training",))
+        verbose, lines = epoch_output(verbose)
+        with windows.naming_bad_images([*training, *validation]):
+            runner, data, validation_data = _prepared(
+                model, training, validation, out_dir, settings, cache, features, bool(verbose)
+            )
+            # Only now: a run that is refused leaves the folder free.
+            _runs.start_folder(out_dir, settings, _WRITES, required=("training",))
+            runner.fit(
+                data,
+                validation_data=validation_data,
+                epochs=epochs,
+                shuffle=False,  # of batches; the windows are shuffled already
+                callbacks=[
+                    SeedEpochs(settings["seed"]),
+                    *callbacks(out_dir, _monitor(card), validation, settings, model),
+                    *lines,
+                ],
+                verbose=verbose,
+            )
     return _best(out_dir, card)
 
 
@@ -168,44 +185,33 @@ def _settings(model, card, training, validation, learning_rate, features, **opti
     }
 
 
-def _fit(model, card, training, validation, out_dir, settings, epochs, cache, features, verbose):
-    """Runs the epochs that are missing in the folder of a run."""
-    verbose, lines = epoch_output(verbose)
-    runner, cached = model, (None, None)
+def _prepared(model, training, validation, out_dir, settings, cache, features, progress):
+    """The compiled model, the training data from the next epoch on, and the validation data."""
+    cached = (None, None)
     if features is not None:
-        cnn, runner = feature_files.split(model)
+        cnn, model = feature_files.split(model)
         cached = [
-            feature_files.of_clips(cnn, clips, features, settings["size"], bool(verbose))
+            feature_files.of_clips(cnn, clips, features, settings["size"], progress)
             for clips in (training, validation)
         ]
-    runner = models.fast(runner)
+    model = models.fast(model)
     options = {name: settings[name] for name in ("task", "level", "decay", "loss")}
-    compile_model(runner, settings["learning_rate"], **options)
-    options = {name: settings[name] for name in ("task", "length", "landmarks", "size")}
-    options = {**options, "batch_size": settings["batch_size"], "cache": cache}
-    with windows.naming_bad_images([*training, *validation]):
-        data = windows.dataset(
-            training,
-            stride=settings["stride"],
-            shuffle=True,
-            seed=settings["seed"],
-            first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
-            features=cached[0],
-            **options,
-        )
-        validation_data = windows.dataset(validation, features=cached[1], **options)
-        runner.fit(
-            data,
-            validation_data=validation_data,
-            epochs=epochs,
-            shuffle=False,  # of batches; the windows are shuffled already
-            callbacks=[
-                SeedEpochs(settings["seed"]),
-                *callbacks(out_dir, _monitor(card), validation, settings, model),
-                *lines,
-            ],
-            verbose=verbose,
-        )
+    compile_model(model, settings["learning_rate"], **options)
+    options = {
+        name: settings[name] for name in ("task", "length", "landmarks", "size", "batch_size")
+    }
+    data = windows.dataset(
+        training,
+        stride=settings["stride"],
+        shuffle=True,
+        seed=settings["seed"],
+        first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
+        features=cached[0],
+        cache=cache,
+        **options,
+    )
+    validation_data = windows.dataset(validation, features=cached[1], cache=cache, **options)
+    return model, data, validation_data
 
 
 def epoch_output(verbose=None):

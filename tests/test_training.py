@@ -1,18 +1,34 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 
+import cv2
 import keras
 import numpy as np
 import pytest
 
-from kollias_affect import models, training, windows
+from kollias_affect import _runs, models, training, windows
+from kollias_affect.clip import Clip
 
 TINY = {"length": 4, "width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    """Tiny networks train faster without the compilation of a graph."""
+    with pytest.MonkeyPatch.context() as patch:
+        compile_model = keras.Model.compile
+        patch.setattr(
+            keras.Model,
+            "compile",
+            lambda self, *args, **kwargs: compile_model(self, *args, run_eagerly=True, **kwargs),
+        )
+        yield
 
 
 def tiny():
@@ -25,13 +41,38 @@ def log(folder):
         return list(csv.DictReader(file))
 
 
-def test_a_run_leaves_model_log_and_tensorboard(make_clip, tmp_path):
-    clips = [make_clip("a", 12), make_clip("b", 9, 100)]
-    model, card = training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=2, verbose=0)
-    rows = log(tmp_path)
+def clips_in(folder):
+    """A clip for training and one for validation, of frames with random labels."""
+    folder.mkdir()
+    image = folder / "face.png"
+    cv2.imwrite(str(image), np.full((32, 32, 3), 99, np.uint8))
+    random = np.random.default_rng(0)
+    return [
+        Clip(
+            key,
+            [str(image)] * frames,
+            valence_arousal=random.uniform(-1, 1, (frames, 2)),
+            landmarks=random.uniform(-1, 1, (frames, 68, 2)),
+        )
+        for key, frames in (("a", 12), ("b", 9))
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder, clips, model and card of a run of two epochs, shared by the tests of this module."""
+    folder = tmp_path_factory.mktemp("finished")
+    clips = clips_in(folder / "clips")
+    model, card = training.train(tiny(), clips[:1], clips[1:], folder / "run", epochs=2, verbose=0)
+    return folder / "run", clips, model, card
+
+
+def test_a_run_writes_model_log_and_tensorboard(finished):
+    folder, clips, model, card = finished
+    rows = log(folder)
     assert [int(row["epoch"]) for row in rows] == [0, 1]
     assert {"ccc", "val_ccc", "val_ccc_valence", "val_ccc_arousal", "val_mse"} <= set(rows[0])
-    assert list((tmp_path / "tensorboard").rglob("events.*"))
+    assert list((folder / "tensorboard").rglob("events.*"))
     best = max(rows, key=lambda row: float(row["val_ccc"]))
     assert card["val_ccc"] == pytest.approx(float(best["val_ccc"]), abs=1e-6)
     data = windows.dataset(clips[1:], length=4, size=32)
@@ -39,6 +80,21 @@ def test_a_run_leaves_model_log_and_tensorboard(make_clip, tmp_path):
     assert model.evaluate(data, verbose=0, return_dict=True)["ccc"] == pytest.approx(
         card["val_ccc"], abs=1e-5
     )
+
+
+def test_an_epoch_is_one_plain_line_where_there_is_no_terminal(finished, capsys):
+    folder, clips, *_ = finished
+    training.train(tiny(), clips[:1], clips[1:], folder, epochs=3)
+    printed = capsys.readouterr().out
+    assert re.fullmatch(r"epoch 3/3  \d+\.\d s  (\w+ -?\d+\.\d{4}(  |\n))+", printed)
+
+
+def test_a_second_run_in_the_folder_is_refused_while_the_first_one_runs(finished):
+    folder, clips, *_ = finished
+    before = (folder / "log.csv").read_bytes()
+    with _runs.Lock(folder), pytest.raises(OSError, match="One process at a time"):
+        training.train(tiny(), clips[:1], clips[1:], folder, epochs=9)
+    assert (folder / "log.csv").read_bytes() == before
 
 
 KILLED = """
@@ -65,6 +121,8 @@ KILLED = """
         if moment == "mid-epoch" and batches == 8:
             die()
 
+    compile_model = keras.Model.compile
+    keras.Model.compile = lambda self, *a, **k: compile_model(self, *a, run_eagerly=True, **k)
     original = training.callbacks
     def callbacks(*args, **kwargs):
         counter = keras.callbacks.LambdaCallback(on_train_batch_end=count)
@@ -95,7 +153,7 @@ def killed(out, moment):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """Losses of four epochs in one go."""
+    """Losses of four epochs without an interruption."""
     out = tmp_path_factory.getbasetemp() / "uninterrupted" / "run"
     out.parent.mkdir()
     ran = killed(out, "never")
@@ -107,11 +165,11 @@ def uninterrupted(tmp_path_factory):
     "moment",
     [
         "mid-epoch",
-        "before epoch-2.weights.h5",
-        "after epoch-2.weights.h5",
+        pytest.param("before epoch-2.weights.h5", marks=pytest.mark.nightly),
+        pytest.param("after epoch-2.weights.h5", marks=pytest.mark.nightly),
     ],
 )
-def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path, uninterrupted, moment):
+def test_a_killed_run_resumes_and_equals_an_uninterrupted_run(tmp_path, uninterrupted, moment):
     assert killed(tmp_path / "run", moment).returncode == -signal.SIGKILL
     ran = killed(tmp_path / "run", "never")
     assert ran.returncode == 0, ran.stderr[-2000:]
@@ -122,9 +180,11 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path, uninterrupted, mom
     assert np.allclose([float(row["loss"]) for row in rows], uninterrupted, atol=1e-4)
 
 
-def test_a_finished_run_has_nothing_to_do(uninterrupted, tmp_path_factory):
-    again = killed(tmp_path_factory.getbasetemp() / "uninterrupted" / "run", "never")
-    assert again.stdout.split()[-1] == "0"
+def test_a_finished_run_trains_no_further(finished):
+    folder, clips, *_ = finished
+    before = (folder / "best.keras").read_bytes(), log(folder)
+    training.train(tiny(), clips[:1], clips[1:], folder, epochs=2, verbose=0)
+    assert ((folder / "best.keras").read_bytes(), log(folder)) == before
 
 
 def test_the_best_model_survives_a_worse_continuation(tmp_path):
@@ -148,16 +208,24 @@ def test_monitor_that_is_not_logged(tmp_path):
         callback.on_epoch_end(0, {"loss": 1.0})
 
 
-def test_learning_rates_are_those_of_paper_b(make_clip, tmp_path, monkeypatch):
-    clips, compiled = [make_clip("a", 8), make_clip("b", 8, 100)], []
-    real = training.compile_model
-    monkeypatch.setattr(training, "compile_model", lambda *a: compiled.append(real(*a)))
-    for frozen, rate in ((True, 1e-3), (False, 1e-4)):
+class Compiled(Exception):
+    """Carries the model that `fit` was called on."""
+
+
+def fit(model, *args, **kwargs):
+    raise Compiled(model)
+
+
+@pytest.mark.parametrize(("frozen", "rate"), [(True, 1e-3), (False, 1e-4)])
+def test_learning_rates_are_those_of_paper_b(make_clip, tmp_path, monkeypatch, frozen, rate):
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+    with pytest.raises(Compiled) as caught:
         model = models.affwildnet(**TINY, frozen=frozen)
-        out = tmp_path / str(frozen)
-        training.train(model, clips[:1], clips[1:], out, epochs=1, verbose=0)
-        assert json.loads((out / "settings.json").read_text())["learning_rate"] == rate
-        assert float(compiled[-1].optimizer.learning_rate) == pytest.approx(rate)
+        training.train(model, clips[:1], clips[1:], tmp_path / "run", epochs=1)
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["learning_rate"] == rate
+    assert float(caught.value.args[0].optimizer.learning_rate) == pytest.approx(rate)
 
 
 def test_exponential_decay():
@@ -173,7 +241,7 @@ def test_expression_models_learn_from_weighted_frames(make_clip, tmp_path):
     ]
     model = models.affwildnet(task="expression", **TINY, initializer=None)
     _, card = training.train(
-        model, clips[:1], clips[1:], tmp_path, epochs=8, learning_rate=0.03, verbose=0
+        model, clips[:1], clips[1:], tmp_path, epochs=3, learning_rate=0.1, verbose=0
     )
     assert card["val_accuracy"] == 1
 
@@ -184,11 +252,10 @@ def test_subject_on_both_sides_is_refused(make_clip, tmp_path):
         training.train(tiny(), clips[:1], clips[1:], tmp_path)
 
 
-def test_other_settings_in_the_same_folder_are_refused(make_clip, tmp_path):
-    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
-    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
-    with pytest.raises(ValueError, match=r"another learning_rate \(0.0001, now 0.5\)"):
-        training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, learning_rate=0.5)
+def test_other_settings_in_the_same_folder_are_refused(finished):
+    folder, clips, *_ = finished
+    with pytest.raises(ValueError, match=r"differs in learning_rate \(0.0001, now 0.5\)"):
+        training.train(tiny(), clips[:1], clips[1:], folder, epochs=1, learning_rate=0.5)
 
 
 def test_mixed_precision_keeps_outputs_and_loss_in_single():
@@ -212,24 +279,21 @@ def test_a_refused_run_leaves_the_folder_free(make_clip, tmp_path):
     long = models.affwildnet(**{**TINY, "length": 9})
     with pytest.raises(ValueError, match="longest of 1 clips"):
         training.train(long, clips[:1], clips[1:], tmp_path)
-    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
+    assert not (tmp_path / "settings.json").exists()
 
 
-def test_other_labels_are_other_settings(make_clip, tmp_path):
-    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
-    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
-    other = clips[0].labelled(valence_arousal=np.zeros((8, 2)))
-    with pytest.raises(ValueError, match="another training"):
-        training.train(tiny(), [other], clips[1:], tmp_path, epochs=1)
+def test_other_labels_are_other_settings(finished):
+    folder, clips, *_ = finished
+    other = clips[0].labelled(valence_arousal=np.zeros((12, 2)))
+    with pytest.raises(ValueError, match="differs in training"):
+        training.train(tiny(), [other], clips[1:], folder, epochs=1)
 
 
-def test_another_network_is_another_run(make_clip, tmp_path):
-    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
-    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)
-    training.train(tiny(), clips[:1], clips[1:], tmp_path, epochs=1, verbose=0)  # built anew
+def test_another_network_is_another_run(finished):
+    folder, clips, *_ = finished
     other = models.affwildnet(**TINY, initializer=None, dropout=0.1)
     with pytest.raises(ValueError, match=r"layers.fc1_dropout \(0.5, now 0.1\), model"):
-        training.train(other, clips[:1], clips[1:], tmp_path, epochs=1)
+        training.train(other, clips[:1], clips[1:], folder, epochs=1)
 
 
 @pytest.mark.parametrize(
