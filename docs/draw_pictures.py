@@ -72,7 +72,7 @@ def pictures():
     yield "histogram", plots.histogram(predictions, labels, title)
     times, labels, probabilities = expressions(500)
     yield "probabilities", plots.traces_figure(times, probabilities, EXPRESSIONS, labels, title)
-    yield "confusion", plots.confusion(counts(), title=title)
+    yield "confusion", plots.draw_confusion(counts(), title=title)
     sets = {"training": [980, 890, 120, 400, 1230, 760, 610], "validation": counts().sum(axis=1)}
     yield "distribution", plots.distribution(sets, title=title)
     points, labels, _ = representations(600)

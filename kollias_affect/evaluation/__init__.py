@@ -1,4 +1,4 @@
-"""From a model and clips to predictions per frame, scores and pictures."""
+"""Predictions of every frame, scores, intervals, aggregation, post-processing and pictures."""
 
 from kollias_affect.evaluation import postprocess
 from kollias_affect.evaluation.aggregation import aggregate, join_labels

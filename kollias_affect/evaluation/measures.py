@@ -1,62 +1,127 @@
-"""The numbers that predictions are judged by, exact in double precision.
+"""Measures of agreement between labels and predictions, in double precision.
 
-Everything follows from sums over frames, so that the numbers of any union of videos can be had
-from the sums of each (see `resampling`). Moments are population moments (ddof 0).
+All measures follow from sums over frames. The sums of several videos add up to those of their
+union, which makes resampling cheap (see `resampling`). Moments are population moments (ddof 0).
 """
 
 import numpy as np
 
-# What `sums` adds up, along its last axis: of centred labels t and predictions p, of the errors
-# p - t, and of the frames whose signs agree.
+# Terms of `sums`, in the order of its last axis: sums over centred labels t and predictions p,
+# over the errors p - t, and the number of frames with equal signs.
 TERMS = ("frames", "t", "p", "t * t", "p * p", "t * p", "squared errors", "agreements")
 
-# A variance below this share of the mean square is rounding noise of a constant.
+# A variance below this share of the mean square is the rounding error of a constant.
 _ROUNDING = 1e-10
 
 
 def ccc(labels, predictions):
-    """Concordance correlation coefficient.
+    """Computes the concordance correlation coefficient (CCC).
 
     Formula: `2 cov / (var_labels + var_predictions + (mean_labels - mean_predictions)**2)`.
 
     Args:
-        labels: `[frames]` or `[frames, dims]`, finite, in any unit.
-        predictions: same shape.
+        labels: Finite numbers `[frames]` or `[frames, dims]`, in any unit.
+        predictions: Finite numbers of the same shape.
 
     Returns:
-        float64, `[]` or `[dims]`, in [-1, 1]; 0 where labels or predictions are constant.
+        Float64, `[]` or `[dims]`, in [-1, 1]; 0 where labels or predictions are constant.
 
     Raises:
-        ValueError: if the shapes differ, there is no frame, or a number is not finite.
+        ValueError: If the shapes differ, there is no frame, or a number is not finite.
 
-    References: paper B eq. 2; Lin (1989).
+    Example:
+
+    >>> round(float(ccc([0.0, 0.5, 1.0], [0.5, 1.0, 1.5])), 3)
+    0.571
+
+    References: Paper B, eq. 2; paper C, eq. 1; Lin (1989).
     """
     return MEASURES["CCC"](sums(labels, predictions))
 
 
 def pearson(labels, predictions):
-    """Pearson's correlation coefficient; arguments, errors and constants as for `ccc`."""
+    """Computes Pearson's correlation coefficient.
+
+    Args:
+        labels, predictions: See `ccc`.
+
+    Returns:
+        Float64, `[]` or `[dims]`, in [-1, 1]; 0 where labels or predictions are constant.
+
+    Raises:
+        ValueError: As `ccc` does.
+
+    Example:
+
+    >>> round(float(pearson([0.0, 0.5, 1.0], [0.5, 1.0, 1.5])), 3)
+    1.0
+
+    References: Paper C, eq. 5.
+    """
     return MEASURES["Pearson"](sums(labels, predictions))
 
 
 def mse(labels, predictions):
-    """Mean squared error, at least 0; arguments and errors as for `ccc`."""
+    """Computes the mean squared error.
+
+    Args:
+        labels, predictions: See `ccc`.
+
+    Returns:
+        Float64, `[]` or `[dims]`, at least 0, in the squared unit of the labels.
+
+    Raises:
+        ValueError: As `ccc` does.
+
+    Example:
+
+    >>> float(mse([0.0, 0.5], [0.5, 1.0]))
+    0.25
+
+    References: Paper C, eq. 2.
+    """
     return MEASURES["MSE"](sums(labels, predictions))
 
 
 def rmse(labels, predictions):
-    """Root of the mean squared error, at least 0; arguments and errors as for `ccc`."""
+    """Computes the root of the mean squared error.
+
+    Args:
+        labels, predictions: See `ccc`.
+
+    Returns:
+        Float64, `[]` or `[dims]`, at least 0, in the unit of the labels.
+
+    Raises:
+        ValueError: As `ccc` does.
+
+    Example:
+
+    >>> float(rmse([0.0, 0.5], [0.5, 1.0]))
+    0.5
+    """
     return MEASURES["RMSE"](sums(labels, predictions))
 
 
 def sagr(labels, predictions):
-    """Sign agreement: the share of frames whose label and prediction have the same sign.
+    """Computes the sign agreement: the share of frames with equal signs of label and prediction.
 
-    Zero is a sign of its own (`numpy.sign`): it agrees with zero only. So the number stays the
-    same when all signs are turned, which it would not if zero counted as positive.
+    Zero is a sign of its own (`numpy.sign`) and agrees with zero only. If zero counted as positive,
+    the value would change when all signs are inverted.
+
+    Args:
+        labels, predictions: See `ccc`.
 
     Returns:
-        float64, `[]` or `[dims]`, in [0, 1]; arguments and errors as for `ccc`.
+        Float64, `[]` or `[dims]`, in [0, 1].
+
+    Raises:
+        ValueError: As `ccc` does.
+
+    Example:
+
+    >>> float(sagr([0.5, -0.5, 0.0, 0.1], [0.2, 0.2, 0.0, 0.3]))
+    0.75
 
     References: Nicolaou, Gunes and Pantic (2011).
     """
@@ -64,21 +129,27 @@ def sagr(labels, predictions):
 
 
 def sums(labels, predictions, units=None, count=None, centre=None):
-    """Sums over frames, from which all of `MEASURES` follow.
+    """Computes the sums over frames from which all `MEASURES` follow.
 
-    Labels and predictions are centred first, so that large offsets cost no digits.
+    Labels and predictions are centred first, so that large offsets do not cost precision.
 
     Args:
-        labels, predictions: see `ccc`.
-        units: `None` for one sum over all frames, or integers `[frames]` from 0 to `count - 1`:
-            the video of each.
-        count: number of units.
-        centre: what is subtracted from predictions, `[]` or `[dims]`. Default: their mean, as for
-            labels. Sums can only be added up if their centres are the same.
+        labels, predictions: See `ccc`.
+        units: Integers `[frames]` from 0 to `count - 1`, for example the video of each frame; or
+            `None` for one sum over all frames.
+        count: Number of units.
+        centre: Numbers `[]` or `[dims]` that are subtracted from the predictions. Default: their
+            mean. Sums may be added only if they have the same centre.
 
     Returns:
-        float64 `[8]` or `[dims, 8]`, in the order of `TERMS`; with `units` `[count, ...]` of it,
-        which may be added up over units.
+        Float64 `[8]` or `[dims, 8]`, in the order of `TERMS`; with `units`, `[count, ...]`, which
+        may be added over units.
+
+    Example:
+
+    >>> total = sums([0.0, 1.0, 0.5], [0.0, 0.5, 0.0], units=[0, 0, 1], count=2)
+    >>> MEASURES["MSE"](total).tolist(), round(float(MEASURES["MSE"](total.sum(axis=0))), 3)
+    ([0.125, 0.25], 0.167)
     """
     t, p = _checked(labels, predictions)
     centre = p.mean(axis=1) if centre is None else np.atleast_1d(centre)
@@ -87,32 +158,40 @@ def sums(labels, predictions, units=None, count=None, centre=None):
     return total if np.ndim(labels) == 2 else total[..., 0, :]
 
 
-def confusions(labels, chosen, classes, units=None, count=None):
-    """How often each class was chosen for each label.
+def confusion_counts(labels, predicted_classes, classes, units=None, count=None):
+    """Counts how often each class is predicted for each label.
 
     Args:
-        labels, chosen: integers `[frames]` from 0 to `classes - 1`.
-        classes: their number.
-        units, count: see `sums`.
+        labels, predicted_classes: Integers `[frames]` from 0 to `classes - 1`.
+        classes: Number of classes.
+        units, count: See `sums`.
 
     Returns:
-        int64 `[classes, classes]`, rows labels, columns predictions; with `units` `[count, ...]`
-        of it.
+        Int64 `[classes, classes]`, rows labels, columns predictions; with `units`,
+        `[count, classes, classes]`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> confusion_counts(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
     """
-    first = 0 if units is None else units * classes**2
-    cells = np.bincount(first + labels * classes + chosen, minlength=(count or 1) * classes**2)
+    offset = 0 if units is None else units * classes**2
+    cells = np.bincount(
+        offset + labels * classes + predicted_classes, minlength=(count or 1) * classes**2
+    )
     return cells.reshape((classes, classes) if units is None else (count, classes, classes))
 
 
 def _checked(labels, predictions):
-    """Both as float64 `[dims, frames]`."""
+    """Returns both as float64 `[dims, frames]`."""
     labels, predictions = np.asarray(labels, np.float64), np.asarray(predictions, np.float64)
     same = labels.shape == predictions.shape and labels.ndim in (1, 2) and labels.size
     if not same or not (np.isfinite(labels).all() and np.isfinite(predictions).all()):
         raise ValueError(
             "Labels and predictions must be finite, of one shape [frames] or [frames, dims], with "
-            f"at least one frame. Received: shapes {labels.shape} and {predictions.shape}, of "
-            f"which not finite: {int((~np.isfinite(labels)).sum())} and "
+            f"at least one frame. Received: shapes {labels.shape} and {predictions.shape}, not "
+            f"finite: {int((~np.isfinite(labels)).sum())} and "
             f"{int((~np.isfinite(predictions)).sum())}. Leave out frames that do not count."
         )
     frames = len(labels)
@@ -120,7 +199,7 @@ def _checked(labels, predictions):
 
 
 def _sums(t, p, centre, units, count):
-    """The terms of one dimension, `[frames]` to `[terms]` or `[units, terms]`."""
+    """Returns the terms of one dimension: `[terms]`, or `[units, terms]`."""
     errors, agreements = p - t, np.sign(t) == np.sign(p)
     t, p = t - t.mean(), p - centre
     if units is None:
@@ -132,7 +211,7 @@ def _sums(t, p, centre, units, count):
 
 
 def _moments(total):
-    """Variances of labels and predictions and their covariance; 0 where one is constant."""
+    """Returns both variances and the covariance; all 0 where labels or predictions are constant."""
     t, p, tt, pp, tp = np.moveaxis(total[..., 1:6], -1, 0) / total[..., 0]
     var_t, var_p, cov = tt - t * t, pp - p * p, tp - t * p
     varied = (var_t > _ROUNDING * tt) & (var_p > _ROUNDING * pp)
@@ -145,7 +224,7 @@ def _mse(total):
 
 def _ccc(total):
     _, _, cov = _moments(total)
-    # The denominator is 2 cov + MSE: the mean squared error holds the distance of the means.
+    # The denominator is 2 cov + MSE: the mean squared error includes the distance of the means.
     return _ratio(2 * cov, 2 * cov + _mse(total))
 
 
@@ -159,33 +238,52 @@ def _sagr(total):
 
 
 def _ratio(numerator, denominator):
-    """Their ratio within [-1, 1], 0 where the numerator is 0."""
-    some = numerator != 0
-    return np.clip(np.where(some, numerator / np.where(some, denominator, 1), 0), -1, 1)
+    """Returns the quotient clipped to [-1, 1], 0 where the numerator is 0."""
+    nonzero = numerator != 0
+    return np.clip(np.where(nonzero, numerator / np.where(nonzero, denominator, 1), 0), -1, 1)
 
 
 def accuracy(counts):
-    """Share of the frames on the diagonal of confusions `[..., classes, classes]`, `[...]`."""
+    """Computes the share of correctly classified frames.
+
+    Args:
+        counts: Counts `[..., classes, classes]` of `confusion_counts`, rows labels.
+
+    Returns:
+        Float64 `[...]` in [0, 1].
+
+    Example:
+
+    >>> import numpy as np
+    >>> float(accuracy(np.array([[3, 1], [0, 4]])))
+    0.875
+    """
     return np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1))
 
 
 def macro_f1(counts):
-    """Unweighted mean F1 over the classes that occur as labels.
+    """Computes the unweighted mean F1 over the classes that occur as labels.
 
     Args:
-        counts: confusions `[..., classes, classes]`, rows labels.
+        counts: Counts `[..., classes, classes]` of `confusion_counts`, rows labels.
 
     Returns:
-        float64 `[...]` in [0, 1]; a class that occurs and is never chosen has an F1 of 0.
+        Float64 `[...]` in [0, 1]. A class that occurs and is never predicted has an F1 of 0.
+
+    Example:
+
+    >>> import numpy as np
+    >>> round(float(macro_f1(np.array([[3, 1], [0, 4]]))), 3)
+    0.873
     """
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    of_label, of_choice = counts.sum(axis=-1), counts.sum(axis=-2)
-    f1 = 2 * hits / np.maximum(of_label + of_choice, 1)
-    occurs = of_label > 0
+    label_counts, prediction_counts = counts.sum(axis=-1), counts.sum(axis=-2)
+    f1 = 2 * hits / np.maximum(label_counts + prediction_counts, 1)
+    occurs = label_counts > 0
     return (f1 * occurs).sum(axis=-1) / occurs.sum(axis=-1)
 
 
-# Functions of `sums` and of `confusions`.
+# Measures by name: functions of `sums`, and of `confusion_counts`.
 MEASURES = {
     "CCC": _ccc,
     "Pearson": _pearson,

@@ -58,7 +58,7 @@ def evaluate_model(
         per_video: Whether every video is also scored alone.
         against: Another `keras.Model` with the same task. Its predictions are processed in the
             same way and compared, see `compare`.
-        out_dir: Folder of tables and pictures, see `results.write_report`; `None` for none.
+        out_dir: Folder of tables and pictures, see `results.write_results`; `None` for none.
 
     Returns:
         `Evaluation`.
@@ -85,7 +85,7 @@ def evaluate_model(
     if out_dir is None:
         table = scores(clips, scored, task)
     else:
-        table = results.write_report(clips, processed, out_dir, task, scored)
+        table = results.write_results(clips, processed, out_dir, task, scored)
     by_video = scores(clips, scored, task, per_video=True) if per_video else None
     measure = "accuracy" if task == "expression" else "CCC"
     comparison = None

@@ -1,4 +1,4 @@
-"""Outputs for every frame of clips, each under its clip's key, and their way back to the clips."""
+"""Outputs of a model for every frame of clips, under the keys of the clips."""
 
 import collections
 from collections.abc import Mapping
@@ -7,32 +7,45 @@ import numpy as np
 
 from kollias_affect import models, windows
 from kollias_affect.models.streaming import SequenceRunner
+from kollias_affect.tasks import TASKS
 
-_PIECE = 80  # frames at a time of a clip that is one sequence
+_CHUNK = 80  # frames per step of a clip that is one sequence
 
 
 def predict(model, clips, batch_size=4, verbose=0, stream=False):
-    """The model's outputs, frame by frame.
+    """Predicts clips frame by frame.
 
-    Windows do not overlap; the last one of a clip is padded, and the padding is dropped. Models
-    of single frames are given frames.
+    Windows do not overlap. The last window of a clip is padded, and the outputs of the padding are
+    dropped. Models of single frames receive single frames.
 
     Args:
         model: Keras model of `kollias_affect.models`.
-        clips: list of `Clip`, with or without labels.
-        batch_size: windows per batch.
-        verbose: of `keras.Model.predict`.
-        stream: take each clip as one sequence, from its first frame with a face to its last, as
-            `models.Stream` does, whose outputs these are: the recurrent state starts once per clip
-            instead of once per window. `batch_size` and `verbose` do not matter then. To a model
-            of single frames it makes no difference.
+        clips: List of `Clip`, with or without labels.
+        batch_size: Number of windows per batch.
+        verbose: `verbose` of `keras.Model.predict`.
+        stream: Whether each clip is one sequence, from its first frame with a face to its last, as
+            in `models.Stream`: the recurrent state is reset once per clip instead of once per
+            window. `batch_size` and `verbose` are then ignored. For a model of single frames the
+            outputs are the same.
 
     Returns:
-        dict from the key of each clip to float32 `[frames, outputs]`; NaN where there is no face.
+        Dict from the key of each clip to float32 `[frames, outputs]`; NaN where there is no face.
 
     Raises:
-        ValueError: if a frame is no image, two clips have one key, or `stream` is asked of a model
-            with a bidirectional RNN.
+        ValueError: If a file is no image, two clips have one key, or `stream` is used with a
+            bidirectional RNN.
+
+    Example:
+
+    >>> import keras
+    >>> from kollias_affect.clip import Clip
+    >>> images = keras.Input((8, 8, 3), name="images")
+    >>> features = keras.layers.GlobalAveragePooling2D()(images)
+    >>> outputs = keras.layers.Dense(2, name="valence_arousal")(features)
+    >>> model = keras.Model({"images": images}, outputs)
+    >>> predict(model, [Clip("a", ["", ""])])  # two frames without a face
+    {'a': array([[nan, nan],
+           [nan, nan]], dtype=float32)}
     """
     _refuse_same_keys(clips)
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
@@ -52,72 +65,79 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
         data = data.map(lambda inputs: {name: value[:, 0] for name, value in inputs.items()})
     with windows.naming_bad_images(clips):
         outputs = models.fast(model).predict(data, verbose=verbose)
-    outputs = _of_the_task(outputs)
+    outputs = _task_output(outputs)
     outputs = outputs.reshape(-1, outputs.shape[-1])
     predictions, start = {}, 0
     for clip in clips:
         values = outputs[start : start + len(clip)].astype(np.float32)
         values[~clip.has_image] = np.nan
         predictions[clip.key] = values
-        start += -(-len(clip) // length) * length  # whole windows
+        start += -(-len(clip) // length) * length  # complete windows
     return predictions
 
 
 def _predict_sequences(model, clips, shapes):
-    """Outputs of clips in pieces, each with the recurrent state that the piece before left."""
-    length = min(_PIECE, max((len(clip) for clip in clips), default=1))
-    carried = SequenceRunner(model, length)
-    outputs = _of_the_task(model.output).shape[-1]
+    """Predicts clips in chunks; each chunk continues the recurrent state of the one before."""
+    length = min(_CHUNK, max((len(clip) for clip in clips), default=1))
+    runner = SequenceRunner(model, length)
+    outputs = _task_output(model.output).shape[-1]
     predictions = {clip.key: np.full((len(clip), outputs), np.nan, np.float32) for clip in clips}
-    seen = [_from_first_face(clip) for clip in clips if clip.has_image.any()]
-    if clips and not seen:
+    visible = [_from_first_face(clip) for clip in clips if clip.has_image.any()]
+    if clips and not visible:
         return predictions
     data = windows.dataset(
-        seen,
+        visible,
         length=length,
         batch_size=1,
         landmarks="landmarks" in shapes,
         size=shapes["images"][-2],
         labels=False,
     )
-    pieces = data.as_numpy_iterator()
-    with windows.naming_bad_images(seen):
-        for clip in seen:
-            carried.reset()
-            found = [_of_the_task(carried(next(pieces)))[0] for _ in range(0, len(clip), length)]
-            values = np.concatenate(found)[: len(clip)]  # less the padding of the last piece
+    chunks = data.as_numpy_iterator()
+    with windows.naming_bad_images(visible):
+        for clip in visible:
+            runner.reset()
+            parts = [_task_output(runner(next(chunks)))[0] for _ in range(0, len(clip), length)]
+            values = np.concatenate(parts)[: len(clip)]  # without the padding of the last chunk
             values[~clip.has_image] = np.nan
             predictions[clip.key][-len(clip) :] = values
     return predictions
 
 
 def _from_first_face(clip):
-    """The clip without what a camera would not have shown to the network yet."""
+    """Returns the clip from its first frame with a face; a stream starts there."""
     return clip.part(int(np.argmax(clip.has_image)), len(clip), clip.key)
 
 
-def _of_the_task(outputs):
+def _task_output(outputs):
     if isinstance(outputs, dict):
-        return next(value for name, value in outputs.items() if name in windows.TASKS)
+        return next(value for name, value in outputs.items() if name in TASKS)
     return outputs
 
 
 def paired(clips, predictions):
-    """The predictions of clips, in the order of the clips, found by their keys.
+    """Returns the predictions in the order of the clips, matched by key.
 
     Args:
-        clips: list of `Clip`.
-        predictions: dict from the key of every clip to `[frames, outputs]`, as `predict` returns
+        clips: List of `Clip`.
+        predictions: Dict from the key of every clip to `[frames, outputs]`, as `predict` returns
             it, in any order; or a table with the columns `clip`, `frame` (from 1) and one per
-            output, as `to_table` returns it, its rows in any order.
+            output, as `to_table` returns it, with rows in any order.
 
     Returns:
-        list of float64 `[frames, outputs]`.
+        List of float64 `[frames, outputs]`.
 
     Raises:
-        ValueError: if two clips have one key, if a clip or a frame has no prediction or two, if
-            there are predictions of other clips, or if predictions have no keys at all: by
-            position alone, a wrong order would pass unseen.
+        ValueError: If two clips have one key, a clip or frame has no prediction or two, there are
+            predictions of other clips, or predictions have no keys. Predictions are never paired by
+            position, because a wrong order would not be noticed.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> clips = [Clip("a", ["1.png"]), Clip("b", ["1.png"])]
+    >>> paired(clips, {"b": [[0.3, 0.4]], "a": [[0.1, 0.2]]})
+    [array([[0.1, 0.2]]), array([[0.3, 0.4]])]
     """
     _refuse_same_keys(clips)
     if hasattr(predictions, "columns"):
@@ -136,25 +156,32 @@ def paired(clips, predictions):
             f"{missing[:5]} ({len(missing)} clips), and some for other clips {others[:5]} "
             f"({len(others)}). Predict the clips that are evaluated."
         )
-    found = [np.asarray(predictions[clip.key], np.float64) for clip in clips]
-    for clip, values in zip(clips, found, strict=True):
+    result = [np.asarray(predictions[clip.key], np.float64) for clip in clips]
+    for clip, values in zip(clips, result, strict=True):
         if values.ndim != 2 or len(values) != len(clip):
             raise ValueError(
                 "Predictions need one row per frame. Received: shape "
                 f"{values.shape} for {clip!r}. Keep frames without a face as rows of NaN."
             )
-    return found
+    return result
 
 
 def to_table(predictions, names):
-    """Predictions as one table that can be written and shuffled, see `from_table`.
+    """Converts predictions to one table, which may be written and shuffled; see `from_table`.
 
     Args:
-        predictions: as `predict` returns them.
-        names: of the outputs.
+        predictions: Dict of `predict`.
+        names: Names of the outputs.
 
     Returns:
         `pandas.DataFrame` with the columns `clip`, `frame` (from 1), and one per output.
+
+    Example:
+
+    >>> to_table({"a": [[0.1, 0.2], [0.3, 0.4]]}, ["valence", "arousal"])
+      clip  frame  valence  arousal
+    0    a      1      0.1      0.2
+    1    a      2      0.3      0.4
     """
     import pandas as pd
 
@@ -166,29 +193,36 @@ def to_table(predictions, names):
 
 
 def from_table(table):
-    """The predictions in a table, whose rows may be in any order.
+    """Converts a table of predictions, with rows in any order, to a dict.
 
     Args:
         table: `pandas.DataFrame` as `to_table` returns it.
 
     Returns:
-        dict from the key of each clip to float64 `[frames, outputs]`.
+        Dict from the key of each clip to float64 `[frames, outputs]`.
 
     Raises:
-        ValueError: if `clip` or `frame` is missing, or the frames of a clip are not 1, 2, ...
+        ValueError: If `clip` or `frame` is missing, or the frames of a clip are not 1, 2, ...
+
+    Example:
+
+    >>> import pandas as pd
+    >>> from_table(pd.DataFrame({"clip": ["a", "a"], "frame": [2, 1], "valence": [0.3, 0.1]}))
+    {'a': array([[0.1],
+           [0.3]])}
     """
     missing = sorted({"clip", "frame"} - set(table.columns))
     if missing:
         raise ValueError(
             f"A table of predictions must have the columns clip and frame. Received: "
-            f"{list(table.columns)}. Add {missing}, so that rows are found whatever their order."
+            f"{list(table.columns)}. Add {missing}, so that rows can be matched in any order."
         )
     predictions = {}
     for key, rows in table.groupby("clip", dropna=False):
         rows = rows.sort_values("frame")
         if rows["frame"].tolist() != list(range(1, len(rows) + 1)):
             raise ValueError(
-                "The frames of a clip are numbered 1, 2, ... without gaps. Received for clip "
+                "The frames of a clip must be numbered 1, 2, ... without gaps. Received for clip "
                 f"{key!r}: {len(rows)} rows, frames {rows['frame'].tolist()[:8]}. Keep one row per "
                 "frame, empty where there is no face."
             )
@@ -197,9 +231,9 @@ def from_table(table):
 
 
 def _refuse_same_keys(clips):
-    twice = [key for key, count in collections.Counter(c.key for c in clips).items() if count > 1]
-    if twice:
+    repeated = [key for key, n in collections.Counter(c.key for c in clips).items() if n > 1]
+    if repeated:
         raise ValueError(
-            f"Clips are known by their keys, which must differ. Received twice: {twice[:5]}. "
-            "Load each clip once."
+            f"The keys of clips must differ. Received repeated keys: {repeated[:5]}. Load each "
+            "clip once."
         )

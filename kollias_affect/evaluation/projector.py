@@ -1,4 +1,4 @@
-"""Files from which TensorBoard's projector shows a model's representation of frames."""
+"""Files with which TensorBoard's projector shows a model's representation of frames."""
 
 import keras
 import numpy as np
@@ -6,65 +6,67 @@ import numpy as np
 from kollias_affect import _files, models
 from kollias_affect.evaluation.predictions import predict
 
-TENSORS, METADATA, CONFIG = "representation.tsv", "metadata.tsv", "projector_config.pbtxt"
+VECTORS_FILE, METADATA_FILE = "representation.tsv", "metadata.tsv"
+CONFIG_FILE = "projector_config.pbtxt"
 
 
 def representation_model(model):
-    """The model that gives a model's representation, with the same inputs and layers.
+    """Returns a model of a model's representation, with the same inputs and layers.
 
-    That is its output `representation`, or else what its output layer takes.
+    The representation is the output `representation`, or otherwise the input of the output layer.
 
     Args:
-        model: functional `keras.Model` with an output named after its task.
+        model: Functional `keras.Model` with an output named after its task.
 
     Returns:
-        `keras.Model`, `[batch, (length,) units]`.
+        `keras.Model` with outputs `[batch, (length,) units]`.
     """
     if isinstance(model.output, dict) and "representation" in model.output:
         return keras.Model(model.input, model.output["representation"])
     return keras.Model(model.input, model.get_layer(models.describe(model)["task"]).input)
 
 
-def write(folder, model, clips, labels, points=1000):
-    """Writes the representation of frames, their labels, and the configuration that joins them.
+def write_projector(folder, model, clips, labels, points=1000):
+    """Writes the representation of frames, their labels, and the projector's configuration.
 
-    Each file is written atomically, the configuration last: whoever finds it finds the others.
+    Each file is written atomically, the configuration last: if it exists, the others exist.
 
     Args:
-        folder: of a run, in which TensorBoard looks for `projector_config.pbtxt`.
-        model: see `representation_model`.
-        clips: list of `Clip`.
-        labels: dict from a column's name to its values in every frame of the clips, `[frames]`.
-        points: at most so many valid frames, at equal distances.
+        folder: Folder of a run, where TensorBoard looks for `projector_config.pbtxt`.
+        model: See `representation_model`.
+        clips: List of `Clip`.
+        labels: Dict from the name of a column to its values for all frames of the clips,
+            `[frames]`.
+        points: Largest number of valid frames, at equal distances.
 
     Returns:
-        number of frames written.
+        Number of frames written.
     """
     valid = np.flatnonzero(np.concatenate([clip.valid for clip in clips]))
-    places = np.linspace(0, len(valid) - 1, min(points, len(valid))).round().astype(int)
-    chosen = valid[places]
-    found = predict(representation_model(model), clips)
-    vectors = np.concatenate([found[clip.key] for clip in clips])[chosen]
-    with _files.atomic(folder / TENSORS) as temporary:
+    positions = np.linspace(0, len(valid) - 1, min(points, len(valid))).round().astype(int)
+    frames = valid[positions]
+    representations = predict(representation_model(model), clips)
+    vectors = np.concatenate([representations[clip.key] for clip in clips])[frames]
+    with _files.atomic(folder / VECTORS_FILE) as temporary:
         np.savetxt(temporary, vectors, fmt="%.6g", delimiter="\t")
     columns = {**_origins(clips), **labels}
-    rows = zip(*(np.asarray(values)[chosen] for values in columns.values()), strict=True)
+    rows = zip(*(np.asarray(values)[frames] for values in columns.values()), strict=True)
     lines = ["\t".join(map(_cell, row)) for row in (tuple(columns), *rows)]
-    with _files.atomic(folder / METADATA) as temporary:
+    with _files.atomic(folder / METADATA_FILE) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with _files.atomic(folder / CONFIG) as temporary:
+    with _files.atomic(folder / CONFIG_FILE) as temporary:
         temporary.write_text(_config(vectors.shape))
-    return len(chosen)
+    return len(frames)
 
 
 def _origins(clips):
-    """Clip and frame, from 1, of all frames laid end to end."""
+    """Returns the clip and the frame, from 1, of all frames in the order of the clips."""
     keys = np.repeat(np.array([clip.key for clip in clips], object), [len(c) for c in clips])
     return {"clip": keys, "frame": np.concatenate([np.arange(1, len(c) + 1) for c in clips])}
 
 
 def _cell(value):
-    """A value as text that cannot be taken for two cells."""
+    """Returns a value as text without tabs and line breaks."""
     text = f"{value:.3f}" if isinstance(value, (float, np.floating)) else str(value)
     return " ".join(text.split())
 
@@ -77,7 +79,7 @@ def _config(shape):
     config.embeddings.add(
         tensor_name="representation",
         tensor_shape=shape,
-        tensor_path=TENSORS,
-        metadata_path=METADATA,
+        tensor_path=VECTORS_FILE,
+        metadata_path=METADATA_FILE,
     )
     return text_format.MessageToString(config)

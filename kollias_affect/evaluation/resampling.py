@@ -1,7 +1,8 @@
-"""Confidence intervals, and p-values of the difference of two models, by resampling videos.
+"""Confidence intervals of scores and p-values of differences, by resampling videos.
 
-Frames of one video resemble each other: resampled one by one they would look like far more
-evidence than they are. So whole videos are drawn, and whole videos swap their predictions.
+Frames of one video resemble each other. Resampling single frames would treat them as independent
+and overstate the evidence. Therefore complete videos are drawn, and complete videos exchange their
+predictions.
 """
 
 import functools
@@ -13,9 +14,9 @@ from scipy import stats
 
 from kollias_affect import _checks
 from kollias_affect.evaluation import measures
-from kollias_affect.evaluation.counted import counted
+from kollias_affect.evaluation.scored_rows import scored_rows
 
-_NUMBERS_AT_ONCE = 2 * 10**6  # per batch of resamples; bounds the memory
+_NUMBERS_PER_BATCH = 2 * 10**6  # limits the memory of a batch of resamples
 
 
 def confidence_intervals(
@@ -28,50 +29,63 @@ def confidence_intervals(
     seed=0,
     video_of=None,
 ):
-    """A measure with its percentile bootstrap interval, over videos drawn with replacement.
+    """Computes a measure and its percentile bootstrap interval over videos.
 
     Args:
-        clips, predictions, task: see `scores`.
+        clips, predictions, task: See `scores`.
         measure: `"CCC"`, `"Pearson"`, `"MSE"`, `"RMSE"` or `"SAGR"`; for expressions `"accuracy"`
             or `"F1"` (unweighted mean over the classes that occur as labels).
-        confidence: of the interval, in (0, 1).
-        resamples: how many sets of videos are drawn, each as many as there are.
-        seed: which.
-        video_of: function from a clip to the name of what is drawn. Default: `videos.video_of`;
-            `lambda clip: clip.subject` draws persons.
+        confidence: Confidence level of the interval, in (0, 1).
+        resamples: Number of bootstrap samples. Each draws as many videos as there are, with
+            replacement.
+        seed: Seed of the draws.
+        video_of: Function from a clip to the name of the unit that is drawn. Default:
+            `videos.video_of`; `lambda clip: clip.subject` draws persons.
 
     Returns:
-        `pandas.DataFrame` with the columns `measure` (by its name), `low`, `high` and `videos`
-        (that have a frame that counts); the rows are those of `scores`, or `all`.
+        `pandas.DataFrame` with a column named after the measure, `low`, `high` and `videos` (the
+        number of videos with a frame that counts). The rows are those of `scores`, or `all`.
 
     Raises:
-        ValueError: if an argument is unknown or there are fewer than two videos, and as `scores`
+        ValueError: If an argument is unknown, there are fewer than two videos, and as `scores`
             does.
 
-    References: Efron and Tibshirani (1993), chapter 13, by `scipy.stats.bootstrap`.
+    Example:
+
+    >>> import numpy as np
+    >>> from kollias_affect.clip import Clip
+    >>> labels = np.linspace(-0.9, 0.9, 24).reshape(4, 3, 2)
+    >>> clips = [Clip(k, ["1.png"] * 3, valence_arousal=v) for k, v in zip("abcd", labels)]
+    >>> table = confidence_intervals(clips, {c.key: c.valence_arousal / 2 for c in clips})
+    >>> list(table.columns)
+    ['CCC', 'low', 'high', 'videos']
+    >>> bool((table["low"] <= table["CCC"]).all() and (table["CCC"] <= table["high"]).all())
+    True
+
+    References: Efron and Tibshirani (1993), chapter 13; computed by `scipy.stats.bootstrap`.
     """
-    found = counted(clips, predictions, task, video_of)
-    score = _score(task, measure)
+    rows = scored_rows(clips, predictions, task, video_of)
+    score = _score_function(task, measure)
     resamples = _checks.positive_integer("resamples", resamples)
     confidence = _checks.share("confidence", confidence)
-    sums = _sums(found)
+    sums = _sums_of_videos(rows)
     _refuse_few(sums)
     values = score(sums.sum(axis=0))
-    rows = {}
-    for row, name in enumerate(_rows(found)):
+    lines = {}
+    for row, name in enumerate(_row_names(rows)):
         result = stats.bootstrap(
             (np.arange(len(sums)),),
-            functools.partial(_of_drawn, sums=sums, score=score, row=row),
+            functools.partial(_score_drawn, sums=sums, score=score, row=row),
             n_resamples=resamples,
             confidence_level=confidence,
-            batch=_batch(sums),
+            batch=_batch_size(sums),
             vectorized=True,
             method="percentile",
-            **_seeded(stats.bootstrap, seed),
+            **_seed_argument(stats.bootstrap, seed),
         )
         low, high = map(float, result.confidence_interval)
-        rows[name] = {measure: values[row], "low": low, "high": high, "videos": len(sums)}
-    return pd.DataFrame.from_dict(rows, orient="index")
+        lines[name] = {measure: values[row], "low": low, "high": high, "videos": len(sums)}
+    return pd.DataFrame.from_dict(lines, orient="index")
 
 
 def compare(
@@ -84,59 +98,70 @@ def compare(
     seed=0,
     video_of=None,
 ):
-    """The difference of two models on the same clips, and its two-sided paired p-value.
+    """Computes the difference of two models on the same clips and its two-sided paired p-value.
 
-    Were the models alike, any video might have got its predictions from either. The p-value is the
-    share of such swaps, of whole videos, that make a difference at least as large; all swaps if
-    there are no more than `resamples`, else random ones.
+    Under the null hypothesis both models are equally likely to have made the predictions of a
+    video. The p-value is the share of exchanges of complete videos with a difference at least as
+    large. All exchanges are tried if there are at most `resamples` of them, otherwise random ones.
 
     Args:
-        clips, task: see `scores`.
-        first, second: predictions of either model, see `scores`.
-        measure, seed, video_of: see `confidence_intervals`.
-        resamples: how many swaps; a p-value is no smaller than `2 / (resamples + 1)`.
+        clips, task: See `scores`.
+        first, second: Predictions of each model; see `scores`.
+        measure, seed, video_of: See `confidence_intervals`.
+        resamples: Number of exchanges. The smallest p-value is `2 / (resamples + 1)`.
 
     Returns:
         `pandas.DataFrame` with the columns `first`, `second`, `difference` (first - second),
-        `p-value` and `videos`; the rows are those of `scores`, or `all`.
+        `p-value` and `videos`. The rows are those of `scores`, or `all`.
 
     Raises:
-        ValueError: as `confidence_intervals` does, or if tables of `aggregate` have predictions of
-            different rows, or other labels.
+        ValueError: As `confidence_intervals` does, or if tables of `aggregate` have predictions for
+            different rows, or different labels.
 
-    References: Ernst (2004), by `scipy.stats.permutation_test`.
+    Example:
+
+    >>> import numpy as np
+    >>> from kollias_affect.clip import Clip
+    >>> labels = np.linspace(-0.9, 0.9, 24).reshape(4, 3, 2)
+    >>> clips = [Clip(k, ["1.png"] * 3, valence_arousal=v) for k, v in zip("abcd", labels)]
+    >>> predictions = {clip.key: clip.valence_arousal / 2 for clip in clips}
+    >>> table = compare(clips, predictions, predictions)
+    >>> table.loc["mean", ["difference", "p-value", "videos"]].tolist()
+    [0.0, 1.0, 4.0]
+
+    References: Ernst (2004); computed by `scipy.stats.permutation_test`.
     """
-    found = [counted(clips, predictions, task, video_of) for predictions in (first, second)]
-    _refuse_other_labels(*found)
-    score = _score(task, measure)
+    both = [scored_rows(clips, predictions, task, video_of) for predictions in (first, second)]
+    _refuse_other_labels(*both)
+    score = _score_function(task, measure)
     resamples = _checks.positive_integer("resamples", resamples)
-    # Sums of both models are mixed: one centre for both.
-    centre = np.mean([one.predictions.mean(axis=0) for one in found], axis=0)
-    sums = [_sums(one, centre) for one in found]
+    # The sums of both models are added, so they need one centre.
+    centre = np.mean([rows.predictions.mean(axis=0) for rows in both], axis=0)
+    sums = [_sums_of_videos(rows, centre) for rows in both]
     _refuse_few(sums[0])
     videos = np.arange(len(sums[0]))
-    values = [score(one.sum(axis=0)) for one in sums]
-    rows = {}
-    for row, name in enumerate(_rows(found[0])):
+    values = [score(model_sums.sum(axis=0)) for model_sums in sums]
+    lines = {}
+    for row, name in enumerate(_row_names(both[0])):
         result = stats.permutation_test(
             (videos, videos + len(videos)),
-            functools.partial(_of_swapped, sums=sums, score=score, row=row),
+            functools.partial(_score_exchanged, sums=sums, score=score, row=row),
             permutation_type="samples",
             n_resamples=resamples,
-            batch=_batch(sums[0]),
+            batch=_batch_size(sums[0]),
             vectorized=True,
-            **_seeded(stats.permutation_test, seed),
+            **_seed_argument(stats.permutation_test, seed),
         )
         one, other = values[0][row], values[1][row]
-        rows[name] = {"first": one, "second": other, "difference": one - other}
-        rows[name] |= {"p-value": float(result.pvalue), "videos": len(videos)}
-    return pd.DataFrame.from_dict(rows, orient="index")
+        lines[name] = {"first": one, "second": other, "difference": one - other}
+        lines[name] |= {"p-value": float(result.pvalue), "videos": len(videos)}
+    return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def _score(task, measure):
-    """Function from sums over frames, `[..., dims, terms]`, or confusions to `[..., rows]`.
+def _score_function(task, measure):
+    """Returns a function from sums `[..., dims, terms]`, or class counts, to scores `[..., rows]`.
 
-    The rows are those of `_rows`.
+    The rows are those of `_row_names`.
     """
     known = measures.CLASS_MEASURES if task == "expression" else measures.MEASURES
     function = known[_checks.one_of("measure", measure, known)]
@@ -152,60 +177,61 @@ def _score(task, measure):
     return score
 
 
-def _rows(found):
-    if found.labels.ndim == 1:
+def _row_names(rows):
+    if rows.labels.ndim == 1:
         return ["all"]
-    return [*found.names, "mean"] if len(found.names) > 1 else list(found.names)
+    return [*rows.names, "mean"] if len(rows.names) > 1 else list(rows.names)
 
 
-def _sums(found, centre=None):
-    """What the measures are made from, of each video that has a frame that counts."""
-    count = len(found.video_names)
-    if found.labels.ndim == 1:
-        sums = measures.confusions(
-            found.labels, found.chosen, len(found.names), found.videos, count
+def _sums_of_videos(rows, centre=None):
+    """Returns the sums, or class counts, of each video with a frame that counts."""
+    count = len(rows.video_names)
+    if rows.labels.ndim == 1:
+        sums = measures.confusion_counts(
+            rows.labels, rows.predicted_classes, len(rows.names), rows.videos, count
         ).astype(np.float64)
     else:
-        sums = measures.sums(found.labels, found.predictions, found.videos, count, centre)
-    return sums[np.bincount(found.videos, minlength=count) > 0]
+        sums = measures.sums(rows.labels, rows.predictions, rows.videos, count, centre)
+    return sums[np.bincount(rows.videos, minlength=count) > 0]
 
 
-def _of_drawn(drawn, axis=-1, *, sums, score, row):
-    """The score of sets of videos, `[..., videos]` along the last axis, to `[...]`."""
+def _score_drawn(drawn, axis=-1, *, sums, score, row):
+    """Returns the scores `[...]` of samples of videos, indices `[..., videos]`."""
     videos = len(sums)
-    sets = drawn.reshape(-1, videos)
-    cells = sets + videos * np.arange(len(sets))[:, None]
-    times = np.bincount(cells.ravel(), minlength=sets.size).reshape(sets.shape)
+    samples = drawn.reshape(-1, videos)
+    cells = samples + videos * np.arange(len(samples))[:, None]
+    times = np.bincount(cells.ravel(), minlength=samples.size).reshape(samples.shape)
     total = _weighted(times, sums)
     return score(total)[..., row].reshape(drawn.shape[:-1])
 
 
-def _of_swapped(first, second, axis=-1, *, sums, score, row):
-    """The difference of two models after swaps, `[..., videos]` numbers from `videos` on: second.
+def _score_exchanged(first, second, axis=-1, *, sums, score, row):
+    """Returns the differences of two models after exchanges.
 
-    The second set holds the others of each pair, so the first one says everything.
+    `first` has indices `[..., videos]`; those from `videos` on stand for the second model. `second`
+    has the other index of each pair, so `first` alone is enough.
     """
     videos = len(sums[0])
-    swapped = (first >= videos).reshape(-1, videos)
-    # Swaps of equal predictions then change nothing at all, not even by rounding.
-    moved = _weighted(swapped, sums[1] - sums[0])
+    exchanged = (first >= videos).reshape(-1, videos)
+    # Exchanges of equal predictions change nothing this way, not even by rounding.
+    moved = _weighted(exchanged, sums[1] - sums[0])
     totals = sums[0].sum(axis=0) + moved, sums[1].sum(axis=0) - moved
     difference = score(totals[0])[..., row] - score(totals[1])[..., row]
     return difference.reshape(first.shape[:-1])
 
 
 def _weighted(weights, sums):
-    """Sums over videos, `[sets, videos]` and `[videos, ...]` to `[sets, ...]`."""
+    """Returns weighted sums over videos, from `[samples, videos]` and `[videos, ...]`."""
     total = weights.astype(np.float64) @ sums.reshape(len(sums), -1)
     return total.reshape(len(weights), *sums.shape[1:])
 
 
-def _batch(sums):
-    return max(1, _NUMBERS_AT_ONCE // max(len(sums), sums[0].size))
+def _batch_size(sums):
+    return max(1, _NUMBERS_PER_BATCH // max(len(sums), sums[0].size))
 
 
-def _seeded(function, seed):
-    """The seed under the name that this version of SciPy has for it (`rng` from 1.15 on)."""
+def _seed_argument(function, seed):
+    """Returns the seed under SciPy's name for it: `rng` from 1.15 on, `random_state` before."""
     name = "rng" if "rng" in inspect.signature(function).parameters else "random_state"
     return {name: np.random.default_rng(seed)}
 
@@ -214,7 +240,7 @@ def _refuse_few(sums):
     if len(sums) < 2:
         raise ValueError(
             "Resampling needs at least two videos with a frame that counts. Received: "
-            f"{len(sums)}. Give more clips, or say with `video_of` what is to be resampled."
+            f"{len(sums)}. Pass more clips, or define the unit that is resampled with `video_of`."
         )
 
 
@@ -222,7 +248,7 @@ def _refuse_other_labels(first, second):
     same = first.unit == second.unit and first.keys == second.keys
     if not same or not np.array_equal(first.labels, second.labels):
         raise ValueError(
-            "Two models are compared on the same rows with the same labels. Received: "
+            "Two models must be compared on the same rows with the same labels. Received: "
             f"{len(first.labels)} {first.unit} and {len(second.labels)} {second.unit}, which "
             "differ. Aggregate both in the same way, and predict the same frames."
         )

@@ -1,4 +1,4 @@
-"""Everything about one model on one set of clips, in one folder."""
+"""Predictions, scores and pictures of one model on one set of clips, in one folder."""
 
 import re
 from pathlib import Path
@@ -16,31 +16,32 @@ from kollias_affect.tasks import TASKS, known_labels
 CLIPS_DRAWN = 4
 
 
-def write_report(clips, predictions, out_dir, task="valence_arousal", scored=None):
+def write_results(clips, predictions, out_dir, task="valence_arousal", scored=None):
     """Writes predictions, scores and pictures.
 
-    Files, each table as csv and markdown: `predictions.csv` (see `to_table`), `scores`,
-    `per_video`, and with two videos or more `intervals` (95 %, of CCC or accuracy); for valence
-    and arousal `histogram.png`, and `traces-<number>-<clip>.png` and `trajectory-….png` of the
-    first clips; for one of them the traces; for expressions `confusion.csv`, `confusion.png`,
-    `distribution.png` and the traces. Of single images there is no `per_video` and no trace.
+    The files are `predictions.csv` (see `to_table`) and, as csv and markdown, `scores`, `per_video`
+    and, with two videos or more, `intervals` (95 %, of the CCC or the accuracy). For valence and
+    arousal there are also `histogram.png`, and `traces-<number>-<clip>.png` and
+    `trajectory-<number>-<clip>.png` of the first clips; for one dimension the traces; for
+    expressions `confusion` (csv, markdown, png), `distribution.png` and the traces. Single images
+    have no `per_video` and no traces.
 
     Args:
-        clips: list of `Clip` with labels.
-        predictions: of every frame, see `paired`.
-        out_dir: folder, made if need be.
-        task: one of `tasks.TASKS`.
-        scored: a table of `aggregate`, to score its rows instead of frames.
+        clips: List of `Clip` with labels.
+        predictions: Predictions of every frame; see `paired`.
+        out_dir: Folder, created if it does not exist.
+        task: One of `tasks.TASKS`.
+        scored: Table of `aggregate` whose rows are scored instead of frames.
 
     Returns:
         `pandas.DataFrame` of `scores`.
 
     Raises:
-        ValueError: as `scores` does.
+        ValueError: As `scores` does.
     """
     out_dir = Path(out_dir)
-    found = paired(clips, predictions)
-    predictions = {clip.key: values for clip, values in zip(clips, found, strict=True)}
+    values = paired(clips, predictions)
+    predictions = {clip.key: v for clip, v in zip(clips, values, strict=True)}
     scored = predictions if scored is None else scored
     table = scores(clips, scored, task)
     per_video = scores(clips, scored, task, per_video=True)
@@ -48,10 +49,10 @@ def write_report(clips, predictions, out_dir, task="valence_arousal", scored=Non
     with _files.atomic(out_dir / "predictions.csv") as temporary:
         to_table(predictions, names).to_csv(temporary, index=False, lineterminator="\n")
     write_table(table, out_dir / "scores")
-    clips_over_time = [clip for clip in clips if len(clip) > 1]
-    if clips_over_time:
+    videos = [clip for clip in clips if len(clip) > 1]
+    if videos:
         write_table(per_video, out_dir / "per_video")
-    if (per_video.iloc[:, -1] > 0).sum() > 1:  # videos of which something counts
+    if (per_video.iloc[:, -1] > 0).sum() > 1:  # videos with a row that counts
         measure = "accuracy" if task == "expression" else "CCC"
         intervals = confidence_intervals(clips, scored, measure, task)
         write_table(intervals, out_dir / "intervals")
@@ -59,7 +60,7 @@ def write_report(clips, predictions, out_dir, task="valence_arousal", scored=Non
         _draw_classes(clips, scored, out_dir)
     elif task == "valence_arousal":
         _draw_plane(clips, predictions, out_dir)
-    for number, clip in enumerate(clips_over_time[:CLIPS_DRAWN], start=1):
+    for number, clip in enumerate(videos[:CLIPS_DRAWN], start=1):
         labels = known_labels(clip, task)
         figure = plots.traces_figure(
             clip.times, predictions[clip.key], names, labels, title=clip.key
@@ -73,8 +74,8 @@ def _draw_plane(clips, predictions, out_dir):
     values = [predictions[clip.key][clip.valid] for clip in clips]
     figure = plots.histogram(np.concatenate(values), np.concatenate(labels))
     plots.save(figure, out_dir / "histogram.png")
-    drawn = [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]
-    for number, clip in enumerate(drawn, start=1):
+    videos = [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]
+    for number, clip in enumerate(videos, start=1):
         labels = known_labels(clip, "valence_arousal")
         figure = plots.trajectory(clip.times, predictions[clip.key], labels, title=clip.key)
         plots.save(figure, out_dir / f"trajectory-{number}-{_file_name(clip)}.png")
@@ -83,7 +84,7 @@ def _draw_plane(clips, predictions, out_dir):
 def _draw_classes(clips, scored, out_dir):
     counts = confusion(clips, scored)
     write_table(counts, out_dir / "confusion")
-    plots.save(plots.confusion(counts.to_numpy()), out_dir / "confusion.png")
+    plots.save(plots.draw_confusion(counts.to_numpy()), out_dir / "confusion.png")
     sets = {"labels": counts.sum(axis=1), "predictions": counts.sum(axis=0)}
     figure = plots.distribution({name: values.to_numpy() for name, values in sets.items()})
     plots.save(figure, out_dir / "distribution.png")

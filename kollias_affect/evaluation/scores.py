@@ -1,113 +1,136 @@
-"""Tables of scores, over all frames of the evaluated set."""
+"""Tables of scores over all frames of the evaluated set."""
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 from kollias_affect.evaluation import measures
-from kollias_affect.evaluation.counted import counted
+from kollias_affect.evaluation.scored_rows import scored_rows
 
 
 def scores(clips, predictions, task="valence_arousal", per_video=False, video_of=None):
-    """How well predictions agree with labels.
+    """Scores predictions against labels.
 
-    The frames of all clips count as one set, population moments (ddof 0); frames that are not
-    valid are left out. Where labels or predictions are constant the correlations are 0.
+    All valid frames of all clips are one set, with population moments (ddof 0). Correlations are 0
+    where labels or predictions are constant.
 
     Args:
-        clips: list of `Clip` with the labels of the task.
-        predictions: see `paired`; or a table of `aggregate`, to score its sequences, utterances
-            or videos.
-        task: one of `tasks.TASKS`.
-        per_video: a table with one row per video instead, each scored on its own.
-        video_of: function from a clip to the name of its video. Default: `videos.video_of`.
+        clips: List of `Clip` with labels of the task.
+        predictions: See `paired`; or a table of `aggregate`, whose sequences, utterances or videos
+            are scored instead of frames.
+        task: One of `tasks.TASKS`.
+        per_video: Whether every video is scored alone, in a row of its own.
+        video_of: Function from a clip to the name of its video. Default: `videos.video_of`.
 
     Returns:
         `pandas.DataFrame`. For affect dimensions the columns are `CCC`, `Pearson`, `MSE`, `RMSE`,
-        `SAGR` and `frames`, the rows the dimensions and, for two of them, `mean` (of the two
-        rows, also of RMSE). For expressions the columns are `precision`, `recall` (which is the
+        `SAGR` and `frames`; the rows are the dimensions and, for two of them, `mean` (the mean of
+        both rows, also for RMSE). For expressions the columns are `precision`, `recall` (the
         accuracy of a class), `F1`, `accuracy` and `frames`; the rows are the classes, `all`
-        (unweighted means over the classes that occur as labels) and `all seven` (over all
-        classes, one that does not occur counts 0); the accuracy is over all frames.
+        (unweighted means over the classes that occur as labels) and `all seven` (over all classes;
+        one that does not occur counts 0). The accuracy is computed over all frames.
 
-        Of a table of `aggregate`, `frames` bears the name of its unit, and `left out` counts
-        those without a prediction.
+        For a table of `aggregate`, the column `frames` is named after the unit, and `left out`
+        has the number of rows without a prediction.
 
-        With `per_video` a row per video: for affect dimensions the columns are `CCC valence`,
-        `CCC arousal`, `CCC mean` and so on; for expressions those of the row `all`. A video of
-        which nothing counts keeps its row, with 0 frames and no scores (NaN).
+        With `per_video` there is one row per video. For affect dimensions the columns are
+        `CCC valence`, `CCC arousal`, `CCC mean` and so on; for expressions they are those of the
+        row `all`. A video without a frame that counts keeps its row, with 0 frames and NaN.
 
     Raises:
-        ValueError: if a clip has no labels, a valid frame no finite prediction, nothing counts,
-            and as `paired` does.
+        ValueError: If a clip has no labels, a valid frame has no finite prediction, nothing
+            counts, and as `paired` does.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> labels = [[0.1, 0.2], [0.5, 0.4], [0.9, 0.3]]
+    >>> clip = Clip("a", ["1.png", "2.png", "3.png"], valence_arousal=labels)
+    >>> scores([clip], {"a": clip.valence_arousal + 0.1})[["CCC", "MSE", "frames"]].round(2)
+              CCC   MSE  frames
+    valence  0.96  0.01       3
+    arousal  0.57  0.01       3
+    mean     0.76  0.01       3
+
+    References: Paper B, eq. 2; paper C, eq. 1, 2 and 5.
     """
-    found = counted(clips, predictions, task, video_of)
+    rows = scored_rows(clips, predictions, task, video_of)
     if per_video:
-        return _per_video(found)
-    table = _table(found)
-    if found.unit != "frames":
-        table["left out"] = found.left_out
+        return _per_video(rows)
+    table = _table(rows)
+    if rows.unit != "frames":
+        table["left out"] = rows.left_out
     return table
 
 
 def confusion(clips, predictions):
-    """How often each expression was predicted for each label.
+    """Counts how often each expression is predicted for each label.
 
     Args:
-        clips: list of `Clip` with `expression`.
-        predictions: see `scores`.
+        clips: List of `Clip` with `expression`.
+        predictions: See `scores`.
 
     Returns:
         `pandas.DataFrame` of integers, rows labels, columns predictions, both `EXPRESSIONS`.
 
     Raises:
-        ValueError: as `scores` does.
+        ValueError: As `scores` does.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kollias_affect.clip import Clip
+    >>> clip = Clip("a", ["1.png", "2.png"], expression=[4, 4])
+    >>> counts = confusion([clip], {"a": np.eye(7)[[4, 0]]})
+    >>> counts.loc["happiness", ["neutral", "happiness"]].tolist()
+    [1, 1]
     """
-    found = counted(clips, predictions, "expression")
-    counts = measures.confusions(found.labels, found.chosen, len(found.names))
-    index = pd.Index(found.names, name="label")
-    return pd.DataFrame(counts, index, pd.Index(found.names, name="prediction"))
+    rows = scored_rows(clips, predictions, "expression")
+    counts = measures.confusion_counts(rows.labels, rows.predicted_classes, len(rows.names))
+    index = pd.Index(rows.names, name="label")
+    return pd.DataFrame(counts, index, pd.Index(rows.names, name="prediction"))
 
 
-def _table(found):
-    return _of_classes(found) if found.labels.ndim == 1 else _of_dimensions(found)
+def _table(rows):
+    return _class_scores(rows) if rows.labels.ndim == 1 else _dimension_scores(rows)
 
 
-def _of_dimensions(found):
-    total = measures.sums(found.labels, found.predictions)
+def _dimension_scores(rows):
+    total = measures.sums(rows.labels, rows.predictions)
     columns = {name: measure(total) for name, measure in measures.MEASURES.items()}
-    table = pd.DataFrame(columns, index=list(found.names))
-    if len(found.names) > 1:
+    table = pd.DataFrame(columns, index=list(rows.names))
+    if len(rows.names) > 1:
         table.loc["mean"] = table.mean()
-    table[found.unit] = len(found.labels)
+    table[rows.unit] = len(rows.labels)
     return table
 
 
-def _of_classes(found):
-    names, chosen = list(found.names), found.chosen
+def _class_scores(rows):
+    names, predicted = list(rows.names), rows.predicted_classes
     precision, recall, f1, support = precision_recall_fscore_support(
-        found.labels, chosen, labels=range(len(names)), zero_division=0
+        rows.labels, predicted, labels=range(len(names)), zero_division=0
     )
     table = pd.DataFrame({"precision": precision, "recall": recall, "F1": f1}, index=names)
     means = {"all": table[support > 0].mean(), "all seven": table.mean()}
     table = pd.concat([table, pd.DataFrame(means).T])
-    table["accuracy"] = [np.nan] * len(names) + [(found.labels == chosen).mean()] * len(means)
-    table[found.unit] = [*support, *[len(chosen)] * len(means)]
+    accuracy = (rows.labels == predicted).mean()
+    table["accuracy"] = [np.nan] * len(names) + [accuracy] * len(means)
+    table[rows.unit] = [*support, *[len(predicted)] * len(means)]
     return table
 
 
-def _per_video(found):
-    order = np.argsort(found.videos, kind="stable")
-    counts = np.bincount(found.videos, minlength=len(found.video_names))
+def _per_video(rows):
+    order = np.argsort(rows.videos, kind="stable")
+    counts = np.bincount(rows.videos, minlength=len(rows.video_names))
     parts = np.split(order, np.cumsum(counts)[:-1])
-    rows = [_flat(_table(found.only(part)), found.unit) if len(part) else {} for part in parts]
-    table = pd.DataFrame(rows, pd.Index(found.video_names, name="video"))
-    table[found.unit] = counts
+    lines = [_one_row(_table(rows.subset(part)), rows.unit) if len(part) else {} for part in parts]
+    table = pd.DataFrame(lines, pd.Index(rows.video_names, name="video"))
+    table[rows.unit] = counts
     return table
 
 
-def _flat(table, unit):
-    """A table of scores as one row, by column name."""
+def _one_row(table, unit):
+    """Returns a table of scores as a dict from column name to value."""
     if "all" in table.index:
         return table.loc["all"].to_dict()
     columns = table.columns.drop(unit)

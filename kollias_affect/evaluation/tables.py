@@ -1,4 +1,4 @@
-"""One format for tables: a csv for machines and a markdown file for people."""
+"""Tables as csv for programs and as markdown for people."""
 
 import math
 import numbers
@@ -8,13 +8,22 @@ from kollias_affect import _files
 
 
 def write_table(table, stem, index=True, digits=3):
-    """Writes `<stem>.csv` and `<stem>.md`, atomically.
+    """Writes `<stem>.csv` and `<stem>.md`, each atomically.
 
     Args:
         table: `pandas.DataFrame`.
-        stem: path without ending.
-        index: whether the row names are part of the table.
-        digits: decimals of numbers in the markdown; the csv keeps six.
+        stem: Path without suffix.
+        index: Whether the row names are part of the table.
+        digits: Number of decimals in the markdown file; the csv file has six.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import pandas as pd
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> write_table(pd.DataFrame({"CCC": [0.5]}, ["valence"]), folder / "scores")
+    >>> sorted(path.name for path in folder.iterdir())
+    ['scores.csv', 'scores.md']
     """
     stem = Path(stem)
     with _files.atomic(stem.with_name(f"{stem.name}.csv")) as temporary:
@@ -24,7 +33,26 @@ def write_table(table, stem, index=True, digits=3):
 
 
 def markdown(table, index=True, digits=3):
-    """A table as markdown text; missing numbers are blank, whole ones stay whole."""
+    """Formats a table as markdown.
+
+    Missing numbers are blank; integers have no decimals.
+
+    Args:
+        table: `pandas.DataFrame`.
+        index: Whether the row names are part of the table.
+        digits: Number of decimals.
+
+    Returns:
+        Text without a final line break.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> print(markdown(pd.DataFrame({"CCC": [0.51234], "frames": [80]}, ["valence"])))
+    |         | CCC   | frames   |
+    |:--------|:------|:---------|
+    | valence | 0.512 | 80       |
+    """
 
     def cell(value):
         if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from kollias_affect import datasets
-from kollias_affect.evaluation.costs import PLACES
+from kollias_affect.evaluation.cost_sensitive import EXPRESSION_COORDINATES
 from kollias_affect.experiments.roles import Parts, relabel
 from kollias_affect.tasks import EXPRESSIONS
 
@@ -39,7 +39,7 @@ def synthetic_roles(root):
 
 
 def _with_expressions(clip):
-    places = np.array([PLACES[name] for name in EXPRESSIONS])
+    places = np.array([EXPRESSION_COORDINATES[name] for name in EXPRESSIONS])
     distances = np.linalg.norm(clip.valence_arousal[:, None] - places, axis=-1)
     return dataclasses.replace(clip, expression=distances.argmin(axis=1))
 

@@ -1,6 +1,6 @@
 """Transfer to another database or task: freezing, new heads, fine-tuning (papers B to D)."""
 
-from kollias_affect.evaluation.costs import DEFAULT_COSTS, cost_sensitive_accuracy
+from kollias_affect.evaluation.cost_sensitive import DEFAULT_COSTS, cost_sensitive_accuracy
 from kollias_affect.transfer.folds import CrossValidated, cross_validate
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head

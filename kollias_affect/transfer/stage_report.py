@@ -7,7 +7,7 @@ import pandas as pd
 
 from kollias_affect import _files, _runs, evaluation, models
 from kollias_affect.evaluation import plots
-from kollias_affect.evaluation.costs import cost_sensitive_accuracy
+from kollias_affect.evaluation.cost_sensitive import cost_sensitive_accuracy
 from kollias_affect.evaluation.tables import write_table
 from kollias_affect.tasks import EXPRESSIONS
 
@@ -121,7 +121,7 @@ def write_confusion(counts, stem, title):
     table = pd.DataFrame(counts, names, names)
     with _files.atomic(stem.with_name(f"{stem.name}.csv")) as temporary:
         table.to_csv(temporary, lineterminator="\n")
-    figure = plots.confusion(counts, title=title)
+    figure = plots.draw_confusion(counts, title=title)
     plots.save(figure, stem.with_name(f"{stem.name}.png"))
 
 

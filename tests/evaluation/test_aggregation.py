@@ -22,7 +22,7 @@ def random_outputs(clips, seed=0):
 
 
 def omg(videos=8, utterances=5, seed=0):
-    """Clips like OMG-Emotion's: one label per utterance, frames of any number."""
+    """Makes clips like those of OMG-Emotion: one label per utterance, any number of frames."""
     random = np.random.default_rng(seed)
     clips = []
     for video in range(videos):
@@ -50,16 +50,16 @@ def test_utterances_are_the_average_of_the_statistic_of_their_sequences(statisti
         assert np.allclose(labels, clip.valence_arousal[0], rtol=0, atol=1e-12)
 
 
-def test_a_short_last_sequence_counts_like_the_others():
+def test_a_short_last_sequence_has_the_same_weight():
     clip = clip_of("a", 81)
     values = np.vstack([np.zeros((80, 2)), np.ones((1, 2))])
     table = evaluation.aggregate({"a": values}, [clip], by="utterance")
     assert table.loc["a", "valence"] == 0.5
-    whole = evaluation.aggregate({"a": values}, [clip], by="utterance", length=None)
-    assert whole.loc["a", "valence"] == 0
+    undivided = evaluation.aggregate({"a": values}, [clip], by="utterance", length=None)
+    assert undivided.loc["a", "valence"] == 0
 
 
-def test_frames_that_do_not_count_change_nothing_and_sequences_do_not_move():
+def test_frames_that_do_not_count_change_nothing_and_sequences_stay():
     clip = clip_of("a", 6, missing=(1,), valid=[1, 1, 0, 1, 1, 1])
     values = np.array([[1], [np.nan], [50], [2], [3], [7]], float) * [1, -1]
     table = evaluation.aggregate({"a": values}, [clip], by="sequence", length=3)
@@ -80,9 +80,11 @@ def test_videos_average_the_sequences_of_their_clips():
 
 
 def test_a_unit_without_a_predicted_frame_keeps_its_row_and_its_label():
-    shown = [clip_of(f"v/utterance_{i}", 90, valence_arousal=[[i / 9, i / 9]] * 90) for i in (1, 2)]
+    visible = [
+        clip_of(f"v/utterance_{i}", 90, valence_arousal=[[i / 9, i / 9]] * 90) for i in (1, 2)
+    ]
     hidden = Clip("v/utterance_9", [""], valence_arousal=[[0.9, 0.8]])
-    clips = [*shown, hidden]
+    clips = [*visible, hidden]
     predictions = random_outputs(clips)
     table = evaluation.aggregate(predictions, clips, by="utterance")
     row = table.loc[hidden.key]
@@ -96,7 +98,7 @@ def test_a_unit_without_a_predicted_frame_keeps_its_row_and_its_label():
     assert len(sequences) == 5 and sequences.loc["v/utterance_9#1", "frames"] == 0
 
 
-def test_a_label_out_of_range_is_no_label():
+def test_labels_out_of_range_are_ignored():
     labels = [[-5, -5], [0.5, 0.5], [0.7, 0.1]]
     clip = clip_of("a", 3, valence_arousal=labels, valid=[0, 1, 0])
     table = evaluation.aggregate({"a": np.ones((3, 2))}, [clip], by="utterance", statistic="mean")
@@ -107,7 +109,7 @@ def test_a_label_out_of_range_is_no_label():
 
 
 def omg_challenge_ccc(labels, predictions):
-    """The corpus CCC as the OMG challenge computes it: Pearson's, and spreads of ddof 0."""
+    """Computes the corpus CCC like the OMG challenge: Pearson's, and deviations with ddof 0."""
     pearson = np.corrcoef(labels, predictions)[0, 1]
     spreads = np.std(labels), np.std(predictions)
     distance = (np.mean(predictions) - np.mean(labels)) ** 2
@@ -129,7 +131,7 @@ def test_utterances_are_scored_as_the_omg_challenge_does():
     assert table["utterances"].tolist() == [100] * 3
 
 
-def test_the_whole_table_comes_through_a_csv(tmp_path):
+def test_a_table_survives_a_csv_file(tmp_path):
     clips = omg()
     utterances = evaluation.aggregate(random_outputs(clips), clips, by="utterance")
     utterances.to_csv(tmp_path / "table.csv", float_format="%.17g")
@@ -167,7 +169,7 @@ def test_unlabelled_clips_have_no_label_columns_and_cannot_be_scored():
         evaluation.scores(mixed, table)
 
 
-def test_predictions_are_paired_by_key_and_mismatched_ones_refused():
+def test_predictions_are_paired_by_key():
     clips = omg(videos=2)
     predictions = random_outputs(clips)
     expected = evaluation.aggregate(predictions, clips, by="utterance")

@@ -7,13 +7,13 @@ from kollias_affect import evaluation
 @pytest.fixture
 def trainings():
     random = np.random.default_rng(0)
-    found = [{key: random.normal(0, 1, (5, 2)) for key in "ab"} for _ in range(3)]
-    for training in found:
+    predictions = [{key: random.normal(0, 1, (5, 2)) for key in "ab"} for _ in range(3)]
+    for training in predictions:
         training["a"][2] = np.nan
-    return found
+    return predictions
 
 
-def test_the_average_is_that_of_each_frame_whatever_the_order(trainings):
+def test_frames_are_averaged_in_any_order(trainings):
     average = evaluation.average(trainings)
     for key in "ab":
         expected = np.mean([training[key] for training in trainings], axis=0)
@@ -24,7 +24,7 @@ def test_the_average_is_that_of_each_frame_whatever_the_order(trainings):
     assert all(np.array_equal(other[key], average[key], equal_nan=True) for key in "ab")
 
 
-def test_other_clips_lengths_and_missing_frames_are_refused(trainings):
+def test_different_clips_lengths_and_missing_frames_are_refused(trainings):
     first, second, _ = trainings
     with pytest.raises(ValueError, match=r"\['b'\] \(1 clips\)"):
         evaluation.average([first, {"a": second["a"]}])

@@ -7,7 +7,7 @@ from kollias_affect.evaluation import decision_fusion
 
 FIRST, SECOND = np.array([[0.2, 0.8], [0.4, 0.0]]), np.array([[0.6, 0.2], [-0.4, 0.4]])
 CCC = [[0.5, 0.1], [0.25, 0.3]]
-# By hand: valence (2 a + b) / 3, arousal (a + 3 b) / 4.
+# Computed by hand: valence (2 a + b) / 3, arousal (a + 3 b) / 4.
 FUSED = np.array([[1 / 3, 0.35], [0.4 / 3, 0.3]])
 
 
@@ -20,7 +20,7 @@ def test_the_weights_are_the_ccc_of_each_dimension():
     assert np.allclose(decision_fusion([FIRST, SECOND], CCC), FUSED)
 
 
-def test_any_leading_axes():
+def test_arrays_may_have_any_leading_axes():
     windows = [np.stack([values, -values]) for values in (FIRST, SECOND)]
     assert np.allclose(decision_fusion(windows, CCC), [FUSED, -FUSED])
 
@@ -46,14 +46,14 @@ def test_aggregated_tables_are_paired_by_row_and_column():
     pd.testing.assert_frame_equal(fused, table(FUSED))
 
 
-def test_an_utterance_that_one_model_has_is_kept_with_its_frames():
+def test_an_utterance_of_one_model_is_kept_with_its_frames():
     first = table(FIRST, frames=(5, 0))
     first.iloc[1, :2] = np.nan
     fused = decision_fusion([first, table(SECOND, frames=(4, 3))], CCC)
     pd.testing.assert_frame_equal(fused, table([FUSED[0], SECOND[1]], frames=(5, 3)))
 
 
-def test_labels_of_tables_stay_and_must_be_the_same():
+def test_labels_of_tables_are_kept_and_must_be_equal():
     labels = {"label valence": [0.1, 0.2], "label arousal": [0.3, np.nan]}
     first, second = table(FIRST).assign(**labels), table(SECOND).assign(**labels)
     fused = decision_fusion([first, second], CCC)
@@ -73,7 +73,7 @@ def test_models_and_ccc_are_paired_by_name():
             decision_fusion(*mixed)
 
 
-def test_a_negative_ccc_gets_weight_zero():
+def test_a_negative_ccc_has_weight_zero():
     fused = decision_fusion([FIRST, SECOND], [[-0.9, 0.1], [0.25, 0.3]])
     assert np.allclose(fused[:, 0], SECOND[:, 0]) and np.allclose(fused[:, 1], FUSED[:, 1])
 
@@ -95,7 +95,7 @@ def test_without_a_positive_ccc_a_dimension_is_refused(bad):
         [["good", "bad"]] * 2,
     ],
 )
-def test_what_is_no_ccc_per_model_and_dimension_is_refused(ccc):
+def test_there_must_be_one_ccc_per_model_and_dimension(ccc):
     with pytest.raises(ValueError, match="one CCC in"):
         decision_fusion([FIRST, SECOND], ccc)
 
@@ -115,7 +115,7 @@ def test_a_frame_that_only_a_model_without_weight_has_stays_missing():
     assert np.isnan(fused[0, 0]) and fused[0, 1] == pytest.approx(SECOND[0, 1])
 
 
-def test_other_clips_and_lengths_are_refused():
+def test_different_clips_and_lengths_are_refused():
     with pytest.raises(ValueError, match="'b'"):
         decision_fusion([{"a": FIRST}, {"a": SECOND, "b": SECOND}], CCC)
     with pytest.raises(ValueError, match="of 'a' must have one shape"):
@@ -126,10 +126,10 @@ def test_other_clips_and_lengths_are_refused():
         decision_fusion([table(FIRST), table(SECOND).iloc[[0, 0]]], CCC)
 
 
-def test_other_outputs_and_kinds_are_refused():
+def test_different_outputs_and_types_are_refused():
     with pytest.raises(ValueError, match=r"\[..., 3\]"):
         decision_fusion([FIRST, SECOND], [[0.5, 0.1, 0.2]] * 2)
-    with pytest.raises(ValueError, match="one kind"):
+    with pytest.raises(ValueError, match="one type"):
         decision_fusion([{"a": FIRST}, SECOND], CCC)
     with pytest.raises(ValueError, match="infinity"):
         decision_fusion([FIRST, np.full((2, 2), np.inf)], CCC)

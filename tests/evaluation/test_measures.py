@@ -10,7 +10,7 @@ EXACT = {"rel": 1e-9, "abs": 1e-9}
 
 
 def lin(labels, predictions):
-    """Lin's coefficient, straight from the formula; longer numbers, for offsets cost it digits."""
+    """Computes Lin's formula in extended precision, because offsets cost precision."""
     labels, predictions = labels.astype(np.longdouble), predictions.astype(np.longdouble)
     covariance = np.mean((labels - labels.mean()) * (predictions - predictions.mean()))
     distance = (labels.mean() - predictions.mean()) ** 2
@@ -26,7 +26,7 @@ def random_pair(offset=0.0, scale=1.0, seed=0, frames=1000):
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, -1e3])
 @pytest.mark.parametrize("scale", [1.0, 1e-5, 1e5])
-def test_numbers_are_those_of_scipy_and_lin(offset, scale):
+def test_values_equal_those_of_scipy_and_lin(offset, scale):
     labels, predictions = random_pair(offset, scale)
     assert measures.ccc(labels, predictions) == pytest.approx(lin(labels, predictions), **EXACT)
     pearson = stats.pearsonr(labels, predictions).statistic
@@ -38,7 +38,7 @@ def test_numbers_are_those_of_scipy_and_lin(offset, scale):
     assert measures.sagr(labels, predictions) == pytest.approx(agree, **EXACT)
 
 
-def test_an_offset_between_labels_and_predictions_costs_no_digits():
+def test_an_offset_between_labels_and_predictions_costs_no_precision():
     labels, predictions = random_pair()
     predictions = predictions + 1e3
     assert measures.ccc(labels, predictions) == pytest.approx(lin(labels, predictions), rel=1e-9)
@@ -55,7 +55,7 @@ def test_dimensions_are_columns():
         assert np.allclose(function(labels, predictions), [function(*pair) for pair in pairs])
 
 
-def test_ccc_is_that_of_the_training_metric():
+def test_the_ccc_equals_the_training_metric():
     pairs = [random_pair(seed=seed) for seed in (1, 2)]
     labels, predictions = (np.stack(values, axis=1) for values in zip(*pairs, strict=True))
     expected = np.asarray(metrics.ccc(labels, predictions))
@@ -65,10 +65,15 @@ def test_ccc_is_that_of_the_training_metric():
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1 / 3, 1e3 + 0.1])
 @pytest.mark.parametrize("frames", [1, 2, 999, 100_000])
-def test_constants_have_no_correlation_and_no_nan(constant, frames):
+def test_constants_have_correlation_zero_and_no_nan(constant, frames):
     varied, _ = random_pair(frames=frames)
-    same = np.full(frames, constant)
-    for pair in ((varied, same), (same, varied), (same, same), (same, same + 0.2)):
+    constants = np.full(frames, constant)
+    for pair in (
+        (varied, constants),
+        (constants, varied),
+        (constants, constants),
+        (constants, constants + 0.2),
+    ):
         assert measures.ccc(*pair) == 0 and measures.pearson(*pair) == 0
         assert np.isfinite([measures.rmse(*pair), measures.sagr(*pair)]).all()
 
@@ -80,47 +85,50 @@ def test_zero_agrees_in_sign_with_zero_only():
     assert measures.sagr(-labels, -predictions) == pytest.approx(0.4)
 
 
-def test_sums_of_units_add_up_to_those_of_all():
+def test_sums_of_units_add_up_to_the_total():
     labels, predictions = random_pair(offset=3.0)
     units = np.random.default_rng(0).integers(0, 5, len(labels))
-    each = measures.sums(labels, predictions, units, 6)
-    assert each.shape == (6, len(measures.TERMS)) and not each[5].any()
-    assert np.allclose(each.sum(axis=0), measures.sums(labels, predictions), rtol=1e-12)
+    unit_sums = measures.sums(labels, predictions, units, 6)
+    assert unit_sums.shape == (6, len(measures.TERMS)) and not unit_sums[5].any()
+    assert np.allclose(unit_sums.sum(axis=0), measures.sums(labels, predictions), rtol=1e-12)
     part = units == 2
     for name in measures.MEASURES:
         expected = measures.MEASURES[name](measures.sums(labels[part], predictions[part]))
-        assert measures.MEASURES[name](each[2]) == pytest.approx(expected, **EXACT)
+        assert measures.MEASURES[name](unit_sums[2]) == pytest.approx(expected, **EXACT)
 
 
 def test_a_constant_unit_far_from_the_others_has_no_correlation():
     labels, predictions = random_pair(frames=2000)
     units = np.repeat([0, 1], 1000)
     predictions[1000:] = 0.1 + 1e2
-    each = measures.sums(labels, predictions, units, 2)
-    assert measures.MEASURES["Pearson"](each)[1] == 0 and measures.MEASURES["CCC"](each)[1] == 0
+    unit_sums = measures.sums(labels, predictions, units, 2)
+    for name in ("Pearson", "CCC"):
+        assert measures.MEASURES[name](unit_sums)[1] == 0
 
 
-def test_class_measures_are_those_of_scikit_learn():
+def test_class_measures_equal_those_of_scikit_learn():
     random = np.random.default_rng(0)
     labels = random.integers(0, 5, 300)  # two of the seven classes do not occur
-    chosen = np.where(random.random(300) < 0.5, labels, random.integers(0, 7, 300))
-    counts = measures.confusions(labels, chosen, 7)
-    expected = sklearn_metrics.confusion_matrix(labels, chosen, labels=range(7))
+    predicted = np.where(random.random(300) < 0.5, labels, random.integers(0, 7, 300))
+    counts = measures.confusion_counts(labels, predicted, 7)
+    expected = sklearn_metrics.confusion_matrix(labels, predicted, labels=range(7))
     assert np.array_equal(counts, expected)
-    accuracy = sklearn_metrics.accuracy_score(labels, chosen)
+    accuracy = sklearn_metrics.accuracy_score(labels, predicted)
     assert measures.accuracy(counts) == pytest.approx(accuracy, **EXACT)
-    f1 = sklearn_metrics.f1_score(labels, chosen, labels=range(5), average="macro")
+    f1 = sklearn_metrics.f1_score(labels, predicted, labels=range(5), average="macro")
     assert measures.macro_f1(counts) == pytest.approx(f1, **EXACT)
     units = random.integers(0, 3, 300)
-    each = measures.confusions(labels, chosen, 7, units, 3)
-    part = sklearn_metrics.confusion_matrix(labels[units == 1], chosen[units == 1], labels=range(7))
-    assert np.array_equal(each[1], part)
+    unit_counts = measures.confusion_counts(labels, predicted, 7, units, 3)
+    part = sklearn_metrics.confusion_matrix(
+        labels[units == 1], predicted[units == 1], labels=range(7)
+    )
+    assert np.array_equal(unit_counts[1], part)
 
 
 @pytest.mark.parametrize(
     "labels, predictions",
     [([0.1, 0.2], [0.1]), ([], []), ([0.1, np.nan], [0.1, 0.2]), ([0.1], [np.inf]), (0.1, 0.1)],
 )
-def test_what_is_not_finite_or_of_another_shape_is_refused(labels, predictions):
+def test_infinite_values_and_different_shapes_are_refused(labels, predictions):
     with pytest.raises(ValueError, match="finite, of one shape"):
         measures.ccc(labels, predictions)

@@ -36,29 +36,29 @@ def pair(make_clip):
     return clips, {clip.key: clip.valence_arousal + 1.0 for clip in clips}
 
 
-def test_another_order_of_clips_is_found_by_key(pair):
+def test_clips_in_another_order_are_matched_by_key(pair):
     clips, predictions = pair
     other = dict(reversed(predictions.items()))
-    for found, clip in zip(evaluation.paired(clips, other), clips, strict=True):
-        assert np.array_equal(found, clip.valence_arousal + 1.0)
+    for values, clip in zip(evaluation.paired(clips, other), clips, strict=True):
+        assert np.array_equal(values, clip.valence_arousal + 1.0)
 
 
-def test_shuffled_rows_are_found_by_clip_and_frame(pair):
+def test_shuffled_rows_are_matched_by_clip_and_frame(pair):
     clips, predictions = pair
     table = evaluation.to_table(predictions, ["valence", "arousal"]).sample(frac=1, random_state=0)
     assert table["frame"].tolist() != sorted(table["frame"].tolist())
-    for found, clip in zip(evaluation.paired(clips, table), clips, strict=True):
-        assert np.array_equal(found, predictions[clip.key])
+    for values, clip in zip(evaluation.paired(clips, table), clips, strict=True):
+        assert np.array_equal(values, predictions[clip.key])
 
 
-def test_a_row_that_is_missing_or_twice_is_refused(pair):
+def test_missing_and_repeated_rows_are_refused(pair):
     clips, predictions = pair
     table = evaluation.to_table(predictions, ["valence", "arousal"])
     for broken in (table.drop(2), pd.concat([table, table[:1]])):
         with pytest.raises(ValueError, match="numbered 1, 2"):
             evaluation.paired(clips, broken)
     with pytest.raises(ValueError, match="one row per frame"):
-        evaluation.paired(clips, table.drop([3]))  # the last frame: numbers without a gap
+        evaluation.paired(clips, table.drop([3]))  # without the last frame, numbers have no gap
     with pytest.raises(ValueError, match=r"Add \['clip'\]"):
         evaluation.paired(clips, table.drop(columns="clip"))
 
@@ -77,13 +77,13 @@ def test_predictions_of_other_clips_are_refused(pair):
         evaluation.paired(clips[:1], predictions)
 
 
-def test_another_length_is_refused(pair):
+def test_predictions_of_another_length_are_refused(pair):
     clips, predictions = pair
     with pytest.raises(ValueError, match="one row per frame"):
         evaluation.paired(clips, {**predictions, "b": predictions["b"][:3]})
 
 
-def test_two_clips_of_one_key_are_refused(make_clip):
+def test_clips_with_the_same_key_are_refused(make_clip):
     clip = make_clip("a", 4)
     with pytest.raises(ValueError, match="must differ"):
         evaluation.paired([clip, clip], {"a": clip.valence_arousal})

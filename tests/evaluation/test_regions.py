@@ -9,7 +9,7 @@ def clip_of(labels, key="a"):
     return Clip(key, [f"{i}.png" for i in range(len(labels))], valence_arousal=labels)
 
 
-def test_edges_are_those_of_table_7():
+def test_edges_equal_those_of_table_7():
     corners = [[0, 0], [1, 0.5], [1, 1], [-1, 0], [-1, 0.5], [-0.001, 1], [0, 0.499]]
     clip = clip_of(corners)
     table = evaluation.mse_by_region([clip], {"a": np.zeros((7, 2))})
@@ -17,7 +17,7 @@ def test_edges_are_those_of_table_7():
     assert list(table.index[-2:]) == ["elsewhere", "whole"]
 
 
-def test_errors_are_those_of_the_frames_whose_label_lies_in_the_region():
+def test_errors_are_computed_over_frames_with_labels_in_the_region():
     random = np.random.default_rng(0)
     labels = random.uniform(-1, 1, (200, 2)).astype(np.float32)
     values = random.uniform(-1, 1, (200, 2))
@@ -38,7 +38,7 @@ def test_frames_outside_all_regions_are_counted():
     assert parts == table.loc["whole", "frames"] == 3
 
 
-def test_any_partition_and_a_label_on_an_edge_that_float32_cannot_hold():
+def test_a_label_on_an_edge_that_float32_rounds_is_above_it():
     thirds = {"low": ((-1, 0.7), (-1, 1)), "high": ((0.7, 1), (-1, 1))}
     table = evaluation.mse_by_region(
         [clip_of([[0.7, 0], [0.69, 0]])], {"a": np.zeros((2, 2))}, thirds
@@ -52,7 +52,7 @@ def test_any_partition_and_a_label_on_an_edge_that_float32_cannot_hold():
         ({"a": ((-1, 0.1), (0, 1)), "b": ((0, 1), (0.5, 1))}, "'a' and 'b'"),
         ({"a": ((0, 0), (0, 1))}, "from below to"),
         ({"a": (0, 1)}, "from below to"),
-        ({"whole": ((0, 1), (0, 1))}, "Name regions otherwise"),
+        ({"whole": ((0, 1), (0, 1))}, "Rename the regions"),
         ({}, "at least one region"),
     ],
 )
@@ -61,7 +61,7 @@ def test_overlapping_and_malformed_regions_are_refused(regions, message):
         evaluation.mse_by_region([clip_of([[0, 0]])], {"a": np.zeros((1, 2))}, regions)
 
 
-def test_utterances_have_regions_too():
+def test_utterances_can_be_scored_by_region():
     clips = [clip_of([[0.5, 0.2]] * 4), clip_of([[-0.5, 0.7]] * 4, "b")]
     utterances = evaluation.aggregate(
         {"a": np.zeros((4, 2)), "b": np.ones((4, 2))}, clips, "utterance"

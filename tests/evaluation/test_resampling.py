@@ -15,14 +15,14 @@ def clip_of(key, **labels):
 
 
 def corpus(videos=20, frames=100, error=0.3, seed=0):
-    """Videos whose errors are those of the video more than of the frame, as real ones are."""
+    """Makes videos with errors that vary between videos more than between frames."""
     random = np.random.default_rng(seed)
     clips, predictions = [], {}
     for i in range(videos):
         labels = np.clip(random.normal(0, 0.4, 2) + random.normal(0, 0.05, (frames, 2)), -1, 1)
         clips.append(clip_of(f"{i:03d}", valence_arousal=labels))
-        own = random.normal(0, error, 2)
-        predictions[clips[-1].key] = labels + own + random.normal(0, 0.02, (frames, 2))
+        video_error = random.normal(0, error, 2)
+        predictions[clips[-1].key] = labels + video_error + random.normal(0, 0.02, (frames, 2))
     return clips, predictions
 
 
@@ -31,7 +31,7 @@ def ccc_of(clips, predictions):
     return measures.ccc(labels, np.concatenate([predictions[clip.key] for clip in clips]))
 
 
-def test_intervals_hold_the_score_and_are_the_same_again():
+def test_intervals_contain_the_score_and_depend_on_the_seed():
     clips, predictions = corpus()
     table = evaluation.confidence_intervals(clips, predictions, resamples=300)
     scores = evaluation.scores(clips, predictions)
@@ -39,15 +39,15 @@ def test_intervals_hold_the_score_and_are_the_same_again():
     assert np.allclose(table["CCC"], scores["CCC"], rtol=0, atol=1e-12)
     assert (table["low"] < table["CCC"]).all() and (table["CCC"] < table["high"]).all()
     assert evaluation.confidence_intervals(clips, predictions, resamples=300).equals(table)
-    turned = evaluation.confidence_intervals(clips[::-1], predictions, resamples=300)
-    assert np.allclose(turned, table, rtol=0, atol=1e-12)
+    reordered = evaluation.confidence_intervals(clips[::-1], predictions, resamples=300)
+    assert np.allclose(reordered, table, rtol=0, atol=1e-12)
     other = evaluation.confidence_intervals(clips, predictions, resamples=300, seed=1)
     assert not other.equals(table)
     narrow = evaluation.confidence_intervals(clips, predictions, confidence=0.5, resamples=300)
     assert (narrow["high"] - narrow["low"] < table["high"] - table["low"]).all()
 
 
-def test_videos_are_resampled_not_frames():
+def test_videos_are_resampled_and_not_frames():
     clips, predictions = corpus(videos=12)
     table = evaluation.confidence_intervals(clips, predictions, resamples=400)
     single, outputs = [], {}
@@ -58,14 +58,14 @@ def test_videos_are_resampled_not_frames():
     wrong = evaluation.confidence_intervals(single, outputs, resamples=400)
     width, narrow = (t.loc["mean", "high"] - t.loc["mean", "low"] for t in (table, wrong))
     assert width > 4 * narrow
-    # The same clips of a frame each, but known to be of a few videos.
+    # Clips of one frame each, with a rule that assigns them to the videos.
     right = evaluation.confidence_intervals(
         single, outputs, resamples=400, video_of=lambda clip: clip.key.split("/")[0]
     )
     assert np.allclose(right[["low", "high"]], table[["low", "high"]], rtol=0, atol=1e-9)
 
 
-def test_the_interval_is_that_of_scores_of_drawn_videos():
+def test_the_interval_equals_percentiles_of_scores_of_drawn_videos():
     clips, predictions = corpus(videos=15)
     table = evaluation.confidence_intervals(clips, predictions, resamples=2000)
     random = np.random.default_rng(5)
@@ -77,8 +77,8 @@ def test_the_interval_is_that_of_scores_of_drawn_videos():
     assert np.allclose(table["high"][:2], high, atol=0.04)
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say():
-    truth, hits = 0.4**2 + 0.05**2, 0  # of the labels, near which predictions of zero err
+def test_intervals_contain_the_true_value_about_as_often_as_stated():
+    truth, hits = 0.4**2 + 0.05**2, 0  # the variance of the labels is the expected MSE of zeros
     for seed in range(60):
         clips, _ = corpus(videos=30, frames=4, seed=seed)
         zeros = {clip.key: np.zeros((4, 2)) for clip in clips}
@@ -96,7 +96,7 @@ def test_a_model_against_itself_has_p_one(measure):
 
 @pytest.mark.parametrize("measure", ["CCC", "Pearson", "MSE"])
 @pytest.mark.parametrize("offset", [0.0, 0.6])
-def test_the_p_value_is_that_of_all_swaps_of_whole_videos(measure, offset):
+def test_the_p_value_equals_that_of_all_exchanges_of_videos(measure, offset):
     clips, first = corpus(videos=6, frames=20)
     other = corpus(videos=6, frames=20, error=0.5, seed=1)[1]
     second = {key: offset + 0.5 * values + 0.5 * other[key] for key, values in first.items()}
@@ -104,10 +104,14 @@ def test_the_p_value_is_that_of_all_swaps_of_whole_videos(measure, offset):
     score = getattr(measures, measure.lower())
     labels = np.concatenate([clip.valence_arousal for clip in clips]).astype(np.float64)
     differences = []
-    for swaps in itertools.product([False, True], repeat=6):
-        pairs = list(zip(swaps, clips, strict=True))
-        one = np.concatenate([(second if swap else first)[clip.key] for swap, clip in pairs])
-        other = np.concatenate([(first if swap else second)[clip.key] for swap, clip in pairs])
+    for exchanges in itertools.product([False, True], repeat=6):
+        pairs = list(zip(exchanges, clips, strict=True))
+        one = np.concatenate(
+            [(second if exchanged else first)[clip.key] for exchanged, clip in pairs]
+        )
+        other = np.concatenate(
+            [(first if exchanged else second)[clip.key] for exchanged, clip in pairs]
+        )
         differences.append(score(labels, one) - score(labels, other))
     differences = np.array(differences)
     assert np.allclose(table["difference"][:2], differences[0], rtol=0, atol=1e-9)
@@ -116,17 +120,17 @@ def test_the_p_value_is_that_of_all_swaps_of_whole_videos(measure, offset):
     assert np.allclose(table["p-value"][:2], np.minimum(1, 2 * np.minimum(above, below)))
 
 
-def test_a_better_model_is_told_from_a_worse_one_and_noise_is_not():
+def test_a_better_model_differs_significantly_and_noise_does_not():
     clips, good = corpus(videos=25, error=0.1)
     bad = corpus(videos=25, error=0.8)[1]
     random = np.random.default_rng(3)
     noisy = {key: values + random.normal(0, 0.02, values.shape) for key, values in good.items()}
     clear = evaluation.compare(clips, good, bad, resamples=999)
     assert (clear["difference"] > 0).all() and clear.loc["mean", "p-value"] < 0.01
-    turned = evaluation.compare(clips, bad, good, resamples=999)
-    assert np.allclose(turned["difference"], -clear["difference"])
-    likeness = evaluation.compare(clips, noisy, dict(good), "SAGR", resamples=999)
-    assert likeness.loc["mean", "p-value"] > 0.01
+    reverse = evaluation.compare(clips, bad, good, resamples=999)
+    assert np.allclose(reverse["difference"], -clear["difference"])
+    similar = evaluation.compare(clips, noisy, dict(good), "SAGR", resamples=999)
+    assert similar.loc["mean", "p-value"] > 0.01
 
 
 def expression_corpus(right, seed=0):
@@ -135,8 +139,8 @@ def expression_corpus(right, seed=0):
     for i in range(20):
         labels = random.integers(0, 7, 40)
         clips.append(clip_of(f"{i:03d}", expression=labels))
-        chosen = np.where(random.random(40) < right, labels, random.integers(0, 7, 40))
-        predictions[clips[-1].key] = np.eye(7)[chosen]
+        predicted = np.where(random.random(40) < right, labels, random.integers(0, 7, 40))
+        predictions[clips[-1].key] = np.eye(7)[predicted]
     return clips, predictions
 
 
@@ -150,8 +154,8 @@ def test_expressions_have_intervals_and_p_values(measure):
     assert table.loc["all", measure] == pytest.approx(scores.loc["all", measure], abs=1e-9)
     assert table.loc["all", "low"] < table.loc["all", measure] < table.loc["all", "high"]
     labels = np.concatenate([clip.expression for clip in clips])
-    chosen = np.concatenate([predictions[clip.key] for clip in clips]).argmax(axis=1)
-    f1 = sklearn_metrics.f1_score(labels, chosen, average="macro")
+    predicted = np.concatenate([predictions[clip.key] for clip in clips]).argmax(axis=1)
+    f1 = sklearn_metrics.f1_score(labels, predicted, average="macro")
     assert measure == "accuracy" or table.loc["all", "F1"] == pytest.approx(f1, abs=1e-9)
     constant = {key: np.eye(7)[np.zeros(40, int)] for key in predictions}
     compared = evaluation.compare(
@@ -190,11 +194,11 @@ def test_videos_without_a_frame_that_counts_change_nothing():
     empty = clip_of("004b", valence_arousal=np.zeros((5, 2)))
     empty.valid[:] = False
     more = {**predictions, "004b": np.full((5, 2), np.nan)}
-    found = evaluation.confidence_intervals([*clips, empty], more, resamples=100)
-    assert found.equals(expected) and found["videos"].tolist() == [6, 6, 6]
+    table = evaluation.confidence_intervals([*clips, empty], more, resamples=100)
+    assert table.equals(expected) and table["videos"].tolist() == [6, 6, 6]
 
 
-def test_mismatched_predictions_and_unknown_arguments_are_refused():
+def test_other_predictions_and_unknown_arguments_are_refused():
     clips, predictions = corpus(videos=3)
     others = {"x" + key: values for key, values in predictions.items()}
     with pytest.raises(ValueError, match="same 3 clips"):

@@ -18,7 +18,7 @@ def scored(make_clip):
 
 @pytest.fixture
 def expressions(make_clip):
-    """Two clips of 60 frames, of which some do not count, with five of the seven classes."""
+    """Two clips of 60 frames with five of the seven classes; some frames are not valid."""
     random = np.random.default_rng(0)
     clips = [
         make_clip(key, 60, expression=random.integers(0, 5, 60), valid=random.random(60) < 0.8)
@@ -35,7 +35,7 @@ def together(clips, predictions):
     return labels, np.concatenate([predictions[c.key][c.valid] for c in clips])
 
 
-def test_scores_are_those_of_all_valid_frames_together(scored):
+def test_all_valid_frames_are_one_set(scored):
     clips, predictions = scored
     table = evaluation.scores(clips, predictions)
     labels, values = together(clips, predictions)
@@ -53,11 +53,11 @@ def test_scores_are_those_of_all_valid_frames_together(scored):
     assert table["frames"].tolist() == [48, 48, 48]
 
 
-def test_scores_are_not_the_mean_of_those_of_the_clips(scored):
+def test_scores_differ_from_the_mean_over_clips(scored):
     clips, predictions = scored
     clips[1].valence_arousal[:] /= 10
-    each = [evaluation.scores([c], {c.key: predictions[c.key]}).loc["mean", "CCC"] for c in clips]
-    assert abs(evaluation.scores(clips, predictions).loc["mean", "CCC"] - np.mean(each)) > 0.01
+    scores = [evaluation.scores([c], {c.key: predictions[c.key]}).loc["mean", "CCC"] for c in clips]
+    assert abs(evaluation.scores(clips, predictions).loc["mean", "CCC"] - np.mean(scores)) > 0.01
 
 
 @pytest.mark.filterwarnings("error")
@@ -68,7 +68,7 @@ def test_constant_predictions_score_zero(make_clip):
     assert not table.isna().any(axis=None)
 
 
-def test_one_dimension(scored):
+def test_one_dimension_can_be_scored(scored):
     clips, predictions = scored
     table = evaluation.scores(
         clips, {key: p[:, 1:] for key, p in predictions.items()}, task="arousal"
@@ -95,25 +95,25 @@ def test_expressions_have_accuracy_and_f1(make_clip):
     assert table.loc["happiness", "frames"] == 2 and table.loc["all", "frames"] == 3
 
 
-def test_expression_scores_are_those_of_scikit_learn(expressions):
+def test_expression_scores_equal_those_of_scikit_learn(expressions):
     clips, predictions = expressions
     table = evaluation.scores(clips, predictions, "expression")
     labels = np.concatenate([c.expression[c.valid] for c in clips])
-    chosen = np.concatenate([predictions[c.key][c.valid] for c in clips]).argmax(axis=1)
-    each = sklearn_metrics.recall_score(
-        labels, chosen, labels=range(7), average=None, zero_division=0
+    predicted = np.concatenate([predictions[c.key][c.valid] for c in clips]).argmax(axis=1)
+    recalls = sklearn_metrics.recall_score(
+        labels, predicted, labels=range(7), average=None, zero_division=0
     )
-    assert np.allclose(table.loc[list(EXPRESSIONS), "recall"], each, rtol=0, atol=1e-9)
+    assert np.allclose(table.loc[list(EXPRESSIONS), "recall"], recalls, rtol=0, atol=1e-9)
     for row, classes in (("all", np.unique(labels)), ("all seven", range(7))):
         f1 = sklearn_metrics.f1_score(
-            labels, chosen, labels=classes, average="macro", zero_division=0
+            labels, predicted, labels=classes, average="macro", zero_division=0
         )
         assert table.loc[row, "F1"] == pytest.approx(f1, abs=1e-9)
-        accuracy = sklearn_metrics.accuracy_score(labels, chosen)
+        accuracy = sklearn_metrics.accuracy_score(labels, predicted)
         assert table.loc[row, "accuracy"] == pytest.approx(accuracy, abs=1e-9)
     assert table.loc["all", "F1"] > table.loc["all seven", "F1"]
     confusion = evaluation.confusion(clips, predictions)
-    expected = sklearn_metrics.confusion_matrix(labels, chosen, labels=range(7))
+    expected = sklearn_metrics.confusion_matrix(labels, predicted, labels=range(7))
     assert np.array_equal(confusion, expected)
     assert confusion.index.name == "label" and list(confusion.columns) == list(EXPRESSIONS)
 
@@ -133,11 +133,11 @@ def test_per_video_has_a_row_per_video_and_keeps_those_without_a_frame(make_clip
     assert one.loc["all", "MSE mean"] == evaluation.scores(clips, predictions).loc["mean", "MSE"]
 
 
-def test_expressions_per_video(expressions):
+def test_expressions_can_be_scored_per_video(expressions):
     clips, predictions = expressions
     table = evaluation.scores(clips, predictions, "expression", per_video=True)
-    alone = evaluation.scores(clips[:1], {"a": predictions["a"]}, "expression").loc["all"]
-    assert table.loc["a"].to_dict() == pytest.approx(alone.to_dict())
+    expected = evaluation.scores(clips[:1], {"a": predictions["a"]}, "expression").loc["all"]
+    assert table.loc["a"].to_dict() == pytest.approx(expected.to_dict())
 
 
 def test_clips_without_labels_are_refused(make_clip):

@@ -24,7 +24,8 @@ def clips(make_clip):
     ]
 
 
-def stepped(model, clip):
+def step_by_step(model, clip):
+    """Predicts a clip with `Stream.step`."""
     stream = models.Stream(model)
     values = []
     for path, landmarks in zip(clip.paths, clip.landmarks, strict=True):
@@ -35,22 +36,22 @@ def stepped(model, clip):
     return np.array(values)
 
 
-@pytest.mark.parametrize("piece", [4, 80])
-def test_pieces_give_what_the_stream_gives_frame_by_frame(model, clips, piece, monkeypatch):
-    monkeypatch.setattr(predictions, "_PIECE", piece)
-    found = evaluation.predict(model, clips, stream=True)
-    assert list(found) == ["a", "nobody", "b"]
+@pytest.mark.parametrize("chunk", [4, 80])
+def test_chunks_give_the_outputs_of_a_stream_of_frames(model, clips, chunk, monkeypatch):
+    monkeypatch.setattr(predictions, "_CHUNK", chunk)
+    outputs = evaluation.predict(model, clips, stream=True)
+    assert list(outputs) == ["a", "nobody", "b"]
     for clip in clips:
-        expected = stepped(model, clip)
-        assert found[clip.key].dtype == np.float32
-        assert np.array_equal(np.isnan(found[clip.key]), np.isnan(expected))
+        expected = step_by_step(model, clip)
+        assert outputs[clip.key].dtype == np.float32
+        assert np.array_equal(np.isnan(outputs[clip.key]), np.isnan(expected))
         assert np.array_equal(np.isnan(expected).any(axis=1), ~clip.has_image)
-        assert np.nanmax(np.abs(found[clip.key] - expected), initial=0) < 1e-5
-    assert np.nanstd(found["a"], axis=0).min() > 1e-3
+        assert np.nanmax(np.abs(outputs[clip.key] - expected), initial=0) < 1e-5
+    assert np.nanstd(outputs["a"], axis=0).min() > 1e-3
 
 
-def test_without_windows_nothing_starts_anew(model, clips):
-    """The first window is the same; after it, the sequence goes on where windows start anew."""
+def test_the_state_is_not_reset_between_windows(model, clips):
+    # Only the first window gives the same outputs.
     clip = clips[2]
     windows = evaluation.predict(model, [clip])["b"]
     sequence = evaluation.predict(model, [clip], stream=True)["b"]
@@ -58,19 +59,19 @@ def test_without_windows_nothing_starts_anew(model, clips):
     assert np.abs(windows[3:] - sequence[3:]).max() > 1e-3
 
 
-def test_clips_of_nobody_have_no_outputs(model, clips):
-    found = evaluation.predict(model, clips[1:2], stream=True)
-    assert found["nobody"].shape == (3, 2) and np.isnan(found["nobody"]).all()
+def test_clips_without_a_face_have_no_outputs(model, clips):
+    outputs = evaluation.predict(model, clips[1:2], stream=True)["nobody"]
+    assert outputs.shape == (3, 2) and np.isnan(outputs).all()
 
 
-def test_a_model_of_single_frames_has_no_sequences(clips):
+def test_a_model_of_single_frames_gives_the_same_outputs(clips):
     model = models.cnn(backbones.vgg_face((32, 32, 3), 0.02), "valence", hidden_units=8)
-    found, expected = (evaluation.predict(model, clips, stream=s) for s in (True, False))
+    outputs, expected = (evaluation.predict(model, clips, stream=s) for s in (True, False))
     for key, values in expected.items():
-        assert np.array_equal(found[key], values, equal_nan=True)
+        assert np.array_equal(outputs[key], values, equal_nan=True)
 
 
-def test_a_bad_image_is_named(model, clips):
+def test_the_error_names_a_bad_image(model, clips):
     with open(clips[2].paths[1], "wb") as file:
         file.write(b"no image")
     with pytest.raises(ValueError, match="00002.png"):

@@ -4,30 +4,39 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
 from kollias_affect import EXPRESSIONS, evaluation, models, training, windows
 from kollias_affect.evaluation import projector, tensorboard
-from kollias_affect.evaluation.tensorboard import AffectTensorBoard, sample
+from kollias_affect.evaluation.tensorboard import AffectTensorBoard, sample_clips
 
 UNITS = 6
 
 
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    """Runs `tf.function`s eagerly: tracing costs more than the few batches of these tests."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def tiny(task="valence_arousal", window=(4,)):
-    """A network of pictures of 8 x 8, alone or in windows, compiled in no time."""
+    """Makes a compiled network of images of 8 x 8 pixels, single or in windows."""
     keras.utils.set_random_seed(0)
     images = keras.Input((*window, 8, 8, 3), name="images")
     x = keras.layers.Reshape((*window, 192))(images)
     x = keras.layers.Dense(UNITS, "tanh", name="hidden")(x)
     x = keras.layers.Dropout(0.5, name="dropout")(x)
-    model = keras.Model({"images": images}, models.tasks.output_layer(task)(x), name="tiny")
+    model = keras.Model({"images": images}, models.outputs.output_layer(task)(x), name="tiny")
     return training.compile_model(model, 1e-3, task)
 
 
 def drive(model, board, epochs=1):
-    """Calls a callback as a training would, without one."""
+    """Calls a callback like a training, without the training."""
     board.set_model(model)
     board.on_train_begin()
     for epoch in range(epochs):
@@ -36,7 +45,7 @@ def drive(model, board, epochs=1):
 
 
 def events(run):
-    """Dict from tag to `[(step, value)]`, in the order they were written."""
+    """Returns a dict from tag to `[(step, value)]`, in the order of writing."""
     accumulator = EventAccumulator(str(run), size_guidance={"tensors": 0}).Reload()
     return {
         tag: [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in accumulator.Tensors(tag)]
@@ -44,12 +53,12 @@ def events(run):
     }
 
 
-def steps(found, tag):
-    return [step for step, _ in found[tag]]
+def steps(summaries, tag):
+    return [step for step, _ in summaries[tag]]
 
 
 def picture(value):
-    """Pixels of an image summary: width, height, PNG."""
+    """Returns the pixels of an image summary, which has width, height and PNG."""
     import cv2
 
     return cv2.imdecode(np.frombuffer(value[2], np.uint8), cv2.IMREAD_COLOR)
@@ -74,7 +83,7 @@ def fit(model, clips, board, epochs=3, callbacks=()):
 
 
 class Scores(keras.callbacks.Callback):
-    """What the predictions of each epoch really score."""
+    """Scores of the predictions after each epoch."""
 
     def __init__(self, clips):
         super().__init__()
@@ -88,7 +97,7 @@ class Scores(keras.callbacks.Callback):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Folder, tables, history and model of one training with everything."""
+    """Folder, scores, history, model and clips of one training with all that the board writes."""
     import cv2
 
     from kollias_affect.clip import Clip
@@ -117,52 +126,52 @@ def trained(tmp_path_factory):
     return root / "log", true.tables, history.history, model, clips
 
 
-def test_keras_own_scalars_are_there(trained):
+def test_the_scalars_of_keras_are_written(trained):
     folder, _, history, _, _ = trained
     assert steps(events(folder / "train"), "epoch_loss") == [0, 1, 2]
-    found = events(folder / "validation")["epoch_ccc_valence"]
-    assert np.allclose([value for _, value in found], history["val_ccc_valence"])
+    ccc = events(folder / "validation")["epoch_ccc_valence"]
+    assert np.allclose([value for _, value in ccc], history["val_ccc_valence"])
 
 
-def test_scalars_are_the_scores_of_the_clips(trained):
+def test_scalars_equal_the_scores_of_the_clips(trained):
     folder, tables, _, _, _ = trained
-    found = events(folder / "validation")
+    summaries = events(folder / "validation")
     for name in ("valence", "arousal", "mean"):
-        assert steps(found, f"affect/ccc_{name}") == [0, 1, 2]
-        values = [value for _, value in found[f"affect/ccc_{name}"]]
+        assert steps(summaries, f"affect/ccc_{name}") == [0, 1, 2]
+        values = [value for _, value in summaries[f"affect/ccc_{name}"]]
         assert np.allclose(values, [t.loc[name, "CCC"] for t in tables], atol=1e-6)
 
 
 def test_pictures_of_every_epoch_show_the_same_clips(trained):
-    found = events(trained[0] / "validation")
-    images = [tag for tag in found if tag.startswith(("pictures/", "traces/"))]
+    summaries = events(trained[0] / "validation")
+    images = [tag for tag in summaries if tag.startswith(("pictures/", "traces/"))]
     assert sorted(images) == ["pictures/histogram", "traces/a", "traces/b"]
     for tag in images:
-        assert steps(found, tag) == [0, 1, 2]
-        pixels = picture(found[tag][0][1])
+        assert steps(summaries, tag) == [0, 1, 2]
+        pixels = picture(summaries[tag][0][1])
         assert pixels.shape[0] > 200 and pixels.shape[1] > 500 and np.ptp(pixels) == 255
-    first, last = (picture(found["traces/a"][i][1]).astype(int) for i in (0, -1))
+    first, last = (picture(summaries["traces/a"][i][1]).astype(int) for i in (0, -1))
     assert first.shape == last.shape and (first != last).any()
 
 
 def test_hyper_parameters_reach_their_plugin(trained):
     run = EventAccumulator(str(trained[0] / "validation")).Reload()
     content = run.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
-    found = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
-    assert set(found) == {"rate", "layers.fc1", "frozen", "decay", "task"}
-    assert found["rate"].number_value == 0.001 and found["layers.fc1"].number_value == 8
-    assert found["frozen"].HasField("bool_value") and found["decay"].string_value == "None"
+    values = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    assert set(values) == {"rate", "layers.fc1", "frozen", "decay", "task"}
+    assert values["rate"].number_value == 0.001 and values["layers.fc1"].number_value == 8
+    assert values["frozen"].HasField("bool_value") and values["decay"].string_value == "None"
 
 
 def test_projector_rows_are_frames_with_their_labels(trained):
     folder, _, _, model, clips = trained
     folder = folder / "validation"
-    vectors = np.loadtxt(folder / projector.TENSORS, delimiter="\t")
-    with open(folder / projector.METADATA, newline="") as file:
+    vectors = np.loadtxt(folder / projector.VECTORS_FILE, delimiter="\t")
+    with open(folder / projector.METADATA_FILE, newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert len(vectors) == len(rows) == 20 and vectors.shape[1] == UNITS
-    config = (folder / projector.CONFIG).read_text()
-    assert projector.TENSORS in config and projector.METADATA in config
+    config = (folder / projector.CONFIG_FILE).read_text()
+    assert projector.VECTORS_FILE in config and projector.METADATA_FILE in config
     assert "tensor_shape: 20" in config
     by_key = {clip.key: clip for clip in clips}
     hidden = evaluation.predict(keras.Model(model.input, model.get_layer("hidden").output), clips)
@@ -174,18 +183,18 @@ def test_projector_rows_are_frames_with_their_labels(trained):
         assert np.allclose(vector, hidden[row["clip"]][i], atol=1e-4)
 
 
-def test_an_output_named_representation_is_taken():
+def test_an_output_named_representation_is_used():
     model = models.affwildnet(
         length=4, width=0.02, input_shape=(32, 32, 3), rnn_units=6, representation=True
     )
-    taken = projector.representation_model(model)
-    assert taken.output is model.output["representation"]
+    result = projector.representation_model(model)
+    assert result.output is model.output["representation"]
 
 
 def test_labels_with_tabs_do_not_shift_columns(clips, tmp_path):
     labels = {"note": np.array(["a\tb\nc"] * 36, object)}
-    assert projector.write(tmp_path, tiny(), clips, labels, points=5) == 5
-    lines = (tmp_path / projector.METADATA).read_text().splitlines()
+    assert projector.write_projector(tmp_path, tiny(), clips, labels, points=5) == 5
+    lines = (tmp_path / projector.METADATA_FILE).read_text().splitlines()
     assert len(lines) == 6 and {line.count("\t") for line in lines} == {2}
 
 
@@ -193,40 +202,41 @@ def test_expressions_have_a_confusion_matrix(clips, tmp_path):
     clips = [c.labelled(expression=np.arange(9) % 7, valid=np.arange(9) != 5) for c in clips]
     model = tiny("expression")
     drive(model, AffectTensorBoard(tmp_path, clips, clips_shown=1))
-    found = events(tmp_path / "validation")
-    assert {"pictures/confusion", "traces/a"} <= set(found) and "pictures/histogram" not in found
+    summaries = events(tmp_path / "validation")
+    assert {"pictures/confusion", "traces/a"} <= set(summaries)
+    assert "pictures/histogram" not in summaries
     table = evaluation.scores(clips, evaluation.predict(model, clips), "expression")
-    assert found["affect/accuracy"][0][1] == pytest.approx(table.loc["all", "accuracy"])
-    assert found["affect/macro_f1"][0][1] == pytest.approx(table.loc["all", "F1"])
-    with open(tmp_path / "validation" / projector.METADATA, newline="") as file:
+    assert summaries["affect/accuracy"][0][1] == pytest.approx(table.loc["all", "accuracy"])
+    assert summaries["affect/macro_f1"][0][1] == pytest.approx(table.loc["all", "F1"])
+    with open(tmp_path / "validation" / projector.METADATA_FILE, newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    assert len(rows) == 4 * 7  # frame 4 has no face, frame 6 does not count
+    assert len(rows) == 4 * 7  # frame 4 has no face, frame 6 is not valid
     assert all(row["expression"] == EXPRESSIONS[(int(row["frame"]) - 1) % 7] for row in rows)
 
 
-def test_one_dimension_has_no_plane(clips, tmp_path):
+def test_models_of_one_dimension_have_no_histogram(clips, tmp_path):
     drive(tiny("arousal"), AffectTensorBoard(tmp_path, clips, points=0))
-    found = events(tmp_path / "validation")
-    assert {"affect/ccc_arousal", "traces/a"} <= set(found)
-    assert "pictures/histogram" not in found
-    assert not (tmp_path / "validation" / projector.CONFIG).exists()
+    summaries = events(tmp_path / "validation")
+    assert {"affect/ccc_arousal", "traces/a"} <= set(summaries)
+    assert "pictures/histogram" not in summaries
+    assert not (tmp_path / "validation" / projector.CONFIG_FILE).exists()
 
 
 def test_a_resumed_run_continues_the_steps(clips, tmp_path):
-    for epochs in (1, 2, 2):  # the last one has nothing to do
+    for epochs in (1, 2, 2):  # the last run has nothing to do
         training.train(tiny(), clips[:2], clips[2:], tmp_path, epochs=epochs, verbose=0)
-    found = events(tmp_path / "tensorboard" / "validation")
+    summaries = events(tmp_path / "tensorboard" / "validation")
     for tag in ("epoch_ccc", "affect/ccc_mean", "pictures/histogram"):
-        assert steps(found, tag) == [0, 1]
+        assert steps(summaries, tag) == [0, 1]
     run = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
     content = run.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
-    shown = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
-    assert shown["training frames"].number_value == 18 and "training" not in shown
-    assert shown["learning_rate"].number_value == 1e-4
+    values = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    assert values["training frames"].number_value == 18 and "training" not in values
+    assert values["learning_rate"].number_value == 1e-4
 
 
 class Stopwatch:
-    """Time that passes only by being told to."""
+    """Clock that tests advance."""
 
     now = 0.0
 
@@ -236,7 +246,7 @@ class Stopwatch:
 
 @pytest.fixture
 def shown_epochs(monkeypatch):
-    """Returns a function that says which epochs have pictures, and whether the end has some.
+    """Returns a function that returns the epochs with pictures, and whether the end has some.
 
     An epoch takes 10 s, pictures 2 s.
     """
@@ -247,7 +257,7 @@ def shown_epochs(monkeypatch):
 
         def predict(model, clips):
             clock.now += 2
-            raise RuntimeError("no picture today")
+            raise RuntimeError("no picture")
 
         monkeypatch.setattr(tensorboard, "predict", predict)
         board = AffectTensorBoard(folder, clips, points=0, **options)
@@ -269,23 +279,23 @@ def shown_epochs(monkeypatch):
 
 
 def test_pictures_wait_until_their_cost_is_within_the_budget(clips, tmp_path, shown_epochs):
-    # 2 s of 5 % are 40 s: four epochs of 10 s.
+    # 2 s are 5 % of 40 s, which are four epochs of 10 s.
     assert shown_epochs(clips, tmp_path, 10) == ([0, 4, 8], True)
     assert shown_epochs(clips, tmp_path, 5, budget=0.1) == ([0, 2, 4], False)
     assert shown_epochs(clips, tmp_path, 3, budget=None) == ([0, 1, 2], False)
     assert shown_epochs(clips, tmp_path, 5, budget=None, every=2) == ([1, 3], True)
 
 
-def test_a_failure_is_told_and_training_goes_on(clips, tmp_path, monkeypatch):
+def test_a_failure_gives_a_warning_and_training_continues(clips, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("the disk is full")
 
     monkeypatch.setattr(tensorboard.plots, "histogram", fail)
     monkeypatch.setattr(projector._files, "atomic", fail)
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as warned:
         history = fit(tiny(), clips, AffectTensorBoard(tmp_path, clips), epochs=2)
     assert history.epoch == [0, 1]
-    texts = [str(warning.message) for warning in told]
+    texts = [str(warning.message) for warning in warned]
     assert any("scores and pictures" in t and "the disk is full" in t for t in texts)
     assert any("the projector's files" in t for t in texts)
 
@@ -304,33 +314,34 @@ def test_pictures_do_not_change_the_training(clips, tmp_path):
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 
-def test_models_of_single_pictures(make_clip, tmp_path):
+def test_models_of_single_images_have_no_traces(make_clip, tmp_path):
     clips = [make_clip(str(i), 1, 20 * i, size=8, expression=[i]) for i in range(7)]
     drive(tiny("expression", window=()), AffectTensorBoard(tmp_path, clips, points=5))
-    found = events(tmp_path / "validation")
-    assert "pictures/confusion" in found and not any(tag.startswith("traces") for tag in found)
+    summaries = events(tmp_path / "validation")
+    assert "pictures/confusion" in summaries
+    assert not any(tag.startswith("traces") for tag in summaries)
 
 
-def test_few_frames_are_taken_as_they_are(clips):
-    assert sample(clips, frames=36, length=4) == clips
+def test_few_frames_are_not_sampled(clips):
+    assert sample_clips(clips, frames=36, length=4) == clips
 
 
-def test_a_large_set_is_sampled_in_whole_windows_from_all_over(make_clip):
+def test_many_frames_are_sampled_in_complete_windows_of_all_clips(make_clip):
     clips = [make_clip(str(i), 45, size=8, missing=range(4)) for i in range(4)]
-    taken = sample(clips, frames=96, length=4, seed=1)
-    assert 80 < sum(len(clip) for clip in taken) <= 96
-    assert {len(clip) for clip in taken} <= {8, 5} and len({c.subject for c in taken}) == 4
-    again, other = sample(clips, 96, 4, seed=1), sample(clips, 96, 4, seed=2)
-    assert [c.key for c in taken] == [c.key for c in again] != [c.key for c in other]
-    first = taken[0]
-    whole = next(clip for clip in clips if clip.subject == first.subject)
+    sampled = sample_clips(clips, frames=96, length=4, seed=1)
+    assert 80 < sum(len(clip) for clip in sampled) <= 96
+    assert {len(clip) for clip in sampled} <= {8, 5} and len({c.subject for c in sampled}) == 4
+    again, other = (sample_clips(clips, 96, 4, seed=seed) for seed in (1, 2))
+    assert [c.key for c in sampled] == [c.key for c in again] != [c.key for c in other]
+    first = sampled[0]
+    clip = next(clip for clip in clips if clip.subject == first.subject)
     start = int(first.key.split()[-1].split("-")[0]) - 1
-    assert np.array_equal(first.valence_arousal, whole.valence_arousal[start : start + len(first)])
+    assert np.array_equal(first.valence_arousal, clip.valence_arousal[start : start + len(first)])
 
 
-def test_stretches_without_a_valid_frame_are_not_drawn(make_clip):
+def test_parts_without_a_valid_frame_are_not_drawn(make_clip):
     clips = [make_clip("a", 40, size=8, missing=range(20)), make_clip("b", 40, size=8)]
-    assert all(clip.valid.any() for clip in sample(clips, frames=48, length=4))
+    assert all(clip.valid.any() for clip in sample_clips(clips, frames=48, length=4))
 
 
 @pytest.mark.parametrize(
@@ -344,7 +355,7 @@ def test_stretches_without_a_valid_frame_are_not_drawn(make_clip):
         {"points": -1},
     ],
 )
-def test_bad_arguments(clips, tmp_path, options):
+def test_bad_arguments_are_refused(clips, tmp_path, options):
     with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
         AffectTensorBoard(tmp_path, clips, **options)
 

@@ -1,11 +1,12 @@
-"""Pictures that people look at, each a function that returns a `matplotlib.figure.Figure`.
+"""Pictures of evaluations; each function returns a `matplotlib.figure.Figure`.
 
-`save` writes a figure as PNG or SVG. All pictures share one style: Okabe and Ito's colours, which
-everybody tells apart, and line styles, markers or hatches besides, so that they read in grey too;
-colour maps whose lightness rises steadily; axes with units and fixed ranges.
+`save` writes a figure as PNG or SVG. All pictures share one style. The colours are those of Okabe
+and Ito, which colour-blind readers can distinguish. Line styles, markers or hatches also differ, so
+that pictures are readable in grey. Colour maps increase steadily in lightness. Axes have units and
+fixed ranges.
 """
 
-from kollias_affect.evaluation.plots.classes import confusion, distribution
+from kollias_affect.evaluation.plots.classes import distribution, draw_confusion
 from kollias_affect.evaluation.plots.over_time import clip_picture, traces, traces_figure
 from kollias_affect.evaluation.plots.plane import histogram, trajectory
 from kollias_affect.evaluation.plots.style import save
@@ -13,8 +14,8 @@ from kollias_affect.evaluation.plots.tsne import embedding
 
 __all__ = [
     "clip_picture",
-    "confusion",
     "distribution",
+    "draw_confusion",
     "embedding",
     "histogram",
     "save",

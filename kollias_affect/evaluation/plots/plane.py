@@ -1,4 +1,4 @@
-"""The plane of valence and arousal: how often each part occurs, and the way through it."""
+"""Pictures of the valence-arousal plane: the histogram of frames and the trajectory of a clip."""
 
 import matplotlib.collections
 import matplotlib.colors
@@ -8,46 +8,50 @@ import numpy as np
 
 from kollias_affect import _checks
 from kollias_affect.evaluation.plots import style
-
-_NAMES = ("valence", "arousal")
+from kollias_affect.tasks import DIMENSIONS
 
 
 def histogram(values, labels=None, title=None, ranges=None, bins=20):
-    """How many frames lie in each square of the valence-arousal plane.
+    """Draws the number of frames in each cell of the valence-arousal plane.
 
-    Labels, if given, are drawn beside the predictions with the same squares, axes and colours
-    (logarithmic; white where there is no frame). Frames of which a number is NaN or infinite are
-    left out of both; how many remain stands above. Predictions beyond the range count in the
-    outermost squares.
+    Labels are drawn beside the predictions with the same cells, axes and colours (logarithmic;
+    white where there is no frame). Frames with NaN or infinity are left out of both; the title of
+    a panel has the number of remaining frames. Predictions beyond the range count in the outermost
+    cells.
 
     Args:
-        values: `[frames, 2]`, valence then arousal; predictions, or labels if they stand alone.
-        labels: `[frames, 2]` of the same frames, or `None`.
-        title: heading.
-        ranges: see `traces_figure`.
-        bins: squares per axis.
+        values: Numbers `[frames, 2]`, valence then arousal: predictions, or labels alone.
+        labels: Labels `[frames, 2]` of the same frames, or `None`.
+        title: Title of the figure.
+        ranges: See `traces_figure`.
+        bins: Number of cells per axis.
 
     Returns:
         `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: if there is no frame, shapes do not fit, or labels are out of range.
+        ValueError: If there is no frame, a shape is wrong, or labels are out of range.
 
-    References: paper C, figures 6 and 15.
+    Example:
+
+    >>> figure = histogram([[0.5, 0.1], [0.4, 0.0]], labels=[[0.6, 0.2], [0.3, 0.1]])
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['labels: 2 frames', 'predictions: 2 frames']
+
+    References: Paper C, figures 6 and 15.
     """
-    sets = _paired(values, labels, ranges)
+    points_of_panels = _points_of_panels(values, labels, ranges)
     bins = _checks.positive_integer("bins", bins)
-    edges = [np.linspace(*style.range_of(name, ranges), bins + 1) for name in _NAMES]
-    counts = {name: _counts(points, edges) for name, points in sets.items()}
+    edges = [np.linspace(*style.output_range(name, ranges), bins + 1) for name in DIMENSIONS]
+    counts = {name: _counts(points, edges) for name, points in points_of_panels.items()}
     scale = matplotlib.colors.LogNorm(1, max(10, max(count.max() for count in counts.values())))
-    figure, panels = _panels(len(counts), title, ranges)
+    figure, panels = _new_panels(len(counts), title, ranges)
+    options = {"cmap": style.COUNT_COLOURMAP, "norm": scale, "rasterized": True}
     for panel, (name, count) in zip(panels, counts.items(), strict=True):
-        image = panel.pcolormesh(
-            *edges, np.ma.masked_equal(count.T, 0), cmap=style.COUNTS, norm=scale, rasterized=True
-        )
-        frames = style.frames_text(count.sum())
+        image = panel.pcolormesh(*edges, np.ma.masked_equal(count.T, 0), **options)
+        frames = style.format_frames(count.sum())
         panel.set_title(f"{name}: {frames}" if name else frames, fontsize=10)
-        _axes(panel, ranges)
+        _set_up_axes(panel, ranges)
     bar = figure.colorbar(image, ax=panels, label="frames per square", shrink=0.85)
     subs = (1, 2, 5) if scale.vmax <= 1000 else (1,)
     bar.ax.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=subs))
@@ -57,77 +61,91 @@ def histogram(values, labels=None, title=None, ranges=None, bins=20):
 
 
 def trajectory(times, values, labels=None, title=None, ranges=None):
-    """The way through the circumplex, coloured by time; it breaks where there is no face.
+    """Draws the path of a clip through the circumplex, coloured by time.
+
+    The path is interrupted where there is no face.
 
     Args:
-        times: seconds, `[frames]`, or `None`: frame numbers are shown instead.
-        values: `[frames, 2]`, valence then arousal, NaN where there is no face. Values beyond
-            the range are drawn at its edge.
-        labels: `[frames, 2]`, drawn beside it with the same colours, or `None`.
-        title: heading.
-        ranges: see `traces_figure`.
+        times: Seconds `[frames]`, or `None` for frame numbers.
+        values: Numbers `[frames, 2]`, valence then arousal, NaN where there is no face. Values
+            beyond the range are drawn at its edge.
+        labels: Labels `[frames, 2]`, drawn beside the path with the same colours, or `None`.
+        title: Title of the figure.
+        ranges: See `traces_figure`.
 
     Returns:
         `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: if there is no frame, shapes do not fit, or time runs backwards.
+        ValueError: If there is no frame, a shape is wrong, or times decrease.
+
+    Example:
+
+    >>> figure = trajectory([0, 0.04, 0.08], [[0.5, 0.1], [0.4, 0.0], [0.2, 0.0]])
+    >>> figure.axes[0].get_xlabel()
+    'valence (−1 … 1)'
     """
-    sets = {"" if labels is None else "predictions": style.numbers("values", values, (None, 2))}
+    values = style.checked_array("values", values, (None, 2))
+    paths = {"" if labels is None else "predictions": values}
     if labels is not None:
-        sets = {"labels": style.numbers("labels", labels, (len(values), 2)), **sets}
-    known, times = times is not None, style.seconds(times, len(values))
+        paths = {"labels": style.checked_array("labels", labels, (len(values), 2)), **paths}
+    known_times, times = times is not None, style.checked_times(times, len(values))
     last = times[-1] if times[-1] > times[0] else times[0] + 1
     scale = matplotlib.colors.Normalize(times[0], last)
-    figure, panels = _panels(len(sets), title, ranges)
-    for panel, (name, points) in zip(panels, sets.items(), strict=True):
-        _axes(panel, ranges, margin=0.04)
+    figure, panels = _new_panels(len(paths), title, ranges)
+    lows, highs = zip(*(style.output_range(name, ranges) for name in DIMENSIONS), strict=True)
+    for panel, (name, points) in zip(panels, paths.items(), strict=True):
+        _set_up_axes(panel, ranges, margin=0.04)
         panel.add_patch(matplotlib.patches.Circle((0, 0), 1, fill=False, color="0.6", lw=0.8))
-        lows, highs = zip(*(style.range_of(n, ranges) for n in _NAMES), strict=True)
-        path = _way(panel, times, np.clip(points, lows, highs), scale)
+        path = _draw_path(panel, times, np.clip(points, lows, highs), scale)
         panel.set_title(name, fontsize=10)
     bar = figure.colorbar(path, ax=panels, shrink=0.85)
-    bar.set_label(style.time_axis(bar.ax.yaxis, times, known))
+    bar.set_label(style.set_time_ticks(bar.ax.yaxis, times, known_times))
     return figure
 
 
-def _way(panel, times, points, scale):
-    """Segments between neighbouring frames, dots for frames between gaps; the ends are marked."""
-    there = np.isfinite(points).all(axis=1)
-    both = there[1:] & there[:-1]
-    look = {"cmap": style.TIME, "norm": scale, "rasterized": len(points) > style.LONG}
+def _draw_path(panel, times, points, scale):
+    """Draws segments between neighbouring frames, dots for isolated frames, and both ends."""
+    present = np.isfinite(points).all(axis=1)
+    connected = present[1:] & present[:-1]
+    options = {
+        "cmap": style.TIME_COLOURMAP,
+        "norm": scale,
+        "rasterized": len(points) > style.MAX_VECTOR_FRAMES,
+    }
+    segments = np.stack([points[:-1], points[1:]], axis=1)[connected]
     path = matplotlib.collections.LineCollection(
-        np.stack([points[:-1], points[1:]], axis=1)[both], array=times[:-1][both], **look,
-        linewidths=1.4, capstyle="round",
-    )  # fmt: skip
+        segments, array=times[:-1][connected], linewidths=1.4, capstyle="round", **options
+    )
     panel.add_collection(path)
-    alone = style.alone(there)
-    if alone.any():
-        panel.scatter(*points[alone].T, c=times[alone], s=6, **look)
-    if there.any():
-        found = np.flatnonzero(there)
-        for i, marker, name in ((found[0], "o", "start"), (found[-1], "s", "end")):
-            look = {"color": style.TIME(scale(times[i])), "edgecolor": "black", "zorder": 3}
-            panel.scatter(*points[i], marker=marker, s=60, label=name, **look)
+    isolated = style.isolated_frames(present)
+    if isolated.any():
+        panel.scatter(*points[isolated].T, c=times[isolated], s=6, **options)
+    if present.any():
+        frames = np.flatnonzero(present)
+        for i, marker, name in ((frames[0], "o", "start"), (frames[-1], "s", "end")):
+            colour = style.TIME_COLOURMAP(scale(times[i]))
+            options = {"color": colour, "edgecolor": "black", "zorder": 3}
+            panel.scatter(*points[i], marker=marker, s=60, label=name, **options)
         panel.legend(loc="lower left", fontsize=8, framealpha=0.8)
     return path
 
 
-def _paired(values, labels, ranges):
-    """Points by the name of their panel, of the frames that are known in all of them."""
-    values = style.numbers("values", values, (None, 2))
+def _points_of_panels(values, labels, ranges):
+    """Returns points by the title of their panel, for the frames that are known in all of them."""
+    values = style.checked_array("values", values, (None, 2))
     if labels is None:
         return {"": values[np.isfinite(values).all(axis=1)]}
-    labels = style.numbers("labels", labels, (len(values), 2))
-    there = np.isfinite(np.hstack([values, labels])).all(axis=1)
-    for name, column in zip(_NAMES, labels[there].T, strict=True):
-        low, high = style.range_of(name, ranges)
+    labels = style.checked_array("labels", labels, (len(values), 2))
+    known = np.isfinite(np.hstack([values, labels])).all(axis=1)
+    for name, column in zip(DIMENSIONS, labels[known].T, strict=True):
+        low, high = style.output_range(name, ranges)
         if len(column) and not low <= column.min() <= column.max() <= high:
             raise ValueError(
                 f"Labels of {name} must lie in [{low}, {high}]. Received: {column.min():g} to "
-                f"{column.max():g}. Leave out the frames that are not valid, or give `ranges`."
+                f"{column.max():g}. Leave out the frames that are not valid, or pass `ranges`."
             )
-    return {"labels": labels[there], "predictions": values[there]}
+    return {"labels": labels[known], "predictions": values[known]}
 
 
 def _counts(points, edges):
@@ -135,23 +153,23 @@ def _counts(points, edges):
     return np.histogram2d(*np.clip(points, lows, highs).T, bins=edges)[0]
 
 
-def _panels(count, title, ranges):
-    (left, right), (low, high) = (style.range_of(name, ranges) for name in _NAMES)
+def _new_panels(count, title, ranges):
+    (left, right), (low, high) = (style.output_range(name, ranges) for name in DIMENSIONS)
     height = 1 + 3.4 * (high - low) / (right - left)
     figure = style.new_figure(1.2 + 4.3 * count, height, title)
-    figure.set_layout_engine("compressed")  # which knows axes of a fixed aspect
+    figure.set_layout_engine("compressed")  # supports axes of a fixed aspect
     return figure, figure.subplots(1, count, squeeze=False)[0]
 
 
-def _axes(panel, ranges, margin=0):
-    """Square axes of valence and arousal, with lines between the quadrants."""
+def _set_up_axes(panel, ranges, margin=0):
+    """Sets square axes of valence and arousal, with lines between the quadrants."""
     panel.set_aspect("equal")
-    limits = [style.range_of(name, ranges) for name in _NAMES]
+    limits = [style.output_range(name, ranges) for name in DIMENSIONS]
     panel.set_xlim(limits[0][0] - margin, limits[0][1] + margin)
     panel.set_ylim(limits[1][0] - margin, limits[1][1] + margin)
     panel.xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(0.5))
     panel.yaxis.set_major_locator(matplotlib.ticker.MultipleLocator(0.5))
     panel.axhline(0, color="0.4", linewidth=0.8)
     panel.axvline(0, color="0.4", linewidth=0.8)
-    panel.set_xlabel(style.with_range("valence", ranges))
-    panel.set_ylabel(style.with_range("arousal", ranges))
+    panel.set_xlabel(style.label_with_range("valence", ranges))
+    panel.set_ylabel(style.label_with_range("arousal", ranges))

@@ -10,17 +10,17 @@ PREDICTIONS = LABELS / 2
 
 
 def mesh(panel):
-    """The counts that a panel shows, and how they are coloured."""
-    (found,) = [c for c in panel.collections if hasattr(c, "get_coordinates")]
-    return found.get_array(), found.norm
+    """Returns the counts of a panel and their colour scale."""
+    (cells,) = [c for c in panel.collections if hasattr(c, "get_coordinates")]
+    return cells.get_array(), cells.norm
 
 
 def path(panel):
-    (found,) = [c for c in panel.collections if hasattr(c, "get_segments")]
-    return found
+    (lines,) = [c for c in panel.collections if hasattr(c, "get_segments")]
+    return lines
 
 
-def test_labels_and_predictions_share_squares_axes_and_colours():
+def test_labels_and_predictions_share_cells_axes_and_colours():
     left, right, bar = plots.histogram(PREDICTIONS, LABELS).axes
     assert mesh(left)[1] is mesh(right)[1] and mesh(left)[1].vmin == 1
     for panel in (left, right):
@@ -33,12 +33,12 @@ def test_labels_and_predictions_share_squares_axes_and_colours():
     assert bar.get_ylabel() == "frames per square"
 
 
-def test_valence_goes_right_and_arousal_up():
+def test_valence_is_horizontal_and_arousal_vertical():
     counts, _ = mesh(plots.histogram([[0.95, -0.45]], bins=20).axes[0])
     assert np.argwhere(counts.filled(0)).tolist() == [[5, 19]]  # row: arousal, column: valence
 
 
-def test_squares_without_a_frame_are_white_and_not_the_lightest_colour():
+def test_cells_without_a_frame_are_white_and_not_the_lightest_colour():
     counts, _ = mesh(plots.histogram(LABELS).axes[0])
     assert counts.mask.any() and counts.min() >= 1
 
@@ -63,8 +63,8 @@ def test_frames_without_a_face_are_left_out_of_both():
 
 
 @pytest.mark.parametrize("labels", [None, np.zeros((3, 2))])
-def test_nothing_but_gaps_is_an_empty_plane(labels, tmp_path):
-    """A network that diverges shall not end its training by the picture of it."""
+def test_clips_without_a_face_give_an_empty_plane(labels, tmp_path):
+    """A picture of a diverged network must not stop its training."""
     nothing = np.full((3, 2), np.nan)
     figure = plots.histogram(nothing, labels)
     assert figure.axes[0].get_title().endswith("0 frames")
@@ -78,7 +78,7 @@ def test_ranges_of_omg():
     assert mesh(panel)[0].shape == (20, 20)
 
 
-def test_the_way_is_coloured_by_time_and_breaks_at_gaps():
+def test_the_path_is_coloured_by_time_and_interrupted_at_gaps():
     values = np.array([[0, 0], [0.1, 0], [np.nan] * 2, [0.3, 0.1], [0.4, 0.2]])
     panel, bar = plots.trajectory([0, 1, 2, 3, 4], values).axes
     drawn = [segment.tolist() for segment in path(panel).get_segments()]
@@ -87,7 +87,7 @@ def test_the_way_is_coloured_by_time_and_breaks_at_gaps():
     assert bar.get_ylabel() == "time (s)" and path(panel).get_clim() == (0, 4)
 
 
-def test_frames_between_gaps_are_dots():
+def test_isolated_frames_are_dots():
     values = LABELS.copy()
     values[1::2] = np.nan
     panel = plots.trajectory(np.arange(500.0), values).axes[0]
@@ -95,7 +95,7 @@ def test_frames_between_gaps_are_dots():
 
 
 def labels_inside(figure):
-    """Whether every text lies within the figure, once drawn."""
+    """Returns whether the drawn figure contains all its texts."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -108,8 +108,16 @@ def labels_inside(figure):
     )
 
 
-@pytest.mark.parametrize("title", [None, "title"])
-@pytest.mark.parametrize("labels", [None, LABELS])
+@pytest.mark.parametrize(
+    ("title", "labels"),
+    [
+        ("title", LABELS),
+        pytest.param(None, None, marks=pytest.mark.nightly),
+        pytest.param(None, LABELS, marks=pytest.mark.nightly),
+        pytest.param("title", None, marks=pytest.mark.nightly),
+    ],
+    ids=["title-labels", "neither", "labels", "title"],
+)
 def test_no_text_is_cut_off(title, labels):
     times = np.arange(500.0)
     assert labels_inside(plots.histogram(PREDICTIONS, labels, title))
@@ -118,7 +126,7 @@ def test_no_text_is_cut_off(title, labels):
     assert labels_inside(plots.histogram(np.abs(PREDICTIONS), None, title, ranges))
 
 
-def test_the_circle_and_both_ends_are_marked():
+def test_the_unit_circle_and_both_ends_are_marked():
     panel = plots.trajectory(np.arange(500), LABELS).axes[0]
     (circle,) = [patch for patch in panel.patches if isinstance(patch, Circle)]
     assert circle.center == (0, 0) and circle.radius == 1 and panel.get_aspect() == 1
@@ -128,13 +136,13 @@ def test_the_circle_and_both_ends_are_marked():
     assert np.allclose(ends["start"], LABELS[0]) and np.allclose(ends["end"], LABELS[-1])
 
 
-def test_labels_and_predictions_share_the_colours_of_time():
+def test_labels_and_predictions_share_the_time_scale():
     left, right, bar = plots.trajectory(np.arange(500.0), PREDICTIONS, LABELS).axes
     assert (left.get_title(), right.get_title()) == ("labels", "predictions")
     assert path(left).norm is path(right).norm and bar.get_ylabel() == "time (min:s)"
 
 
-def test_one_frame_is_a_picture(tmp_path):
+def test_one_frame_can_be_drawn(tmp_path):
     plots.save(plots.trajectory([2.0], [[0.3, 0.2]]), tmp_path / "a.png")
     figure = plots.histogram([[0.3, 0.2]])
     plots.save(figure, tmp_path / "b.png")

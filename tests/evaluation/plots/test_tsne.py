@@ -6,7 +6,7 @@ from kollias_affect.evaluation import plots
 
 
 def groups(count=70, seed=0):
-    """Vectors in three groups that lie far apart, and the group of each."""
+    """Returns vectors in three distant groups, and their groups."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 3
     return 10 * np.eye(3, 8)[labels] + random.normal(0, 0.1, (count, 8)), labels
@@ -18,10 +18,10 @@ def drawn(axes):
 
 def test_neighbours_stay_neighbours():
     axes = plots.embedding(*groups()).axes[0]
-    places = drawn(axes)
-    assert list(places) == list(EXPRESSIONS[:3])
-    centres = np.stack([points.mean(axis=0) for points in places.values()])
-    for i, points in enumerate(places.values()):
+    positions = drawn(axes)
+    assert list(positions) == list(EXPRESSIONS[:3])
+    centres = np.stack([points.mean(axis=0) for points in positions.values()])
+    for i, points in enumerate(positions.values()):
         distances = np.linalg.norm(points[:, None] - centres, axis=-1)
         assert (distances.argmin(axis=1) == i).all()
 
@@ -34,7 +34,7 @@ def test_classes_differ_by_colour_and_by_marker():
     assert texts == ["neutral (24)", "anger (23)", "disgust (23)"]
 
 
-def test_the_seed_settles_the_map_and_another_gives_another():
+def test_the_seed_determines_the_map():
     one, again, other = (
         drawn(plots.embedding(*groups(), seed=seed, sample=60).axes[0])["anger"]
         for seed in (0, 0, 1)
@@ -43,7 +43,7 @@ def test_the_seed_settles_the_map_and_another_gives_another():
     assert one.shape != other.shape or not np.allclose(one, other)
 
 
-def test_numbers_have_a_colour_bar_of_their_range():
+def test_numbers_have_a_colour_bar_with_their_range():
     points, labels = groups()
     axes, bar = plots.embedding(points, labels / 2 - 0.5, "arousal").axes
     (shown,) = axes.collections
@@ -51,7 +51,7 @@ def test_numbers_have_a_colour_bar_of_their_range():
     assert shown.get_array().tolist() == (labels / 2 - 0.5).tolist()
 
 
-def test_frames_without_face_or_label_are_left_out_and_the_rest_is_sampled():
+def test_frames_without_face_or_label_are_omitted_and_the_others_sampled():
     points, labels = groups()
     points[0], labels[1] = np.nan, -1
     assert plots.embedding(points, labels).axes[0].get_title() == "68 frames"
@@ -59,7 +59,7 @@ def test_frames_without_face_or_label_are_left_out_and_the_rest_is_sampled():
     assert few.get_title() == "20 frames" and sum(map(len, drawn(few).values())) == 20
 
 
-def test_few_points_are_mapped_and_fewer_are_refused():
+def test_five_points_are_mapped_and_fewer_are_refused():
     points, labels = groups(5)
     assert plots.embedding(points, labels).axes[0].get_title() == "5 frames"
     with pytest.raises(ValueError, match=r"at least 5 labelled frames.*4 of 4"):
@@ -68,7 +68,7 @@ def test_few_points_are_mapped_and_fewer_are_refused():
         plots.embedding(np.ones((9, 3)), np.zeros(9))
 
 
-def test_labels_that_are_no_class_and_other_kinds_are_refused():
+def test_unknown_classes_and_kinds_are_refused():
     points, labels = groups()
     with pytest.raises(ValueError, match="indices into"):
         plots.embedding(points, labels + 6)

@@ -8,8 +8,8 @@ COUNTS = [[6, 2, 0], [0, 0, 0], [1, 1, 1]]
 NAMES = ("a", "b", "c")
 
 
-def test_shares_are_those_of_each_label_beside_their_counts():
-    axes, bar = plots.confusion(COUNTS, NAMES).axes
+def test_cells_show_shares_of_each_label_and_counts():
+    axes, bar = plots.draw_confusion(COUNTS, NAMES).axes
     texts = [text.get_text() for text in axes.texts]
     assert texts == [*("75.0", "6", "25.0", "2", "0.0", "0"), *"–––", *("33.3", "1") * 3]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("label (samples)", "prediction")
@@ -18,41 +18,41 @@ def test_shares_are_those_of_each_label_beside_their_counts():
     assert axes.images[0].get_clim() == (0, 100) and "%" in bar.get_ylabel()
 
 
-def test_what_never_happens_is_white():
-    shown = plots.confusion(COUNTS, NAMES).axes[0].images[0].get_array()
+def test_pairs_that_never_occur_are_white():
+    shown = plots.draw_confusion(COUNTS, NAMES).axes[0].images[0].get_array()
     assert shown.mask.tolist() == [[False, False, True], [True] * 3, [False] * 3]
 
 
-def test_letters_stand_out_from_their_cell():
-    axes = plots.confusion([[10, 0], [0, 10]], ("a", "b")).axes[0]
+def test_text_contrasts_with_its_cell():
+    axes = plots.draw_confusion([[10, 0], [0, 10]], ("a", "b")).axes[0]
     colours = {text.get_text(): text.get_color() for text in axes.texts}
     assert colours["100.0"] == "white" and colours["0.0"] == "black"
 
 
-def test_tables_are_taken_as_they_are():
+def test_data_frames_are_accepted():
     import pandas as pd
 
     table = pd.DataFrame(np.eye(7, dtype=int) * 1200, EXPRESSIONS, EXPRESSIONS)
-    axes = plots.confusion(table).axes[0]
+    axes = plots.draw_confusion(table).axes[0]
     assert axes.texts[1].get_text() == "1,200"
 
 
 @pytest.mark.parametrize("wrong", [-1, np.nan, np.inf])
-def test_counts_that_are_none_are_refused(wrong):
+def test_negative_and_infinite_counts_are_refused(wrong):
     with pytest.raises(ValueError, match="finite and at least 0"):
-        plots.confusion([[1, wrong], [0, 1]], ("a", "b"))
+        plots.draw_confusion([[1, wrong], [0, 1]], ("a", "b"))
     with pytest.raises(ValueError, match="finite and at least 0"):
         plots.distribution({"x": [1, wrong]}, ("a", "b"))
 
 
 def test_matrices_of_another_size_are_refused():
     with pytest.raises(ValueError, match=r"`counts` must be an array of shape \[7, 7\]"):
-        plots.confusion(COUNTS)
+        plots.draw_confusion(COUNTS)
     with pytest.raises(ValueError, match=r"`counts of x` must be an array of shape \[7\]"):
         plots.distribution({"x": [1, 2]})
 
 
-def test_small_sets_show_beside_large_ones():
+def test_small_sets_are_visible_beside_large_ones():
     sets = {"large": [30_000, 10_000, 0], "small": [3, 1, 0]}
     axes = plots.distribution(sets, NAMES).axes[0]
     large, small = axes.containers
@@ -62,7 +62,7 @@ def test_small_sets_show_beside_large_ones():
     assert large.get_label() == "large (40,000 frames)"
 
 
-def test_bars_of_several_sets_stand_side_by_side():
+def test_bars_of_several_sets_are_side_by_side():
     axes = plots.distribution({str(i): [1, 2, 3] for i in range(4)}, NAMES).axes[0]
     starts = [bars[0].get_x() for bars in axes.containers]
     widths = [bars[0].get_width() for bars in axes.containers]
@@ -70,7 +70,7 @@ def test_bars_of_several_sets_stand_side_by_side():
     assert -starts[0] == pytest.approx(starts[-1] + widths[-1])  # around the class's name
 
 
-def test_no_two_sets_look_alike():
+def test_sets_differ_by_colour_or_hatch():
     axes = plots.distribution({str(i): [1, 2, 3] for i in range(12)}, NAMES).axes[0]
     looks = {(bars[0].get_facecolor(), bars[0].get_hatch()) for bars in axes.containers}
     assert len(looks) == 12
@@ -92,7 +92,7 @@ def drawn_legend(figure):
     return figure.legends[0].get_window_extent(canvas.get_renderer())
 
 
-def test_a_set_without_frames_and_no_set():
+def test_a_set_without_frames_is_drawn_and_no_set_is_refused():
     axes = plots.distribution({"x": np.zeros(7)}).axes[0]
     assert axes.containers[0].get_label() == "x (0 frames)"
     with pytest.raises(ValueError, match="at least one set"):

@@ -29,7 +29,7 @@ def probabilities(frames=20):
 
 
 def spans(panel, colour):
-    """Start and end of the bars of one colour."""
+    """Returns start and end of the bars of one colour."""
     from matplotlib.colors import to_rgba
 
     bars = [c for c in panel.collections if np.allclose(c.get_facecolor(), to_rgba(colour))]
@@ -51,7 +51,7 @@ def test_label_and_prediction_differ_by_style_and_not_by_colour_alone():
         assert np.array_equal(drawn["label"].get_ydata(), values()[:, i] / 2, equal_nan=True)
 
 
-def test_axes_bear_names_units_and_fixed_ranges():
+def test_axes_have_names_units_and_fixed_ranges():
     panels = traces_figure(times(), values() / 10, NAMES).axes
     assert [panel.get_ylabel() for panel in panels] == ["valence (−1 … 1)", "arousal (−1 … 1)"]
     assert all(panel.get_ylim() == pytest.approx((-1.1, 1.1)) for panel in panels)
@@ -66,7 +66,7 @@ def test_ranges_may_differ():
 
 
 def test_probabilities_share_one_range():
-    """Each panel scaled by itself would make noise look like certainty."""
+    """Panels with different ranges would make noise look like certainty."""
     figure = traces_figure(times(), probabilities() * [1, *[0.01] * 6], EXPRESSIONS)
     assert [panel.get_ylabel() for panel in figure.axes] == list(EXPRESSIONS)
     assert {panel.get_ylim() for panel in figure.axes} == {(0, 1.02)}
@@ -75,11 +75,10 @@ def test_probabilities_share_one_range():
 def test_labelled_classes_are_bars_on_their_own_panel():
     labels = np.array([0] * 10 + [4] * 5 + [-1] * 5)
     panels = traces_figure(times(), probabilities(), EXPRESSIONS, labels).axes
-    found = [spans(panel, "black") for panel in panels]
-    assert [len(bars) for bars in found] == [1, 0, 0, 0, 1, 0, 0]
-    assert found[0][0] == pytest.approx((-0.02, 0.38)) and found[4][0] == pytest.approx(
-        (0.38, 0.58)
-    )
+    bars_of_panels = [spans(panel, "black") for panel in panels]
+    assert [len(bars) for bars in bars_of_panels] == [1, 0, 0, 0, 1, 0, 0]
+    assert bars_of_panels[0][0] == pytest.approx((-0.02, 0.38))
+    assert bars_of_panels[4][0] == pytest.approx((0.38, 0.58))
 
 
 def test_gaps_are_shaded_from_half_way_to_half_way():
@@ -95,12 +94,12 @@ def test_a_gap_of_one_frame_has_a_width():
     assert end - start == pytest.approx(1 / 25)
 
 
-def test_without_gaps_none_are_spoken_of():
+def test_without_gaps_the_label_names_none():
     figure = traces_figure(times(), np.zeros((20, 2)), NAMES)
     assert figure.axes[-1].get_xlabel() == "time (s)" and not spans(figure.axes[0], "0.88")
 
 
-def test_ccc_is_that_of_the_frames_with_both():
+def test_the_ccc_is_computed_over_frames_with_label_and_prediction():
     labels = values()
     labels[10:15] = np.nan
     panels = traces_figure(times(), values(), NAMES, labels).axes
@@ -131,12 +130,12 @@ def test_frames_without_times_are_numbered():
     assert traces_figure(None, values(), NAMES).axes[-1].get_xlabel().startswith("frame;")
 
 
-def test_times_that_run_backwards_are_refused():
+def test_decreasing_times_are_refused():
     with pytest.raises(ValueError, match="do not decrease"):
         traces_figure(times()[::-1], values(), NAMES)
 
 
-def test_arrays_that_do_not_fit_are_refused():
+def test_arrays_of_other_shapes_are_refused():
     for arguments in (
         (times(19), values(), NAMES),
         (times(), values(), NAMES[:1]),
@@ -154,7 +153,7 @@ def test_clips_of_one_time_stamp_have_a_width(frames):
     assert panel.get_xlim() == (1.5, 2.5)
 
 
-def test_runs_begin_and_end_at_the_ends_too():
+def test_runs_may_start_and_end_at_the_edges():
     assert over_time._runs(np.array([1, 0, 1, 1, 0, 1], bool)) == [(0, 0), (2, 3), (5, 5)]
     assert over_time._runs(np.array([False, False])) == []
 
@@ -168,10 +167,10 @@ def test_single_values_between_gaps_are_points():
 
 
 def panels_of_clip_picture(monkeypatch, clip, outputs, names):
-    kept = []
-    monkeypatch.setattr(over_time.style, "save", lambda figure, path: kept.append(figure))
+    figures = []
+    monkeypatch.setattr(over_time.style, "save", lambda figure, path: figures.append(figure))
     evaluation.clip_picture(clip, outputs, names, "a.png")
-    return [axes for axes in kept[0].axes if axes.lines]
+    return [axes for axes in figures[0].axes if axes.lines]
 
 
 def test_clip_picture_shows_faces_above_the_traces(make_clip, tmp_path):
@@ -183,7 +182,7 @@ def test_clip_picture_shows_faces_above_the_traces(make_clip, tmp_path):
     assert grey[:200].sum() > 8 * 50 * 50
 
 
-def test_clip_picture_takes_labels_by_name_and_leaves_out_what_does_not_count(
+def test_clip_picture_selects_labels_by_name_and_omits_frames_that_are_not_valid(
     make_clip, monkeypatch
 ):
     labels = np.tile([[0.25, 0.75]], (20, 1))
@@ -200,7 +199,7 @@ def test_clip_picture_of_expressions(make_clip, monkeypatch):
     assert [len(spans(panel, "black")) for panel in panels] == [0, 0, 0, 0, 1, 0, 0]
 
 
-def test_clip_without_a_face_labels_or_times_has_a_picture_too(make_clip, tmp_path):
+def test_clips_without_face_labels_or_times_have_a_picture(make_clip, tmp_path):
     clip = make_clip(frames=20, missing=range(20), valence_arousal=None, times=None)
     evaluation.clip_picture(clip, np.full((20, 2), np.nan), NAMES, tmp_path / "a.png")
     assert (matplotlib.image.imread(tmp_path / "a.png")[..., 0] == np.float32(224 / 255)).any()

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from kollias_affect import EXPRESSIONS
-from kollias_affect.evaluation.costs import DEFAULT_COSTS, cost_sensitive_accuracy
+from kollias_affect.evaluation.cost_sensitive import DEFAULT_COSTS, cost_sensitive_accuracy
 
 NEUTRAL, ANGER, _, FEAR, HAPPINESS, SADNESS, _ = range(7)
 
 
-def test_perfect_and_worst():
+def test_perfect_predictions_score_one_and_the_worst_zero():
     labels = np.arange(7)
     assert cost_sensitive_accuracy(labels, labels) == 1
     assert cost_sensitive_accuracy([HAPPINESS], [SADNESS]) == pytest.approx(0)
@@ -20,17 +20,17 @@ def test_similar_classes_cost_less():
 
 def test_equal_costs_give_the_accuracy():
     random = np.random.default_rng(0)
-    labels, chosen = random.integers(0, 7, (2, 100))
+    labels, predicted = random.integers(0, 7, (2, 100))
     costs = 1 - np.eye(7)
-    accuracy = (labels == chosen).mean()
-    assert cost_sensitive_accuracy(labels, chosen, costs) == pytest.approx(accuracy)
+    accuracy = (labels == predicted).mean()
+    assert cost_sensitive_accuracy(labels, predicted, costs) == pytest.approx(accuracy)
 
 
-def test_probabilities_are_taken_by_their_largest():
+def test_the_most_probable_class_counts():
     assert cost_sensitive_accuracy([1, 2], np.eye(7)[[1, 2]]) == 1
 
 
-def test_default_costs_are_fair():
+def test_default_costs_are_symmetric_and_in_range():
     assert DEFAULT_COSTS.shape == (len(EXPRESSIONS),) * 2
     assert np.array_equal(DEFAULT_COSTS, DEFAULT_COSTS.T)
     assert not np.diag(DEFAULT_COSTS).any() and DEFAULT_COSTS.max() == 1
@@ -49,6 +49,6 @@ def test_default_costs_are_fair():
         ([1], [1], np.zeros((7, 6))),
     ],
 )
-def test_bad_arguments(arguments):
+def test_bad_arguments_are_refused(arguments):
     with pytest.raises(ValueError, match="Received"):
         cost_sensitive_accuracy(*arguments)
