@@ -44,7 +44,8 @@ def test_imports_that_cannot_work_are_refused(refused, tmp_path):
     out = ["--out", tmp_path / "model.keras"]
     assert "`name` must be one of" in refused("weights", "import", "resnet", tmp_path / "a", *out)
     name = "vggface_4096x2000x2"
-    assert "must be the prefix of a checkpoint" in refused("weights", "import", name, tmp_path / "a", *out)
+    message = refused("weights", "import", name, tmp_path / "a", *out)
+    assert "must be the prefix of a checkpoint" in message
     assert "ends in .keras" in refused(
         "weights", "import", name, tmp_path / "a", "--out", tmp_path / "x"
     )

@@ -5,11 +5,7 @@ from kollias_affect.experiments import SMOKE, Laboratory, Parts, scoring
 from kollias_affect.experiments.declaration import Empty, Fusion, Network, Training
 
 
-def quiet(_):
-    """A log that prints nothing."""
-
-
-def test_fusion_without_a_good_member_is_empty(make_clip, tmp_path):
+def test_fusion_without_a_good_member_is_empty(make_clip, tmp_path, quiet):
     clips = [make_clip("a", 6, size=8), make_clip("b", 6, 50, size=8)]
     laboratory = Laboratory({"data": Parts([], clips[:1], clips[1:])}, tmp_path, SMOKE, log=quiet)
     fusion = Fusion((Training(Network("cnn")), Training(Network("multi_rnn"))), "decision")

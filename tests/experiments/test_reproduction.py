@@ -1,30 +1,43 @@
+import numpy as np
 import pytest
 
-from kollias_affect import experiments
+from kollias_affect import evaluation, experiments
 from kollias_affect.experiments import SMOKE, scoring
-from kollias_affect.experiments.declaration import Cell, Network, Table, Training
+from kollias_affect.experiments.declaration import Cell, Table
 
 
-def quiet(_):
-    """A log that prints nothing."""
-
-
-def test_tables_share_their_trainings_and_resume(roles, tmp_path, trained, monkeypatch):
-    scored = scoring.Scored(Training(Network("cnn", options={"landmarks": False, "length": 1})))
-    cells = (Cell("CNN", "", scored, {"CCC valence": 0.5}),)
+def test_tables_share_their_trainings_and_resume(
+    roles, tmp_path, trained, quiet, small_cnn, monkeypatch
+):
+    """Also: pre-training comes first and changes the start, and damaged files are replaced."""
+    cells = (Cell("CNN", "", scoring.Scored(small_cnn), {"MSE arousal": 0.5}),)
     for name in ("T1", "T2"):
         texts = (name, "A test", "No paper", "nothing", "all", "test part")
-        table = Table(*texts, ("CCC valence",), cells, scoring.dimensional)
+        table = Table(*texts, ("MSE arousal",), cells, scoring.dimensional, ("data", "pretrain"))
         monkeypatch.setitem(experiments.TABLES, name, table)
     first = experiments.run_tables(["T1"], roles, tmp_path, SMOKE, log=quiet)["T1"]
     second = experiments.run_tables(["T2"], roles, tmp_path, SMOKE, log=quiet)["T2"]
     again = experiments.run_tables(["T1"], roles, tmp_path, SMOKE, log=quiet)["T1"]
-    assert len(trained) == 1
+    assert [name.split("-")[0] for name in trained] == ["pretrain", "cnn"]
     assert second.equals(first) and again.equals(first)
+
+    laboratory = experiments.Laboratory(roles, tmp_path / "trainings", SMOKE, log=quiet)
+    clips, predictions = laboratory.predictions(small_cnn)["test"]
+    assert [clip.key for clip in clips] == [clip.key for clip in roles["data"].test]
+    scores = evaluation.scores(clips, predictions)
+    assert first.loc["CNN", "MSE arousal"] == pytest.approx(scores.loc["arousal", "MSE"])
+    start = laboratory.trainings.new(small_cnn)
+    assert not np.allclose(predictions["d"], evaluation.predict(start, clips)["d"])
+
+    file = laboratory.trainings.folder(small_cnn) / "test.npz"
+    file.write_bytes(file.read_bytes()[:100])
+    fresh = experiments.Laboratory(roles, tmp_path / "trainings", SMOKE, log=quiet)
+    repeated = fresh.predictions(small_cnn)["test"][1]
+    assert np.allclose(repeated["d"], predictions["d"], atol=1e-6) and len(trained) == 2
 
 
 @pytest.mark.nightly
-def test_published_tables_share_their_trainings(roles, tmp_path, trained):
+def test_published_tables_share_their_trainings(roles, tmp_path, trained, quiet):
     first = experiments.run_tables(["C12"], roles, tmp_path, SMOKE, log=quiet)["C12"]
     assert len(trained) == 2
     second = experiments.run_tables(["C13"], roles, tmp_path, SMOKE, log=quiet)["C13"]

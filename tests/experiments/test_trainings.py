@@ -1,36 +1,10 @@
 import dataclasses
 
-import numpy as np
 import pytest
 
-from kollias_affect import backbones, evaluation, training
+from kollias_affect import backbones, training
 from kollias_affect.experiments import SMOKE, TABLES, Laboratory, scoring
 from kollias_affect.experiments.declaration import Empty, Fusion, Network, Training
-
-
-def quiet(_):
-    """A log that prints nothing."""
-
-
-def test_pretraining_comes_first_and_changes_the_start(roles, tmp_path, trained):
-    """Also: numbers are those of the test part, and damaged predictions are computed again."""
-    laboratory = Laboratory(roles, tmp_path, SMOKE, log=quiet)
-    network = Network("cnn", options={"landmarks": False, "length": 1})
-    setting = Training(network, before="pretrain")
-    clips, after = laboratory.predictions(setting)["test"]
-    assert [name.split("-")[0] for name in trained] == ["pretrain", "cnn"]
-    start = laboratory.trainings.new(setting)
-    assert not np.allclose(after["d"], evaluation.predict(start, clips)["d"])
-
-    numbers = scoring.dimensional(laboratory, scoring.Scored(setting))
-    assert [clip.key for clip in clips] == [clip.key for clip in roles["data"].test]
-    assert numbers["MSE arousal"] == evaluation.scores(clips, after).loc["arousal", "MSE"]
-
-    file = laboratory.trainings.folder(setting) / "test.npz"
-    file.write_bytes(file.read_bytes()[:100])
-    again = Laboratory(roles, tmp_path, SMOKE, log=quiet).predictions(setting)["test"][1]
-    assert len(trained) == 2
-    assert all(np.allclose(again[key], after[key], atol=1e-6) for key in after)
 
 
 def test_a_cell_without_a_role_that_it_needs_is_empty(roles, tmp_path, trained):
@@ -68,7 +42,7 @@ def test_without_landmarks_no_network_uses_them_and_rows_about_them_are_empty(ro
         scoring.dimensional(laboratory, scoring.Scored(setting, needs_landmarks=True))
 
 
-def test_options_of_the_scale_replace_those_of_the_paper(roles, tmp_path, monkeypatch):
+def test_options_of_the_scale_replace_those_of_the_paper(roles, tmp_path, quiet, monkeypatch):
     """A training takes options that `training.train` has, and finishes in its folder."""
     scale = dataclasses.replace(SMOKE, batch_size=None, learning_rate=3e-4)
     laboratory, calls = Laboratory(roles, tmp_path, scale, log=quiet), []
