@@ -1,13 +1,12 @@
-"""What a fixed CNN says of each frame, computed once and kept on disk.
+"""Cached outputs of a frozen CNN for each frame.
 
-With the CNN frozen, every epoch would compute the same features again; they are nine tenths of
-its time. `split` cuts a model behind its CNN, `of_clips` runs the first part on every frame.
+If the CNN is frozen, every epoch computes the same features again, which takes nine tenths of its
+time. `split` cuts a model behind its CNN, and `of_clips` applies the first part to every frame
+once.
 """
 
-import hashlib
 import math
 import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,46 +14,46 @@ from keras import layers, ops
 from tqdm import tqdm
 
 import kollias_affect
-from kollias_affect import _checks, _files, models, windows
+from kollias_affect import _checks, _files, _runs, models, windows
 from kollias_affect.models.parts import is_model_of_frames
 
 _LARGEST_BATCH = 128
 
 
 def split(model):
-    """A model of windows in two parts that share its weights.
+    """Splits a model of windows into two parts that share its weights.
 
     Args:
-        model: `keras.Model` of `kollias_affect.models`, of windows, whose CNN is frozen.
+        model: `keras.Model` of windows from `kollias_affect.models`, whose CNN is frozen.
 
     Returns:
-        `(cnn, head)`: `cnn` from images `[batch, height, width, 3]` to `[batch, units]`, and
-        `head` with the model's inputs but for `features`, `[batch, length, units]`, in the place
-        of `images`; its outputs are the model's.
+        `(cnn, head)`. `cnn` maps images `[batch, height, width, 3]` to features
+        `[batch, units]`. `head` has the inputs and outputs of the model, except that
+        `features`, `[batch, length, units]`, replaces `images`.
 
     Raises:
-        ValueError: if the model has no CNN of its own, or trains it.
+        ValueError: If the model does not have exactly one CNN, or if that CNN is trainable.
     """
-    found = [layer for layer in model.layers if is_model_of_frames(layer)]
-    if len(found) != 1 or found[0].trainable_variables:
-        state = "none" if not found else "one that is trained" if len(found) == 1 else "several"
+    cnns = [layer for layer in model.layers if is_model_of_frames(layer)]
+    if len(cnns) != 1 or cnns[0].trainable_variables:
+        state = "none" if not cnns else "one that is trained" if len(cnns) == 1 else "several"
         raise ValueError(
-            f"Features are kept of one frozen CNN. Received: a model with {state}. Freeze it: "
-            "`frozen=True` when the model is built, `transfer.freeze(model, cnn=True)`, or "
+            f"Features can be cached for one frozen CNN. Received: a model with {state}. Freeze "
+            "it: `frozen=True` when the model is built, `transfer.freeze(model, cnn=True)`, or "
             "--frozen."
         )
-    frames = found[0]
+    frames = cnns[0]
     flat = [layers.Flatten(name=f"flat{i}")(x) for i, x in enumerate(frames.outputs)]
     joined = layers.Concatenate(name="joined")(flat) if len(flat) > 1 else flat[0]
-    joined = layers.Identity(dtype="float32", name="features")(joined)  # also of mixed precision
+    joined = layers.Identity(dtype="float32", name="features")(joined)  # in mixed precision too
     cnn = keras.Model(frames.input, joined, name=f"{frames.name}_flat")
     return cnn, _head(model, frames, [tensor.shape[-1] for tensor in flat])
 
 
 def _head(model, frames, units):
-    given = {tensor.name: tensor for tensor in model.inputs}
-    inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in given.items()}
-    length = given["images"].shape[1]
+    shapes = {tensor.name: tensor.shape[1:] for tensor in model.inputs}
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    length = shapes["images"][0]
     inputs["images"] = keras.Input((length, sum(units)), name="features")
 
     def call(layer, *args, **kwargs):
@@ -66,7 +65,7 @@ def _head(model, frames, units):
             return ops.reshape(args[0], (-1, sum(units)))  # windows to frames
         return layer(*args, **kwargs)
 
-    with warnings.catch_warnings():  # `features` has the place of `images`
+    with warnings.catch_warnings():  # about the input `images` that is named `features`
         warnings.simplefilter("ignore")
         head = keras.models.clone_model(
             model, inputs, clone_function=lambda layer: layer, call_function=call
@@ -76,27 +75,34 @@ def _head(model, frames, units):
 
 
 def of_clips(cnn, clips, folder, size, progress=True):
-    """The features of all frames of clips, from disk where they are there already.
+    """Computes the features of all frames of clips, or reads them from disk.
 
-    Each clip has one file, named by a hash of the CNN (architecture, weights, precision), the
-    versions of Keras and this package, the size, and the content of the clip's image files; so
-    a file can only be used for what it was made of. A file appears whole or not at all, and an
-    interrupted call goes on behind the last finished clip.
+    Each clip has one file. Its name holds fingerprints of the CNN (architecture, weights,
+    precision), the versions of Keras and this package, the size, and the contents of the clip's
+    image files, so that a file is only used for the inputs it was computed from. Files are
+    written atomically, and an interrupted call resumes after the last complete clip.
 
     Args:
-        cnn: first part of `split`.
-        clips: list of `Clip`.
-        folder: of the files; `4 * units` bytes a frame.
-        size: side of the images, as in `windows.dataset`.
-        progress: show frames, frames per second and the time left on standard error.
+        cnn: First model that `split` returns.
+        clips: List of `Clip`.
+        folder: Folder of the files, which take `4 * units` bytes per frame.
+        size: Side of the images in pixels, as in `windows.dataset`.
+        progress: Whether standard error shows the number of frames, frames per second and the
+            remaining time.
 
     Returns:
-        list of float32 `[frames, units]`, one per clip, mapped from disk. A frame without an
-        image has the features of the frame that `windows.dataset` shows in its place.
+        List of float32 arrays `[frames, units]`, one per clip, memory-mapped. A frame without
+        an image has the features of the frame that `windows.dataset` shows in its place.
+
+    Raises:
+        FileNotFoundError: If an image is missing.
+        OSError: If `folder` cannot be written.
+        ValueError: If an image cannot be decoded.
     """
     folder = _checks.writable_folder("features", folder)
-    maker = _hash_of_model(cnn, size)
-    files = [folder / f"features-{maker}-{_hash_of_clip(clip)}.npy" for clip in clips]
+    model = _fingerprint_model(cnn, size)
+    contents = (_runs.fingerprint_contents(clip.paths) for clip in clips)
+    files = [folder / f"features-{model}-{content}.npy" for content in contents]
     missing = {file: clip for file, clip in zip(files, clips, strict=True) if not file.exists()}
     if missing:
         _extract(cnn, missing, size, progress)
@@ -105,7 +111,7 @@ def of_clips(cnn, clips, folder, size, progress=True):
 
 def _extract(cnn, missing, size, progress):
     frames = max(1, sum(map(len, missing.values())))
-    batch = math.ceil(frames / math.ceil(frames / _LARGEST_BATCH))  # the last one lacks few
+    batch = math.ceil(frames / math.ceil(frames / _LARGEST_BATCH))  # the last batch is nearly full
     data = windows.dataset(
         list(missing.values()), 1, batch_size=batch, landmarks=False, size=size, labels=False
     )
@@ -124,7 +130,7 @@ def _extract(cnn, missing, size, progress):
 
 
 def _rows(cnn, data, size, bar):
-    """Features of one frame after the other; every batch has the same size, compiled once."""
+    """Yields the features of each frame. Batches have one size, so that the CNN compiles once."""
     for batch in data.as_numpy_iterator():
         images = batch["images"][:, 0]
         count = len(images)
@@ -135,18 +141,7 @@ def _rows(cnn, data, size, bar):
         yield from values
 
 
-def _hash_of_model(cnn, size):
-    content = hashlib.blake2b(digest_size=8)
+def _fingerprint_model(cnn, size):
     versions = kollias_affect.__version__, keras.__version__, keras.backend.backend()
-    content.update(repr((size, models.fingerprint(cnn), versions)).encode())
-    for value in cnn.get_weights():
-        content.update(str(value.shape).encode() + np.ascontiguousarray(value).tobytes())
-    return content.hexdigest()
-
-
-def _hash_of_clip(clip):
-    content = hashlib.blake2b(digest_size=16)
-    for path in clip.paths:
-        data = Path(path).read_bytes() if path else b""
-        content.update(len(data).to_bytes(8, "little") + data)
-    return content.hexdigest()
+    weights = _runs.fingerprint_arrays(*cnn.get_weights())
+    return _runs.fingerprint(size, models.fingerprint(cnn), versions, weights)

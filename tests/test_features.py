@@ -4,6 +4,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kollias_affect import backbones, evaluation, features, models, training, windows
 from kollias_affect.clip import Clip
@@ -12,18 +13,26 @@ LENGTH, SIZE = 4, 32
 TINY = {"rnn_units": 5, "hidden_units": 8, "length": LENGTH}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    """Runs `tf.function`s eagerly: tracing costs more than the few batches of these tests."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture
 def clips(tmp_path):
-    """Two clips of different lengths; in the first one a frame without an image."""
+    """Two clips of different lengths; one frame of the first clip has no image."""
     random = np.random.default_rng(0)
-    made = []
+    clips = []
     for name, frames in (("a", 10), ("b", 7)):
         paths = [str(tmp_path / f"{name}{i}.png") for i in range(frames)]
         for path in paths:
             cv2.imwrite(path, random.integers(0, 256, (SIZE, SIZE, 3), np.uint8))
         if name == "a":
             paths[3] = ""
-        made.append(
+        clips.append(
             Clip(
                 name,
                 paths,
@@ -31,18 +40,24 @@ def clips(tmp_path):
                 valence_arousal=random.uniform(-1, 1, (frames, 2)),
             )
         )
-    return made
+    return clips
 
 
 def backbone(trainable=False):
     keras.utils.set_random_seed(0)
-    made = backbones.vgg_face((SIZE, SIZE, 3), width=0.02)
-    made.trainable = trainable
-    return made
+    network = backbones.vgg_face((SIZE, SIZE, 3), width=0.02)
+    network.trainable = trainable
+    return network
 
 
 def affwildnet(**options):
     return models.affwildnet(backbone(), initializer=None, frozen=True, **{**TINY, **options})
+
+
+@pytest.fixture(scope="module")
+def cnn():
+    """The CNN of `affwildnet`, which no test changes."""
+    return features.split(affwildnet())[0]
 
 
 def multi():
@@ -55,13 +70,13 @@ def without_labels(data):
 
 
 @pytest.mark.parametrize("build", [affwildnet, multi, lambda: affwildnet(representation=True)])
-def test_the_head_on_features_gives_what_the_model_gives_on_images(build, clips, tmp_path):
+def test_the_head_on_features_equals_the_model_on_images(build, clips, tmp_path):
     model = build()
     cnn, head = features.split(model)
-    kept = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
-    assert [part.shape[0] for part in kept] == [10, 7]
+    cached = features.of_clips(cnn, clips, tmp_path / "cache", SIZE, progress=False)
+    assert [part.shape[0] for part in cached] == [10, 7]
     on_images = model.predict(without_labels(windows.dataset(clips, LENGTH, size=SIZE)))
-    data = windows.dataset(clips, LENGTH, size=SIZE, features=kept)
+    data = windows.dataset(clips, LENGTH, size=SIZE, features=cached)
     assert data.element_spec[0]["features"].shape[1:] == (None, cnn.output_shape[-1])
     on_features = head.predict(without_labels(data))
     pairs = zip(keras.tree.flatten(on_images), keras.tree.flatten(on_features), strict=True)
@@ -86,40 +101,38 @@ def files(folder):
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
 
 
-def test_what_is_there_is_used_again(clips, tmp_path):
-    cnn, _ = features.split(affwildnet())
-    features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
-    before = files(tmp_path / "kept")
-    again, _ = features.split(affwildnet())  # built anew, from the same seed
-    features.of_clips(again, clips[::-1], tmp_path / "kept", SIZE, progress=False)
-    assert files(tmp_path / "kept") == before and len(before) == 2
+def test_cached_features_are_used_again(cnn, clips, tmp_path):
+    features.of_clips(cnn, clips, tmp_path / "cache", SIZE, progress=False)
+    before = files(tmp_path / "cache")
+    again, _ = features.split(affwildnet())  # rebuilt from the same seed
+    features.of_clips(again, clips[::-1], tmp_path / "cache", SIZE, progress=False)
+    assert files(tmp_path / "cache") == before and len(before) == 2
 
 
-def test_another_picture_of_the_same_size_and_age_is_noticed(clips, tmp_path):
-    cnn, _ = features.split(affwildnet())
-    # Both times the second clip goes alone: in other batches a last bit may differ.
-    features.of_clips(cnn, clips[:1], tmp_path / "kept", SIZE, progress=False)
-    first = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+def test_another_image_of_the_same_size_and_time_is_noticed(cnn, clips, tmp_path):
+    # The second clip is alone in its batches both times: other batches may change a last bit.
+    features.of_clips(cnn, clips[:1], tmp_path / "cache", SIZE, progress=False)
+    first = features.of_clips(cnn, clips, tmp_path / "cache", SIZE, progress=False)
     path = clips[1].paths[2]
     state, image = os.stat(path), cv2.imread(path)
     image[0, 0] = 255 - image[0, 0]
     cv2.imwrite(path, image)
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    second = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+    second = features.of_clips(cnn, clips, tmp_path / "cache", SIZE, progress=False)
     assert np.array_equal(first[0], second[0])
     changed = np.abs(first[1] - second[1]).max(axis=1) > 0
     assert changed.tolist() == [i == 2 for i in range(7)]
 
 
-@pytest.mark.parametrize("what", ["weights", "layers", "precision"])
-def test_another_cnn_is_noticed(clips, tmp_path, what):
+@pytest.mark.parametrize("change", ["weights", "layers", "precision"])
+def test_another_cnn_is_noticed(clips, tmp_path, change):
     cnn, _ = features.split(affwildnet())
-    features.of_clips(cnn, clips[:1], tmp_path / "kept", SIZE, progress=False)
-    if what == "weights":
+    features.of_clips(cnn, clips[:1], tmp_path / "cache", SIZE, progress=False)
+    if change == "weights":
         weights = cnn.get_weights()
         weights[-1] = weights[-1] + np.float32(1e-6)
         cnn.set_weights(weights)
-    elif what == "layers":
+    elif change == "layers":
         cnn.get_layer("pool1").pool_size = (2, 2)
         other = keras.models.clone_model(
             cnn,
@@ -137,13 +150,14 @@ def test_another_cnn_is_noticed(clips, tmp_path, what):
             cnn, _ = features.split(affwildnet())
         finally:
             keras.config.set_dtype_policy("float32")
-    features.of_clips(cnn, clips[:1], tmp_path / "kept", SIZE, progress=False)
-    assert len(files(tmp_path / "kept")) == 2
+    features.of_clips(cnn, clips[:1], tmp_path / "cache", SIZE, progress=False)
+    assert len(files(tmp_path / "cache")) == 2
 
 
-def test_an_interrupted_extraction_goes_on_and_leaves_no_half_file(clips, tmp_path, monkeypatch):
-    cnn, _ = features.split(affwildnet())
-    whole = features.of_clips(cnn, clips, tmp_path / "whole", SIZE, progress=False)
+def test_an_interrupted_extraction_resumes_and_leaves_no_partial_file(
+    cnn, clips, tmp_path, monkeypatch
+):
+    complete = features.of_clips(cnn, clips, tmp_path / "complete", SIZE, progress=False)
     monkeypatch.setattr(features, "_LARGEST_BATCH", 4)
     real, calls = cnn.predict_on_batch, []
 
@@ -155,35 +169,30 @@ def test_an_interrupted_extraction_goes_on_and_leaves_no_half_file(clips, tmp_pa
 
     monkeypatch.setattr(cnn, "predict_on_batch", stopping)
     with pytest.raises(KeyboardInterrupt):
-        features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
-    assert len(list((tmp_path / "kept").iterdir())) == 1  # clip a; nothing of clip b
+        features.of_clips(cnn, clips, tmp_path / "cache", SIZE, progress=False)
+    assert len(list((tmp_path / "cache").iterdir())) == 1  # clip a; nothing of clip b
     monkeypatch.setattr(cnn, "predict_on_batch", real)
-    kept = features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
-    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(whole, kept, strict=True))
+    resumed = features.of_clips(cnn, clips, tmp_path / "cache", SIZE, progress=False)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(complete, resumed, strict=True))
 
 
-def test_a_missing_image_is_named(clips, tmp_path):
-    os.unlink(clips[1].paths[4])
-    cnn, _ = features.split(affwildnet())
-    with pytest.raises(FileNotFoundError, match=r"b4\.png"):
-        features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
-
-
-def test_a_broken_image_is_named(clips, tmp_path):
+def test_images_that_cannot_be_read_are_named(cnn, clips, tmp_path):
     with open(clips[1].paths[4], "wb") as file:
         file.write(b"no image")
-    cnn, _ = features.split(affwildnet())
     with pytest.raises(ValueError, match=r"Received: .*b4\.png"):
-        features.of_clips(cnn, clips, tmp_path / "kept", SIZE, progress=False)
+        features.of_clips(cnn, clips, tmp_path / "cache", SIZE, progress=False)
+    os.unlink(clips[1].paths[4])
+    with pytest.raises(FileNotFoundError, match=r"b4\.png"):
+        features.of_clips(cnn, clips, tmp_path / "cache", SIZE, progress=False)
 
 
-def test_training_on_kept_features_is_training_on_images(clips, tmp_path):
+def test_training_on_cached_features_equals_training_on_images(clips, tmp_path):
     rows = []
-    for name, folder in (("images", None), ("features", tmp_path / "kept")):
+    for name, folder in (("images", None), ("features", tmp_path / "cache")):
         keras.utils.set_random_seed(0)
         model = affwildnet(hidden_units=8)
         trained, card = training.train(
-            model, clips[:1], clips[1:], tmp_path / name, epochs=3, features=folder, verbose=0
+            model, clips[:1], clips[1:], tmp_path / name, epochs=2, features=folder, verbose=0
         )
         log = np.genfromtxt(tmp_path / name / "log.csv", delimiter=",", names=True)
         rows.append([log[column] for column in log.dtype.names])
@@ -191,18 +200,14 @@ def test_training_on_kept_features_is_training_on_images(clips, tmp_path):
         scores = evaluation.scores(clips[1:], evaluation.predict(trained, clips[1:]))
         assert scores.loc["mean", "CCC"] == pytest.approx(card["val_ccc"], abs=1e-5)
     assert np.allclose(*rows, atol=1e-5)
-
-
-def test_a_run_does_not_change_between_images_and_features(clips, tmp_path):
-    training.train(affwildnet(), clips[:1], clips[1:], tmp_path / "run", epochs=1, verbose=0)
-    with pytest.raises(ValueError, match="was made with another features"):
+    with pytest.raises(ValueError, match=r"differs in .*features"):  # a run is one or the other
         training.train(
-            affwildnet(), clips[:1], clips[1:], tmp_path / "run",
-            epochs=2, features=tmp_path / "kept", verbose=0,
+            affwildnet(hidden_units=8), clips[:1], clips[1:], tmp_path / "images",
+            epochs=2, features=tmp_path / "cache", verbose=0,
         )  # fmt: skip
 
 
-def test_training_end_to_end_has_no_features_to_keep(clips, tmp_path):
+def test_a_trained_cnn_has_no_features_to_cache(clips, tmp_path):
     model = models.affwildnet(backbone(trainable=True), **TINY)
-    with pytest.raises(ValueError, match="Features are kept of one frozen CNN"):
-        training.train(model, clips[:1], clips[1:], tmp_path / "run", features=tmp_path / "kept")
+    with pytest.raises(ValueError, match="Features can be cached for one frozen CNN"):
+        training.train(model, clips[:1], clips[1:], tmp_path / "run", features=tmp_path / "cache")

@@ -1,4 +1,4 @@
-"""The Keras layers that Keras lacks."""
+"""Keras layers that Keras itself does not have."""
 
 from kollias_affect.layers.centroid_outputs import CentroidOutputs
 from kollias_affect.layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell

@@ -1,4 +1,4 @@
-"""From a representation and class centroids to one output per class: paper A's `1 - f(V)`."""
+"""Outputs computed from distances to class centroids: paper A's `1 - f(V)`."""
 
 import keras
 import numpy as np
@@ -10,14 +10,17 @@ NORMALIZATIONS = ("softmax", "linear")
 
 
 def centroid_values(centroids):
-    """Centroids as float32 `[classes, units]`.
+    """Returns checked centroids as a float32 array.
 
     Args:
-        centroids: array or nested list of that shape, or anything that carries one as `values`,
-            such as `adaptation.Centroids`.
+        centroids: Array or nested list `[classes, units]`, or an object with such an array as
+            its attribute `values`, e.g. `adaptation.Centroids`.
+
+    Returns:
+        float32 array `[classes, units]`.
 
     Raises:
-        ValueError: if the shape is another one, or a value is not finite.
+        ValueError: If the centroids have another shape or are not finite.
     """
     rule = "`centroids` must be finite numbers of shape [classes, units]"
     try:
@@ -27,7 +30,7 @@ def centroid_values(centroids):
     if values.ndim != 2 or 0 in values.shape or not np.isfinite(values).all():
         infinite = int((~np.isfinite(values)).sum())
         raise ValueError(
-            f"{rule}. Received: shape {values.shape}, {infinite} of the values NaN or infinite. "
+            f"{rule}. Received: shape {values.shape} with {infinite} NaN or infinite. "
             "Compute them with `adaptation.Centroids.fit`."
         )
     return values
@@ -39,39 +42,48 @@ def positive_scale(scale):
 
 
 def relative_distances(representation, centroids):
-    """Squared distances to the centroids, less a number that is the same for all of them.
+    """Computes squared distances to the centroids, up to a constant shared by all centroids.
 
-    Formula: `|z_i|^2 - 2 z_i . x`, with `z_i` and `x` the centroid and the representation
-    seen from the first centroid. `|x|^2`, which can be large, never enters.
+    Formula: `|z_i|^2 - 2 z_i . x`, where `z_i` is the centroid and `x` the representation, both
+    relative to the first centroid. `|x|^2`, which can be large, is left out.
 
     Args:
-        representation: `[..., units]`.
-        centroids: `[classes, units]`.
+        representation: Tensor `[..., units]`.
+        centroids: Tensor `[classes, units]`.
 
     Returns:
-        `[..., classes]`; the smallest belongs to the nearest centroid.
+        Tensor `[..., classes]`, smallest for the nearest centroid.
     """
     return _relative(*_centred(representation, centroids))
 
 
 def centroid_outputs(representation, centroids, normalization="softmax", scale=1.0):
-    """Paper A's `1 - f(V)`: how near a representation is to each centroid.
+    """Computes the proximity of a representation to each centroid, paper A's `1 - f(V)`.
 
-    Formula: `V_i = |Z_i - X|^2` (eq. 6 and 7); `f` is the softmax of `V / scale` over the
-    classes, or `V_i / sum(V)`. Where all distances are 0 the linear `f` is `1 / classes`.
+    Formula: `V_i = |Z_i - X|^2` (eq. 6 and 7). `f` is the softmax of `V / scale` over the
+    classes, or `V_i / sum(V)`. If all distances are 0, the linear `f` is `1 / classes`.
 
     Args:
-        representation: X, `[..., units]`.
-        centroids: Z, `[classes, units]`.
+        representation: Tensor X, `[..., units]`.
+        centroids: Tensor Z, `[classes, units]`.
         normalization: `"softmax"` or `"linear"`.
-        scale: the paper has 1. A larger one keeps the softmax from saturating where distances
-            are large; it does not touch the linear form.
+        scale: Positive number that divides the distances; the paper uses 1. A larger scale
+            keeps the softmax from saturating at large distances. It does not affect the linear
+            form.
 
     Returns:
-        `[..., classes]`, in [0, 1]; their sum is `classes - 1`. In double precision, except on
-        JAX, which has none unless it is switched on.
+        Tensor `[..., classes]` in [0, 1]; the sum over the classes is `classes - 1`. The dtype
+        is float64, except on JAX, where it is float32.
 
-    References: paper A eq. 6–8.
+    Examples:
+
+    >>> from kollias_affect.layers.centroid_outputs import centroid_outputs
+    >>> outputs = centroid_outputs([[1.0, 0.0]], [[0.0, 0.0], [4.0, 0.0]], "linear")
+    >>> [[round(float(value), 2) for value in row] for row in outputs]
+    [[0.9, 0.1]]
+
+    References:
+        Paper A, eq. 6-8.
     """
     z, x = _centred(representation, centroids)
     if normalization == "softmax":
@@ -83,9 +95,9 @@ def centroid_outputs(representation, centroids, normalization="softmax", scale=1
 
 
 def _centred(representation, centroids):
-    """Both as seen from the first centroid, as precise as the backend allows.
+    """Returns both relative to the first centroid, as precisely as the backend allows.
 
-    What is equal there is exactly 0, and nothing is larger than a few of the distances, so that
+    Equal points are then exactly 0, and no value is much larger than the distances, so that
     their sum does not cancel.
     """
     dtype = "float32" if keras.backend.backend() == "jax" else "float64"
@@ -99,25 +111,37 @@ def _relative(z, x):
 
 @keras.saving.register_keras_serializable(package="kollias_affect")
 class CentroidOutputs(keras.layers.Layer):
-    """`centroid_outputs` as a layer whose centroids are a weight that is not trained.
+    """Layer of `centroid_outputs` whose centroids are a weight that is not trained.
 
-    `[..., units]` becomes float32 `[..., classes]`, whose largest output is that of the nearest
+    The input is `[..., units]`, the output float32 `[..., classes]`, largest for the nearest
     centroid. The weight `centroids`, `[classes, units]`, is zero until `set_weights`.
 
-    The softmax saturates: single precision holds many outputs for exactly 1. The layer then
-    takes one last bit (1.2e-7) from an output for each centroid that is nearer, so that the
-    order stays that of the distances.
+    The softmax saturates: many outputs are exactly 1 in single precision. The layer therefore
+    subtracts one last bit (1.2e-7) from an output for each centroid that is nearer, so that the
+    order of the outputs is that of the distances.
 
     Args:
-        classes: number of centroids.
+        classes: Number of centroids.
         normalization: `"softmax"` or `"linear"`.
-        scale: see `centroid_outputs`.
-        **kwargs: of `keras.layers.Layer`. The default `dtype` is float32 under any policy.
+        scale: Scale of the distances, see `centroid_outputs`.
+        **kwargs: Arguments of `keras.layers.Layer`. The default `dtype` is float32 under any
+            policy.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: If an argument is out of its range.
 
-    References: paper A eq. 6–8.
+    Examples:
+
+    >>> import numpy as np
+    >>> from kollias_affect import layers
+    >>> layer = layers.CentroidOutputs(classes=2)
+    >>> layer.build((None, 2))
+    >>> layer.set_weights([np.array([[0.0, 0.0], [4.0, 0.0]])])
+    >>> int(np.argmax(layer(np.array([[1.0, 0.0]]))))
+    0
+
+    References:
+        Paper A, eq. 6-8.
     """
 
     def __init__(self, classes, normalization="softmax", scale=1.0, **kwargs):
@@ -136,7 +160,7 @@ class CentroidOutputs(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        """`1 - f(V)` of representations `[..., units]`, `[..., classes]`."""
+        """Computes `1 - f(V)`, `[..., classes]`, of representations `[..., units]`."""
         outputs = centroid_outputs(inputs, self.centroids, self.normalization, self.scale)
         outputs = ops.cast(outputs, self.compute_dtype)
         nearer = ops.argsort(ops.argsort(relative_distances(inputs, self.centroids)))
@@ -144,11 +168,11 @@ class CentroidOutputs(keras.layers.Layer):
         return ops.maximum(outputs - last_bit * ops.cast(nearer, self.compute_dtype), 0)
 
     def compute_output_shape(self, input_shape):
-        """`[..., classes]`."""
+        """Returns `[..., classes]`."""
         return (*input_shape[:-1], self.classes)
 
     def get_config(self):
-        """The arguments of `__init__`."""
+        """Returns the arguments of `__init__`."""
         return {
             **super().get_config(),
             "classes": self.classes,

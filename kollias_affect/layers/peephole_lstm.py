@@ -1,4 +1,4 @@
-"""The LSTM whose gates also see the cell state, through one weight per unit (peepholes)."""
+"""LSTM with peepholes: its gates also see the cell state, through one weight per unit."""
 
 import keras
 from keras import ops
@@ -10,7 +10,7 @@ _PEEPHOLES = ("peephole_input", "peephole_forget", "peephole_output")
 
 @keras.saving.register_keras_serializable(package="kollias_affect")
 class PeepholeLSTMCell(keras.layers.LSTMCell):
-    """One step of an LSTM with peepholes.
+    """Cell of `PeepholeLSTM`: one step of an LSTM with peepholes.
 
     Formula, with `s` the recurrent activation, `a` the activation and `*` elementwise:
 
@@ -20,22 +20,32 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
         o  = s(x W_o + h R_o + b_o + p_o * c')
         h' = o * a(c')
 
-    Weights, in this order: `kernel` `[features, 4 units]` and `recurrent_kernel`
-    `[units, 4 units]`, the gates in the order i, f, c, o; `bias` `[4 units]` unless
-    `use_bias=False`; `peephole_input`, `peephole_forget`, `peephole_output`, `[units]` each.
-    The weights are those of `tensorflow_addons.rnn.PeepholeLSTMCell`, in its order. TF1's
+    The weights are, in this order, `kernel` `[features, 4 units]` and `recurrent_kernel`
+    `[units, 4 units]` with the gates in the order i, f, c, o; `bias` `[4 units]` unless
+    `use_bias=False`; `peephole_input`, `peephole_forget` and `peephole_output`, `[units]` each.
+    These are the weights of `tensorflow_addons.rnn.PeepholeLSTMCell` in the same order. TF1's
     `LSTMCell(use_peepholes=True)` has the gates in the order i, c, f, o and adds its
-    `forget_bias` while it runs; here that constant is part of `bias`.
+    `forget_bias` in every step; here that constant is part of `bias`.
 
     Args:
-        units: size of the state and of the output.
-        peephole_initializer: of the three peephole weights.
-        **kwargs: of `keras.layers.LSTMCell`. Dropout acts on `x` and `h`, never on the peepholes.
+        units: Size of the state and of the output.
+        peephole_initializer: Initializer of the three peephole weights.
+        **kwargs: Arguments of `keras.layers.LSTMCell`. Dropout acts on `x` and `h`, never on the
+            peepholes.
 
     Raises:
-        ValueError: if `units` is not an integer of at least 1.
+        ValueError: If `units` is not an integer of at least 1.
 
-    References: Gers et al., JMLR 3 (2002); Sak et al., Interspeech (2014).
+    Examples:
+
+    >>> import keras
+    >>> from kollias_affect import layers
+    >>> layer = keras.layers.RNN([layers.PeepholeLSTMCell(4), layers.PeepholeLSTMCell(2)])
+    >>> layer(keras.Input((80, 3))).shape
+    (None, 2)
+
+    References:
+        Gers et al., JMLR 3 (2002). Sak et al., Interspeech (2014).
     """
 
     def __init__(self, units, peephole_initializer="glorot_uniform", **kwargs):
@@ -46,17 +56,17 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
         """Creates the weights for inputs of shape `[batch, features]`."""
         super().build(input_shape)
         for name in _PEEPHOLES:
-            # A Keras initializer returns the same numbers whenever it is called.
+            # A Keras initializer returns the same numbers in every call.
             clone = getattr(self.peephole_initializer, "clone", lambda: self.peephole_initializer)
             setattr(self, name, self.add_weight((self.units,), initializer=clone(), name=name))
 
     def call(self, inputs, states, training=False):
-        """One step.
+        """Computes one step.
 
         Args:
-            inputs: `[batch, features]`.
-            states: `[h, c]`, each `[batch, units]`.
-            training: whether dropout is on.
+            inputs: Tensor `[batch, features]`.
+            states: List of `h` and `c`, each `[batch, units]`.
+            training: Whether dropout is on.
 
         Returns:
             `(h', [h', c'])`, each `[batch, units]`.
@@ -80,45 +90,60 @@ class PeepholeLSTMCell(keras.layers.LSTMCell):
         return h, [h, c]
 
     def get_config(self):
-        """The arguments of `__init__`."""
+        """Returns the arguments of `__init__`."""
         initializer = keras.initializers.serialize(self.peephole_initializer)
         return {**super().get_config(), "peephole_initializer": initializer}
 
 
 def _product(values, kernel, mask):
-    """`values @ kernel`, `[batch, 4 units]`, under no mask, one mask, or one mask per gate."""
+    """Computes `values @ kernel`, `[batch, 4 units]`, with no mask, one, or one per gate."""
     if mask is None:
         return ops.matmul(values, kernel)
     if not isinstance(mask, (list, tuple)):
         return ops.matmul(values * mask, kernel)
     gates = zip(mask, ops.split(kernel, 4, axis=1), strict=True)
-    return ops.concatenate([ops.matmul(values * each, part) for each, part in gates], axis=-1)
+    return ops.concatenate(
+        [ops.matmul(values * gate_mask, part) for gate_mask, part in gates], axis=-1
+    )
 
 
-def _of_the_cell(name):
+def _cell_property(name):
     return property(lambda layer: getattr(layer.cell, name), doc=f"`{name}` of the cell.")
 
 
 @keras.saving.register_keras_serializable(package="kollias_affect")
 class PeepholeLSTM(keras.layers.RNN):
-    """`keras.layers.LSTM` with peepholes; `PeepholeLSTMCell` has the formula and the weights.
+    """`keras.layers.LSTM` with peepholes.
 
-    `[batch, length, features]` becomes `[batch, units]`, or `[batch, length, units]` with
-    `return_sequences`; with `return_state` the final `h` and `c`, `[batch, units]` each, follow.
-    Masked frames leave the state as it was, and repeat the last output.
+    `PeepholeLSTMCell` documents the formula and the weights.
+
+    The input is `[batch, length, features]`, the output `[batch, units]`, or
+    `[batch, length, units]` with `return_sequences`. With `return_state`, the final `h` and `c`,
+    `[batch, units]` each, follow. Masked frames do not change the state and repeat the last
+    output.
+
+    The arguments that are not listed here are those of `keras.layers.LSTM`, with the same order
+    and defaults, except `use_cudnn`: cuDNN has no kernel with peepholes.
 
     Args:
-        units: size of the state and of the output.
-        peephole_initializer: of the three peephole weights.
-        **kwargs: `name`, `dtype`, `trainable`, `zero_output_for_mask` (of `keras.layers.RNN`).
-
-    The other arguments are those of `keras.layers.LSTM`, in its order, with its defaults. There
-    is no cuDNN kernel with peepholes, hence no `use_cudnn`.
+        units: Size of the state and of the output.
+        peephole_initializer: Initializer of the three peephole weights.
+        **kwargs: `name`, `dtype`, `trainable` and `zero_output_for_mask`, see
+            `keras.layers.RNN`.
 
     Raises:
-        ValueError: if `units` is not an integer of at least 1.
+        ValueError: If `units` is not an integer of at least 1.
 
-    References: see `PeepholeLSTMCell`; the "LSTM" of papers B and C.
+    Examples:
+
+    >>> import keras
+    >>> from kollias_affect import layers
+    >>> layer = layers.PeepholeLSTM(4, return_sequences=True)
+    >>> layer(keras.Input((80, 3))).shape
+    (None, 80, 4)
+
+    References:
+        The references of `PeepholeLSTMCell`. This layer is the "LSTM" of papers B and C.
     """
 
     def __init__(
@@ -184,15 +209,15 @@ class PeepholeLSTM(keras.layers.RNN):
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
-    units = _of_the_cell("units")
-    activation = _of_the_cell("activation")
-    recurrent_activation = _of_the_cell("recurrent_activation")
-    use_bias = _of_the_cell("use_bias")
-    dropout = _of_the_cell("dropout")
-    recurrent_dropout = _of_the_cell("recurrent_dropout")
+    units = _cell_property("units")
+    activation = _cell_property("activation")
+    recurrent_activation = _cell_property("recurrent_activation")
+    use_bias = _cell_property("use_bias")
+    dropout = _cell_property("dropout")
+    recurrent_dropout = _cell_property("recurrent_dropout")
 
     def get_config(self):
-        """The arguments of `__init__`."""
+        """Returns the arguments of `__init__`."""
         config = {**self.cell.get_config(), **super().get_config()}
         del config["cell"]
         config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
@@ -200,5 +225,5 @@ class PeepholeLSTM(keras.layers.RNN):
 
     @classmethod
     def from_config(cls, config):
-        """The layer that `get_config` describes."""
+        """Builds the layer from the result of `get_config`."""
         return cls(**config)  # `RNN.from_config` would look for a cell
