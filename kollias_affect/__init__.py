@@ -1,8 +1,8 @@
 """Facial affect from video: valence and arousal, or one of seven expressions, frame by frame.
 
 The reference implementation of four papers (Kollias et al. 2018, 2019, 2020; Ng et al. 2015)
-as plain Keras models. Importing the package is fast: TensorFlow, dlib and OpenCV are loaded
-when the room that needs them is first used.
+as plain Keras models. Importing the package is fast: TensorFlow, dlib and OpenCV are imported
+when a module that needs them is first used.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from kollias_affect.tasks import EXPRESSIONS
 
 __version__ = "0.1.0"
 
-_ROOMS = (
+_MODULES = (
     "adaptation",
     "annotations",
     "backbones",
@@ -34,11 +34,11 @@ _ROOMS = (
     "windows",
 )
 
-__all__ = ["EXPRESSIONS", "__version__", *_ROOMS]
+__all__ = ["EXPRESSIONS", "__version__", *_MODULES]
 
 
 def __getattr__(name):
-    if name in _ROOMS:
+    if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -1,4 +1,4 @@
-"""Checks of arguments whose messages state the rule, the value received and the remedy."""
+"""Checks of arguments. Their messages state the rule, the value received and the remedy."""
 
 import math
 import numbers
@@ -78,7 +78,7 @@ def existing_file(name, path):
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(
-            f"`{name}` must be a file. Received the folder {path}. Name a file inside it."
+            f"`{name}` must be a file. Received: the folder {path}. Name a file inside it."
         )
     if not path.is_file():
         raise FileNotFoundError(
@@ -109,7 +109,7 @@ def writable_folder(name, path):
 def inside(root, relative):
     """Returns `root / relative` as a normal path, refusing paths that leave `root`.
 
-    Links that lie inside `root` are the user's own and may point anywhere.
+    Links inside `root` belong to the user and may point anywhere.
     """
     root = Path(os.path.abspath(root))
     path = Path(os.path.normpath(root / relative))

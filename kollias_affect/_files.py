@@ -1,4 +1,4 @@
-"""Atomic writing: a reader sees the old file or the new one, never a part."""
+"""Files and folders that appear atomically: a reader sees the old or the new one, never a part."""
 
 import contextlib
 import glob
@@ -41,7 +41,7 @@ def atomic(path):
 
 
 def _remove_leftovers(path):
-    """Temporary files of processes that were killed while they wrote `path`."""
+    """Removes temporary files of processes that were killed while they wrote `path`."""
     if os.name != "posix":
         return
     for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{path.suffix}"):
@@ -51,12 +51,12 @@ def _remove_leftovers(path):
 
 
 def _is_dead(process):
-    """Whether the process with this number, a text, is no longer running here."""
+    """Whether the process with this number, a string, no longer runs on this machine."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return True
-    except (PermissionError, ValueError, OverflowError):  # somebody else's, or not our name
+    except (PermissionError, ValueError, OverflowError):  # another user's, or not one of our names
         return False
     return False
 
@@ -77,10 +77,10 @@ def sha256(path):
 
 
 def cache_folder():
-    """Where the package keeps what it can make again: `KOLLIAS_AFFECT_CACHE`, or the user's.
+    """Folder of files that can be computed again: `KOLLIAS_AFFECT_CACHE`, or the user's cache.
 
     Raises:
-        OSError: if neither that variable nor a home folder is known.
+        OSError: If neither that variable nor a home folder is known.
     """
     chosen, standard = (os.environ.get(n) for n in ("KOLLIAS_AFFECT_CACHE", "XDG_CACHE_HOME"))
     if chosen:
@@ -89,7 +89,7 @@ def cache_folder():
         return Path(standard or Path.home() / ".cache") / "kollias_affect"
     except RuntimeError as error:
         raise OSError(
-            f"The cache folder lies in the home folder. Received: none ({error}). Choose a folder. "
+            f"The cache folder needs a home folder. Received: none ({error}). Choose a folder. "
             f"{REMEDY}"
         ) from error
 
@@ -106,14 +106,14 @@ def made_folder(path):
 def atomic_folder(path):
     """Yields a temporary folder beside `path` that becomes `path` on success.
 
-    Another process may have made the same folder meanwhile; then that one stays.
+    If another process creates the same folder meanwhile, the folder of that process stays.
 
     Raises:
-        OSError: if the folder above cannot be written.
+        OSError: If the parent folder cannot be written.
     """
     path = Path(path)
     made_folder(path.parent)
-    # Several machines may share the folder: process numbers mean something on one of them only.
+    # Several machines may share the folder, and a process number is valid on one of them only.
     start = f".{path.name}.{platform.node()}"
     _remove_leftover_folders(path.parent, start)
     random = secrets.token_hex(4)
@@ -131,7 +131,7 @@ def atomic_folder(path):
 
 
 def _remove_leftover_folders(parent, start):
-    """Temporary folders of processes that were killed while they filled them."""
+    """Removes temporary folders of processes that were killed while they filled them."""
     if os.name != "posix":
         return
     for leftover in parent.glob(f"{glob.escape(start)}.*.partial"):
@@ -140,5 +140,5 @@ def _remove_leftover_folders(parent, start):
 
 
 def is_filled_folder(path):
-    """Whether there is a folder with something in it."""
+    """Whether `path` is a folder that is not empty."""
     return path.is_dir() and any(path.iterdir())

@@ -1,28 +1,28 @@
-"""Lets Keras know our classes as soon as both Keras and this package are imported."""
+"""Registers the classes of this package with Keras once both are imported."""
 
 import importlib
 import sys
 import warnings
 
-# The rooms whose classes Keras must know before it can load a file that names them.
-_ROOMS = ("layers", "losses", "metrics")
+# Keras must know the classes of these modules before it can load a file that names them.
+_MODULES = ("layers", "losses", "metrics")
 
 
 class _AfterKeras:
-    """Import hook that registers our classes as soon as somebody imports Keras.
+    """Import hook that registers our classes when Keras is imported.
 
-    Keras loads only classes that were registered, and registering needs Keras, which takes
-    seconds to import. So `import kollias_affect` leaves this finder in `sys.meta_path`; it lets
-    the finders behind it find Keras, and goes away when Keras is there.
+    Keras loads registered classes only, and registration needs Keras, whose import takes
+    seconds. Therefore `import kollias_affect` puts this finder into `sys.meta_path`. It delegates
+    to the finders behind it, and is removed after Keras is imported.
     """
 
     def find_spec(self, name, path=None, target=None):
-        """Keras as the other finders see it, with a loader that registers afterwards."""
+        """Returns the spec of the other finders for Keras, with a loader that registers classes."""
         finders = list(sys.meta_path)  # another thread may change it
         if name != "keras" or self not in finders:
             return None
         for finder in finders[finders.index(self) + 1 :]:
-            find = getattr(finder, "find_spec", None)  # Python, too, skips finders without
+            find = getattr(finder, "find_spec", None)  # Python also skips finders without it
             spec = find and find(name, path, target)
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
@@ -32,7 +32,7 @@ class _AfterKeras:
 
 
 class _RegisteringLoader:
-    """A loader that does what `loader` does, then registers our classes and ends the hook."""
+    """Loader that delegates to `loader`, then registers our classes and removes the hook."""
 
     def __init__(self, loader, hook):
         self._loader = loader
@@ -42,7 +42,7 @@ class _RegisteringLoader:
         return getattr(self._loader, name)
 
     def exec_module(self, module):
-        """Runs the module; nothing of this hook stays in it."""
+        """Executes the module, which keeps no reference to this hook."""
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         if self._hook in sys.meta_path:
@@ -51,11 +51,11 @@ class _RegisteringLoader:
 
 
 def _register():
-    """Imports the rooms with registered classes; a failure must not break `import keras`."""
-    for room in _ROOMS:
-        name = f"kollias_affect.{room}"
+    """Imports the modules with registered classes; a failure must not break `import keras`."""
+    for module in _MODULES:
+        name = f"kollias_affect.{module}"
         try:
-            if name not in sys.modules:  # else it registers itself, or is about to
+            if name not in sys.modules:  # otherwise it registers its classes itself
                 importlib.import_module(name)
         except Exception as error:
             warnings.warn(
@@ -66,7 +66,7 @@ def _register():
 
 
 def install():
-    """Registers now if Keras is there, else when it is imported."""
+    """Registers the classes now if Keras is imported, otherwise when it is imported."""
     if sys.modules.get("keras") is not None:
         _register()
     else:

@@ -1,13 +1,19 @@
-"""What the replicas of a `tf.distribute` strategy say of one global batch."""
+"""Global batches of the replicas of a `tf.distribute` strategy."""
 
 import keras
 
 
 def gathered(values):
-    """Tensors of all replicas, joined on their first axis; the tensors themselves without any.
+    """Concatenates tensors of all replicas on their first axis.
 
-    A loss that does not decompose over samples needs the whole batch. Gradients flow back to the
-    replica that a sample is on. On other backends than TensorFlow an array is the whole batch.
+    A loss that does not decompose over samples needs the complete batch. Gradients flow back to
+    the replica of each sample. On backends other than TensorFlow an array is the complete batch.
+
+    Args:
+        values: List of tensors `[batch of the replica, ...]`.
+
+    Returns:
+        List of tensors `[global batch, ...]`; `values` itself outside a strategy.
     """
     if keras.backend.backend() != "tensorflow":
         return values

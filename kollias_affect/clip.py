@@ -1,4 +1,4 @@
-"""`Clip`: the frames of one person in one video, with what is known of each frame."""
+"""`Clip`: the frames of one person in one video, with their landmarks and labels."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,19 +15,29 @@ class Clip:
     Every sequence has one entry per frame, frames without a face included.
 
     Args:
-        key: stable name, unique in a dataset, without any local path.
-        paths: image file of each frame, `""` where the face was not found.
-        times: container time stamps in seconds, non-decreasing, or `None`.
+        key: Stable name, unique in a dataset, without any local path.
+        paths: Image file of each frame, `""` where no face was detected.
+        times: Time stamps of the container in seconds, non-decreasing, or `None`.
         landmarks: float `[frames, 68, 2]` in [-1, 1] of the crop, NaN where missing, or `None`.
         valence_arousal: float `[frames, 2]`, valence then arousal, in [-1, 1], or `None`.
-        expression: integer `[frames]`, index into `EXPRESSIONS`, or `None`.
-        valid: boolean `[frames]`, the frames that count in losses, metrics and averages.
-            Default: the frames that have an image. Labels are checked where this is true.
-        subject: name of the person, the unit of person-independent splits. Default: `key`.
+        expression: Integers `[frames]`, indices into `EXPRESSIONS`, or `None`.
+        valid: Booleans `[frames]`, true for the frames that count in losses, metrics and
+            averages. Default: the frames that have an image. Only labels of valid frames are
+            checked.
+        subject: Name of the person, the unit of person-independent splits. Default: `key`.
 
     Raises:
-        ValueError: if a sequence has another length than `paths`, if a label of a valid
-            frame is missing or out of range, or if time runs backwards.
+        ValueError: If a sequence does not have the length of `paths`, if a label of a valid
+            frame is missing or out of range, or if the times decrease.
+
+    Examples:
+
+    >>> from kollias_affect.datasets import Clip
+    >>> clip = Clip("a", ["1.png", "", "3.png"], expression=[4, -1, 0])
+    >>> clip
+    Clip('a', 3 frames, 2 valid, labels: expression)
+    >>> clip.valid.tolist()
+    [True, False, True]
     """
 
     key: str
@@ -42,8 +52,8 @@ class Clip:
     def __post_init__(self):
         if isinstance(self.paths, str):
             raise ValueError(
-                f"`paths` must be a sequence of files. Received the text {self.paths!r}. Put it in "
-                "a list."
+                f"`paths` must be a sequence of files. Received: the string {self.paths!r}. Put it "
+                "in a list."
             )
         self.paths = ["" if path is None else str(path) for path in self.paths]
         self.subject = self.key if self.subject is None else str(self.subject)
@@ -69,15 +79,37 @@ class Clip:
 
     @property
     def has_image(self):
-        """Boolean `[frames]`: the frames in which the face was found."""
+        """Booleans `[frames]`, true for the frames in which the face was detected."""
         return np.array([path != "" for path in self.paths], bool)
 
     def labelled(self, **labels):
-        """A copy with other labels: `valence_arousal=`, `expression=` and `valid=`."""
+        """Returns a copy with other labels.
+
+        Args:
+            **labels: `valence_arousal`, `expression` and `valid`, see `Clip`.
+
+        Returns:
+            `Clip`. Without `valid`, all frames that have an image are valid.
+
+        Examples:
+
+        >>> from kollias_affect.datasets import Clip
+        >>> Clip("a", ["1.png", "2.png"]).labelled(expression=[4, 4])
+        Clip('a', 2 frames, 2 valid, labels: expression)
+        """
         return dataclasses.replace(self, **{"valid": None, **labels})
 
     def part(self, start, stop, key):
-        """The frames `start` to `stop` (excluded) as a clip of their own, of the same subject."""
+        """Returns consecutive frames as a clip of the same subject.
+
+        Args:
+            start: Index of the first frame.
+            stop: Index after the last frame.
+            key: Key of the new clip.
+
+        Returns:
+            `Clip` of `stop - start` frames.
+        """
         sequences = ("times", "landmarks", "valence_arousal", "expression", "valid")
         cut = {name: getattr(self, name) for name in sequences}
         cut = {name: None if value is None else value[start:stop] for name, value in cut.items()}
@@ -92,7 +124,7 @@ class Clip:
         if value.shape != expected:
             raise ValueError(
                 f"`{name}` of clip {self.key!r} must have one entry per frame: shape {expected}. "
-                f"Received shape {value.shape}. Give frames without a face or a label a row too "
+                f"Received: shape {value.shape}. Frames without a face or a label need a row too "
                 "(NaN, or `valid` false), so that rows and frames stay paired."
             )
         return value
@@ -101,8 +133,8 @@ class Clip:
         value = self._array(name, np.float64, ())
         if value is None:
             return None
-        whole = np.isfinite(value) & (value == np.round(value))
-        return np.where(whole, value, -1).astype(np.int64)
+        is_integer = np.isfinite(value) & (value == np.round(value))
+        return np.where(is_integer, value, -1).astype(np.int64)
 
     def _check_times(self):
         if self.times is None:
@@ -130,15 +162,18 @@ class Clip:
         if len(bad):
             raise ValueError(
                 f"In clip {self.key!r}, {rule}. Received: {values[bad[0]].tolist()} at frame "
-                f"{bad[0] + 1} ({len(bad)} such frames). Scale or mend the labels, or mark "
-                "frames that shall not count with `valid` false."
+                f"{bad[0] + 1} ({len(bad)} such frames). Scale or correct the labels, or set "
+                "`valid` to false for frames that must not count."
             )
 
 
 class Clips(list):
-    """A list of `Clip` that knows the report of how it was made.
+    """A list of `Clip` with the report of its loading.
 
     Slices and copies are plain lists.
+
+    Attributes:
+        report: `LoadReport` of the loader that returned the list, or `None`.
     """
 
     report = None

@@ -1,4 +1,4 @@
-"""The initial weights that papers A and C print."""
+"""Initializers of the weights and biases as papers A and C describe them."""
 
 import math
 
@@ -6,18 +6,28 @@ import keras
 
 
 def papers(seed=None):
-    """Truncated normal weights of variance 0.1 around 0, and biases of 1.
+    """Returns initializers of truncated normal weights with variance 0.1, and of biases of 1.
 
-    The variance is that of the normal before it is truncated at two standard deviations, as
-    TensorFlow and Keras count it: the standard deviation is the square root of 0.1.
+    The variance is that of the normal distribution before the truncation at two standard
+    deviations, as in TensorFlow and Keras: the standard deviation is the square root of 0.1.
 
     Args:
-        seed: of the weights.
+        seed: Seed of the weights.
 
     Returns:
-        dict of `kernel_initializer` and `bias_initializer`, to be passed to a layer with `**`.
+        Dict of `kernel_initializer` and `bias_initializer`, to be passed to a layer with `**`.
 
-    References: paper C §4.1 (fully connected layers); paper A §IV-A.
+    Examples:
+
+    >>> import keras
+    >>> from kollias_affect import initializers
+    >>> layer = keras.layers.Dense(2, **initializers.papers(seed=0))
+    >>> layer.build((None, 4))
+    >>> layer.bias.numpy().tolist()
+    [1.0, 1.0]
+
+    References:
+        Paper C, section 4.1 (fully connected layers). Paper A, section IV-A.
     """
     return {
         "kernel_initializer": keras.initializers.TruncatedNormal(0.0, math.sqrt(0.1), seed=seed),

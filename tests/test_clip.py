@@ -10,7 +10,7 @@ def test_frames_without_an_image_are_not_valid():
     assert Clip("a", ["1.jpg", ""], valid=[True, True]).valid.tolist() == [True, False]
 
 
-def test_labels_of_frames_that_do_not_count_may_be_anything():
+def test_labels_of_invalid_frames_may_have_any_value():
     clip = Clip("a", ["1.jpg", ""], valence_arousal=[[0.5, -0.5], [np.nan, -5]])
     assert clip.valid.tolist() == [True, False]
 
@@ -27,16 +27,16 @@ def test_unknown_expression_is_refused():
 
 
 def test_labels_of_another_length_are_refused():
-    with pytest.raises(ValueError, match=r"shape \(2, 2\). Received shape \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"shape \(2, 2\). Received: shape \(3, 2\)"):
         Clip("a", ["1.jpg", "2.jpg"], valence_arousal=np.zeros((3, 2)))
 
 
-def test_time_running_backwards_is_refused():
+def test_decreasing_times_are_refused():
     with pytest.raises(ValueError, match="0.0 s at frame 2, after 0.04 s"):
         Clip("a", ["1.jpg", "2.jpg"], times=[0.04, 0.0])
 
 
-def test_labelled_copies():
+def test_labelled_returns_a_copy_with_the_labels():
     clip = Clip("a", ["1.jpg", "2.jpg"], subject="s")
     other = clip.labelled(valence_arousal=np.zeros((2, 2)), valid=[True, False])
     assert clip.valence_arousal is None and clip.valid.all()
