@@ -139,7 +139,7 @@ def write_text(path):
     [
         ("none.mp4", lambda path: None, FileNotFoundError, "existing file.*Check the path"),
         ("empty.mp4", lambda path: path.touch(), ValueError, "0 bytes"),
-        ("folder.mp4", lambda path: path.mkdir(), IsADirectoryError, "Received the folder"),
+        ("folder.mp4", lambda path: path.mkdir(), IsADirectoryError, "Received: the folder"),
         ("text.mp4", write_text, ValueError, "FFmpeg can read"),
         ("text.txt", write_text, ValueError, "image or text|FFmpeg can read"),
         ("image.jpg", write_image, ValueError, "single image"),
