@@ -7,9 +7,12 @@ from kollias_affect import evaluation, models
 TINY = {"length": 4, "width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
 
 
-@pytest.mark.parametrize("representation", [False, True])
-def test_every_frame_has_a_prediction_and_missing_faces_have_nan(make_clip, representation):
-    model = models.affwildnet(**TINY, initializer=None, representation=representation)
+@pytest.fixture(scope="module")
+def model():
+    return models.affwildnet(**TINY, initializer=None)
+
+
+def test_every_frame_has_a_prediction_and_missing_faces_have_nan(model, make_clip):
     clips = [make_clip("a", 9, missing=(2,)), make_clip("b", 4, 50), make_clip("c", 1, 90)]
     predictions = evaluation.predict(model, clips)
     assert {key: p.shape for key, p in predictions.items()} == {
@@ -21,8 +24,7 @@ def test_every_frame_has_a_prediction_and_missing_faces_have_nan(make_clip, repr
     assert not np.isnan(predictions["b"]).any()
 
 
-def test_predictions_do_not_depend_on_the_other_clips(make_clip):
-    model = models.affwildnet(**TINY, initializer=None)
+def test_predictions_do_not_depend_on_the_other_clips(model, make_clip):
     clips = [make_clip("a", 9), make_clip("b", 6, 50)]
     together = evaluation.predict(model, clips)
     for clip in clips:

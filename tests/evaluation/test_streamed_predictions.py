@@ -24,9 +24,14 @@ def clips(make_clip):
     ]
 
 
-def step_by_step(model, clip):
+@pytest.fixture(scope="module")
+def stream(model):
+    return models.Stream(model)
+
+
+def step_by_step(stream, clip):
     """Predicts a clip with `Stream.step`."""
-    stream = models.Stream(model)
+    stream.reset()
     values = []
     for path, landmarks in zip(clip.paths, clip.landmarks, strict=True):
         image = cv2.imread(path)[..., ::-1] if path else None
@@ -36,13 +41,13 @@ def step_by_step(model, clip):
     return np.array(values)
 
 
-@pytest.mark.parametrize("chunk", [4, 80])
-def test_chunks_give_the_outputs_of_a_stream_of_frames(model, clips, chunk, monkeypatch):
+@pytest.mark.parametrize("chunk", [4, pytest.param(80, marks=pytest.mark.nightly)])
+def test_chunks_give_the_outputs_of_a_stream_of_frames(model, stream, clips, chunk, monkeypatch):
     monkeypatch.setattr(predictions, "_CHUNK", chunk)
     outputs = evaluation.predict(model, clips, stream=True)
     assert list(outputs) == ["a", "nobody", "b"]
     for clip in clips:
-        expected = step_by_step(model, clip)
+        expected = step_by_step(stream, clip)
         assert outputs[clip.key].dtype == np.float32
         assert np.array_equal(np.isnan(outputs[clip.key]), np.isnan(expected))
         assert np.array_equal(np.isnan(expected).any(axis=1), ~clip.has_image)
@@ -55,6 +60,7 @@ def test_the_state_is_not_reset_between_windows(model, clips):
     clip = clips[2]
     windows = evaluation.predict(model, [clip])["b"]
     sequence = evaluation.predict(model, [clip], stream=True)["b"]
+    assert windows.shape == sequence.shape == (5, 2)
     assert np.abs(windows[:3] - sequence[:3]).max() < 1e-5
     assert np.abs(windows[3:] - sequence[3:]).max() > 1e-3
 

@@ -48,7 +48,8 @@ def test_both_steps_are_used_for_noisy_utterances(noisy_utterances):
     results = []
     for seed in range(3):
         clips, predictions = noisy_utterances(seed, noise=1.5)
-        results.append(search(predictions, clips, by="utterance"))
+        options = {"windows": (3, 21), "smoothing": ((3, None), (5, None)), "by": "utterance"}
+        results.append(search(predictions, clips, **options))
     assert any(max(steps.windows) > 1 for steps in results)
     assert any(max(steps.smoothing) > 1 for steps in results)
 
