@@ -14,10 +14,12 @@ TINY = {"rnn_units": 5, "hidden_units": 8, "length": LENGTH}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def eager():
-    """Runs `tf.function`s eagerly: tracing costs more than the few batches of these tests."""
+def fast():
+    """Draws no pictures and runs `tf.function`s eagerly: tracing costs more than few batches."""
     tf.config.run_functions_eagerly(True)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "AffectTensorBoard", lambda *_, **__: keras.callbacks.Callback())
+        yield
     tf.config.run_functions_eagerly(False)
 
 

@@ -23,7 +23,7 @@ WEIGHTS = (
 
 @pytest.fixture(autouse=True)
 def on_the_cpu():
-    """GPUs round the factors of float32 products to TF32, which 1e-6 does not forgive."""
+    """Runs on the CPU: GPUs round float32 products to TF32, which exceeds the tolerance of 1e-6."""
     with keras.device("cpu:0"):
         yield
 
@@ -33,7 +33,7 @@ def draw(*shape, seed=0):
 
 
 def built(units=4, features=3, **options):
-    """A layer whose weights depend on their shapes and order only."""
+    """Builds a layer whose weights depend on their shapes and order only."""
     layer = layers.PeepholeLSTM(units, **options)
     layer.build((2, 6, features))
     layer.set_weights([draw(*w.shape, seed=k) for k, w in enumerate(layer.weights)])
@@ -49,7 +49,7 @@ def values(layer, x, mask=None, **options):
 
 
 def by_hand(x, mask, kernel, recurrent_kernel, bias, p_i, p_f, p_o):
-    """The formula, one sequence, frame and gate at a time; all outputs, the last h, the last c."""
+    """Computes the formula per sequence and frame; returns all outputs, the last h, the last c."""
 
     def sigmoid(z):
         return 1 / (1 + np.exp(-z))
@@ -72,7 +72,7 @@ def by_hand(x, mask, kernel, recurrent_kernel, bias, p_i, p_f, p_o):
 MASK = np.array([[1, 1, 0, 1, 0, 0], [0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]], bool)
 
 
-@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+@pytest.mark.parametrize("mask", [None, MASK], ids=["complete", "masked"])
 @pytest.mark.parametrize("units", [1, 7, 128])
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_layer_agrees_with_the_formula(units, mask, use_bias):
@@ -119,12 +119,12 @@ def test_weights_have_their_names_shapes_and_order(use_bias):
     assert all(getattr(layer.cell, w.name) is w for w in layer.weights)
 
 
-def test_initial_weights():
+def test_initial_weights_have_their_distributions():
     layer = layers.PeepholeLSTM(50)
     layer.build((None, None, 3))
     _, _, bias, *peepholes = layer.get_weights()
     np.testing.assert_array_equal(bias, np.repeat([0.0, 1.0, 0.0, 0.0], 50))
-    limit = np.sqrt(6 / 100)  # Glorot's, of a 50 x 50 matrix whose diagonal the peepholes are
+    limit = np.sqrt(6 / 100)  # Glorot's for a 50 x 50 matrix; the peepholes are its diagonal
     assert all(0.5 * limit < np.abs(p).max() <= limit for p in peepholes)
     assert not np.array_equal(peepholes[0], peepholes[1])
     layer = layers.PeepholeLSTM(2, unit_forget_bias=False, peephole_initializer="ones")
@@ -132,7 +132,7 @@ def test_initial_weights():
     np.testing.assert_array_equal(np.concatenate(layer.get_weights()[2:]), [0] * 8 + [1] * 6)
 
 
-def test_return_sequences_and_state():
+def test_return_sequences_and_state_select_outputs():
     x = draw(2, 6, 3)
     every, h, c = values(built(return_sequences=True, return_state=True), x)
     assert every.shape == (2, 6, 4) and h.shape == c.shape == (2, 4)
@@ -157,7 +157,7 @@ def test_masked_frames_may_hold_anything():
         assert np.array_equal(values(layer, x, mask=MASK), values(layer, other, mask=MASK))
 
 
-def test_the_mask_of_a_masking_layer_is_used_and_handed_on():
+def test_the_mask_of_a_masking_layer_is_used_and_propagated():
     x = draw(3, 6, 3) * MASK[..., None]
     layer = built(return_sequences=True)
     model = keras.Sequential([keras.layers.Masking(), layer])
@@ -169,15 +169,15 @@ def test_the_mask_of_a_masking_layer_is_used_and_handed_on():
 
 def test_the_state_continues():
     x = draw(2, 6, 3)
-    whole = values(built(), x)
+    complete = values(built(), x)
     first = built(return_state=True)
     _, *state = first(x[:, :4])
-    np.testing.assert_allclose(values(built(), x[:, 4:], initial_state=state), whole, atol=1e-6)
+    np.testing.assert_allclose(values(built(), x[:, 4:], initial_state=state), complete, atol=1e-6)
     stateful = built(stateful=True)
     stateful(x[:, :4])
-    np.testing.assert_allclose(values(stateful, x[:, 4:]), whole, atol=1e-6)
+    np.testing.assert_allclose(values(stateful, x[:, 4:]), complete, atol=1e-6)
     stateful.reset_state()
-    np.testing.assert_allclose(values(stateful, x), whole, atol=1e-6)
+    np.testing.assert_allclose(values(stateful, x), complete, atol=1e-6)
 
 
 def test_unrolling_changes_nothing():
@@ -223,9 +223,9 @@ def test_one_dropout_mask_per_call_holds_for_every_frame():
     layer = built(1, features=1, dropout=0.5, return_sequences=True, seed=3)
     x = np.ones((64, 6, 1), "float32")
     dropped = values(layer, 0 * x[:1], training=False)[0]
-    kept = values(layer, 2 * x[:1], training=False)[0]  # what is kept is scaled by 1 / (1 - 0.5)
+    scaled = values(layer, 2 * x[:1], training=False)[0]  # inputs are divided by 1 - 0.5
     for sequence in values(layer, x, training=True):
-        nearest = min((dropped, kept), key=lambda other: np.abs(sequence - other).max())
+        nearest = min((dropped, scaled), key=lambda other: np.abs(sequence - other).max())
         np.testing.assert_allclose(sequence, nearest, atol=1e-6)
 
 
@@ -240,20 +240,23 @@ def test_gradients_reach_every_weight_and_are_finite(units):
         assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
 
 
-def test_training_lowers_the_loss():
+@pytest.mark.parametrize("bidirectional", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_training_lowers_the_loss(bidirectional):
     keras.utils.set_random_seed(0)
-    inputs = keras.Input((None, 3))
-    hidden = keras.layers.Bidirectional(
-        layers.PeepholeLSTM(4, return_sequences=True, dropout=0.1, recurrent_dropout=0.1)
-    )(inputs)
-    model = keras.Model(inputs, layers.PeepholeLSTM(2, return_sequences=True)(hidden))
-    model.compile(keras.optimizers.Adam(0.02), "mse")
+    x = inputs = keras.Input((None, 3))
+    dropout = {"dropout": 0.1, "recurrent_dropout": 0.1}
+    if bidirectional:
+        hidden = layers.PeepholeLSTM(4, return_sequences=True, **dropout)
+        x = keras.layers.Bidirectional(hidden)(x)
+    outputs = layers.PeepholeLSTM(2, return_sequences=True, **dropout)(x)
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.Adam(0.1), "mse")
     x = draw(8, 6, 3)
     history = model.fit(x, x[..., :2] / 2, epochs=15, verbose=0).history["loss"]
     assert history[-1] < 0.8 * history[0]
 
 
-def test_mixed_bfloat16():
+def test_mixed_bfloat16_computes_in_bfloat16():
     layer = built(8, dtype="mixed_bfloat16", return_sequences=True, return_state=True)
     assert {w.dtype for w in layer.weights} == {"float32"}
     outputs = layer(draw(2, 6, 3))
@@ -303,26 +306,27 @@ def test_configs_are_complete(config_is_complete):
 
 
 def test_arguments_are_those_of_keras():
-    ours, keras_own = (
+    ours, arguments_of_keras = (
         list(inspect.signature(thing).parameters)
         for thing in (layers.PeepholeLSTM, keras.layers.LSTM)
     )
     assert [name for name in ours if name != "peephole_initializer"] == [
-        name for name in keras_own if name != "use_cudnn"
+        name for name in arguments_of_keras if name != "use_cudnn"
     ]
 
 
 @pytest.mark.parametrize("units", [0, -1, 2.5, "4", None])
-def test_bad_units(units):
+def test_bad_units_are_refused(units):
     with pytest.raises(ValueError, match=r"`units` must be an integer of at least 1\. Received"):
         layers.PeepholeLSTM(units)
 
 
-IMPORTS = {
-    "package first": "import kollias_affect; import keras",
-    "keras first": "import keras; import kollias_affect",
-    "through tensorflow": "import kollias_affect; import tensorflow as tf; keras = tf.keras",
-}
+# tests/test_package.py tests that the layers are registered after other orders of imports.
+IMPORTS = (
+    "import kollias_affect; import tensorflow as tf; keras = tf.keras",
+    pytest.param("import kollias_affect; import keras", marks=pytest.mark.nightly),
+    pytest.param("import keras; import kollias_affect", marks=pytest.mark.nightly),
+)
 
 
 @pytest.mark.parametrize("imports", IMPORTS)
@@ -334,12 +338,12 @@ def test_model_loads_in_a_process_that_only_imports_the_package(imports, tmp_pat
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", draw(2, 6, 3))
     code = (
-        f"{IMPORTS[imports]}; import numpy as np; "
+        f"{imports}; import numpy as np; "
         "model = keras.models.load_model('model.keras'); "
-        "np.save('y.npy', model.predict(np.load('x.npy'), verbose=0))"
+        "np.save('y.npy', model(np.load('x.npy')))"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), values(model, draw(2, 6, 3)), atol=1e-6)
