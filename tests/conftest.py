@@ -1,4 +1,4 @@
-"""Small helpers that several test modules share."""
+"""Fixtures that several test modules share."""
 
 import inspect
 import os
@@ -17,7 +17,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session")
 def shared_videos():
-    """The real videos that lie beside some checkouts."""
+    """Folder of real videos, which are not part of the repository."""
     folder = SHARED / "data" / "video"
     if not folder.is_dir():
         pytest.skip(f"real videos are not part of the repository: {folder} is absent")
@@ -26,7 +26,7 @@ def shared_videos():
 
 @pytest.fixture(scope="session")
 def synthetic_root(tmp_path_factory):
-    """Two subjects with one synthetic clip of 24 frames each, extracted and labelled."""
+    """Folder of two synthetic subjects with one extracted, labelled clip of 24 frames each."""
     from kollias_affect import datasets
 
     root = tmp_path_factory.mktemp("synthetic")
@@ -36,7 +36,7 @@ def synthetic_root(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def face_video(synthetic_root):
-    """A synthetic video of 24 frames with one face, hidden in four of them."""
+    """Synthetic video of 24 frames with one face, which is hidden in four frames."""
     return synthetic_root / "videos" / "subject01_1.mp4"
 
 
@@ -63,7 +63,7 @@ def write_video(tmp_path):
 
 @pytest.fixture
 def make_clip(tmp_path):
-    """Returns a function that makes a `Clip` whose image i of clip k has the grey level it names.
+    """Returns a function that creates a `Clip` whose frame `i` has the grey level `level + i`.
 
     Frames in `missing` have no image.
     """
@@ -91,7 +91,7 @@ def make_clip(tmp_path):
 
 @pytest.fixture
 def config_is_complete():
-    """Returns a check of a Keras object: its config holds every argument and rebuilds it."""
+    """Returns a check that the config of a Keras object holds every argument and rebuilds it."""
 
     def check(thing):
         arguments = set(inspect.signature(type(thing).__init__).parameters) - {"self", "kwargs"}

@@ -27,9 +27,7 @@ def test_json_is_deterministic(tmp_path):
 
 
 def test_leftovers_of_killed_processes_are_removed(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    (tmp_path / f".table.{dead.pid}.partial.csv").touch()
+    (tmp_path / f".table.{dead_process()}.partial.csv").touch()
     mine = tmp_path / f".table.{os.getppid()}.partial.csv"
     mine.touch()
     (tmp_path / ".other.1.partial.csv").touch()
@@ -43,12 +41,13 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path):
 
 
 def dead_process():
+    """Returns the number of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
 
 
-def test_a_folder_appears_when_it_is_whole(tmp_path):
+def test_a_folder_appears_when_it_is_complete(tmp_path):
     path = tmp_path / "new" / "folder"
     with _files.atomic_folder(path) as temporary:
         (temporary / "a").touch()
@@ -63,7 +62,7 @@ def test_a_failure_leaves_no_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_folder_of_whoever_was_first_stays(tmp_path):
+def test_the_folder_of_the_first_writer_stays(tmp_path):
     path = tmp_path / "folder"
     with _files.atomic_folder(path) as mine:
         (mine / "mine").touch()
@@ -74,7 +73,7 @@ def test_the_folder_of_whoever_was_first_stays(tmp_path):
     ) == 1
 
 
-def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path):
+def test_a_file_with_the_name_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "folder").write_text("mine")
     with pytest.raises(OSError), _files.atomic_folder(tmp_path / "folder"):
         pass
@@ -84,21 +83,21 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path):
 def test_leftover_folders_of_killed_processes_are_removed(tmp_path):
     here, dead = platform.node(), dead_process()
     gone = f".folder.{here}.{dead}.0a.partial"
-    kept = {
-        f".folder.{here}.{os.getppid()}.0a.partial",  # it still runs
-        f".folder.not-{here}.{dead}.0a.partial",  # another machine's
+    others = {
+        f".folder.{here}.{os.getppid()}.0a.partial",  # a running process
+        f".folder.not-{here}.{dead}.0a.partial",  # a process of another machine
         f".other.{here}.{dead}.0a.partial",
         f".folder.{here}.mine.0a.partial",
     }
-    for name in (gone, *kept):
+    for name in (gone, *others):
         (tmp_path / name).mkdir()
         (tmp_path / name / "half").touch()
     with _files.atomic_folder(tmp_path / "folder"):
         pass
-    assert {path.name for path in tmp_path.iterdir()} == {"folder", *kept}
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", *others}
 
 
-def test_the_cache_folder(monkeypatch, tmp_path):
+def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "a"))
     assert _files.cache_folder() == tmp_path / "a"
     monkeypatch.delenv("KOLLIAS_AFFECT_CACHE")
@@ -107,7 +106,7 @@ def test_the_cache_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert _files.cache_folder() == tmp_path / ".cache" / "kollias_affect"
-    assert not any(tmp_path.iterdir())  # it is made when it is needed
+    assert not any(tmp_path.iterdir())  # the folder is created on use
 
 
 def test_natural_key_orders_numbers_and_has_no_ties():

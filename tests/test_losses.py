@@ -21,7 +21,7 @@ def test_loss_is_one_minus_the_mean_ccc(batch):
     assert float(losses.CCCLoss()(y_true, y_pred, weights)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_range_of_the_loss():
+def test_loss_is_0_for_equal_and_2_for_opposite_values():
     y_true = np.random.default_rng(0).uniform(-1, 1, (4, 10, 2)).astype(np.float32)
     y_true -= y_true.mean(axis=(0, 1))
     assert float(losses.CCCLoss()(y_true, y_true)) == pytest.approx(0, abs=1e-6)
@@ -44,12 +44,12 @@ def test_sequence_level_takes_each_weighted_mean_as_a_sample(batch):
     assert float(loss(y_true, y_pred, weights)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_sequence_without_frames_is_no_sample(batch):
+def test_sequences_without_weight_are_no_samples(batch):
     y_true, y_pred, weights = batch
     weights[2] = 0
-    kept = [0, 1, 3]
+    others = [0, 1, 3]
     loss = losses.CCCLoss(level="sequence")
-    expected = loss(y_true[kept], y_pred[kept], weights[kept])
+    expected = loss(y_true[others], y_pred[others], weights[others])
     assert float(loss(y_true, y_pred, weights)) == pytest.approx(float(expected), abs=1e-6)
 
 
@@ -78,14 +78,14 @@ def test_gradients_agree_with_finite_differences(batch, level, case):
     assert (gradient * direction).sum() == pytest.approx(numeric, rel=0.02, abs=2e-3)
 
 
-def test_reductions(batch):
+def test_reductions_are_those_of_keras(batch):
     values = losses.CCCLoss(reduction="none")(*batch)
     assert values.shape == (2,)
     total = float(losses.CCCLoss(reduction="sum")(*batch))
     assert total == pytest.approx(float(np.sum(values)), abs=1e-6)
 
 
-def test_unknown_level():
+def test_unknown_levels_are_refused():
     with pytest.raises(ValueError, match="`level` must be one of"):
         losses.CCCLoss(level="clip")
 
@@ -203,7 +203,7 @@ def test_linear_outputs_are_one_over_k_where_all_distances_are_zero():
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_least_value_of_the_centroid_loss(normalization):
+def test_minimum_of_the_centroid_loss(normalization):
     """On its centroid, and as far from each other one: 25/42."""
     z, d = 3 * np.eye(7, dtype=np.float32), np.eye(7)
     value = float(losses.CentroidLoss(z, normalization)(d, z))
@@ -229,7 +229,7 @@ def test_scale_divides_the_distances_under_the_softmax():
     assert abs(expected - transcribed_e_b(d, x, z, "softmax")) > 0.01
 
 
-def test_class_numbers_and_one_hot_labels_are_told_apart_by_their_axes():
+def test_axes_distinguish_class_numbers_from_one_hot_labels():
     d, x, z = centroid_case("usual")
     loss = losses.CentroidLoss(z)
     expected = float(loss(d, x))
@@ -252,7 +252,7 @@ def test_representations_of_another_width_are_refused():
         losses.CentroidLoss(np.eye(7, 5))(np.zeros(3, int), np.zeros((3, 6), np.float32))
 
 
-def test_class_numbers_that_are_no_classes():
+def test_class_numbers_outside_the_classes_are_refused_or_nan():
     tf = pytest.importorskip("tensorflow")
     d, x, z = centroid_case("usual")
     loss, labels = losses.CentroidLoss(z), d.argmax(1)
@@ -266,7 +266,7 @@ def test_class_numbers_that_are_no_classes():
     assert float(loss(labels, x, weights)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_frames_without_weight_do_not_dilute_the_centroid_loss():
+def test_frames_without_weight_do_not_change_the_centroid_loss():
     tf = pytest.importorskip("tensorflow")
     d, x, z = centroid_case("usual")
     d, x = d.reshape(3, 4, 7), x.reshape(3, 4, -1)
@@ -309,7 +309,7 @@ def test_masks_are_weights_of_the_centroid_loss():
         ({"a": 1}, "Received"),
     ],
 )
-def test_centroids_that_are_none(centroids, message):
+def test_invalid_centroids_are_refused(centroids, message):
     with pytest.raises(ValueError, match=message):
         losses.CentroidLoss(centroids)
 

@@ -6,7 +6,7 @@ from kollias_affect import metrics
 
 
 def numpy_ccc(y_true, y_pred, weights=None):
-    """float64 CCC per dimension by the textbook."""
+    """Computes the CCC per dimension in float64 from its definition."""
     y_true, y_pred = (np.asarray(y, np.float64).reshape(-1, y.shape[-1]) for y in (y_true, y_pred))
     weights = np.ones(len(y_true)) if weights is None else np.asarray(weights, np.float64).ravel()
     y_true, y_pred = y_true[weights > 0], y_pred[weights > 0]
@@ -64,7 +64,7 @@ def test_one_weight_per_sequence(corpus):
     assert np.allclose(metrics.ccc(y_true, y_pred, weights), numpy_ccc(y_true, y_pred, each))
 
 
-def test_frames_without_weight_may_hold_anything(corpus):
+def test_frames_without_weight_may_have_any_value(corpus):
     y_true, y_pred, weights = (array.copy() for array in corpus)
     expected = numpy_ccc(y_true, y_pred, weights)
     y_true[weights == 0] = np.nan
@@ -73,7 +73,7 @@ def test_frames_without_weight_may_hold_anything(corpus):
 
 
 @pytest.mark.parametrize(("level", "frames"), [(0.7, 320), (0.1, 3200), (3.3, 80)])
-def test_equal_constants_give_zero_too(level, frames):
+def test_equal_constants_give_zero(level, frames):
     """Although rounded means of many frames differ a little from them."""
     constant = np.full((frames, 2), level, "float32")
     assert np.allclose(metrics.ccc(constant, constant), 0, atol=1e-9)
@@ -89,14 +89,14 @@ def test_constants_give_zero_never_nan(true, predicted):
     assert np.allclose(metrics.ccc(y_true, varied), 0, atol=1e-6)
 
 
-def test_nothing_seen_gives_zero():
+def test_a_metric_without_samples_is_zero():
     assert float(metrics.CCC().result()) == 0
     metric = metrics.CCC()
     metric.update_state(np.ones((2, 3, 2)), np.ones((2, 3, 2)), np.zeros((2, 3)))
     assert float(metric.result()) == 0
 
 
-def test_reset_forgets(corpus):
+def test_reset_discards_all_samples(corpus):
     metric = metrics.CCC()
     metric.update_state(-corpus[0], corpus[1])
     metric.reset_state()
@@ -121,7 +121,7 @@ def test_half_precision_is_computed_in_single(corpus, dtype):
     assert np.allclose(value, numpy_ccc(y_true, y_pred, weights), atol=5e-3)
 
 
-def test_the_mean_of_batches_is_something_else(corpus):
+def test_the_ccc_is_not_the_mean_of_batches(corpus):
     """Why Keras' own metric is not used: it averages separate coefficients."""
     y_true, y_pred, _ = corpus
     y_true = y_true * 0.1 + np.linspace(-0.8, 0.8, 12, dtype="float32")[:, None, None]
@@ -135,12 +135,12 @@ def test_configs_are_complete(metric, config_is_complete):
     config_is_complete(metric)
 
 
-def test_dimension_that_does_not_exist():
+def test_unknown_dimensions_are_refused():
     with pytest.raises(ValueError, match="`dimension` must be one of"):
         metrics.CCC(dimension=2)
 
 
-def test_metrics_of_tasks():
+def test_each_task_has_its_metrics():
     names = {task: [m.name for m in metrics.for_task(task)] for task in ("valence", "expression")}
     assert names == {"valence": ["ccc", "mse"], "expression": ["accuracy"]}
     assert [m.name for m in metrics.for_task("valence_arousal")] == [

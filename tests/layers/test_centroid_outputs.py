@@ -14,7 +14,7 @@ def layer_of(centroids, *arguments, **options):
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_layer_gives_what_the_loss_compares(normalization):
+def test_layer_equals_the_outputs_that_the_loss_compares(normalization):
     random = np.random.default_rng(0)
     z, x = random.normal(0, 0.3, (7, 16)), random.normal(0, 0.3, (2, 5, 16)).astype("float32")
     outputs = np.asarray(layer_of(z, normalization, 2.0)(x))
@@ -50,7 +50,7 @@ def test_nothing_is_trained_and_saving_keeps_the_centroids(tmp_path):
     assert np.array_equal(again.get_layer("expression").get_weights()[0], z)
 
 
-def test_mixed_precision_does_not_touch_the_layer():
+def test_mixed_precision_does_not_change_the_layer():
     z = np.random.default_rng(3).normal(size=(7, 4))
     x = np.ones((2, 4), "float32")
     expected = np.asarray(layer_of(z)(x))

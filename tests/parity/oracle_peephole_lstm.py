@@ -1,9 +1,9 @@
-"""What tensorflow-addons and TF1 answer; runs in the oracle's environment, without our package.
+"""Outputs of tensorflow-addons and TF1. Runs in the oracle's environment, without our package.
 
     python oracle_peephole_lstm.py FOLDER
 
-FOLDER holds `cases.json`, a list of options, and `arrays.npz` with `{case}/{name}` for the
-inputs, mask and weights of each; `answers.npz` is written beside them.
+FOLDER holds `cases.json`, a list of options, and `arrays.npz` with the inputs, mask and weights of
+each case as `{case}/{name}`. The script writes `answers.npz` to the same folder.
 """
 
 import json
@@ -18,7 +18,7 @@ PEEPHOLES = ("peephole_input", "peephole_forget", "peephole_output")
 
 
 def addons(case, arrays):
-    """`[output, h, c]` of `tfa.rnn.PeepholeLSTMCell`."""
+    """Computes `[output, h, c]` of `tfa.rnn.PeepholeLSTMCell`."""
     cell = tfa.rnn.PeepholeLSTMCell(case["units"], use_bias=case["use_bias"], dtype=case["dtype"])
     layer = tf.keras.layers.RNN(
         cell,
@@ -39,7 +39,7 @@ def addons(case, arrays):
 
 
 def tf1(case, arrays, forget_bias=1.0):
-    """`[outputs, h, c]` of TF1's `LSTMCell(use_peepholes=True)`, over whole sequences forwards."""
+    """Computes `[outputs, h, c]` of TF1's `LSTMCell(use_peepholes=True)` for complete sequences."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         cell = v1.nn.rnn_cell.LSTMCell(case["units"], use_peepholes=True, forget_bias=forget_bias)
@@ -60,7 +60,7 @@ def tf1(case, arrays, forget_bias=1.0):
 
 
 def main(folder):
-    """Answers every case."""
+    """Writes the outputs of every case."""
     cases = json.loads((folder / "cases.json").read_text())
     answers = {}
     with np.load(folder / "arrays.npz") as stored:

@@ -1,4 +1,4 @@
-"""`layers.PeepholeLSTM` against tensorflow-addons and TF1, live; see conftest.py for how to run."""
+"""Compares `layers.PeepholeLSTM` with tensorflow-addons and TF1; conftest.py says how to run it."""
 
 import itertools
 import json
@@ -17,14 +17,14 @@ WEIGHTS = (
     "peephole_forget",
     "peephole_output",
 )
-# float64 shows that the formulas are the same; float32, how far the order of sums matters.
+# float64 shows that the formulas are equal, float32 the effect of the order of sums.
 TOLERANCES = {"float32": 1e-6, "float64": 1e-14}
 SWITCHES = ("use_bias", "mask", "return_sequences", "go_backwards")
 SIZES = ((1, 1), (150, 12), (1, 12), (150, 1))  # (units, length) of the first cases
 
 
 def make_cases():
-    """Every combination of the switches, eight more at random, and four for TF1's cell."""
+    """Returns all combinations of the switches, eight random ones, and four for TF1's cell."""
     random = np.random.default_rng(0)
     switches = [*itertools.product((False, True), repeat=4)]
     switches += [tuple(bool(bit) for bit in random.integers(0, 2, 4)) for _ in range(8)]
@@ -43,7 +43,7 @@ CASES = make_cases()
 
 
 def make_arrays(case, seed, dtype):
-    """Inputs, mask and weights of a case; the first sequence is masked from end to end."""
+    """Returns inputs, mask and weights of a case; the first sequence is masked completely."""
     random = np.random.default_rng(seed)
     units, batch, features = case["units"], 3, int(random.integers(1, 20))
 
@@ -63,7 +63,7 @@ def make_arrays(case, seed, dtype):
 
 
 def answer(case, arrays, dtype):
-    """`[output, h, c]` of our layer."""
+    """Computes `[output, h, c]` of our layer."""
     layer = layers.PeepholeLSTM(
         case["units"],
         use_bias=case["use_bias"],
@@ -82,12 +82,12 @@ def answer(case, arrays, dtype):
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
 def answers(request, run_oracle, tmp_path_factory):
-    """For each case, its arrays and what the oracle answers, and their dtype."""
+    """Arrays and outputs of the oracle for each case, and their dtype."""
     folder = tmp_path_factory.mktemp("oracle")
     cases = [{**case, "dtype": request.param} for case in CASES]
     arrays = [make_arrays(case, k, request.param) for k, case in enumerate(cases)]
     (folder / "cases.json").write_text(json.dumps(cases))
-    flat = {f"{k}/{name}": v for k, each in enumerate(arrays) for name, v in each.items()}
+    flat = {f"{k}/{name}": v for k, case in enumerate(arrays) for name, v in case.items()}
     np.savez(folder / "arrays.npz", **flat)
     run_oracle("oracle_peephole_lstm.py", folder)
     with np.load(folder / "answers.npz") as stored:
@@ -109,7 +109,7 @@ def test_layer_agrees_with_the_oracle(answers, k):
         assert difference.max() <= TOLERANCES[dtype], (name, difference.max(), CASES[k])
 
 
-def test_the_cases_are_worth_comparing(answers):
+def test_peepholes_change_the_outputs_of_the_cases(answers):
     arrays, oracle, dtype = answers
     assert len(CASES) >= 20
     without = [np.zeros_like(arrays[4][n]) for n in WEIGHTS[3:]]
