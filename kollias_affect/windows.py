@@ -222,7 +222,7 @@ def _shuffled(count, seed, first_epoch):
             tf.ensure_shape(tf.numpy_function(order, [], tf.int64), (count,))
         )
 
-    # `from_generator` would make malloc return all free memory at once, in the whole process.
+    # `from_generator` would make malloc return all free memory at once, in the complete process.
     epoch = tf.data.Dataset.range(1).flat_map(numbers)
     return epoch.apply(tf.data.experimental.assert_cardinality(count))
 

@@ -304,8 +304,8 @@ def test_masks_are_weights_of_the_centroid_loss():
 @pytest.mark.parametrize(
     ("centroids", "message"),
     [
-        (np.zeros(7), r"shape \(7,\), 0 of"),
-        (np.full((7, 2), np.nan), "14 of the values NaN"),
+        (np.zeros(7), r"shape \(7,\) with 0 NaN"),
+        (np.full((7, 2), np.nan), "14 NaN"),
         ({"a": 1}, "Received"),
     ],
 )

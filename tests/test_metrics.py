@@ -43,10 +43,10 @@ def test_metric_is_invariant_to_batching(corpus, sizes):
 
 def test_mean_over_dimensions_and_single_dimensions(corpus):
     expected = numpy_ccc(*corpus)
-    whole, valence, arousal = metrics.CCC(), metrics.CCC(0), metrics.CCC(1)
-    for metric in (whole, valence, arousal):
+    both, valence, arousal = metrics.CCC(), metrics.CCC(0), metrics.CCC(1)
+    for metric in (both, valence, arousal):
         metric.update_state(*corpus)
-    assert float(whole.result()) == pytest.approx(expected.mean(), abs=1e-7)
+    assert float(both.result()) == pytest.approx(expected.mean(), abs=1e-7)
     assert float(valence.result()) == pytest.approx(expected[0], abs=1e-7)
     assert float(arousal.result()) == pytest.approx(expected[1], abs=1e-7)
 
