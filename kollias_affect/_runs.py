@@ -26,7 +26,7 @@ LOCK = ".lock"
 
 
 def fingerprint(*content):
-    """Fingerprint of JSON content and dataclasses."""
+    """Returns the fingerprint of JSON content and dataclasses."""
 
     def plain(value):
         return {"kind": type(value).__name__, **dataclasses.asdict(value)}
@@ -36,29 +36,29 @@ def fingerprint(*content):
 
 
 def fingerprint_arrays(*arrays):
-    """Fingerprint of the bytes of arrays, one after the other; `None` counts as empty."""
+    """Returns the fingerprint of the bytes of arrays; `None` counts as an empty array."""
     return _short(*(b"" if a is None else np.ascontiguousarray(a).tobytes() for a in arrays))
 
 
 def fingerprint_contents(paths):
-    """Fingerprint of the contents of files; an empty path counts as an empty file."""
+    """Returns the fingerprint of the contents of files; an empty path counts as an empty file."""
     contents = (Path(path).read_bytes() if path else b"" for path in paths)
     return _short(*(len(c).to_bytes(8, "little") + c for c in contents))
 
 
 def fingerprint_states(paths):
-    """Fingerprint of the names, sizes and modification times of files, without reading them."""
+    """Returns the fingerprint of the paths, sizes and modification times of files."""
     return fingerprint([(str(path), *file_state(path)) for path in paths])
 
 
 def describe_clip(clip):
-    """Key, number of frames, and fingerprint of the labels of a clip, for the settings of a run."""
+    """Returns key, number of frames and fingerprint of the labels of a clip, for settings."""
     labels = fingerprint_arrays(clip.valid, clip.valence_arousal, clip.expression)
     return [clip.key, len(clip), labels]
 
 
 def file_state(path):
-    """Size in bytes and modification time in nanoseconds of a file; zeros for an empty path."""
+    """Returns size (bytes) and modification time (ns) of a file; zeros for an empty path."""
     if not path:
         return 0, 0
     status = os.stat(path)
@@ -76,19 +76,19 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
     """Checks that a folder is free for a run, or holds the run with these settings.
 
     Args:
-        folder: folder of the run, which need not exist.
+        folder: Folder of the run, which need not exist.
         settings: JSON content that the run depends on.
-        writes: names that the run writes besides its settings. Default: any name, so that a
+        writes: Names that the run writes in addition to its settings. Default: any name, so that a
             folder without settings must be empty.
-        required: names that the settings of a run of this kind have.
-        name: file of the settings.
+        required: Names that the settings of a run of this kind contain.
+        name: File name of the settings.
 
     Returns:
-        bool, whether the folder holds the run already.
+        bool, whether the folder already holds the run.
 
     Raises:
-        FileExistsError: if the folder holds files that a run of this kind did not write.
-        ValueError: if it holds a run with other settings.
+        FileExistsError: If the folder holds files that a run of this kind did not write.
+        ValueError: If the folder holds a run with other settings.
     """
     folder = Path(folder)
     path = folder / name
@@ -112,7 +112,7 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
 
 
 def _settings_in(path, required):
-    """Settings that a run wrote; `None` if there are none or they are of another kind."""
+    """Returns the settings that a run wrote; `None` without such a file, or if it is another file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -121,7 +121,7 @@ def _settings_in(path, required):
 
 
 def start_folder(folder, settings, writes=(), required=(), name=SETTINGS):
-    """`check_folder`, then creates the folder and writes the settings if they are not there.
+    """Checks the folder as `check_folder` does, then writes the settings if they are missing.
 
     Returns:
         bool, whether the run resumes.
@@ -133,7 +133,7 @@ def start_folder(folder, settings, writes=(), required=(), name=SETTINGS):
 
 
 def differences(before, now):
-    """What differs between two JSON contents.
+    """Lists the differences between two JSON contents.
 
     Returns:
         list of texts: dotted names of the entries, with both values where they are short.
@@ -158,8 +158,8 @@ class Lock:
     The operating system drops it with the process, however that ends, so no lock is stale.
 
     Args:
-        folder: folder to lock; it is created if it is missing.
-        name: file that carries the lock.
+        folder: Folder to lock. It is created if it is missing.
+        name: File name of the lock.
     """
 
     def __init__(self, folder, name=LOCK):
@@ -193,10 +193,13 @@ class Lock:
         return False
 
     def acquire(self, seconds=0):
-        """Takes the lock, and waits for it at most so many seconds.
+        """Takes the lock, or waits for it.
+
+        Args:
+            seconds: Longest time to wait, in seconds.
 
         Raises:
-            OSError: if another process holds it all the time.
+            OSError: If another process holds the lock for that time.
         """
         end = time.monotonic() + seconds
         while not self.try_acquire():
@@ -208,7 +211,7 @@ class Lock:
             time.sleep(0.1)
 
     def release(self):
-        """Gives the lock back; does nothing if it is not held."""
+        """Releases the lock; does nothing if it is not held."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -225,7 +228,7 @@ class Journal:
     """JSON lines on disk that survive a kill: a line counts when it is complete.
 
     Args:
-        path: file of the lines, which need not exist.
+        path: File of the lines, which need not exist.
     """
 
     def __init__(self, path):
@@ -258,7 +261,7 @@ class Journal:
         self._file.seek(end)
 
     def append(self, content):
-        """Writes one line, whole for every reader that starts afterwards."""
+        """Writes one line and flushes it."""
         self._file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
         self._file.flush()
 
