@@ -112,7 +112,7 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
 
 
 def _settings_in(path, required):
-    """Returns the settings that a run wrote; `None` without such a file, or if it is another file."""
+    """Returns the settings that a run wrote; `None` if the file is missing or another one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
