@@ -87,8 +87,7 @@ def of_clips(cnn, clips, folder, size, progress=True):
         clips: List of `Clip`.
         folder: Folder of the files, which take `4 * units` bytes per frame.
         size: Side of the images in pixels, as in `windows.dataset`.
-        progress: Whether standard error shows the number of frames, frames per second and the
-            remaining time.
+        progress: Whether a progress bar is shown if standard error is a terminal.
 
     Returns:
         List of float32 arrays `[frames, units]`, one per clip, memory-mapped. A frame without
@@ -117,7 +116,9 @@ def _extract(cnn, missing, size, progress):
     )
     with (
         windows.naming_bad_images(list(missing.values())),
-        tqdm(total=frames, unit="frame", desc="features", disable=not progress) as bar,
+        tqdm(
+            total=frames, unit="frame", desc="features", disable=None if progress else True
+        ) as bar,
     ):
         rows = _rows(cnn, data, batch, bar)
         for file, clip in missing.items():

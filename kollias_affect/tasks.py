@@ -15,25 +15,36 @@ TASKS = {
 
 
 def label_field(task):
-    """Name of the attribute of `Clip` that holds the labels of a task.
+    """Returns the name of the attribute of `Clip` that holds the labels of a task.
 
     Args:
-        task: one of `TASKS`.
+        task: Name of a task in `TASKS`.
 
     Returns:
         `"expression"` or `"valence_arousal"`.
+
+    Example:
+
+    >>> label_field("arousal")
+    'valence_arousal'
     """
     return "expression" if task == "expression" else "valence_arousal"
 
 
 def task_of_labels(clips):
-    """The task that the labels of all clips allow, valence and arousal first.
+    """Returns the task that the labels of all clips allow, `"valence_arousal"` first.
 
     Args:
-        clips: list of `Clip`.
+        clips: List of `Clip`.
 
     Returns:
-        `"valence_arousal"`, `"expression"`, or `None` if clips lack labels.
+        `"valence_arousal"`, `"expression"`, or `None` if no kind of labels is on every clip.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> task_of_labels([Clip("a", ["1.png"], expression=[4])])
+    'expression'
     """
     for field in ("valence_arousal", "expression"):
         if all(getattr(clip, field) is not None for clip in clips):
@@ -42,31 +53,46 @@ def task_of_labels(clips):
 
 
 def columns(names):
-    """Columns of `Clip.valence_arousal` that hold the dimensions `names`.
+    """Returns the columns of `Clip.valence_arousal` that hold some dimensions.
 
     Args:
-        names: sequence of `"valence"` and `"arousal"`.
+        names: Sequence of names in `DIMENSIONS`.
 
     Returns:
-        list of integers.
+        List of integers, in the order of `names`.
+
+    Raises:
+        ValueError: If a name is not in `DIMENSIONS`.
+
+    Example:
+
+    >>> columns(["arousal"])
+    [1]
     """
     return [DIMENSIONS.index(name) for name in names]
 
 
 def labels(clip, task):
-    """Labels of the frames of a clip for a task.
+    """Returns the labels of the frames of a clip for a task.
 
     Args:
         clip: `Clip` with labels of the task.
-        task: one of `TASKS`.
+        task: Name of a task in `TASKS`.
 
     Returns:
-        integers `[frames]`, indices into `EXPRESSIONS`, for expressions; else float
-        `[frames, outputs]`. Values of frames that are not valid are unspecified, see
-        `known_labels`.
+        For expressions, integers `[frames]`, indices into `EXPRESSIONS`. For the other tasks,
+        float `[frames, outputs]` in [-1, 1]. Values of frames that are not valid are
+        unspecified, see `known_labels`.
 
     Raises:
-        ValueError: if the clip has no labels of the task.
+        ValueError: If the clip has no labels of the task.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> clip = Clip("a", ["1.png", "2.png"], valence_arousal=[[0.5, -0.5], [0.25, 1]])
+    >>> labels(clip, "arousal").tolist()
+    [[-0.5], [1.0]]
     """
     field = label_field(task)
     values = getattr(clip, field)
@@ -79,15 +105,24 @@ def labels(clip, task):
 
 
 def known_labels(clip, task):
-    """Labels as `labels` gives them, marked as unknown where a frame is not valid.
+    """Returns the labels of a clip for a task, marked as unknown in frames that are not valid.
 
     Args:
         clip: `Clip` with labels of the task.
-        task: one of `TASKS`.
+        task: Name of a task in `TASKS`.
 
     Returns:
-        integers `[frames]`, -1 where unknown, for expressions; else float `[frames, outputs]`,
-        NaN where unknown.
+        For expressions, integers `[frames]`, -1 where unknown. For the other tasks, float
+        `[frames, outputs]`, NaN where unknown.
+
+    Raises:
+        ValueError: If the clip has no labels of the task.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> known_labels(Clip("a", ["1.png", ""], expression=[4, 0]), "expression").tolist()
+    [4, -1]
     """
     values = labels(clip, task)
     if task == "expression":
