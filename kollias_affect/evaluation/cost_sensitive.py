@@ -55,7 +55,7 @@ def cost_sensitive_accuracy(labels, predictions, costs=DEFAULT_COSTS):
     >>> round(cost_sensitive_accuracy([anger], [fear]), 2)
     0.46
     >>> round(cost_sensitive_accuracy([anger], [happiness]), 2)
-    0.08
+    0.1
 
     References: Paper D, section 5; Russell and Mehrabian (1977).
     """

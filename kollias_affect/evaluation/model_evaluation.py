@@ -1,4 +1,4 @@
-"""One model on one set of clips: predictions, post-processing, scores, comparison, report."""
+"""One model on one set of clips: predictions, post-processing, scores, comparison, results."""
 
 import dataclasses
 
@@ -9,9 +9,8 @@ from kollias_affect.evaluation.postprocess import PostProcessing
 from kollias_affect.evaluation.postprocess import search as search_steps
 from kollias_affect.evaluation.predictions import predict
 from kollias_affect.evaluation.resampling import compare
+from kollias_affect.evaluation.scored_rows import UNITS
 from kollias_affect.evaluation.scores import scores
-
-UNITS = (None, "sequence", "utterance", "video")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +66,22 @@ def evaluate_model(
         FileNotFoundError: If `postprocessing` does not exist.
         ValueError: If options exclude each other, if the task of the models does not allow them,
             or as `predict` and `scores` do.
+
+    Example:
+
+    >>> import tempfile
+    >>> import cv2, keras
+    >>> import numpy as np
+    >>> from kollias_affect.clip import Clip
+    >>> path = f"{tempfile.mkdtemp()}/face.png"
+    >>> _ = cv2.imwrite(path, np.zeros((8, 8, 3), np.uint8))
+    >>> images = keras.Input((8, 8, 3), name="images")
+    >>> colour = keras.layers.GlobalAveragePooling2D()(images)
+    >>> outputs = keras.layers.Dense(2, kernel_initializer="zeros", name="valence_arousal")(colour)
+    >>> model = keras.Model({"images": images}, outputs)
+    >>> clip = Clip("a", [path, path], valence_arousal=[[0.5, 0.2], [0.5, 0.4]])
+    >>> evaluate_model(model, [clip]).scores["MSE"].round(2).to_dict()
+    {'valence': 0.25, 'arousal': 0.1, 'mean': 0.18}
     """
     task = models.describe(model)["task"]
     _check_options(task, by, search, postprocessing)
@@ -96,7 +111,7 @@ def evaluate_model(
 
 
 def _check_options(task, by, search, postprocessing):
-    _checks.one_of("by", by, UNITS)
+    _checks.one_of("by", by, (None, *UNITS))
     if search is not None and postprocessing is not None:
         raise ValueError(
             "Post-processing is searched on one set and applied to another. Received: both "

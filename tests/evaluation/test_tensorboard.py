@@ -65,6 +65,12 @@ def picture(value):
 
 
 @pytest.fixture
+def no_pixels(monkeypatch):
+    """Writes empty images, because drawing takes longer than everything else."""
+    monkeypatch.setattr(tensorboard, "_pixels", lambda figure: np.zeros((1, 1, 3), np.uint8))
+
+
+@pytest.fixture
 def clips(make_clip):
     return [make_clip(key, 9, 20 * i, (3,), size=8) for i, key in enumerate("abcd")]
 
@@ -198,7 +204,7 @@ def test_labels_with_tabs_do_not_shift_columns(clips, tmp_path):
     assert len(lines) == 6 and {line.count("\t") for line in lines} == {2}
 
 
-def test_expressions_have_a_confusion_matrix(clips, tmp_path):
+def test_expressions_have_a_confusion_matrix(clips, tmp_path, no_pixels):
     clips = [c.labelled(expression=np.arange(9) % 7, valid=np.arange(9) != 5) for c in clips]
     model = tiny("expression")
     drive(model, AffectTensorBoard(tmp_path, clips, clips_shown=1))
@@ -214,7 +220,7 @@ def test_expressions_have_a_confusion_matrix(clips, tmp_path):
     assert all(row["expression"] == EXPRESSIONS[(int(row["frame"]) - 1) % 7] for row in rows)
 
 
-def test_models_of_one_dimension_have_no_histogram(clips, tmp_path):
+def test_models_of_one_dimension_have_no_histogram(clips, tmp_path, no_pixels):
     drive(tiny("arousal"), AffectTensorBoard(tmp_path, clips, points=0, clips_shown=1))
     summaries = events(tmp_path / "validation")
     assert {"affect/ccc_arousal", "traces/a"} <= set(summaries)
@@ -222,7 +228,7 @@ def test_models_of_one_dimension_have_no_histogram(clips, tmp_path):
     assert not (tmp_path / "validation" / projector.CONFIG_FILE).exists()
 
 
-def test_a_resumed_run_continues_the_steps(clips, tmp_path):
+def test_a_resumed_run_continues_the_steps(clips, tmp_path, no_pixels):
     for epochs in (1, 2, 2):  # the last run has nothing to do
         training.train(tiny(), clips[:1], clips[1:2], tmp_path, epochs=epochs, verbose=0)
     summaries = events(tmp_path / "tensorboard" / "validation")
@@ -300,7 +306,7 @@ def test_a_failure_gives_a_warning_and_training_continues(clips, tmp_path, monke
     assert any("the projector's files" in t for t in texts)
 
 
-def test_predicting_does_not_undo_an_early_stop(clips, tmp_path):
+def test_predicting_does_not_undo_an_early_stop(clips, tmp_path, no_pixels):
     model = tiny()
     model.stop_training = True
     drive(model, AffectTensorBoard(tmp_path, clips, points=0, clips_shown=0))
@@ -313,7 +319,7 @@ def test_pictures_do_not_change_the_training(trained):
     assert plain["loss"] == pytest.approx(history["loss"], abs=1e-6)
 
 
-def test_models_of_single_images_have_no_traces(make_clip, tmp_path):
+def test_models_of_single_images_have_no_traces(make_clip, tmp_path, no_pixels):
     clips = [make_clip(str(i), 1, 20 * i, size=8, expression=[i]) for i in range(7)]
     drive(tiny("expression", window=()), AffectTensorBoard(tmp_path, clips, points=5))
     summaries = events(tmp_path / "validation")
