@@ -54,6 +54,24 @@ def unpack(path, write, unpack_to=None):
     return folder
 
 
+def image_path(folder, row):
+    """Returns the path of an image that `write_images` wrote."""
+    return folder / f"{row:05d}.png"
+
+
+def write_images(images, folder):
+    """Writes images to PNG files that are numbered from 0.
+
+    Args:
+        images: Iterable of uint8 arrays, grey or BGR.
+        folder: `Path` of an existing folder.
+    """
+    import cv2
+
+    for row, image in enumerate(images):
+        image_path(folder, row).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+
+
 def extract_tar(path, folder):
     """Extracts the plain files of a tar archive.
 

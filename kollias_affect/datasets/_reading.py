@@ -69,6 +69,18 @@ def files(path, endings, report=None):
     return [Path(entry.path) for entry in sorted(matching, key=lambda e: natural_key(e.name))]
 
 
+def video_files(report, folders):
+    """Returns a dict from the name of each video in some folders to its file.
+
+    A second file with the same name is noted and not read.
+    """
+    videos = {}
+    for path in (path for folder in folders for path in files(folder, VIDEO_ENDINGS, report)):
+        if videos.setdefault(path.stem, path) is not path:
+            report.note("videos with a second file, which is not read", path.name)
+    return videos
+
+
 def csv_files(folder, split):
     """Returns the csv files in a folder, or a list with the file named after the split, if any."""
     if split is None:

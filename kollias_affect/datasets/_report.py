@@ -71,6 +71,11 @@ class LoadReport:
             f"{problem}. Check the path; docs/databases.md says more."
         )
 
+    def require_folder(self):
+        """Raises `FileNotFoundError` if `root` is a file."""
+        if not self.root.is_dir():
+            raise FileNotFoundError(self.expected("which is not a folder"))
+
     def note(self, reason, item, count=1):
         """Counts something that is left out or changed.
 

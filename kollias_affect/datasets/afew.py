@@ -75,8 +75,7 @@ def load(root, split=None, crops=None, **options):
 
 def _folders(report, split):
     """Returns a dict from split to its folder, for the splits that exist."""
-    if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is not a folder"))
+    report.require_folder()
     folders = {}
     for part in FOLDERS if split is None else (split,):
         folder = _folder(report.root, FOLDERS[part])

@@ -55,8 +55,7 @@ def load(root, split=None, crops=None, size=96):
         )
     size = _checks.integer_between("size", size, 16, 2048)
     report = LoadReport("afew_va", root, split, LAYOUT)
-    if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is not a folder"))
+    report.require_folder()
     videos = [_Frames(report, folder, path) for folder, path in _clip_folders(report)]
     refuse_same_keys(videos)
     if crops is None:

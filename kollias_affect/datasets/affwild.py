@@ -160,8 +160,7 @@ def _crops(report, crops):
 
 def _parts(report):
     """Returns a dict from `"videos"`, `"annotations"` and so on to the folder."""
-    if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is not a folder"))
+    report.require_folder()
     candidates = _part_candidates(report.root)
     for name, folders in candidates.items():
         if len(folders) > 1:
@@ -198,7 +197,8 @@ def _subfolder(folder, *names):
 
 def _videos(report, parts, split, labelled):
     """Returns the list of `_Video` of a split; if `labelled`, only those with labels."""
-    files = _video_files(report, _subfolder(parts.get("videos"), split))
+    folder = _subfolder(parts.get("videos"), split)
+    files = _reading.video_files(report, [folder] if folder else [])
     labels = _label_files(report, _subfolder(parts.get("annotations"), split))
     videos = []
     for name in sorted({*files, *labels}, key=_files.natural_key):
@@ -208,17 +208,6 @@ def _videos(report, parts, split, labelled):
             videos.append(_Video(name, files.get(name), values, points))
         else:
             report.note("videos without labels, left out", name)
-    return videos
-
-
-def _video_files(report, folder):
-    """Returns a dict from the name of a video to its file."""
-    videos = {}
-    for path in _reading.files(folder, _reading.VIDEO_ENDINGS, report) if folder else ():
-        if path.stem in videos:
-            report.note(f"videos with a second file, which is not read ({path.suffix})", path.stem)
-        else:
-            videos[path.stem] = path
     return videos
 
 

@@ -104,8 +104,7 @@ def load(
             "Faces must come from `images` or from `crops`. Received: both. Name one of them."
         )
     report = LoadReport("affwild2", root, split, LAYOUT)
-    if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is not a folder"))
+    report.require_folder()
     task = _present_task(report, annotations) if task is None else task
     read = _multitask if task == "multitask" else _per_frame
     labels = read(report, split, task, annotations, other)
@@ -455,7 +454,7 @@ def _from_folder(report, name, labels, folder):
 
 def _from_videos(report, labels, crops, **options):
     """Returns the clips of all labels, with faces that are detected in the videos."""
-    files = _video_files(report)
+    files = _reading.video_files(report, _media_folders(report, "|".join(_VIDEOS)))
     videos = {video: files.get(video) for video in sorted({video_name(name) for name in labels})}
     people = database_crops.of_videos(
         videos, report.dataset, report.root, report.note, crops, faces="all", **options
@@ -472,14 +471,3 @@ def _from_videos(report, labels, crops, **options):
         else:
             result.append(_reading.without_images(report, name, len(label.frames), **label.fields))
     return result
-
-
-def _video_files(report):
-    """Returns a dict from the name of a video to its file."""
-    files = {}
-    for folder in _media_folders(report, "|".join(_VIDEOS)):
-        for path in _reading.files(folder, _reading.VIDEO_ENDINGS, report):
-            if path.stem in files:
-                report.note("videos that exist twice, the first is read", path.stem)
-            files.setdefault(path.stem, path)
-    return files

@@ -50,7 +50,7 @@ def load(root, split=None, contempt=None, unpack_to=None):
     report = LoadReport("ck48", root, split, LAYOUT)
     path = _file(report)
     pixels, labels = _read(path)
-    folder = _archives.unpack(path, lambda to: _write_images(pixels, to), unpack_to)
+    folder = _archives.unpack(path, lambda to: _archives.write_images(pixels, to), unpack_to)
     clips = []
     for start in range(0, len(labels), FRAMES):
         name = CLASSES[labels[start]]
@@ -60,7 +60,7 @@ def load(root, split=None, contempt=None, unpack_to=None):
             treatment = f"read as {contempt}" if contempt else "left out"
             report.note(f"sequences of contempt, {treatment}", key)
         if expression is not None:
-            paths = [str(folder / f"{row:05d}.png") for row in range(start, start + FRAMES)]
+            paths = [str(_archives.image_path(folder, row)) for row in range(start, start + FRAMES)]
             clips.append(Clip(key, paths, expression=[EXPRESSIONS.index(expression)] * FRAMES))
     return report.finish(clips)
 
@@ -101,10 +101,3 @@ def _are_sequences(pixels, labels):
         and np.isin(labels, range(len(CLASSES))).all()
         and (labels.reshape(-1, FRAMES) == labels[::FRAMES, None]).all()
     )
-
-
-def _write_images(pixels, folder):
-    import cv2
-
-    for row, image in enumerate(pixels):
-        (folder / f"{row:05d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())

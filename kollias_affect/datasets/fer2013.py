@@ -125,7 +125,9 @@ def _images(report, unpack_to):
     if packed:
         folder = _unpacked_beside(table, rows)
     else:
-        folder = _archives.unpack(table, lambda to: _write_images(rows, table, to), unpack_to)
+        folder = _archives.unpack(
+            table, lambda to: _archives.write_images(_decoded(rows, table), to), unpack_to
+        )
     return _from_csv(rows, folder)
 
 
@@ -143,7 +145,7 @@ def _unpacked_beside(table, rows):
     folder = table.with_name(f"{table.stem}-images")
     if not folder.is_dir():
         with _files.atomic_folder(folder) as temporary:
-            _write_images(rows, table, temporary)
+            _archives.write_images(_decoded(rows, table), temporary)
     return folder
 
 
@@ -193,14 +195,13 @@ def _refuse_row(bad, rule, values, path):
         )
 
 
-def _write_images(rows, path, folder):
-    import cv2
+def _decoded(rows, path):
+    """Yields the images of a csv, with a progress bar."""
     import tqdm
 
     pixels = rows["pixels"].items()
     for row, text in tqdm.tqdm(pixels, "unpacking images", len(rows), disable=None):
-        image = _image(text, f"line {row + 2} of {path}")
-        (folder / f"{row:05d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        yield _image(text, f"line {row + 2} of {path}")
 
 
 def _image(text, place):
@@ -222,7 +223,7 @@ def _image(text, place):
 def _from_csv(rows, folder):
     images = {usage: [] for usage in USAGES}
     for row, emotion, usage in rows[["emotion", "Usage"]].itertuples():
-        path = str(folder / f"{row:05d}.png")
+        path = str(_archives.image_path(folder, row))
         images[usage].append(_clip(f"{usage}_{row:05d}", path, CLASSES[int(emotion)]))
     return images
 

@@ -167,8 +167,7 @@ def _checked_split(split):
 
 def _folder(report, ratings):
     """Returns the form of the ratings and the folder with `arousal/` and `valence/`."""
-    if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is not a folder"))
+    report.require_folder()
     candidates = [
         (kind, folder)
         for kind, places in FOLDERS.items()
@@ -363,11 +362,7 @@ def _videos(report, videos):
         raise FileNotFoundError(
             f"`videos` must be a folder of videos. Received: {videos}. Check the path."
         )
-    files = {}
-    for file in _reading.files(videos, _reading.VIDEO_ENDINGS, report) if videos else ():
-        if files.setdefault(file.stem, file) is not file:
-            report.note("second videos of a recording, ignored", file.name)
-    return files
+    return _reading.video_files(report, [videos] if videos else [])
 
 
 def _with_labels(report, clip, name, trace):

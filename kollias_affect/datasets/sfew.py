@@ -59,8 +59,7 @@ def load(root, split=None, aligned=None):
 
 def _folders(report, parts, aligned):
     """Returns a dict from split to its folder."""
-    if not report.root.is_dir():
-        raise FileNotFoundError(report.expected("which is not a folder"))
+    report.require_folder()
     if aligned is None:
         aligned = any(_find(report.root, part, True) for part in parts)
     folders = {part: _find(report.root, part, aligned) for part in parts}
