@@ -17,7 +17,7 @@ from kollias_affect.datasets import sampling
 # Paper B §5.4: with the CNN frozen, and end to end (1e-4 or 1e-5).
 LEARNING_RATES = {"frozen": 1e-3, "end-to-end": 1e-4}
 # What a run writes besides its settings.
-_WRITES = ("best.keras", "log.csv", "backup")
+RUN_FILES = ("best.keras", "log.csv", "backup")
 
 
 def compile_model(
@@ -121,20 +121,20 @@ def train(
     card = models.describe(model)
     _check_data(training, validation, card)
     settings = _settings(
-        model, card, training, validation, learning_rate,
+        model, training, validation, learning_rate,
         features=features, batch_size=batch_size, stride=stride, level=level, decay=decay,
         loss=loss, seed=_checks.integer_between("seed", seed, 0, 2**32 - 1),
     )  # fmt: skip
     out_dir = _checks.writable_folder("out_dir", out_dir)
     with _runs.Lock(out_dir):
-        _runs.check_folder(out_dir, settings, _WRITES, required=("training",))
+        _runs.check_folder(out_dir, settings, RUN_FILES, required=("training",))
         verbose, lines = epoch_output(verbose)
         with windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(
                 model, training, validation, out_dir, settings, cache, features, bool(verbose)
             )
             # Only now: a run that is refused leaves the folder free.
-            _runs.start_folder(out_dir, settings, _WRITES, required=("training",))
+            _runs.start_folder(out_dir, settings, RUN_FILES, required=("training",))
             runner.fit(
                 data,
                 validation_data=validation_data,
@@ -147,7 +147,7 @@ def train(
                 ],
                 verbose=verbose,
             )
-    return _best(out_dir, card)
+    return load_best(out_dir, _monitor(card))
 
 
 def _check_data(training, validation, card):
@@ -166,23 +166,40 @@ def _check_data(training, validation, card):
         )
 
 
-def _settings(model, card, training, validation, learning_rate, features, **options):
-    """JSON content that the result of a run depends on."""
-    frozen = any(not layer.trainable for layer in model.layers)
-    if learning_rate is None:
-        learning_rate = LEARNING_RATES["frozen" if frozen else "end-to-end"]
+def describe_run(model, training, validation, **options):
+    """Returns the settings of a run: JSON content that its result depends on.
+
+    Args:
+        model: `keras.Model` of `kollias_affect.models`.
+        training, validation: Lists of `Clip`.
+        **options: Further settings.
+    """
+    card = models.describe(model)
     return {
         **{name: card[name] for name in ("task", "length", "landmarks")},
         "size": card["image"]["size"],
-        "layers": _layer_sizes(model),
         "model": models.fingerprint(model),
-        "learning_rate": _checks.number_between("learning_rate", learning_rate, 0, 10),
-        "frozen": frozen,
-        **({"features": True} if features is not None else {}),
-        **options,
         "training": [_runs.describe_clip(clip) for clip in training],
         "validation": [_runs.describe_clip(clip) for clip in validation],
+        **options,
     }
+
+
+def _settings(model, training, validation, learning_rate, features, **options):
+    frozen = any(not layer.trainable for layer in model.layers)
+    if learning_rate is None:
+        learning_rate = LEARNING_RATES["frozen" if frozen else "end-to-end"]
+    if features is not None:
+        options["features"] = True
+    return describe_run(
+        model,
+        training,
+        validation,
+        layers=_layer_sizes(model),
+        learning_rate=_checks.number_between("learning_rate", learning_rate, 0, 10),
+        frozen=frozen,
+        **options,
+    )
 
 
 def _prepared(model, training, validation, out_dir, settings, cache, features, progress):
@@ -238,11 +255,19 @@ def _monitor(card):
     return "val_accuracy" if card["task"] == "expression" else "val_ccc"
 
 
-def _best(out_dir, card):
-    """Model and card of the best epoch."""
+def load_best(out_dir, monitor):
+    """Returns the model and the card of the best epoch of a run.
+
+    Args:
+        out_dir: `Path` of the run's folder.
+        monitor: Name of the quantity that chose the epoch.
+
+    Raises:
+        ValueError: If that quantity was NaN in every epoch.
+    """
     if not (out_dir / "best.keras").exists():
         raise ValueError(
-            f"Training must reach a finite {_monitor(card)}. Received: NaN in every epoch, see "
+            f"Training must reach a finite {monitor}. Received: NaN in every epoch, see "
             f"{out_dir / 'log.csv'}. Choose a smaller learning rate and another folder."
         )
     return models.load(out_dir / "best.keras")

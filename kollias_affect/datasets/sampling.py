@@ -73,6 +73,11 @@ def refuse_common_subjects(first, second, names):
         )
 
 
+def pictures(clips):
+    """Returns the set of the image paths of some clips."""
+    return {path for clip in clips for path in clip.paths if path}
+
+
 def stratified_split(clips, parts=2, seed=0):
     """Splits off one of `parts` equal parts by subject, with similar shares of the classes.
 

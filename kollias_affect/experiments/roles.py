@@ -5,6 +5,7 @@ import itertools
 
 from kollias_affect import _runs
 from kollias_affect.datasets import sampling
+from kollias_affect.experiments.sources import VALIDATION_SHARE
 
 ROLES = {
     "data": "the database that the networks are trained and tested on",
@@ -17,7 +18,6 @@ ROLES = {
     "fer32": "FER-2013 split as in paper D's FER32",
     "emotiw": "the target database of paper D (SFEW)",
 }
-VALIDATION_SHARE = 0.2
 # Roles whose test part is scored.
 SCORED = ("data", "other", "emotiw")
 
@@ -107,18 +107,14 @@ def refuse_leaks(roles):
     for scored, role in itertools.product(SCORED, roles):
         if scored not in roles or role == scored:
             continue
-        trained = _pictures([*roles[role].training, *roles[role].validation])
-        both = _pictures(roles[scored].test) & trained
+        trained = sampling.pictures([*roles[role].training, *roles[role].validation])
+        both = sampling.pictures(roles[scored].test) & trained
         if both:
             raise ValueError(
                 "Pictures that are scored must not be trained on. Received in the test part of "
                 f"{scored} and in {role}: {sorted(both)[:3]} ({len(both)} pictures). Give another "
                 "database."
             )
-
-
-def _pictures(clips):
-    return {path for clip in clips for path in clip.paths if path}
 
 
 def fingerprint_clips(clips):

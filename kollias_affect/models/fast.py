@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from kollias_affect.layers import PeepholeLSTM
-from kollias_affect.models.parts import is_model_of_windows
+from kollias_affect.models.parts import is_model_of_windows, leaves
 
 _fast_models = weakref.WeakKeyDictionary()
 
@@ -41,7 +41,7 @@ def fast(model):
 
 def with_plain_layers(model):
     """Returns the plain form of a model that `fast` returned; any other model unchanged."""
-    if not any(isinstance(layer, _FastRNN) for layer in _layers(model)):
+    if not any(isinstance(layer, _FastRNN) for layer in leaves(model)):
         return model
     return _replace_layers(
         model, lambda layer: layer.layer if isinstance(layer, _FastRNN) else layer
@@ -55,12 +55,6 @@ def _replace_layers(model, replace):
         return _replace_layers(layer, replace) if is_model_of_windows(layer) else replace(layer)
 
     return keras.models.clone_model(model, clone_function=clone)
-
-
-def _layers(model):
-    """Yields the layers of a model and of the models of windows in it."""
-    for layer in model.layers:
-        yield from _layers(layer) if is_model_of_windows(layer) else [layer]
 
 
 def _runs_faster(layer):

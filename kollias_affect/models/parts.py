@@ -72,6 +72,15 @@ def is_model_of_frames(layer):
     return isinstance(layer, keras.Model) and [len(x.shape) for x in layer.inputs] == [4]
 
 
+def leaves(model):
+    """Yields the layers of a model and its nested models in order, without the nested models."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaves(layer)
+        else:
+            yield layer
+
+
 def taps(backbone, names):
     """Builds a function that returns outputs of the backbone's layers, from one pass.
 

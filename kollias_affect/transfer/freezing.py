@@ -3,6 +3,7 @@
 import keras
 
 from kollias_affect import _checks
+from kollias_affect.models.parts import leaves
 
 
 def freeze(model, cnn=False, last=None, names=None):
@@ -66,15 +67,6 @@ def unfreeze(model):
     for layer in (*_nested(model), *leaves(model)):
         layer.trainable = True
     return model
-
-
-def leaves(model):
-    """Yields the layers of a model and its nested models in order, without the nested models."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from leaves(layer)
-        else:
-            yield layer
 
 
 def _cnn(model):

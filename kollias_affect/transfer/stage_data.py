@@ -3,6 +3,7 @@
 import os
 
 from kollias_affect import windows
+from kollias_affect.datasets import sampling
 
 
 def sets_of(stages, target, test):
@@ -57,17 +58,13 @@ def _check_labels(name, clips):
 
 
 def _check_overlap(stage, name, clips):
-    common = _pictures(stage.training) & _pictures(clips)
+    common = sampling.pictures(stage.training) & sampling.pictures(clips)
     if common:
         raise ValueError(
             f"No picture may be in the training set and the {name} set. Received in both, in the "
             f"stage {stage.name!r}: {sorted(common)[:3]} ({len(common)} pictures). Split with "
             "`datasets.sampling.split`."
         )
-
-
-def _pictures(clips):
-    return {path for clip in clips for path in clip.paths if path}
 
 
 def _check_images(clips):
@@ -78,7 +75,7 @@ def _check_images(clips):
         content = tf.io.read_file(path)
         return tf.shape(tf.io.decode_image(content, channels=3, expand_animations=False))
 
-    paths = sorted(_pictures(clips))
+    paths = sorted(sampling.pictures(clips))
     shapes = tf.data.Dataset.from_tensor_slices(paths).map(shape, os.cpu_count())
     with windows.naming_bad_images(clips):
         for _ in windows.untuned(shapes.batch(256)):

@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pandas as pd
 
-from kollias_affect import _files, _runs, evaluation, models
+from kollias_affect import _files, _runs, evaluation, training
 from kollias_affect.evaluation import plots
 from kollias_affect.evaluation.cost_sensitive import cost_sensitive_accuracy
+from kollias_affect.evaluation.measures import accuracy
 from kollias_affect.evaluation.tables import write_table
 from kollias_affect.tasks import EXPRESSIONS
+
+MONITOR = "val_accuracy"  # chooses the best epoch of a stage
 
 
 def evaluate_stage(stage, folder, sets):
@@ -24,7 +27,7 @@ def evaluate_stage(stage, folder, sets):
         `(best epoch, confusions)`: an integer from 1, and a dict from the name of a set to its
         `confusion_counts`.
     """
-    model, card = models.load(folder / "best.keras")
+    model, card = training.load_best(folder, MONITOR)
     path = folder / "evaluation.json"
     contents = {
         name: [_runs.describe_clip(clip) for clip in clips] for name, clips in sets.items() if clips
@@ -79,13 +82,13 @@ def report_row(stage, best_epoch, confusions):
         "epochs": stage.epochs,
         "best epoch": best_epoch,
         "training frames": int(sum(clip.valid.sum() for clip in stage.training)),
-        "accuracy": _accuracy(confusions["validation"]),
+        "accuracy": accuracy(confusions["validation"]),
         "cost-sensitive accuracy": _cost_sensitive(confusions["validation"]),
-        "target accuracy": _accuracy(confusions["target"]),
+        "target accuracy": accuracy(confusions["target"]),
         "target cost-sensitive accuracy": _cost_sensitive(confusions["target"]),
     }
     if "test" in confusions:
-        row["test accuracy"] = _accuracy(confusions["test"])
+        row["test accuracy"] = accuracy(confusions["test"])
     return {**row, **dict(zip(EXPRESSIONS, _recalls(confusions["target"]), strict=True))}
 
 
@@ -141,10 +144,6 @@ def write_distributions(sets, out_dir):
     table = pd.DataFrame(counts, list(EXPRESSIONS)).T
     write_table(table, out_dir / "distributions")
     plots.save(plots.distribution(counts), out_dir / "distributions.png")
-
-
-def _accuracy(counts):
-    return float(np.trace(counts) / counts.sum())
 
 
 def _recalls(counts):

@@ -11,8 +11,7 @@ from kollias_affect import _checks, _runs, models, training
 from kollias_affect.transfer import optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
-
-_WRITES = ("best.keras", "log.csv", "backup")  # written by every training run
+from kollias_affect.transfer.stage_report import MONITOR
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,17 +142,17 @@ def staged(
     out_dir = Path(out_dir)
     folders = [out_dir / f"{i}-{stage.name}" for i, stage in enumerate(stages, start=1)]
     for folder, content in zip(folders, settings, strict=True):
-        _runs.check_folder(folder, content, writes=_WRITES, required=("training",))
+        _runs.check_folder(folder, content, writes=training.RUN_FILES, required=("training",))
     with _runs.Lock(_checks.writable_folder("out_dir", out_dir)):
         for i, (stage, folder) in enumerate(zip(stages, folders, strict=True)):
             if _epochs_done(folder) >= stage.epochs:
                 continue
             if i > 0:
-                model, _ = models.load(folders[i - 1] / "best.keras")
+                model, _ = training.load_best(folders[i - 1], MONITOR)
                 model = _with_expressions(model, stage.new_head, seed)
             _train(model, stage, folder, settings[i], cache, verbose)
         table = _report(stages, folders, target, test, published, out_dir)
-    return Staged(*models.load(folders[-1] / "best.keras"), table)
+    return Staged(*training.load_best(folders[-1], MONITOR), table)
 
 
 def _report(stages, folders, target, test, published, out_dir):
@@ -193,20 +192,17 @@ def _with_expressions(model, new_head, seed):
 def _settings(model, stages, common):
     """Returns what the result of the last of `stages` depends on, as in `training.train`."""
     stage = stages[-1]
-    card = models.describe(model)
-    return {
-        **common,
-        **{name: card[name] for name in ("task", "length", "landmarks")},
-        "size": card["image"]["size"],
-        "model": models.fingerprint(model),
-        "learning_rate": stage.learning_rate,
-        "frozen": stage.frozen,
-        "new_head": stage.new_head,
+    return training.describe_run(
+        model,
+        stage.training,
+        stage.validation,
+        learning_rate=stage.learning_rate,
+        frozen=stage.frozen,
+        new_head=stage.new_head,
         # With other epochs in an earlier stage, this one would start from other weights.
-        "epochs_before": [before.epochs for before in stages[:-1]],
-        "training": [_runs.describe_clip(clip) for clip in stage.training],
-        "validation": [_runs.describe_clip(clip) for clip in stage.validation],
-    }
+        epochs_before=[before.epochs for before in stages[:-1]],
+        **common,
+    )
 
 
 def _epochs_done(folder):
@@ -222,7 +218,7 @@ def _train(model, stage, folder, settings, cache, verbose):
         model, stage.learning_rate, settings["momentum"], settings["weight_decay"]
     )
     done, (verbose, lines) = _epochs_done(folder), training.epoch_output(verbose)
-    _runs.start_folder(folder, settings, writes=_WRITES, required=("training",))
+    _runs.start_folder(folder, settings, writes=training.RUN_FILES, required=("training",))
     if verbose or lines:
         print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
     metadata = {**settings["facts"], "stage": folder.name}
@@ -234,13 +230,8 @@ def _train(model, stage, folder, settings, cache, verbose):
         callbacks=[
             training.SeedEpochs(settings["seed"]),
             optimization.step_decay(stage.learning_rate),
-            *training.callbacks(folder, "val_accuracy", stage.validation, settings, **metadata),
+            *training.callbacks(folder, MONITOR, stage.validation, settings, **metadata),
             *lines,
         ],
         verbose=verbose,
     )
-    if not (folder / "best.keras").exists():
-        raise ValueError(
-            "Training must reach a finite val_accuracy. Received: NaN in every epoch, see "
-            f"{folder / 'log.csv'}. Choose a smaller learning rate and another folder."
-        )

@@ -1,6 +1,7 @@
 """AlexNet (Krizhevsky et al., 2012) from `bvlc_alexnet.npy`."""
 
 from kollias_affect.weights import arrays, assignment, conventions
+from kollias_affect.weights.assignment import FULLY_CONNECTED
 
 # Convolutions of the file, and whether they have two groups in the model.
 GROUPED = {"conv1": False, "conv2": True, "conv3": False, "conv4": True, "conv5": True}
@@ -9,7 +10,6 @@ CONVOLUTIONS = tuple(
     for name, grouped in GROUPED.items()
     for layer in ((f"{name}_1", f"{name}_2") if grouped else (name,))
 )
-FULLY_CONNECTED = ("fc6", "fc7", "fc8")
 
 
 def load_alexnet(model, path, fold=True):

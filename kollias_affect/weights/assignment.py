@@ -7,6 +7,9 @@ import numpy as np
 
 from kollias_affect.weights import conventions
 
+# Fully connected layers of the networks with published weights.
+FULLY_CONNECTED = ("fc6", "fc7", "fc8")
+
 
 @dataclasses.dataclass(frozen=True)
 class ImportReport:

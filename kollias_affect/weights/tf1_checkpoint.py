@@ -8,6 +8,7 @@ import numpy as np
 
 from kollias_affect import _checks
 from kollias_affect.models import REFERENCES
+from kollias_affect.models.parts import leaves
 
 # Name of a GRU's variables in the authors' code; and, by network, the scopes of the RNNs by the
 # prefix of our layers, and the name of the output layer's variables.
@@ -134,7 +135,7 @@ def _targets(model):
     """Yields a `_Target` for every layer with weights."""
     scopes, output = _SCOPES[model.name]
     convolutions = 0
-    for layer in _leaves(model):
+    for layer in leaves(model):
         name = layer.name
         if not layer.weights:
             continue
@@ -150,11 +151,6 @@ def _targets(model):
         else:
             convolutions += 1
             yield _plain(layer, f"conv_{convolutions}/weights", f"conv_{convolutions}/biases")
-
-
-def _leaves(model):
-    for layer in model.layers:
-        yield from _leaves(layer) if hasattr(layer, "layers") else [layer]
 
 
 def _plain(layer, *names):
@@ -173,8 +169,8 @@ def _slim(layer):
     scope = f"resnet_v1_50/{name}"
     if not is_norm:
         return _plain(layer, f"{scope}/weights")
-    leaves = ("gamma", "beta", "moving_mean", "moving_variance")
-    return _plain(layer, *(f"{scope}/BatchNorm/{leaf}" for leaf in leaves))
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    return _plain(layer, *(f"{scope}/BatchNorm/{name}" for name in names))
 
 
 def _gru(layer, scope, number):

@@ -1,9 +1,9 @@
 """VGG-CNN-M-2048 (Chatfield et al., 2014) from MatConvNet's `imagenet-vgg-m-2048.mat`."""
 
 from kollias_affect.weights import arrays, assignment, conventions
+from kollias_affect.weights.assignment import FULLY_CONNECTED
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
-FULLY_CONNECTED = ("fc6", "fc7", "fc8")
 
 
 def load_vgg_cnn_m(model, path, fold=True):

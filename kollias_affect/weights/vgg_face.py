@@ -5,11 +5,11 @@ import re
 
 from kollias_affect.backbones.vgg import BLOCKS
 from kollias_affect.weights import arrays, assignment, conventions
+from kollias_affect.weights.assignment import FULLY_CONNECTED
 
 CONVOLUTIONS = tuple(
     f"conv{block}_{i}" for block, (count, _) in enumerate(BLOCKS, 1) for i in range(1, count + 1)
 )
-FULLY_CONNECTED = ("fc6", "fc7", "fc8")
 _LAYERS = (*CONVOLUTIONS, *FULLY_CONNECTED)
 
 

@@ -3,7 +3,10 @@
 import dataclasses
 import json
 
+import numpy as np
+
 from kollias_affect import transfer
+from kollias_affect.evaluation.measures import accuracy
 from kollias_affect.experiments.declaration import Cell, Table
 from kollias_affect.experiments.paper_d.submissions import SUBMISSIONS
 from kollias_affect.tasks import EXPRESSIONS
@@ -163,7 +166,10 @@ def _stage(laboratory, name):
 def accuracies(laboratory, setting):
     """Computes the accuracy on both parts, in [0, 1]."""
     confusions = _confusions(laboratory, setting.number)
-    return {f"{name} accuracy": _accuracy(confusions[part]) for name, part in _NAMES.items()}
+    return {
+        f"{name} accuracy": float(accuracy(np.array(confusions[part])))
+        for name, part in _NAMES.items()
+    }
 
 
 def confusion_row(laboratory, setting):
@@ -173,10 +179,6 @@ def confusion_row(laboratory, setting):
     total = sum(counts)
     shares = [100 * count / total if total else None for count in counts]
     return dict(zip(EXPRESSIONS, shares, strict=True))
-
-
-def _accuracy(counts):
-    return sum(counts[i][i] for i in range(len(counts))) / sum(map(sum, counts))
 
 
 _NAMES = {"validation": VALIDATION, "test": TEST}
