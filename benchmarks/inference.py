@@ -27,16 +27,11 @@ def main():
     plain = networks.affwildnet("float32")
     ours = [models.fast(plain), models.fast(networks.affwildnet(native))]
     authors = AuthorsNetwork(training=False)
-    names = ("authors' graph", "plain Keras, float32", "ours, float32", f"ours, {native}")
     turns = [
         lambda: authors.predict(images),
         *(lambda m=m: m.predict_on_batch({"images": images}) for m in (plain, *ours)),
     ]
-    seconds = side_by_side.seconds(turns, arguments.rounds)
-    side_by_side.report(names, seconds)
-    for number in (1, 2):
-        print(f"authors by {names[number]}: {side_by_side.ratio(seconds, 0, number):.3f}")
-    print(f"ratio {side_by_side.ratio(seconds, 0, 3):.3f}")
+    side_by_side.compare_with_authors(turns, arguments.rounds, native)
 
 
 if __name__ == "__main__":

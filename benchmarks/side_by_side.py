@@ -36,3 +36,19 @@ def report(names, values, unit="s"):
 def ratio(values, numerator, denominator):
     """Computes the median over the rounds of the ratio of two columns."""
     return float(np.median(values[:, numerator] / values[:, denominator]))
+
+
+def compare_with_authors(turns, rounds, native):
+    """Measures the authors' code, plain Keras, ours in float32 and ours in the policy `native`.
+
+    Args:
+        turns: These four functions, see `seconds`.
+        rounds: Number of measured rounds.
+        native: Name of the dtype policy of the last function.
+    """
+    names = ("authors' graph", "plain Keras, float32", "ours, float32", f"ours, {native}")
+    values = seconds(turns, rounds)
+    report(names, values)
+    for number in (1, 2):
+        print(f"authors by {names[number]}: {ratio(values, 0, number):.3f}")
+    print(f"ratio {ratio(values, 0, 3):.3f}")

@@ -30,16 +30,11 @@ def main():
     for model in (plain, exact, ours):
         training.compile_model(model, 1e-4)
     authors = AuthorsNetwork()
-    names = ("authors' graph", "plain Keras, float32", "ours, float32", f"ours, {native}")
     turns = [
         lambda: authors.train(images, labels),
         *(lambda m=m: m.train_on_batch({"images": images}, labels) for m in (plain, exact, ours)),
     ]
-    seconds = side_by_side.seconds(turns, arguments.rounds)
-    side_by_side.report(names, seconds)
-    for number in (1, 2):
-        print(f"authors by {names[number]}: {side_by_side.ratio(seconds, 0, number):.3f}")
-    print(f"ratio {side_by_side.ratio(seconds, 0, 3):.3f}")
+    side_by_side.compare_with_authors(turns, arguments.rounds, native)
 
 
 if __name__ == "__main__":
