@@ -125,9 +125,10 @@ def train(
         features=features, batch_size=batch_size, stride=stride, level=level, decay=decay,
         loss=loss, seed=_checks.integer_between("seed", seed, 0, 2**32 - 1),
     )  # fmt: skip
+    # A folder that is refused gets no lock file.
+    _runs.check_folder(out_dir, settings, RUN_FILES, required=("training",))
     out_dir = _checks.writable_folder("out_dir", out_dir)
     with _runs.Lock(out_dir):
-        _runs.check_folder(out_dir, settings, RUN_FILES, required=("training",))
         verbose, lines = epoch_output(verbose)
         with windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(

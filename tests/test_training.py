@@ -352,3 +352,4 @@ def test_folders_of_something_else_are_refused(make_clip, tmp_path, name):
     with pytest.raises(FileExistsError, match="needs a folder of its own"):
         training.train(tiny(), clips[:1], clips[1:], tmp_path / "run")
     assert (tmp_path / "run" / name).read_text() == "[1]"
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [name]
