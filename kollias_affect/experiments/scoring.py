@@ -11,6 +11,8 @@ from kollias_affect.experiments.roles import are_utterances
 from kollias_affect.experiments.trainings import TEST, VALIDATION
 from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
+ACCURACIES = (*EXPRESSIONS, "total")
+
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
@@ -87,16 +89,26 @@ def expressions(laboratory, setting):
         Empty: If a role is missing, or no frame of the test part counts.
     """
     clips, predictions = _predictions(laboratory, setting)[TEST]
-    hits = {name: [] for name in EXPRESSIONS}
-    for clip in (clip for clip in clips if clip.valid.any()):
-        label = np.bincount(clip.expression[clip.valid], minlength=len(EXPRESSIONS)).argmax()
-        predicted = np.nanmean(predictions[clip.key][clip.valid], axis=0).argmax()
-        hits[EXPRESSIONS[label]].append(bool(predicted == label))
-    all_hits = [hit for values in hits.values() for hit in values]
-    if not all_hits:
+    clips = [clip for clip in clips if clip.valid.any()]
+    if not clips:
         raise Empty("no frame of the test part counts")
-    accuracies = {name: float(np.mean(v)) if v else None for name, v in hits.items()}
-    return {**accuracies, "total": float(np.mean(all_hits))}
+    labels = [np.bincount(clip.expression[clip.valid]).argmax() for clip in clips]
+    means = [np.nanmean(predictions[clip.key][clip.valid], axis=0) for clip in clips]
+    return accuracies(np.array(labels), np.argmax(means, axis=1))
+
+
+def accuracies(labels, predicted):
+    """Computes the accuracy of each expression, and of all decisions.
+
+    Args:
+        labels, predicted: Indices of expressions, integers `[decisions]`.
+
+    Returns:
+        Dict with the keys `ACCURACIES`, `None` for an expression that is no label.
+    """
+    hits = {name: (predicted == labels)[labels == i] for i, name in enumerate(EXPRESSIONS)}
+    hits["total"] = predicted == labels
+    return {name: float(values.mean()) if len(values) else None for name, values in hits.items()}
 
 
 def _predictions(laboratory, setting):

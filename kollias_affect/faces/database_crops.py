@@ -12,7 +12,7 @@ from kollias_affect.faces import detectors
 from kollias_affect.faces.batch import extract_many
 from kollias_affect.faces.extraction import extract, read
 from kollias_affect.faces.publication import UNRECORDED
-from kollias_affect.faces.video import Video, file_identity
+from kollias_affect.faces.video import Video
 
 # Options of `extract` that the crops depend on.
 COMPARED = ("detector", "size", "faces", "longest_side", "layout", "detect_every")
@@ -88,7 +88,7 @@ def _is_stale(crops, key, video, options):
     defaults = inspect.signature(extract).parameters
     now = {name: options.get(name, defaults[name].default) for name in COMPARED}
     now["detector"] = detectors.name_of(now["detector"])
-    now = {"video": Path(video).name, **file_identity(Path(video)), **now}
+    now = {"video": Path(video).name, **_runs.file_identity(Path(video)), **now}
     before = {**UNRECORDED, **before}
     return any(before.get(name) != value for name, value in now.items())
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _runs
 from kollias_affect.clip import Clip
 from kollias_affect.faces import alignment, cropping, detectors
 from kollias_affect.faces.between_detections import FaceTracker
 from kollias_affect.faces.crop_files import image_name
 from kollias_affect.faces.extraction_run import ExtractionRun
 from kollias_affect.faces.prefetch import prefetch
-from kollias_affect.faces.video import Video, file_identity
+from kollias_affect.faces.video import Video
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def extract(
     find = detectors.get(detector)
     settings = {
         "video": _encodable(frames.path.name),
-        **file_identity(frames.path),
+        **_runs.file_identity(frames.path),
         "detector": detectors.name_of(detector),
         "size": _checks.integer_between("size", size, MIN_SIZE, MAX_SIZE),
         "faces": _checks.one_of("faces", faces, ("main", "all")),

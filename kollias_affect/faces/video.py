@@ -1,7 +1,6 @@
 """Decoding: the frames of a video, in order, with their container time stamps."""
 
 import dataclasses
-import hashlib
 
 import av
 import numpy as np
@@ -13,7 +12,6 @@ from kollias_affect import _checks
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 _STILL_FORMATS = ("image2", "_pipe", "tty")  # FFmpeg's names for single images, and for text
-_END_BYTES = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,24 +143,6 @@ class Video:
         # Edit lists and frame counts are often wrong by a few frames, but not by half a second.
         if declared - self._end > max(0.5, 3 * interval):
             self._break(f"the file ends there, though it declares {declared:.3f} s")
-
-
-def file_identity(path):
-    """Returns JSON content that distinguishes videos of one name, from two short reads.
-
-    Args:
-        path: `Path` of the video file.
-
-    Returns:
-        Dict with the size in `bytes` and the SHA-256 of the first and last 64 KiB.
-    """
-    size = path.stat().st_size
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        digest.update(file.read(_END_BYTES))
-        file.seek(max(0, size - _END_BYTES))
-        digest.update(file.read())
-    return {"bytes": size, "sha256_of_ends": digest.hexdigest()}
 
 
 def _open(path):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from kollias_affect.experiments import scoring
 from kollias_affect.experiments.declaration import Cell, Table
 from kollias_affect.experiments.paper_a import report
 from kollias_affect.experiments.paper_a.experiment import Experiment, Settings, cell_name
@@ -82,20 +83,12 @@ def _decisions(experiment, setting):
 
 def accuracy(laboratory, setting):
     """Computes the accuracy on a part, in [0, 1]."""
-    experiment = _experiment(laboratory)
-    labels, chosen = _decisions(experiment, setting)
-    return {"accuracy": float((labels == chosen).mean())}
+    return {"accuracy": per_category(laboratory, setting)["total"]}
 
 
 def per_category(laboratory, setting):
     """Computes the accuracy of every expression; `None` for one that does not occur."""
-    experiment = _experiment(laboratory)
-    labels, chosen = _decisions(experiment, setting)
-    accuracies = {
-        name: float((chosen[labels == i] == i).mean()) if (labels == i).any() else None
-        for i, name in enumerate(EXPRESSIONS)
-    }
-    return {**accuracies, "total": float((labels == chosen).mean())}
+    return scoring.accuracies(*_decisions(_experiment(laboratory), setting))
 
 
 def confusion_row(laboratory, setting):
@@ -155,7 +148,6 @@ A2 = _table(
     accuracy,
 )
 
-_ACCURACIES = (*EXPRESSIONS, "total")
 # Neutral, anger, disgust, fear, happy, sad, surprise, total.
 _CATEGORIES = {
     ("A3", "III", B_TEST): {
@@ -175,9 +167,14 @@ A3, A4 = (
         number,
         "lambda",
         _PARTS[part],
-        _ACCURACIES,
+        scoring.ACCURACIES,
         [
-            Cell(f"lambda {lam:g}", "", Adapted(lam, part), dict(zip(_ACCURACIES, v, strict=True)))
+            Cell(
+                f"lambda {lam:g}",
+                "",
+                Adapted(lam, part),
+                dict(zip(scoring.ACCURACIES, v, strict=True)),
+            )
             for lam, v in values.items()
         ],
         per_category,

@@ -3,7 +3,6 @@
 from kollias_affect.experiments import scoring
 from kollias_affect.experiments.declaration import Cell, Network, Table, Training
 from kollias_affect.experiments.scoring import Scored
-from kollias_affect.tasks import EXPRESSIONS
 
 _SPLIT = "test part, over all its frames; epochs chosen on validation"
 _BOTH = ("CCC valence", "CCC arousal", "MSE valence", "MSE arousal")
@@ -217,7 +216,6 @@ C17 = _table(
     roles=("data", "pretrain"),
 )
 
-_ACCURACIES = (*EXPRESSIONS, "total")
 # Neutral, anger, disgust, fear, happy, sad, surprise, total.
 _TABLE_18 = {
     "VGG-16": (_cnn("vgg16"), (0.327, 0.424, 0.102, 0.093, 0.476, 0.138, 0.133, 0.263)),
@@ -240,10 +238,10 @@ C18 = _table(
     "table 18 (validation set of EmotiW 2017, AFEW; pretrain is Aff-Wild)",
     "network; the last one is pre-trained for valence and arousal, and its head is replaced",
     "cross entropy, otherwise as in C9 and C12; the decision for a video is the mean of its frames",
-    _ACCURACIES,
+    scoring.ACCURACIES,
     [
         _cell(
-            row, network, _ACCURACIES, values, task="expression",
+            row, network, scoring.ACCURACIES, values, task="expression",
             **(_AFTER if row == "fine-tuned AffWildNet" else {}),
         )
         for row, (network, values) in _TABLE_18.items()
