@@ -100,3 +100,40 @@ def config_is_complete():
         assert type(thing).from_config(config).get_config() == config
 
     return check
+
+
+@pytest.fixture(scope="module")
+def plain_tensorboard():
+    """Leaves the pictures of TensorBoard out, which take longer than a small training."""
+    import keras
+
+    from kollias_affect import evaluation
+
+    with pytest.MonkeyPatch.context() as patch:
+        plain = lambda folder, *_, **__: keras.callbacks.TensorBoard(folder)  # noqa: E731
+        patch.setattr(evaluation, "AffectTensorBoard", plain)
+        yield
+
+
+@pytest.fixture(scope="module")
+def eager_functions():
+    """Runs `tf.function`s eagerly: tracing takes longer than a few steps of small networks."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="session")
+def random_inputs():
+    """Returns a function from a model and a batch size to float32 inputs in [-1, 1] by name."""
+
+    def draw(model, batch=2):
+        random = np.random.default_rng(0)
+        return {
+            tensor.name: random.uniform(-1, 1, (batch, *tensor.shape[1:])).astype(np.float32)
+            for tensor in model.inputs
+        }
+
+    return draw

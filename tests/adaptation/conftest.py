@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from kollias_affect import models, windows
 
@@ -11,11 +10,8 @@ SIZE, LENGTH, UNITS = 32, 2, 6
 
 
 @pytest.fixture(scope="module", autouse=True)
-def eager():
-    """Runs `tf.function`s eagerly: tracing costs more than the few batches of these tests."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+def eager(eager_functions):
+    """Runs all tests of the room eagerly."""
 
 
 @pytest.fixture(scope="session")

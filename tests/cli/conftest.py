@@ -13,16 +13,8 @@ SMALL = (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def plain_tensorboard():
-    """Leaves the pictures of TensorBoard out, which take longer than a small training."""
-    import keras
-
-    from kollias_affect import evaluation
-
-    with pytest.MonkeyPatch.context() as patch:
-        plain = lambda folder, *_, **__: keras.callbacks.TensorBoard(folder)  # noqa: E731
-        patch.setattr(evaluation, "AffectTensorBoard", plain)
-        yield
+def without_pictures(plain_tensorboard):
+    """Leaves the pictures of TensorBoard out."""
 
 
 @pytest.fixture(scope="session")

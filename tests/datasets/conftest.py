@@ -6,6 +6,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from kollias_affect import EXPRESSIONS
+
 # The same examples on every machine.
 hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("quick")
@@ -42,3 +44,20 @@ def tar():
         return path
 
     return pack
+
+
+@pytest.fixture(scope="session")
+def labels_of():
+    """Returns a function from clips to a dict from their keys to the expression of frame 1."""
+    return lambda clips: {clip.key: EXPRESSIONS[clip.expression[0]] for clip in clips}
+
+
+@pytest.fixture(scope="session")
+def count():
+    """Returns a function that reads the count of the one note whose reason contains some words."""
+
+    def read(clips, words):
+        [(total, _)] = [note for reason, note in clips.report.notes.items() if words in reason]
+        return total
+
+    return read

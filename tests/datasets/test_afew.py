@@ -10,11 +10,6 @@ BOX = faces.Box(16, 16, 64, 64, 1.0)
 PICTURES = [np.full((96, 96, 3), 128, np.uint8)] * 2
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
-
-
 def touch(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"")
@@ -44,20 +39,16 @@ def root(tmp_path):
     return root
 
 
-def labels(clips):
-    return {clip.key: EXPRESSIONS[clip.expression[0]] for clip in clips}
-
-
-def test_an_id_in_both_splits_keeps_both_labels_and_is_one_subject(root):
+def test_an_id_in_both_splits_keeps_both_labels_and_is_one_subject(root, labels_of):
     clips = afew.load(root)
-    assert labels(clips) == {
+    assert labels_of(clips) == {
         "train/000046280": "anger",
         "train/001703120": "sadness",
         "validation/001703120": "happiness",
     }
     assert [clip.subject for clip in clips] == ["000046280", "001703120", "001703120"]
-    assert labels(afew.load(root, "train"))["train/001703120"] == "sadness"
-    assert labels(afew.load(root, "validation")) == {"validation/001703120": "happiness"}
+    assert labels_of(afew.load(root, "train"))["train/001703120"] == "sadness"
+    assert labels_of(afew.load(root, "validation")) == {"validation/001703120": "happiness"}
 
 
 def test_gaps_in_the_tracking_are_frames_without_an_image(root):
@@ -101,13 +92,13 @@ def test_ids_without_faces_keep_their_label_and_are_counted(root):
 
 
 @pytest.mark.parametrize("doubled", ["Train_AFEW", "Angry", afew.FACES["train"], "Faces"])
-def test_doubled_folders_are_searched(root, doubled):
-    expected = labels(afew.load(root))
+def test_doubled_folders_are_searched(root, doubled, labels_of):
+    expected = labels_of(afew.load(root))
     folder = next((root / "Train_AFEW").rglob(doubled), root / "Train_AFEW")
     folder.rename(folder.with_name("moved"))
     folder.mkdir()
     folder.with_name("moved").rename(folder / doubled)
-    assert labels(afew.load(root)) == expected
+    assert labels_of(afew.load(root)) == expected
 
 
 def test_root_may_be_above_or_be_one_split(root, tmp_path):
@@ -133,8 +124,8 @@ def test_test_labels_are_not_distributed(root):
 
 
 @pytest.mark.parametrize("name", ["val", "Dev", "Val_AFEW", "VALIDATION"])
-def test_splits_have_several_names(root, name):
-    assert labels(afew.load(root, name)) == {"validation/001703120": "happiness"}
+def test_splits_have_several_names(root, name, labels_of):
+    assert labels_of(afew.load(root, name)) == {"validation/001703120": "happiness"}
 
 
 def test_root_may_be_two_levels_above_and_hold_other_files(root, tmp_path):
@@ -223,14 +214,14 @@ def videos(tmp_path, write_video):
     return tmp_path / "videos"
 
 
-def test_without_aligned_faces_the_videos_are_extracted(videos):
+def test_without_aligned_faces_the_videos_are_extracted(videos, labels_of):
     (videos / "Train_AFEW/Sad/000000001.avi").write_text("no video")
     clips = afew.load(videos, detector=lambda image: [BOX])
     broken, *shown = clips
-    assert labels(shown) == {"train/001703120": "sadness", "validation/001703120": "happiness"}
+    assert labels_of(shown) == {"train/001703120": "sadness", "validation/001703120": "happiness"}
     assert [clip.subject for clip in shown] == ["001703120"] * 2
     assert all(len(clip) == 2 and clip.valid.all() and clip.times[0] == 0 for clip in shown)
-    assert broken.paths == [""] and labels([broken]) == {"train/000000001": "sadness"}
+    assert broken.paths == [""] and labels_of([broken]) == {"train/000000001": "sadness"}
     assert clips.report.notes["videos that cannot be read"][0] == 1
     assert clips.report.notes["videos that cannot be read, labels alone"][0] == 1
     assert clips.report.videos == 3

@@ -67,12 +67,6 @@ def flat(tmp_path):
     return top
 
 
-def count(clips, words):
-    """Returns the count of the only reason in the report that contains these words."""
-    [(total, _)] = [note for reason, note in clips.report.notes.items() if words in reason]
-    return total
-
-
 def test_both_layouts_give_the_same_clips(root):
     clips = afew_va.load(root)
     assert [(clip.key, clip.subject) for clip in clips] == [
@@ -98,7 +92,7 @@ def test_integers_and_decimals_are_divided_by_10(root):
 
 
 @pytest.mark.parametrize("nothing", [[], None])
-def test_a_frame_without_landmarks_has_no_path(flat, nothing):
+def test_a_frame_without_landmarks_has_no_path(flat, nothing, count):
     table = {"00000": entry(), "00001": {**entry(), "landmarks": nothing}}
     write_clip(flat / "600", table)
     clips = afew_va.load(flat)
@@ -112,7 +106,7 @@ def test_a_missing_entry_counts_as_no_landmarks(flat):
 
 
 @pytest.mark.parametrize("place", [[0, 0], [10.0, 20.0], [10.1, 20.3]])
-def test_frames_with_coinciding_landmarks_keep_the_image(flat, place, tmp_path):
+def test_frames_with_coinciding_landmarks_keep_the_image(flat, place, tmp_path, count):
     write_clip(flat / "600", {"00000": entry(), "00001": entry(landmarks=[place] * 68)})
     clips = afew_va.load(flat)
     assert clips[1].valid.tolist() == [True, True] and clips[1].paths[1].endswith("00001.png")
@@ -123,7 +117,7 @@ def test_frames_with_coinciding_landmarks_keep_the_image(flat, place, tmp_path):
     assert cropped[1].valid.tolist() == [True, False]
 
 
-def test_a_clip_without_any_landmarks_keeps_its_images(flat):
+def test_a_clip_without_any_landmarks_keeps_its_images(flat, count):
     frames = {f"{i:05d}": {"valence": i, "arousal": 0} for i in range(3)}
     write_clip(flat / "600", frames, images=["00000", "00001"])
     clips = afew_va.load(flat)
@@ -148,7 +142,7 @@ def test_landmarks_are_relative_to_the_frame(flat):
     assert np.isnan(clip.landmarks[1]).all()
 
 
-def test_the_first_readable_image_gives_the_size_of_the_frame(flat):
+def test_the_first_readable_image_gives_the_size_of_the_frame(flat, count):
     (flat / "001/00000.png").write_bytes(b"")
     assert afew_va.load(flat)[0].landmarks is not None
     for path in (flat / "001").glob("*.png"):
@@ -158,7 +152,7 @@ def test_the_first_readable_image_gives_the_size_of_the_frame(flat):
     assert count(clips, "without an image that can be read") == 1
 
 
-def test_folders_of_crops_are_skipped_and_counted(root):
+def test_folders_of_crops_are_skipped_and_counted(root, count):
     beside = next(root.rglob("001")).parent / "001_cropped"
     write_clip(beside, {"00000": entry()})
     write_clip(next(root.rglob("600")) / "600_cropped", {"00000": entry()})
@@ -167,7 +161,7 @@ def test_folders_of_crops_are_skipped_and_counted(root):
     assert count(clips, "folders of crops") == 2
 
 
-def test_keys_and_images_that_do_not_match_are_counted(flat):
+def test_keys_and_images_that_do_not_match_are_counted(flat, count):
     (flat / "600/00001.png").rename(flat / "600/00002.png")
     (flat / "600/cover.png").touch()
     clips = afew_va.load(flat)
@@ -177,26 +171,26 @@ def test_keys_and_images_that_do_not_match_are_counted(flat):
     assert count(clips, "not numbered images") == 1
 
 
-def test_folders_without_a_json_file_are_counted(flat):
+def test_folders_without_a_json_file_are_counted(flat, count):
     (flat / "600/600.json").unlink()
     clips = afew_va.load(flat)
     assert len(clips) == 1 and count(clips, "without a json file") == 1
 
 
-def test_a_clip_without_a_frame_is_counted(flat):
+def test_a_clip_without_a_frame_is_counted(flat, count):
     (flat / "600/600.json").write_text('{"frames": {}}')
     clips = afew_va.load(flat)
     assert len(clips) == 1 and count(clips, "clips without a frame") == 1
 
 
-def test_a_different_video_id_is_noted(flat):
+def test_a_different_video_id_is_noted(flat, count):
     write_clip(flat / "600", {"00000": entry(), "00001": entry()}, video_id="599")
     assert count(afew_va.load(flat), "another name") == 1
     write_clip(flat / "600", {"00000": entry(), "00001": entry()}, video_id=600)
     assert not any("another name" in reason for reason in afew_va.load(flat).report.notes)
 
 
-def test_a_clip_without_an_actor_is_a_subject_of_its_own(flat):
+def test_a_clip_without_an_actor_is_a_subject_of_its_own(flat, count):
     write_clip(flat / "600", {"00000": entry(), "00001": entry()}, actor="")
     clips = afew_va.load(flat)
     assert clips[1].subject == "600" and count(clips, "without an actor") == 1
@@ -243,7 +237,7 @@ def test_crops_are_made_once(flat, tmp_path):
     assert after.report == before.report
 
 
-def test_images_that_cannot_be_aligned_are_counted(flat, tmp_path):
+def test_images_that_cannot_be_aligned_are_counted(flat, tmp_path, count):
     (flat / "600/00001.png").write_bytes(b"no image")
     for _ in range(2):
         clips = afew_va.load(flat, crops=tmp_path / "crops")

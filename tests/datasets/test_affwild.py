@@ -89,12 +89,6 @@ def edge(path):
     return image[10:-10, 47].mean(), image[10:-10, 48].mean()
 
 
-def count(clips, words):
-    """Returns the count of the one reason in the report that contains these words."""
-    [(total, _)] = [note for reason, note in clips.report.notes.items() if words in reason]
-    return total
-
-
 def test_videos_with_landmarks_and_with_boxes_are_read(root, load):
     clips = load(root)
     assert [clip.key for clip in clips] == [clip.subject for clip in clips] == ["105", "201"]
@@ -109,20 +103,20 @@ def test_videos_with_landmarks_and_with_boxes_are_read(root, load):
     assert report.ranges["valence"] == pytest.approx((-0.12, 1))
 
 
-def test_more_labels_than_frames_are_cut_and_counted(root, load):
+def test_more_labels_than_frames_are_cut_and_counted(root, load, count):
     clips = load(root)
     assert count(clips, "labels beyond the last frame") == 1
     assert clips[0].valence_arousal[-1].tolist() == [1, 0.5]
 
 
-def test_more_frames_than_labels_are_cut_and_counted(root, load):
+def test_more_frames_than_labels_are_cut_and_counted(root, load, count):
     write_labels(root, "201", [0.1] * 3, [0.2] * 3)
     clips = load(root)
     assert len(clips[1]) == 3 == len(clips[1].times)
     assert count(clips, "frames without a label") == 2
 
 
-def test_valence_and_arousal_of_different_length_are_cut_and_counted(root, load):
+def test_valence_and_arousal_of_different_length_are_cut_and_counted(root, load, count):
     write_labels(root, "201", [0.1] * 4, [0.2] * 2)
     clips = load(root)
     assert len(clips[1]) == 2
@@ -135,7 +129,7 @@ def test_a_frame_without_pts_has_no_face_and_stays(root, load):
         assert clip.paths[2] == "" and clip.paths[3].endswith("/00004.jpg")
 
 
-def test_pts_that_count_from_0_are_recognized_per_video(root, load, tmp_path):
+def test_pts_that_count_from_0_are_recognized_per_video(root, load, tmp_path, count):
     before = load(root)
     renumber_from_0(root, "landmarks/train/105")
     renumber_from_0(root, "bboxes/train/105")
@@ -182,7 +176,7 @@ def test_a_box_is_cropped_as_a_square_of_its_larger_side(root, load):
     assert image[:, :94].mean() < 10  # beyond the border, then the dark part
 
 
-def test_huge_boxes_need_no_memory_and_distant_boxes_hold_no_face(root, load):
+def test_huge_boxes_need_no_memory_and_distant_boxes_hold_no_face(root, load, count):
     write_pts(root / "bboxes/train/201/1.pts", box(-1e9, -1e9, 1e9, 1e9))
     write_pts(root / "bboxes/train/201/2.pts", box(1e7, 0, 1e7 + 50, 50))
     clips = load(root)
@@ -190,7 +184,7 @@ def test_huge_boxes_need_no_memory_and_distant_boxes_hold_no_face(root, load):
     assert count(clips, "mark no face") == 1
 
 
-def test_a_box_of_zero_size_marks_no_face(root, load):
+def test_a_box_of_zero_size_marks_no_face(root, load, count):
     write_pts(root / "bboxes/train/201/2.pts", box(right=0, bottom=0))
     write_pts(root / "landmarks/train/105/4.pts", np.zeros((68, 2)))
     (root / "bboxes/train/105/4.pts").unlink()
@@ -201,13 +195,13 @@ def test_a_box_of_zero_size_marks_no_face(root, load):
         assert count(clips, "mark no face") == 2
 
 
-def test_pts_beyond_the_last_frame_are_counted(root, load):
+def test_pts_beyond_the_last_frame_are_counted(root, load, count):
     write_pts(root / "bboxes/train/201/6.pts", box())
     assert count(load(root), ".pts files beyond the last frame") == 1
 
 
 @pytest.mark.parametrize("place", [(0.0, 0.0), (10.0, 20.0), (10.1, 20.3)])
-def test_coinciding_landmarks_fall_back_to_the_box(root, load, place):
+def test_coinciding_landmarks_fall_back_to_the_box(root, load, place, count):
     write_pts(root / "landmarks/train/105/2.pts", np.array([place] * 68))
     for _ in range(2):  # made first, then read
         clips = load(root)
@@ -218,7 +212,7 @@ def test_coinciding_landmarks_fall_back_to_the_box(root, load, place):
         assert count(clips, "landmarks lie in one place") == 1
 
 
-def test_a_frame_without_landmarks_is_cropped_by_its_box(root, load):
+def test_a_frame_without_landmarks_is_cropped_by_its_box(root, load, count):
     (root / "landmarks/train/105/2.pts").unlink()
     clips = load(root)
     assert clips[0].valid.tolist() == [True, True, False, True, True]
@@ -226,7 +220,7 @@ def test_a_frame_without_landmarks_is_cropped_by_its_box(root, load):
     assert count(clips, "a box and no landmarks") == 1
 
 
-def test_other_files_beside_pts_are_counted(root, load):
+def test_other_files_beside_pts_are_counted(root, load, count):
     (root / "bboxes/train/201/notes.txt").touch()
     (root / "bboxes/train/201/.DS_Store").touch()
     assert count(load(root), "ignored among .pts") == 1
@@ -277,7 +271,7 @@ def test_the_test_split_has_no_labels(root, load):
     assert len(clip) == 5
 
 
-def test_without_a_split_all_videos_with_labels_are_read(root, load):
+def test_without_a_split_all_videos_with_labels_are_read(root, load, count):
     clips = load(root, None)
     assert [clip.key for clip in clips] == ["105", "201"]
     assert count(clips, "without labels") == 1
@@ -288,7 +282,7 @@ def test_without_a_split_all_videos_with_labels_are_read(root, load):
 
 @pytest.mark.parametrize("content", [None, b"", b"no video"])
 @pytest.mark.parametrize("points", [True, False])
-def test_labels_of_an_unreadable_video_are_kept(root, load, content, points):
+def test_labels_of_an_unreadable_video_are_kept(root, load, content, points, count):
     video = root / "videos/train/105.avi"
     video.unlink() if content is None else video.write_bytes(content)
     if not points:
@@ -302,7 +296,7 @@ def test_labels_of_an_unreadable_video_are_kept(root, load, content, points):
         assert count(clips, "missing or cannot be read, labels alone") == 1
 
 
-def test_annotations_alone_are_read(root, load):
+def test_annotations_alone_are_read(root, load, count):
     for name in ("videos", "landmarks", "bboxes"):
         shutil.rmtree(root / name)
     clips = load(root)
@@ -310,7 +304,7 @@ def test_annotations_alone_are_read(root, load):
     assert count(clips, "labels alone") == 2
 
 
-def test_labels_for_one_of_valence_and_arousal_are_counted(root, load):
+def test_labels_for_one_of_valence_and_arousal_are_counted(root, load, count):
     (root / "annotations/train/valence/105.txt").unlink()
     clips = load(root)
     assert [clip.key for clip in clips] == ["201"]
@@ -323,13 +317,13 @@ def test_an_unreadable_video_without_labels_is_refused_if_it_is_the_only_one(roo
         load(root, "test")
 
 
-def test_a_clip_without_a_frame_is_counted(root, load):
+def test_a_clip_without_a_frame_is_counted(root, load, count):
     (root / "annotations/train/valence/105.txt").write_text("")
     clips = load(root)
     assert len(clips) == 1 and count(clips, "clips without a frame") == 1
 
 
-def test_a_video_that_breaks_is_read_as_far_as_it_decodes(root, load, write_video):
+def test_a_video_that_breaks_is_read_as_far_as_it_decodes(root, load, write_video, count):
     random = np.random.default_rng(0)
     pictures = list(random.integers(0, 255, (50, HEIGHT, WIDTH, 3), np.uint8))
     path = write_video(pictures, name=f"{root.name}/videos/train/105.avi")
@@ -341,7 +335,7 @@ def test_a_video_that_breaks_is_read_as_far_as_it_decodes(root, load, write_vide
         assert count(clips, "videos that break") == 1
 
 
-def test_videos_with_several_people_are_counted(root, load, tmp_path, monkeypatch):
+def test_videos_with_several_people_are_counted(root, load, tmp_path, monkeypatch, count):
     people = [Clip("105_left", [""]), Clip("105_right", [""])]
     monkeypatch.setattr(affwild.database_crops, "of_videos", lambda *_, **__: {"105": people})
     (tmp_path / "crops").mkdir()
@@ -470,7 +464,7 @@ def test_other_names_of_a_split_are_accepted(root, load, split):
     assert [clip.key for clip in load(root, split)] == ["105", "201"]
 
 
-def test_without_points_faces_are_detected(root, load, tmp_path, face_video):
+def test_without_points_faces_are_detected(root, load, tmp_path, face_video, count):
     (root / "videos/train/201.mp4").unlink()
     shutil.copy(face_video, root / "videos/train/201.mp4")
     for path in (root / "bboxes/train/201").iterdir():

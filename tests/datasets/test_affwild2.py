@@ -49,12 +49,6 @@ def root(tmp_path):
     return tmp_path
 
 
-def count(clips, words):
-    """Returns the count of the one reason in the report that contains these words."""
-    [(total, _)] = [note for reason, note in clips.report.notes.items() if words in reason]
-    return total
-
-
 def stems(clip):
     return [os.path.basename(path)[:-4] for path in clip.paths]
 
@@ -66,7 +60,7 @@ def test_frame_k_has_line_k_after_the_header(root):
     assert clip.paths[0] == str(root / "cropped_aligned/10-60-1280x720/00001.jpg")
 
 
-def test_the_report_counts_frames_and_labels(root):
+def test_the_report_counts_frames_and_labels(root, count):
     clips = affwild2.load(root)
     report = clips.report
     assert (report.clips, report.videos, report.subjects, report.frames) == (4, 2, 4, 20)
@@ -105,14 +99,14 @@ def test_expressions_are_indices_into_EXPRESSIONS(root):
     assert clip.valence_arousal is None
 
 
-def test_other_is_not_valid_and_counted(root):
+def test_other_is_not_valid_and_counted(root, count):
     clips = affwild2.load(root, "train", task="expression")
     assert clips[1].valid.tolist() == [True, False, True, False, True]
     assert count(clips, "class Other, left out") == 3
     assert clips.report.classes["neutral"] == 3
 
 
-def test_other_becomes_the_named_expression(root):
+def test_other_becomes_the_named_expression(root, count):
     clips = affwild2.load(root, "train", task="expression", other="fear")
     assert EXPRESSIONS[clips[1].expression[3]] == "fear" and clips[1].valid[3]
     assert count(clips, "class Other, counted as fear") == 3
@@ -190,7 +184,7 @@ def test_folders_of_images_are_not_searched_for_annotations(root, monkeypatch):
     assert seen and not any("cropped_aligned/" in path for path in seen)
 
 
-def test_one_split_or_both_are_read(root):
+def test_one_split_or_both_are_read(root, count):
     assert [clip.key for clip in affwild2.load(root, "validation")] == ["video10_1_right"]
     shutil.rmtree(root / VA / "Validation_Set")
     clips = affwild2.load(root)
@@ -226,7 +220,7 @@ def test_images_that_count_from_0_are_refused(root):
         affwild2.load(root)
 
 
-def test_stray_files_and_folders_are_counted(root):
+def test_stray_files_and_folders_are_counted(root, count):
     write(root / "cropped_aligned/list.txt", "")
     write(root / "cropped_aligned/video10_1_left/Thumbs.db", "")
     write(root / VA / "Train_Set/readme.md", "")
@@ -276,7 +270,7 @@ def with_video(root, face_video):
     return root
 
 
-def test_without_images_faces_are_extracted(with_video, tmp_path, monkeypatch):
+def test_without_images_faces_are_extracted(with_video, tmp_path, monkeypatch, count):
     monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
     shutil.copy(
         with_video / VA / "Train_Set/video7.txt", with_video / VA / "Train_Set/video7_left.txt"
@@ -303,7 +297,7 @@ def test_extracted_crops_are_joined_by_name(with_video, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no video"])
-def test_labels_of_an_unreadable_video_are_kept(with_video, content):
+def test_labels_of_an_unreadable_video_are_kept(with_video, content, count):
     video = with_video / "batch1/video7.mp4"
     video.unlink() if content is None else video.write_bytes(content)
     clips = affwild2.load(with_video, "train")
@@ -312,7 +306,7 @@ def test_labels_of_an_unreadable_video_are_kept(with_video, content):
     assert count(clips, "missing or cannot be read, labels alone") == 4
 
 
-def test_labels_without_a_folder_of_images_are_kept(root):
+def test_labels_without_a_folder_of_images_are_kept(root, count):
     shutil.rmtree(root / "cropped_aligned/10-60-1280x720")
     clips = affwild2.load(root, "train")
     assert clips[0].key == "10-60-1280x720" and clips[0].paths == [""] * 5
@@ -392,7 +386,7 @@ def lists(root):
     return root
 
 
-def test_multitask_frames_are_valid_if_all_labels_are(lists):
+def test_multitask_frames_are_valid_if_all_labels_are(lists, count):
     clips = affwild2.load(lists, "train", task="multitask")
     plain, left = clips
     assert stems(left) == ["00002", "00004", "00005"]
@@ -413,7 +407,7 @@ def test_multitask_lists_are_the_default_without_other_annotations(lists):
     assert affwild2.load(lists, "train", annotations=path)[0].expression is not None
 
 
-def test_multitask_lists_of_one_split_or_both(lists):
+def test_multitask_lists_of_one_split_or_both(lists, count):
     assert [clip.key for clip in affwild2.load(lists, "validation", task="multitask")] == [
         "video10_1_right"
     ]
@@ -505,7 +499,7 @@ def test_windows_line_ends_are_accepted(root):
     assert affwild2.load(root, "train")[2].valence_arousal.tolist() == [[0.5, 0.25]]
 
 
-def test_a_clip_without_a_frame_is_counted(root):
+def test_a_clip_without_a_frame_is_counted(root, count):
     write(root / VA / "Train_Set/video10_1_left.txt", "valence,arousal\n")
     clips = affwild2.load(root, "train")
     assert len(clips) == 2 and count(clips, "clips without a frame") == 1

@@ -23,10 +23,6 @@ def root(tmp_path):
     return folder
 
 
-def labels(clips):
-    return {clip.key: EXPRESSIONS[int(clip.expression[0])] for clip in clips}
-
-
 EXPECTED = {
     "007.jpg": "sadness",
     "Jane_Doe_0001.jpg": "happiness",
@@ -35,21 +31,21 @@ EXPECTED = {
 }
 
 
-def test_folder_csv_and_archive_give_the_same_clips(root, tar):
+def test_folder_csv_and_archive_give_the_same_clips(root, tar, labels_of):
     archives = [tar(root, root.parent / "a.tar"), tar(root, root.parent / "b.tar", name=".")]
     for place in (root, root / "legend.csv", *archives):
         clips = datasets.load("images_csv", place)
-        assert labels(clips) == EXPECTED and not clips.report.notes
+        assert labels_of(clips) == EXPECTED and not clips.report.notes
         assert all(os.path.isfile(clip.paths[0]) for clip in clips)
     assert [c.subject for c in clips] == ["007", "Jane_Doe", "Jane_Doe", "John_Roe"]
 
 
 @pytest.mark.parametrize("place", [".", "..", "../faces", "./../faces/."])
-def test_paths_of_relative_roots_are_absolute(root, monkeypatch, place):
+def test_paths_of_relative_roots_are_absolute(root, monkeypatch, place, labels_of):
     (root / "images" / "deep").mkdir()
     monkeypatch.chdir(root / "images" if place == ".." else root)
     clips = datasets.load("images_csv", place)
-    assert labels(clips) == EXPECTED
+    assert labels_of(clips) == EXPECTED
     monkeypatch.chdir(root.parent)
     assert all(os.path.isfile(clip.paths[0]) for clip in clips)
 
@@ -59,10 +55,10 @@ def add(root, *rows):
         file.writelines(f"{row}\n" for row in rows)
 
 
-def test_images_listed_twice_are_read_once_or_left_out(root):
+def test_images_listed_twice_are_read_once_or_left_out(root, labels_of):
     add(root, "3,Jane_Doe_0001.jpg,happy", "3,./Jane_Doe_0002.jpg,fear", "4,007.jpg,SADNESS")
     clips = datasets.load("images_csv", root)
-    assert labels(clips) == {k: v for k, v in EXPECTED.items() if k != "Jane_Doe_0002.jpg"}
+    assert labels_of(clips) == {k: v for k, v in EXPECTED.items() if k != "Jane_Doe_0002.jpg"}
     assert clips.report.notes == {
         "images listed several times with one label, read once": (
             2,
@@ -82,15 +78,16 @@ def test_images_without_a_row_are_counted_and_rows_without_an_image_refused(root
         datasets.load("images_csv", root)
 
 
-def test_other_expressions_are_left_out_or_mapped(root):
+def test_other_expressions_are_left_out_or_mapped(root, labels_of):
     for name in ("contempt", "Contempt"):
         (root / "images" / f"{name}.jpg").touch()
         add(root, f"5,{name}.jpg,{name}")
     clips = datasets.load("images_csv", root)
-    assert labels(clips) == EXPECTED
+    assert labels_of(clips) == EXPECTED
     assert clips.report.notes["images labelled contempt, left out"][0] == 2
     clips = datasets.load("images_csv", root, mapping={"Contempt": "disgust", "anger": None})
-    assert labels(clips)["contempt.jpg"] == "disgust" and "Jane_Doe_0002.jpg" not in labels(clips)
+    labels = labels_of(clips)
+    assert labels["contempt.jpg"] == "disgust" and "Jane_Doe_0002.jpg" not in labels
     assert {count for count, _ in clips.report.notes.values()} == {1, 2}
 
 
@@ -112,20 +109,20 @@ def test_images_may_lie_elsewhere(root, tmp_path):
         datasets.load("images_csv", root, images=tmp_path / "2025")
 
 
-def test_images_may_lie_in_folders_beside_the_csv(tmp_path):
+def test_images_may_lie_in_folders_beside_the_csv(tmp_path, labels_of):
     (tmp_path / "a b" / "é").mkdir(parents=True)
     for name in ("a b/1.jpg", "a b/é/1.jpg"):
         (tmp_path / name).touch()
     text = 'Emotion , IMAGE\nfear,a b/1.jpg\n"fear", "a b/é/1.jpg"\n\n'
     (tmp_path / "list.csv").write_text(text, encoding="utf-8")
     clips = datasets.load("images_csv", tmp_path)
-    assert labels(clips) == {"a b/1.jpg": "fear", "a b/é/1.jpg": "fear"}
+    assert labels_of(clips) == {"a b/1.jpg": "fear", "a b/é/1.jpg": "fear"}
 
 
-def test_several_csv_files_are_splits(root):
+def test_several_csv_files_are_splits(root, labels_of):
     (root / "test.csv").write_text("image,emotion\n007.jpg,sad\n")
     (root / "._test.csv").touch()  # as macOS leaves behind
-    assert list(labels(datasets.load("images_csv", root, "test"))) == ["007.jpg"]
+    assert list(labels_of(datasets.load("images_csv", root, "test"))) == ["007.jpg"]
     with pytest.raises(FileNotFoundError, match=r"2 csv files: legend\.csv, test\.csv; choose"):
         datasets.load("images_csv", root)
     for split in ("tset", "/etc/passwd", "*", ""):
@@ -135,10 +132,10 @@ def test_several_csv_files_are_splits(root):
 
 @pytest.mark.parametrize("form", ["{}", "\ufeff{}"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_all_line_ends_and_a_byte_order_mark_are_accepted(root, form, newline):
+def test_all_line_ends_and_a_byte_order_mark_are_accepted(root, form, newline, labels_of):
     content = form.format(LEGEND.replace("\n", newline))
     (root / "legend.csv").write_bytes(content.encode())
-    assert labels(datasets.load("images_csv", root)) == EXPECTED
+    assert labels_of(datasets.load("images_csv", root)) == EXPECTED
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,6 @@ KEYS = [
 ALONE = "utterances without a video that can be read, labels alone"
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def root(tmp_path):
     (tmp_path / "omg").mkdir()

@@ -13,11 +13,6 @@ SPACED = "time;FM1 ;FM2 ;FM3 ;FF1 ;FF2 ;FF3"
 BOX = faces.Box(16, 16, 64, 64, 1.0)
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KOLLIAS_AFFECT_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def root(tmp_path):
     (tmp_path / "recola").mkdir()

@@ -2,7 +2,6 @@ import os
 
 import pytest
 
-from kollias_affect import EXPRESSIONS
 from kollias_affect.datasets import fer2013, sfew
 
 NAMES = ("Airheads_000519240_00000005", "Crying_Game_011603320_00000049")
@@ -31,13 +30,9 @@ def aligned(root, val="Val_Aligned_Faces"):
     return fill(root, "Train_Aligned_Faces", val, "Test_Aligned_Faces")
 
 
-def labels(clips):
-    return {clip.key: EXPRESSIONS[clip.expression[0]] for clip in clips}
-
-
-def test_folders_are_labels_and_names_contain_the_movie(root):
+def test_folders_are_labels_and_names_contain_the_movie(root, labels_of):
     clips = sfew.load(root)
-    assert labels(clips) == {
+    assert labels_of(clips) == {
         f"train/{NAMES[0]}": "anger",
         f"train/{NAMES[1]}": "surprise",
         "validation/Airheads_000519240_00000007": "neutral",
@@ -60,8 +55,8 @@ def test_unknown_splits_are_refused(root):
 
 
 @pytest.mark.parametrize("name", ["val", "Dev", "VALIDATION"])
-def test_splits_have_several_names(root, name):
-    assert list(labels(sfew.load(root, name))) == ["validation/Airheads_000519240_00000007"]
+def test_splits_have_several_names(root, name, labels_of):
+    assert list(labels_of(sfew.load(root, name))) == ["validation/Airheads_000519240_00000007"]
 
 
 @pytest.mark.parametrize("val", ["Val_Aligned_Faces", "Val_Aligned_Faces_new"])
@@ -74,16 +69,16 @@ def test_aligned_faces_are_the_default(root, val):
         sfew.load(root, aligned="yes")
 
 
-def test_the_new_aligned_faces_replace_the_old(root):
+def test_the_new_aligned_faces_replace_the_old(root, labels_of):
     aligned(root)
     touch(root / "Val_Aligned_Faces_new/Sad/Airheads_000519240_00000007.png")
-    assert list(labels(sfew.load(root, "validation")).values()) == ["sadness"]
+    assert list(labels_of(sfew.load(root, "validation")).values()) == ["sadness"]
 
 
-def test_full_frames_and_aligned_faces_are_not_mixed(root):
+def test_full_frames_and_aligned_faces_are_not_mixed(root, labels_of):
     touch(root / "Train_Aligned_Faces/Angry" / f"{NAMES[0]}.png")
     clips = sfew.load(root)
-    assert list(labels(clips)) == [f"train/{NAMES[0]}"]
+    assert list(labels_of(clips)) == [f"train/{NAMES[0]}"]
     reason = "splits without aligned faces, not mixed with full frames (aligned=False)"
     assert clips.report.notes[reason] == (1, ("validation",))
     with pytest.raises(FileNotFoundError, match="1 splits without aligned faces"):
@@ -91,21 +86,21 @@ def test_full_frames_and_aligned_faces_are_not_mixed(root):
 
 
 @pytest.mark.parametrize("doubled", ["Train", "Angry", "Val_Aligned_Faces_new"])
-def test_doubled_folders_are_searched(root, doubled):
+def test_doubled_folders_are_searched(root, doubled, labels_of):
     if doubled.startswith("Val_"):
         aligned(root, doubled)
-    expected = labels(sfew.load(root))
+    expected = labels_of(sfew.load(root))
     (folder,) = (path for path in root.rglob(doubled) if "Train_" not in str(path))
     folder.rename(folder.with_name("moved"))
     folder.mkdir()
     inner = "Val_Aligned_Faces" if doubled.startswith("Val_") else doubled
     folder.with_name("moved").rename(folder / inner)
-    assert labels(sfew.load(root)) == expected
+    assert labels_of(sfew.load(root)) == expected
 
 
-def test_aligned_faces_may_lie_inside_the_folder_of_the_split(root):
+def test_aligned_faces_may_lie_inside_the_folder_of_the_split(root, labels_of):
     touch(root / "Train/Train_Aligned_Faces/Fear" / f"{NAMES[0]}.png")
-    assert labels(sfew.load(root, "train")) == {f"train/{NAMES[0]}": "fear"}
+    assert labels_of(sfew.load(root, "train")) == {f"train/{NAMES[0]}": "fear"}
     full = sfew.load(root, "train", aligned=False)
     assert len(full) == 2
     assert full.report.notes["folders ignored that are not named after an expression"] == (

@@ -4,7 +4,6 @@ import warnings
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
@@ -15,13 +14,7 @@ from kollias_affect.evaluation.tensorboard import AffectTensorBoard, sample_clip
 
 UNITS = 6
 
-
-@pytest.fixture(scope="module", autouse=True)
-def eager():
-    """Runs `tf.function`s eagerly: tracing costs more than the few batches of these tests."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eager_functions")
 
 
 def tiny(task="valence_arousal", window=(4,)):

@@ -1,3 +1,5 @@
+import cv2
+import numpy as np
 import pytest
 
 from kollias_affect import training
@@ -6,16 +8,30 @@ from kollias_affect.experiments.declaration import Network, Training
 
 
 @pytest.fixture(scope="module", autouse=True)
-def plain_tensorboard():
-    """Leaves the pictures of TensorBoard out, which take longer than a small training."""
-    import keras
+def without_pictures(plain_tensorboard):
+    """Leaves the pictures of TensorBoard out."""
 
-    from kollias_affect import evaluation
 
-    with pytest.MonkeyPatch.context() as patch:
-        plain = lambda folder, *_, **__: keras.callbacks.TensorBoard(folder)  # noqa: E731
-        patch.setattr(evaluation, "AffectTensorBoard", plain)
-        yield
+@pytest.fixture(scope="session")
+def write_square():
+    """Returns a function that writes a grey image of 48 x 48 pixels."""
+
+    def write(path, level):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((48, 48), level, np.uint8))
+
+    return write
+
+
+@pytest.fixture
+def fer(tmp_path, write_square):
+    """FER-2013 in folders: an image of each expression in each of the three parts."""
+    names = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    for i, name in enumerate(names):
+        write_square(tmp_path / "fer" / "train" / name / f"Training_{i}.jpg", i)
+        write_square(tmp_path / "fer" / "test" / name / f"PublicTest_{i}.jpg", i + 30)
+        write_square(tmp_path / "fer" / "test" / name / f"PrivateTest_{i}.jpg", i + 60)
+    return tmp_path / "fer"
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import cv2
 import numpy as np
 import pytest
 
@@ -6,20 +5,6 @@ from kollias_affect.clip import Clip
 from kollias_affect.experiments.sources import Source, limited, parse, stage
 
 NAMES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-
-
-def image(path, level):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.full((48, 48), level, np.uint8))
-
-
-@pytest.fixture
-def fer(tmp_path):
-    for i, name in enumerate(NAMES):
-        image(tmp_path / "fer" / "train" / name / f"Training_{i}.jpg", i)
-        image(tmp_path / "fer" / "test" / name / f"PublicTest_{i}.jpg", i + 30)
-        image(tmp_path / "fer" / "test" / name / f"PrivateTest_{i}.jpg", i + 60)
-    return tmp_path / "fer"
 
 
 def test_a_text_names_database_path_and_options():

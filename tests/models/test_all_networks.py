@@ -49,14 +49,6 @@ def build(backbone, head, landmarks):
     return models.cnn_rnn(backbone, "valence_arousal", **rnn, **options)
 
 
-def inputs(model):
-    random = np.random.default_rng(0)
-    return {
-        tensor.name: random.uniform(-1, 1, (2, *tensor.shape[1:])).astype("float32")
-        for tensor in model.inputs
-    }
-
-
 def lowers_the_loss(model, data):
     """Takes a small step against the gradient of the mean squared error."""
     import tensorflow as tf
@@ -85,10 +77,10 @@ def saved(tmp_path_factory):
     ("backbone", "head", "landmarks"),
     [*CASES, *(pytest.param(*case, marks=nightly) for case in NIGHTLY_CASES)],
 )
-def test_builds_learns_and_saves(saved, backbone, head, landmarks):
+def test_builds_learns_and_saves(saved, backbone, head, landmarks, random_inputs):
     folder, outputs = saved
     model = training.compile_model(build(backbone, head, landmarks), 1e-3)
-    data = inputs(model)
+    data = random_inputs(model)
     assert lowers_the_loss(model, data)
     path = folder / f"{backbone} {head} {landmarks}.keras"
     models.save(model, path)
@@ -126,12 +118,12 @@ def test_compiled_models_load_in_a_fresh_process(saved, cases):
 @pytest.mark.parametrize(
     "backbone", ["cnn_m", *(pytest.param(b, marks=nightly) for b in BACKBONES if b != "cnn_m")]
 )
-def test_outputs_are_float32_under_mixed_precision(backbone):
+def test_outputs_are_float32_under_mixed_precision(backbone, random_inputs):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         for head in HEADS:
             model = build(backbone, head, landmarks=True)
-            outputs = np.asarray(model(inputs(model)))
+            outputs = np.asarray(model(random_inputs(model)))
             assert outputs.dtype == np.float32 and np.isfinite(outputs).all()
     finally:
         keras.mixed_precision.set_global_policy("float32")

@@ -10,14 +10,6 @@ def tiny_backbone(name="vgg_face"):
     return backbones.build(name, input_shape=(32, 32, 3), width=0.02)
 
 
-def inputs(*shape, landmarks=True):
-    random = np.random.default_rng(0)
-    data = {"images": random.uniform(-1, 1, (*shape, 32, 32, 3)).astype("float32")}
-    if landmarks:
-        data["landmarks"] = random.uniform(-1, 1, (*shape, 136)).astype("float32")
-    return data
-
-
 def test_heads_have_the_papers_units():
     vgg = models.cnn(tiny_backbone(), "valence_arousal")
     assert [vgg.get_layer(f"fc{i}").units for i in (1, 2)] == [4096, 2048]  # paper C table 7
@@ -38,29 +30,29 @@ def test_parameters_of_paper_c_table_7_by_arithmetic():
 
 
 @pytest.mark.parametrize("landmark_units", [None, 16])
-def test_landmarks_enter_at_fc1(landmark_units):
+def test_landmarks_enter_at_fc1(landmark_units, random_inputs):
     model = models.cnn(tiny_backbone(), "arousal", hidden_units=8, landmark_units=landmark_units)
     features = tiny_backbone().output.shape[-1]
     assert model.get_layer("fc1").kernel.shape[0] == features + (landmark_units or 136)
-    assert np.asarray(model(inputs(3))).shape == (3, 1)
+    assert np.asarray(model(random_inputs(model, 3))).shape == (3, 1)
 
 
-def test_the_frames_of_a_window_are_independent():
+def test_the_frames_of_a_window_are_independent(random_inputs):
     backbone = tiny_backbone()
     single = models.cnn(backbone, "valence_arousal", hidden_units=8)
     windowed = models.cnn(backbone, "valence_arousal", hidden_units=8, length=4)
     windowed.set_weights(single.get_weights())
-    data = inputs(2, 4)
+    data = random_inputs(windowed)
     frames = {name: value.reshape(8, *value.shape[2:]) for name, value in data.items()}
     assert np.allclose(
         np.asarray(windowed(data)).reshape(8, 2), np.asarray(single(frames)), atol=1e-5
     )
 
 
-def test_paper_a_has_linear_outputs_for_expressions():
+def test_paper_a_has_linear_outputs_for_expressions(random_inputs):
     model = models.cnn(tiny_backbone(), "expression", hidden_units=8, output_activation="linear")
     assert model.output.shape == (None, 7)
-    assert not np.allclose(np.asarray(model(inputs(3))).sum(axis=-1), 1)
+    assert not np.allclose(np.asarray(model(random_inputs(model, 3))).sum(axis=-1), 1)
 
 
 def test_models_of_single_frames_predict_clips(make_clip):

@@ -46,14 +46,6 @@ RECURRENT = {
 }
 
 
-def batch(model, count=3):
-    random = np.random.default_rng(0)
-    return {
-        tensor.name: random.uniform(-1, 1, (count, *tensor.shape[1:])).astype(np.float32)
-        for tensor in model.inputs
-    }
-
-
 # The other networks in `RECURRENT` have the same layers.
 NIGHTLY = ("gru", "lstm", "1rnn")
 
@@ -62,12 +54,12 @@ NIGHTLY = ("gru", "lstm", "1rnn")
     "name",
     [pytest.param(n, marks=[pytest.mark.nightly] if n in NIGHTLY else []) for n in RECURRENT],
 )
-def test_outputs_are_those_of_the_model(name):
+def test_outputs_are_those_of_the_model(name, random_inputs):
     keras.utils.set_random_seed(0)
     model = RECURRENT[name]()
     runner = models.fast(model)
     assert runner is not model and runner.output_names == model.output_names
-    inputs = batch(model)
+    inputs = random_inputs(model, 3)
     actual, expected = (
         map(np.asarray, keras.tree.flatten(network(inputs))) for network in (runner, model)
     )
@@ -79,12 +71,12 @@ def test_outputs_are_those_of_the_model(name):
     ("rnn", "eagerly"),  # A compiled training of a small network is slower.
     [("gru", False), ("lstm", True), ("peephole_lstm", True), ("blstm", True)],
 )
-def test_training_changes_the_shared_variables_equally(rnn, eagerly):
+def test_training_changes_the_shared_variables_equally(rnn, eagerly, random_inputs):
     keras.utils.set_random_seed(0)
     features = keras.Input((FRAMES, 4), name="features")
     hidden = parts.rnn_stack(features, rnn, units=6, depth=1, dropout=0.0)
     model = keras.Model({"features": features}, keras.layers.Dense(2)(hidden))
-    inputs, start = batch(model), model.get_weights()
+    inputs, start = random_inputs(model, 3), model.get_weights()
     labels = np.random.default_rng(1).uniform(-1, 1, (3, FRAMES, 2))
     trained = []
     for network in (model, models.fast(model)):
@@ -116,13 +108,13 @@ def test_layers_with_further_options_are_not_replaced():
 
 
 @pytest.mark.parametrize("name", ["gru", "fusion"])
-def test_the_file_of_a_fast_model_holds_plain_layers(name, tmp_path):
+def test_the_file_of_a_fast_model_holds_plain_layers(name, tmp_path, random_inputs):
     model = RECURRENT[name]()
     models.save(models.fast(model), tmp_path / "fast.keras")
     with zipfile.ZipFile(tmp_path / "fast.keras") as archive:
         assert b"_Fast" not in archive.read("config.json")
     loaded, _ = models.load(tmp_path / "fast.keras")
-    inputs = batch(model)
+    inputs = random_inputs(model, 3)
     assert np.array_equal(loaded(inputs), model(inputs))
 
 

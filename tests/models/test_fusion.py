@@ -19,20 +19,12 @@ def members(**second):
     return [first, other]
 
 
-def inputs():
-    random = np.random.default_rng(0)
-    return {
-        "images": random.uniform(-1, 1, (2, 4, 32, 32, 3)).astype("float32"),
-        "landmarks": random.uniform(-1, 1, (2, 4, 136)).astype("float32"),
-    }
-
-
 @pytest.mark.parametrize(("mode", "layer"), [("rnn", "fusion_rnn1"), ("fc", "fusion_fc")])
 @pytest.mark.parametrize("frozen", [True, False])
-def test_fusion_follows_the_concatenated_hidden_outputs(mode, layer, frozen):
+def test_fusion_follows_the_concatenated_hidden_outputs(mode, layer, frozen, random_inputs):
     parts = members(landmarks=False)
     model = models.fuse(parts, mode, units=5, frozen=frozen)
-    assert np.asarray(model(inputs())).shape == (2, 4, 2)
+    assert np.asarray(model(random_inputs(model))).shape == (2, 4, 2)
     fused = model.get_layer(layer)
     assert fused.units == 5
     kernel = fused.cell.kernel if mode == "rnn" else fused.kernel
@@ -42,11 +34,12 @@ def test_fusion_follows_the_concatenated_hidden_outputs(mode, layer, frozen):
     assert any(weight in trained for weight in inside) != frozen
 
 
-def test_fusion_is_saved_and_loaded(tmp_path):
+def test_fusion_is_saved_and_loaded(tmp_path, random_inputs):
     model = models.fuse(members())
     models.save(model, tmp_path / "fusion.keras")
     again, card = models.load(tmp_path / "fusion.keras")
-    assert np.allclose(again(inputs()), model(inputs()))
+    inputs = random_inputs(model)
+    assert np.allclose(again(inputs), model(inputs))
     assert card["length"] == 4 and card["landmarks"]
 
 

@@ -10,14 +10,6 @@ def tiny_backbone(name="cnn_m"):
     return backbones.build(name, input_shape=(32, 32, 3), width=0.02)
 
 
-def inputs(landmarks=True):
-    random = np.random.default_rng(0)
-    data = {"images": random.uniform(-1, 1, (2, 4, 32, 32, 3)).astype("float32")}
-    if landmarks:
-        data["landmarks"] = random.uniform(-1, 1, (2, 4, 136)).astype("float32")
-    return data
-
-
 # Rows of table 5 of paper B. The n-th convolution of VGG has our names.
 TABLE_5 = {
     "8th conv + last pool + fc": ("conv4_1", "pool5", "fc1"),
@@ -32,10 +24,10 @@ TABLE_5 = {
 
 
 @pytest.mark.parametrize("row", TABLE_5)
-def test_all_rows_of_paper_b_table_5_build(row):
+def test_all_rows_of_paper_b_table_5_build(row, random_inputs):
     features = TABLE_5[row]
     model = models.multi_rnn(tiny_backbone("vgg_face"), "valence_arousal", features, **TINY)
-    assert np.asarray(model(inputs("fc1" in features))).shape == (2, 4, 2)
+    assert np.asarray(model(random_inputs(model))).shape == (2, 4, 2)
     assert model.get_layer("valence_arousal").kernel.shape == (3 * 6, 2)
 
 
@@ -51,11 +43,11 @@ def test_all_rows_of_paper_b_table_5_build(row):
     ],
 )
 @pytest.mark.parametrize("landmarks", [True, False])
-def test_modes(mode, features, before_output, landmarks):
+def test_modes(mode, features, before_output, landmarks, random_inputs):
     model = models.multi_rnn(
         tiny_backbone(), "arousal", features, mode, landmarks=landmarks, fc_units=5, **TINY
     )
-    assert np.asarray(model(inputs(landmarks))).shape == (2, 4, 1)
+    assert np.asarray(model(random_inputs(model))).shape == (2, 4, 1)
     assert model.get_layer("arousal").kernel.shape == (before_output, 1)
 
 

@@ -81,7 +81,7 @@ def test_gpus_of_jax(processor, monkeypatch, platform, version, policy):
 
 
 @pytest.fixture
-def mixed(tmp_path):
+def mixed(tmp_path, random_inputs):
     """A mixed precision model, its file, and inputs."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -89,12 +89,7 @@ def mixed(tmp_path):
     finally:
         keras.config.set_dtype_policy("float32")
     models.save(model, tmp_path / "mixed.keras")
-    random = np.random.default_rng(0)
-    inputs = {
-        tensor.name: random.uniform(-1, 1, (2, *tensor.shape[1:])).astype(np.float32)
-        for tensor in model.inputs
-    }
-    return model, tmp_path / "mixed.keras", inputs
+    return model, tmp_path / "mixed.keras", random_inputs(model)
 
 
 def test_a_mixed_precision_file_keeps_its_precision_where_it_is_native(mixed, processor):

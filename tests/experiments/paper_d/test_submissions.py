@@ -1,5 +1,3 @@
-import cv2
-import numpy as np
 import pytest
 
 from kollias_affect.experiments.paper_d.submissions import SUBMISSIONS, load_stages
@@ -7,26 +5,12 @@ from kollias_affect.experiments.paper_d.submissions import SUBMISSIONS, load_sta
 NAMES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 
-def image(path, level):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.full((48, 48), level, np.uint8))
-
-
 @pytest.fixture
-def fer(tmp_path):
-    for i, name in enumerate(NAMES):
-        image(tmp_path / "fer" / "train" / name / f"Training_{i}.jpg", i)
-        image(tmp_path / "fer" / "test" / name / f"PublicTest_{i}.jpg", i + 30)
-        image(tmp_path / "fer" / "test" / name / f"PrivateTest_{i}.jpg", i + 60)
-    return tmp_path / "fer"
-
-
-@pytest.fixture
-def sfew(tmp_path):
+def sfew(tmp_path, write_square):
     for i, name in enumerate(("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")):
         for j, part in enumerate(("Train", "Val")):
             folder = tmp_path / "sfew" / f"{part}_Aligned_Faces" / name
-            image(folder / f"Movie{j}_00010{i}240_0000000{i}.png", 100 + i)
+            write_square(folder / f"Movie{j}_00010{i}240_0000000{i}.png", 100 + i)
     return tmp_path / "sfew"
 
 
