@@ -133,6 +133,7 @@ def eager():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.nightly  # tests/experiments/paper_a runs the same experiment
 @pytest.mark.usefixtures("eager")
 def test_adaptation_example(collections, tmp_path):
     data = collections / "fer", collections / "photos", collections / "ck48.h5"

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import nbclient
 import nbformat
+import pytest
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "docs" / "walkthrough.ipynb"
 
 
+@pytest.mark.nightly  # .ci/run names this file
 def test_walkthrough_runs_in_an_empty_folder(tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     client = nbclient.NotebookClient(

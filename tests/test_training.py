@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -98,18 +99,12 @@ def test_a_second_run_in_the_folder_is_refused_while_the_first_one_runs(finished
 
 
 KILLED = """
-    import os, pathlib, signal, sys
-    import numpy as np, cv2, keras
-    from kollias_affect import models, training
-    from kollias_affect.clip import Clip
+    import os, pathlib, pickle, signal, sys
+    import keras
+    from kollias_affect import evaluation, models, training
 
     out, moment = pathlib.Path(sys.argv[1]), sys.argv[2]
-    image = out.parent / "face.png"
-    cv2.imwrite(str(image), np.full((32, 32, 3), 99, np.uint8))
-    random = np.random.default_rng(0)
-    def clip(key):
-        return Clip(key, [str(image)] * 40, valence_arousal=random.uniform(-1, 1, (40, 2)),
-                    landmarks=random.uniform(-1, 1, (40, 68, 2)))
+    clips = pickle.loads(pathlib.Path(sys.argv[3]).read_bytes())
 
     def die(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -123,6 +118,8 @@ KILLED = """
 
     compile_model = keras.Model.compile
     keras.Model.compile = lambda self, *a, **k: compile_model(self, *a, run_eagerly=True, **k)
+    evaluation.AffectTensorBoard = lambda *_, **__: keras.callbacks.Callback()  # draws for seconds
+    training._tensorboard = lambda *args: keras.callbacks.Callback()  # pictures take time
     original = training.callbacks
     def callbacks(*args, **kwargs):
         counter = keras.callbacks.LambdaCallback(on_train_batch_end=count)
@@ -141,24 +138,24 @@ KILLED = """
     keras.utils.set_random_seed(0)
     model = models.affwildnet(length=4, width=0.02, input_shape=(32, 32, 3), rnn_units=6,
                               hidden_units=8, initializer=None)
-    training.train(model, [clip("a")], [clip("b")], out, epochs=4, verbose=0)
+    training.train(model, clips[:1], clips[1:], out, epochs=4, batch_size=1, verbose=0)
     print("batches", batches)
 """
 
 
-def killed(out, moment):
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(out), moment]
+def killed(out, moment, clips):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(out), moment, str(clips)]
     return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """Losses of four epochs without an interruption."""
-    out = tmp_path_factory.getbasetemp() / "uninterrupted" / "run"
-    out.parent.mkdir()
-    ran = killed(out, "never")
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    return [float(row["loss"]) for row in log(out)]
+    """File of the clips, and losses of four epochs of them without an interruption."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    clips = clips_in(folder / "clips")
+    (folder / "clips.pickle").write_bytes(pickle.dumps(clips))
+    training.train(tiny(), clips[:1], clips[1:], folder / "run", epochs=4, batch_size=1, verbose=0)
+    return folder / "clips.pickle", [float(row["loss"]) for row in log(folder / "run")]
 
 
 @pytest.mark.parametrize(
@@ -170,14 +167,15 @@ def uninterrupted(tmp_path_factory):
     ],
 )
 def test_a_killed_run_resumes_and_equals_an_uninterrupted_run(tmp_path, uninterrupted, moment):
-    assert killed(tmp_path / "run", moment).returncode == -signal.SIGKILL
-    ran = killed(tmp_path / "run", "never")
+    clips, losses = uninterrupted
+    assert killed(tmp_path / "run", moment, clips).returncode == -signal.SIGKILL
+    ran = killed(tmp_path / "run", "never", clips)
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert 0 < int(ran.stdout.split()[-1]) < 4 * 3  # not from the start: 3 batches an epoch
     rows = log(tmp_path / "run")
     assert [int(row["epoch"]) for row in rows] == [0, 1, 2, 3]
     # The same windows, dropout and optimizer: the same losses.
-    assert np.allclose([float(row["loss"]) for row in rows], uninterrupted, atol=1e-4)
+    assert np.allclose([float(row["loss"]) for row in rows], losses, atol=1e-4)
 
 
 def test_a_finished_run_trains_no_further(finished):

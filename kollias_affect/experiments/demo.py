@@ -58,8 +58,7 @@ def _make_clips(folder, settings, log):
     log("1. Making synthetic clips: a photograph, moved by known valence and arousal.")
     videos = synthetic.make(folder, **settings)
     log(f"2. Finding, aligning and cropping the face in {len(videos)} videos.")
-    # One process: to start another one takes longer than the work on a video.
-    _, errors = faces.extract_many(videos, folder / "crops", processes=1)
+    _, errors = faces.extract_many(videos, folder / "crops")
     for error in errors.values():
         raise error
     synthetic.label(folder)

@@ -15,6 +15,7 @@ def check(out_dir):
     assert any("tensorboard --logdir" in line for line in lines) and len(lines) < 20
 
 
+@pytest.mark.nightly  # .ci/run runs the complete demo
 def test_demo_leaves_model_logs_table_and_picture(tmp_path):
     """A short form; the continuous integration runs the complete demo and checks its score."""
     check(tmp_path)

@@ -323,7 +323,10 @@ def test_bad_units_are_refused(units):
 
 # tests/test_package.py tests that the layers are registered after other orders of imports.
 IMPORTS = (
-    "import kollias_affect; import tensorflow as tf; keras = tf.keras",
+    pytest.param(
+        "import kollias_affect; import tensorflow as tf; keras = tf.keras",
+        marks=pytest.mark.nightly,
+    ),
     pytest.param("import kollias_affect; import keras", marks=pytest.mark.nightly),
     pytest.param("import keras; import kollias_affect", marks=pytest.mark.nightly),
 )

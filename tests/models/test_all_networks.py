@@ -147,7 +147,8 @@ with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
 @pytest.mark.parametrize(
     "cases",
     [
-        [("cnn_m", head) for head in HEADS],
+        [("cnn_m", head) for head in list(HEADS)[:2]],
+        pytest.param([("cnn_m", head) for head in HEADS], marks=nightly),
         pytest.param([(backbone, "gru") for backbone in BACKBONES], marks=nightly),
     ],
 )
