@@ -3,21 +3,12 @@ import json
 import cv2
 import numpy as np
 import pytest
+from shared_values import corner_face
 
 from kollias_affect import faces
 from kollias_affect.datasets import afew_va
 
 WIDTH, HEIGHT, SIZE = 160, 128, 96
-
-
-def face():
-    """68 points whose anchors lie on the prototype of a crop at the image's corner."""
-    centres = faces.prototype(SIZE)
-    points = np.full((68, 2), 50.0)
-    ring = [(-3, 0), (-1, -2), (1, -2), (3, 0), (1, 2), (-1, 2)]
-    points[36:42], points[42:48] = centres[0] + ring, centres[1] + ring
-    points[30], points[48], points[54] = centres[2:]
-    return points.tolist()
 
 
 def write_clip(folder, frames, actor="Name", images=None, name=None, **fields):
@@ -35,7 +26,7 @@ def entry(valence=1, arousal=-2.5, landmarks=None):
     return {
         "valence": valence,
         "arousal": arousal,
-        "landmarks": face() if landmarks is None else landmarks,
+        "landmarks": corner_face().tolist() if landmarks is None else landmarks,
     }
 
 
@@ -137,7 +128,7 @@ def test_labels_without_images_are_kept(flat, tmp_path):
 
 def test_landmarks_are_relative_to_the_frame(flat):
     clip = afew_va.load(flat)[0]
-    x, y = face()[30]
+    x, y = corner_face().tolist()[30]
     assert np.allclose(clip.landmarks[0, 30], [2 * x / (WIDTH - 1) - 1, 2 * y / (HEIGHT - 1) - 1])
     assert np.isnan(clip.landmarks[1]).all()
 
@@ -223,7 +214,7 @@ def test_crops_are_aligned_by_the_landmarks(root, tmp_path):
     clip = clips[0]
     assert clip.paths[0].endswith("crops/001/00001.jpg") and clip.paths[1] == ""
     assert [round(cv2.imread(path).mean()) for path in filter(None, clip.paths)] == [40, 60]
-    assert np.allclose(clip.landmarks[0], faces.normalize(face(), SIZE), atol=1e-4)
+    assert np.allclose(clip.landmarks[0], faces.normalize(corner_face().tolist(), SIZE), atol=1e-4)
     assert clip.subject == "A. Actor" and clip.times is None
     assert clip.valence_arousal[2].tolist() == [1, -1]
 

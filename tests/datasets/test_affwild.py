@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from shared_values import corner_face
 
 from kollias_affect import faces
 from kollias_affect.clip import Clip
@@ -19,16 +20,6 @@ def picture(level=0):
     image = np.full((HEIGHT, WIDTH, 3), 200, np.uint8)
     image[:, :48] = level
     return image
-
-
-def face():
-    """Returns 68 points, in 0-based pixels, that align to the crop at the upper left corner."""
-    centres = faces.prototype(SIZE)
-    points = np.full((68, 2), 50.0)
-    ring = [(-3, 0), (-1, -2), (1, -2), (3, 0), (1, 2), (-1, 2)]
-    points[36:42], points[42:48] = centres[0] + ring, centres[1] + ring
-    points[30], points[48], points[54] = centres[2:]
-    return points
 
 
 def box(left=0, top=0, right=96, bottom=96):
@@ -62,10 +53,10 @@ def root(tmp_path, write_video):
     write_labels(top, "105", [-0.12, -0.118, 0.0, 0.5, 1, 0.9], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     write_labels(top, "201", [0.1] * 5, [-1] * 5)
     for frame in (1, 2, 4, 5):
-        write_pts(top / "landmarks" / "train" / "105" / f"{frame}.pts", face())
+        write_pts(top / "landmarks" / "train" / "105" / f"{frame}.pts", corner_face())
         write_pts(top / "bboxes" / "train" / "105" / f"{frame}.pts", box())
         write_pts(top / "bboxes" / "train" / "201" / f"{frame}.pts", box())
-        write_pts(top / "landmarks" / "test" / "300" / f"{frame}.pts", face())
+        write_pts(top / "landmarks" / "test" / "300" / f"{frame}.pts", corner_face())
     return top
 
 
@@ -165,7 +156,7 @@ def test_pts_coordinates_are_1_based(root, load):
 def test_landmarks_are_in_the_frame_of_the_crop(root, load):
     clip = load(root)[0]
     assert np.isnan(clip.landmarks[2]).all()
-    assert np.allclose(clip.landmarks[0], faces.normalize(face(), SIZE), atol=1e-4)
+    assert np.allclose(clip.landmarks[0], faces.normalize(corner_face(), SIZE), atol=1e-4)
 
 
 def test_a_box_is_cropped_as_a_square_of_its_larger_side(root, load):

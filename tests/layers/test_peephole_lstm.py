@@ -7,18 +7,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from shared_values import PEEPHOLE_WEIGHTS
 
 from kollias_affect import layers
 
 PARITY = Path(__file__).resolve().parents[3] / "shared" / "parity"
-WEIGHTS = (
-    "kernel",
-    "recurrent_kernel",
-    "bias",
-    "peephole_input",
-    "peephole_forget",
-    "peephole_output",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +87,7 @@ def test_layer_agrees_with_the_reference_outputs():
     x = np.array(reference["inputs"], "float32")
     layer = layers.PeepholeLSTM(4, return_sequences=True)
     layer.build(x.shape)
-    layer.set_weights([np.array(reference[name]) for name in WEIGHTS])
+    layer.set_weights([np.array(reference[name]) for name in PEEPHOLE_WEIGHTS])
     assert np.abs(values(layer, x) - reference["outputs"]).max() <= 1e-6
 
 
@@ -114,7 +107,7 @@ def test_without_peepholes_it_is_the_lstm_of_keras():
 def test_weights_have_their_names_shapes_and_order(use_bias):
     layer = built(4, features=3, use_bias=use_bias)
     shapes = {"kernel": (3, 16), "recurrent_kernel": (4, 16), "bias": (16,)}
-    expected = [(n, shapes.get(n, (4,))) for n in WEIGHTS if use_bias or n != "bias"]
+    expected = [(n, shapes.get(n, (4,))) for n in PEEPHOLE_WEIGHTS if use_bias or n != "bias"]
     assert [(w.name, w.shape) for w in layer.weights] == expected
     assert all(getattr(layer.cell, w.name) is w for w in layer.weights)
 

@@ -6,17 +6,10 @@ import json
 import keras
 import numpy as np
 import pytest
+from shared_values import PEEPHOLE_WEIGHTS
 
 from kollias_affect import layers
 
-WEIGHTS = (
-    "kernel",
-    "recurrent_kernel",
-    "bias",
-    "peephole_input",
-    "peephole_forget",
-    "peephole_output",
-)
 # float64 shows that the formulas are equal, float32 the effect of the order of sums.
 TOLERANCES = {"float32": 1e-6, "float64": 1e-14}
 SWITCHES = ("use_bias", "mask", "return_sequences", "go_backwards")
@@ -58,7 +51,7 @@ def make_arrays(case, seed, dtype):
         "kernel": uniform(features, 4 * units, limit=(6 / (features + 4 * units)) ** 0.5),
         "recurrent_kernel": uniform(units, 4 * units, limit=(6 / (5 * units)) ** 0.5),
         "bias": uniform(4 * units),
-        **{name: uniform(units) for name in WEIGHTS[3:]},
+        **{name: uniform(units) for name in PEEPHOLE_WEIGHTS[3:]},
     }
 
 
@@ -73,7 +66,7 @@ def answer(case, arrays, dtype):
         dtype=dtype,
     )
     layer.build(arrays["inputs"].shape)
-    layer.set_weights([arrays[n] for n in WEIGHTS if n != "bias" or case["use_bias"]])
+    layer.set_weights([arrays[n] for n in PEEPHOLE_WEIGHTS if n != "bias" or case["use_bias"]])
     inputs = keras.ops.convert_to_tensor(arrays["inputs"], dtype=dtype)
     with keras.device("cpu:0"):  # GPUs round the factors of float32 products to TF32
         outputs = layer(inputs, mask=arrays["mask"] if case["mask"] else None)
@@ -112,6 +105,8 @@ def test_layer_agrees_with_the_oracle(answers, k):
 def test_peepholes_change_the_outputs_of_the_cases(answers):
     arrays, oracle, dtype = answers
     assert len(CASES) >= 20
-    without = [np.zeros_like(arrays[4][n]) for n in WEIGHTS[3:]]
-    silent = answer(CASES[4], {**arrays[4], **dict(zip(WEIGHTS[3:], without, strict=True))}, dtype)
+    without = [np.zeros_like(arrays[4][n]) for n in PEEPHOLE_WEIGHTS[3:]]
+    silent = answer(
+        CASES[4], {**arrays[4], **dict(zip(PEEPHOLE_WEIGHTS[3:], without, strict=True))}, dtype
+    )
     assert np.abs(silent[0] - oracle[4][0]).max() > 1e-3  # the peepholes matter
