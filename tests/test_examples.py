@@ -146,6 +146,7 @@ def test_adaptation_example(collections, tmp_path):
     assert study.count("fer2013 → facial_expressions") == 3 and "small lambdas" in study
 
 
+@pytest.mark.nightly  # tests/test_train_fer2013.py checks the parts of the script
 @pytest.mark.usefixtures("eager")
 def test_training_of_the_shipped_network(collections, tmp_path):
     data, first, second = collections / "fer", tmp_path / "first", tmp_path / "second"

@@ -228,7 +228,6 @@ def narrow(request):
 # `tests/models/test_all_networks.py` saves, loads and trains every backbone, too. The deep ones
 # have their own test nightly.
 DEEP = ("resnet50-keras", "densenet121")
-every_narrow_fixture = pytest.mark.parametrize("narrow", NARROW, ids=IDS, indirect=True)
 deep_ones_nightly = pytest.mark.parametrize(
     "narrow",
     [
@@ -252,7 +251,7 @@ def test_saved_model_is_plain_keras(narrow, tmp_path):
     assert json.loads(config)["registered_name"] in (None, "Functional")
 
 
-@every_narrow_fixture
+@deep_ones_nightly
 def test_outputs_under_mixed_precision_are_close(narrow):
     reference, arguments = narrow
     keras.config.set_dtype_policy("mixed_bfloat16")
