@@ -157,7 +157,8 @@ def _new_panels(count, title, ranges):
     (left, right), (low, high) = (style.output_range(name, ranges) for name in DIMENSIONS)
     height = 1 + 3.4 * (high - low) / (right - left)
     figure = style.new_figure(1.2 + 4.3 * count, height, title)
-    figure.set_layout_engine("compressed")  # supports axes of a fixed aspect
+    # Supports axes of a fixed aspect. Matplotlib 3.10 cuts labels off with its default padding.
+    figure.set_layout_engine("compressed", h_pad=0.06)
     return figure, figure.subplots(1, count, squeeze=False)[0]
 
 
