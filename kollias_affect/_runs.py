@@ -26,6 +26,14 @@ LOCK = ".lock"
 _END_BYTES = 1 << 16  # that `file_identity` reads at both ends
 
 
+def fingerprint_bytes(*parts):
+    """Returns the fingerprint of bytes, one part after the other."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
 def fingerprint(*content):
     """Returns the fingerprint of JSON content and dataclasses."""
 
@@ -33,18 +41,20 @@ def fingerprint(*content):
         return {"kind": type(value).__name__, **dataclasses.asdict(value)}
 
     text = json.dumps(content, sort_keys=True, default=plain)
-    return _short(text.encode())
+    return fingerprint_bytes(text.encode())
 
 
 def fingerprint_arrays(*arrays):
     """Returns the fingerprint of the bytes of arrays; `None` counts as an empty array."""
-    return _short(*(b"" if a is None else np.ascontiguousarray(a).tobytes() for a in arrays))
+    return fingerprint_bytes(
+        *(b"" if a is None else np.ascontiguousarray(a).tobytes() for a in arrays)
+    )
 
 
 def fingerprint_contents(paths):
     """Returns the fingerprint of the contents of files; an empty path counts as an empty file."""
     contents = (Path(path).read_bytes() if path else b"" for path in paths)
-    return _short(*(len(c).to_bytes(8, "little") + c for c in contents))
+    return fingerprint_bytes(*(len(c).to_bytes(8, "little") + c for c in contents))
 
 
 def fingerprint_states(paths):
@@ -82,13 +92,6 @@ def file_identity(path):
         file.seek(max(0, size - _END_BYTES))
         digest.update(file.read())
     return {"bytes": size, "sha256_of_ends": digest.hexdigest()}
-
-
-def _short(*parts):
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()[:16]
 
 
 def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):

@@ -148,7 +148,7 @@ def _points_fingerprint(points):
         for frame, paths in sorted(points.items())
         for count, path in paths.items()
     ]
-    return _runs.fingerprint_arrays(np.frombuffer("".join(lines).encode(), np.uint8))
+    return _runs.fingerprint_bytes("".join(lines).encode())
 
 
 def _crops(report, crops):

@@ -5,8 +5,6 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
-
 from kollias_affect import _checks, _files, _runs
 from kollias_affect.faces import detectors
 from kollias_affect.faces.batch import extract_many
@@ -73,8 +71,7 @@ def default_folder(dataset, root):
         dataset: Name of the database.
         root: Folder of the database. Each root has crops of its own.
     """
-    resolved = os.fsencode(Path(root).resolve())
-    stamp = _runs.fingerprint_arrays(np.frombuffer(resolved, np.uint8))
+    stamp = _runs.fingerprint_bytes(os.fsencode(Path(root).resolve()))
     return _files.cache_folder() / f"{dataset}-{stamp}"
 
 

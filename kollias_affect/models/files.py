@@ -9,7 +9,6 @@ import re
 import zipfile
 
 import keras
-import numpy as np
 
 import kollias_affect
 from kollias_affect import _checks, _files, _runs
@@ -183,4 +182,4 @@ def fingerprint(model):
     """
     # Keras numbers unnamed layers consecutively within a process.
     config = re.sub(r'"(reshape|split|power)(_\d+)?"', r'"\1"', json.dumps(model.get_config()))
-    return _runs.fingerprint_arrays(np.frombuffer(config.encode(), np.uint8))
+    return _runs.fingerprint_bytes(config.encode())
