@@ -30,7 +30,7 @@ def extract(videos, out, labels, **options):
 
     if labels is not None:
         listed = frames_csv.read_label_list(videos, out, labels)
-    results, errors = faces.extract_many(videos, out, progress=shared.shows_progress(), **options)
+    results, errors = faces.extract_many(videos, out, **options)
     clips = [
         clip
         for result in results.values()

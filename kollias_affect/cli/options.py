@@ -1,6 +1,5 @@
 """Options that several commands share, and what they stand for."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -75,11 +74,6 @@ def load_model(name):
     from kollias_affect import models, weights
 
     return models.load(weights.model_file(name))[0]
-
-
-def shows_progress():
-    """Whether progress bars are shown: only if standard error is a terminal."""
-    return sys.stderr.isatty()
 
 
 def print_table(table, digits=4):

@@ -45,7 +45,7 @@ def predict(inputs, out, model, detector, annotate, **options):
     if ignored:
         click.echo(f"Ignored in folders: {ignored}.")
     errors = {}
-    common = {"detector": detector, "annotate": annotate, "progress": shared.shows_progress()}
+    common = {"detector": detector, "annotate": annotate}
     if files.images:  # first, because a model of videos is refused at once
         table, image_errors = prediction.predict_images(model, files.images, out, **common)
         _print_images(table, out / prediction.IMAGE_TABLE)

@@ -7,6 +7,7 @@ import keras
 
 from kollias_affect import _files, datasets, evaluation, faces, models, training
 from kollias_affect.datasets import synthetic
+from kollias_affect.tasks import DIMENSIONS
 
 
 def run(out_dir, epochs=5, seed=0, subjects=8, clips_per_subject=2, frames=100, log=print):
@@ -85,7 +86,7 @@ def _evaluate(model, clips, out_dir):
     evaluation.clip_picture(
         clips[0],
         predictions[clips[0].key],
-        ("valence", "arousal"),
+        DIMENSIONS,
         out_dir / "demo.png",
         title=f"Synthetic clip {clips[0].key}, a subject not trained on",
     )

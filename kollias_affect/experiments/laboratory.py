@@ -11,6 +11,7 @@ from kollias_affect.experiments import builders
 from kollias_affect.experiments.declaration import Empty, Fusion, Training
 from kollias_affect.experiments.roles import are_utterances, fingerprint_clips
 from kollias_affect.experiments.trainings import TEST, VALIDATION, Trainings, cached_predictions
+from kollias_affect.tasks import DIMENSIONS
 
 
 class Laboratory:
@@ -143,4 +144,4 @@ class Laboratory:
 def _validation_ccc(clips, predictions):
     if are_utterances(clips):
         predictions = evaluation.aggregate(predictions, clips, by="utterance")
-    return evaluation.scores(clips, predictions).loc[["valence", "arousal"], "CCC"].to_list()
+    return evaluation.scores(clips, predictions).loc[list(DIMENSIONS), "CCC"].to_list()
