@@ -118,13 +118,18 @@ def train(
         OSError: If another process works in `out_dir`, or it cannot be written.
     """
     epochs = _checks.positive_integer("epochs", epochs)
-    card = models.describe(model)
-    _check_data(training, validation, card)
+    _check_data(training, validation)
     settings = _settings(
         model, training, validation, learning_rate,
         features=features, batch_size=batch_size, stride=stride, level=level, decay=decay,
         loss=loss, seed=_checks.integer_between("seed", seed, 0, 2**32 - 1),
     )  # fmt: skip
+    if settings["length"] is None:
+        raise ValueError(
+            "`train` takes models of windows. Received: a model of single frames. Build it with "
+            "`length=`; it then treats each frame of a window separately."
+        )
+    monitor = "val_accuracy" if settings["task"] == "expression" else "val_ccc"
     # A folder that is refused gets no lock file.
     _runs.check_folder(out_dir, settings, RUN_FILES, required=("training",))
     out_dir = _checks.writable_folder("out_dir", out_dir)
@@ -143,27 +148,22 @@ def train(
                 shuffle=False,  # of batches; the windows are shuffled already
                 callbacks=[
                     SeedEpochs(settings["seed"]),
-                    *callbacks(out_dir, _monitor(card), validation, settings, model),
+                    *callbacks(out_dir, monitor, validation, settings, model),
                     *lines,
                 ],
                 verbose=verbose,
             )
-    return load_best(out_dir, _monitor(card))
+    return load_best(out_dir, monitor)
 
 
-def _check_data(training, validation, card):
-    """Raises `ValueError` if the clips or the model do not suit a training."""
+def _check_data(training, validation):
+    """Raises `ValueError` if the clips do not suit a training."""
     sampling.refuse_common_subjects(training, validation, "training and validation")
     if not any(clip.valid.any() for clip in validation):
         raise ValueError(
             "Validation needs at least one frame that counts, with a face and a label. Received: "
             f"{[clip.key for clip in validation[:5]]} without any. Choose other validation clips, "
             "or another seed if they are drawn at random."
-        )
-    if card["length"] is None:
-        raise ValueError(
-            "`train` takes models of windows. Received: a model of single frames. Build it with "
-            "`length=`; it then treats each frame of a window separately."
         )
 
 
@@ -250,10 +250,6 @@ def epoch_output(verbose=None):
     if verbose is not None:
         return verbose, []
     return (1, []) if sys.stdout.isatty() else (0, [EpochLines()])
-
-
-def _monitor(card):
-    return "val_accuracy" if card["task"] == "expression" else "val_ccc"
 
 
 def load_best(out_dir, monitor):
