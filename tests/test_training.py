@@ -1,7 +1,6 @@
 import csv
 import json
 import os
-import pickle
 import re
 import signal
 import subprocess
@@ -13,8 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from kollias_affect import _runs, models, training, windows
+from kollias_affect import _runs, datasets, models, training, windows
 from kollias_affect.clip import Clip
+from kollias_affect.datasets import frames_csv
 
 TINY = {"length": 4, "width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
 
@@ -99,12 +99,12 @@ def test_a_second_run_in_the_folder_is_refused_while_the_first_one_runs(finished
 
 
 KILLED = """
-    import os, pathlib, pickle, signal, sys
+    import os, pathlib, signal, sys
     import keras
-    from kollias_affect import evaluation, models, training
+    from kollias_affect import datasets, models, training
 
     out, moment = pathlib.Path(sys.argv[1]), sys.argv[2]
-    clips = pickle.loads(pathlib.Path(sys.argv[3]).read_bytes())
+    clips = datasets.load("frames_csv", sys.argv[3])
 
     def die(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -118,7 +118,6 @@ KILLED = """
 
     compile_model = keras.Model.compile
     keras.Model.compile = lambda self, *a, **k: compile_model(self, *a, run_eagerly=True, **k)
-    evaluation.AffectTensorBoard = lambda *_, **__: keras.callbacks.Callback()  # draws for seconds
     training._tensorboard = lambda *args: keras.callbacks.Callback()  # pictures take time
     original = training.callbacks
     def callbacks(*args, **kwargs):
@@ -153,9 +152,10 @@ def uninterrupted(tmp_path_factory):
     """File of the clips, and losses of four epochs of them without an interruption."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     clips = clips_in(folder / "clips")
-    (folder / "clips.pickle").write_bytes(pickle.dumps(clips))
+    frames_csv.write(clips, folder / "clips.csv")
+    clips = datasets.load("frames_csv", folder / "clips.csv")
     training.train(tiny(), clips[:1], clips[1:], folder / "run", epochs=4, batch_size=1, verbose=0)
-    return folder / "clips.pickle", [float(row["loss"]) for row in log(folder / "run")]
+    return folder / "clips.csv", [float(row["loss"]) for row in log(folder / "run")]
 
 
 @pytest.mark.parametrize(

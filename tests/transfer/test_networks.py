@@ -121,6 +121,7 @@ def test_imagenet_weights_are_assigned_to_fc6_and_fc7(tmp_path):
         weights[name] = [random.normal(size=w.shape) for w in model.get_layer(name).weights]
     weights["fc8"] = [random.normal(size=(3, 1000)), random.normal(size=1000)]
     weights = {k: [v.astype(np.float32) for v in pair] for k, pair in weights.items()}
+    # The published file is a pickled dict, too. The importer reads it without unpickling.
     np.save(tmp_path / "w.npy", weights, allow_pickle=True)
     pretrained = network("alexnet", 64, 0.05, pretrained=tmp_path / "w.npy")
     for name in ("fc6", "fc7"):
