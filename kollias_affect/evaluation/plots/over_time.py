@@ -6,7 +6,7 @@ import numpy as np
 from kollias_affect import tasks
 from kollias_affect.evaluation import measures
 from kollias_affect.evaluation.plots import style
-from kollias_affect.tasks import TASKS
+from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
 _GAP_COLOUR, _LABEL_COLOUR, _DASHES = "0.88", "black", (0, (4, 2))
 _DIMENSION_HEIGHT, _PROBABILITY_HEIGHT = 1.8, 0.75  # inches per panel
@@ -116,10 +116,14 @@ def _draw_crops(figure, clip, faces):
 
 def _labels(clip, names):
     """Returns the labels of a clip for these outputs, unknown where frames are not valid."""
-    task = next((task for task, (outputs, _) in TASKS.items() if outputs == tuple(names)), None)
-    if task is None or getattr(clip, tasks.label_field(task)) is None:
+    names = tuple(names)
+    if set(names) <= set(DIMENSIONS):
+        if clip.valence_arousal is None:
+            return None
+        return tasks.known_labels(clip, "valence_arousal")[:, tasks.columns(names)]
+    if clip.expression is None or names != EXPRESSIONS:
         return None
-    return tasks.known_labels(clip, task)
+    return tasks.known_labels(clip, "expression")
 
 
 class _Traces:

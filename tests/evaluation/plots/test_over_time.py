@@ -191,6 +191,8 @@ def test_clip_picture_selects_labels_by_name_and_omits_frames_that_are_not_valid
     (panel,) = panels_of_clip_picture(monkeypatch, clip, values()[:, 1:], ("arousal",))
     drawn = lines(panel)["label"].get_ydata()
     assert np.isnan(drawn[3]) and (np.delete(drawn, 3) == 0.75).all()
+    first, second = panels_of_clip_picture(monkeypatch, clip, values(), ("arousal", "valence"))
+    assert [lines(panel)["label"].get_ydata()[0] for panel in (first, second)] == [0.75, 0.25]
 
 
 def test_clip_picture_of_expressions(make_clip, monkeypatch):
