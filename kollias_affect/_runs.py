@@ -26,8 +26,13 @@ LOCK = ".lock"
 _END_BYTES = 1 << 16  # that `file_identity` reads at both ends
 
 
-def fingerprint_bytes(*parts):
-    """Returns the fingerprint of bytes, one part after the other."""
+def fingerprint_bytes(content):
+    """Returns the fingerprint of bytes."""
+    return _fingerprint_parts([content])
+
+
+def _fingerprint_parts(parts):
+    """Returns the fingerprint of an iterable of bytes, which holds one part at a time."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -46,15 +51,15 @@ def fingerprint(*content):
 
 def fingerprint_arrays(*arrays):
     """Returns the fingerprint of the bytes of arrays; `None` counts as an empty array."""
-    return fingerprint_bytes(
-        *(b"" if a is None else np.ascontiguousarray(a).tobytes() for a in arrays)
+    return _fingerprint_parts(
+        b"" if array is None else np.ascontiguousarray(array).tobytes() for array in arrays
     )
 
 
 def fingerprint_contents(paths):
     """Returns the fingerprint of the contents of files; an empty path counts as an empty file."""
     contents = (Path(path).read_bytes() if path else b"" for path in paths)
-    return fingerprint_bytes(*(len(c).to_bytes(8, "little") + c for c in contents))
+    return _fingerprint_parts(len(c).to_bytes(8, "little") + c for c in contents)
 
 
 def fingerprint_states(paths):
