@@ -30,7 +30,7 @@ from kollias_affect.cli._group import KerasCommand
 )
 @click.option("--out", type=shared.PATH, help="Write tables and pictures there.")
 def evaluate(
-    model, data, dataset, split, loader_options, search, postprocessing, against, out, **options
+    model, data, dataset, split, loader_options, by, search, postprocessing, against, out, **options
 ):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
@@ -38,9 +38,11 @@ def evaluate(
     """
     from kollias_affect import evaluation
 
+    evaluation.check_options(by, search, postprocessing)
     result = evaluation.evaluate_model(
         shared.load_model(model),
         shared.load_clips(dataset, data, split, loader_options),
+        by=by,
         search=search,
         postprocessing=postprocessing,
         against=None if against is None else shared.load_model(against),

@@ -4,7 +4,11 @@ from kollias_affect.evaluation import postprocess
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
 from kollias_affect.evaluation.averaging import average
 from kollias_affect.evaluation.fusion import decision_fusion
-from kollias_affect.evaluation.model_evaluation import Evaluation, evaluate_model
+from kollias_affect.evaluation.model_evaluation import (
+    Evaluation,
+    check_options,
+    evaluate_model,
+)
 from kollias_affect.evaluation.plots import clip_picture, traces
 from kollias_affect.evaluation.predictions import from_table, paired, predict, to_table
 from kollias_affect.evaluation.regions import PAPER_B_REGIONS, mse_by_region
@@ -20,6 +24,7 @@ __all__ = [
     "Evaluation",
     "aggregate",
     "average",
+    "check_options",
     "clip_picture",
     "compare",
     "confidence_intervals",

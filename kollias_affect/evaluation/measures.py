@@ -292,3 +292,17 @@ MEASURES = {
     "SAGR": _sagr,
 }
 CLASS_MEASURES = {"accuracy": accuracy, "F1": macro_f1}
+
+
+def main_measure(task):
+    """Returns the measure that intervals and comparisons use for a task.
+
+    Args:
+        task: One of `tasks.TASKS`.
+
+    Example:
+
+    >>> main_measure("expression"), main_measure("valence")
+    ('accuracy', 'CCC')
+    """
+    return "accuracy" if task == "expression" else "CCC"

@@ -5,6 +5,7 @@ import dataclasses
 from kollias_affect import _checks, models
 from kollias_affect.evaluation import results
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
+from kollias_affect.evaluation.measures import main_measure
 from kollias_affect.evaluation.postprocess import PostProcessing
 from kollias_affect.evaluation.postprocess import search as search_steps
 from kollias_affect.evaluation.predictions import predict
@@ -84,7 +85,12 @@ def evaluate_model(
     {'valence': 0.25, 'arousal': 0.1, 'mean': 0.18}
     """
     task = models.describe(model)["task"]
-    _check_options(task, by, search, postprocessing)
+    check_options(by, search, postprocessing)
+    if task == "expression" and (search or postprocessing):
+        raise ValueError(
+            "Post-processing applies to valence and arousal. Received: a model of expressions. "
+            "Leave `search` and `postprocessing` out."
+        )
     if against is not None:
         _check_same_task(task, models.describe(against)["task"])
     predictions = predict(model, clips)
@@ -102,7 +108,7 @@ def evaluate_model(
     else:
         table = results.write_results(clips, processed, out_dir, task, scored)
     by_video = scores(clips, scored, task, per_video=True) if per_video else None
-    measure = "accuracy" if task == "expression" else "CCC"
+    measure = main_measure(task)
     comparison = None
     if against is not None:
         _, other = _process(predict(against, clips), clips, **options)
@@ -110,17 +116,24 @@ def evaluate_model(
     return Evaluation(table, by_video, steps, measure, comparison)
 
 
-def _check_options(task, by, search, postprocessing):
+def check_options(by=None, search=None, postprocessing=None):
+    """Checks options of `evaluate_model` that do not depend on the model, before it is loaded.
+
+    Args:
+        by, search, postprocessing: See `evaluate_model`.
+
+    Raises:
+        ValueError: If `by` is unknown, or if the other two are given together.
+
+    Example:
+
+    >>> check_options(by="utterance")
+    """
     _checks.one_of("by", by, (None, *UNITS))
     if search is not None and postprocessing is not None:
         raise ValueError(
             "Post-processing is searched on one set and applied to another. Received: both "
             "`search` and `postprocessing`. Give one of them."
-        )
-    if task == "expression" and (search or postprocessing):
-        raise ValueError(
-            "Post-processing applies to valence and arousal. Received: a model of expressions. "
-            "Leave `search` and `postprocessing` out."
         )
 
 

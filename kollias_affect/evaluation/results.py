@@ -7,6 +7,7 @@ import numpy as np
 
 from kollias_affect import _files
 from kollias_affect.evaluation import plots
+from kollias_affect.evaluation.measures import main_measure
 from kollias_affect.evaluation.predictions import paired, to_table
 from kollias_affect.evaluation.resampling import confidence_intervals
 from kollias_affect.evaluation.scores import confusion, scores
@@ -49,18 +50,17 @@ def write_results(clips, predictions, out_dir, task="valence_arousal", scored=No
     with _files.atomic(out_dir / "predictions.csv") as temporary:
         to_table(predictions, names).to_csv(temporary, index=False, lineterminator="\n")
     write_table(table, out_dir / "scores")
-    videos = [clip for clip in clips if len(clip) > 1]
+    videos = [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]  # to draw
     if videos:
         write_table(per_video, out_dir / "per_video")
     if (per_video.iloc[:, -1] > 0).sum() > 1:  # videos with a row that counts
-        measure = "accuracy" if task == "expression" else "CCC"
-        intervals = confidence_intervals(clips, scored, measure, task)
+        intervals = confidence_intervals(clips, scored, main_measure(task), task)
         write_table(intervals, out_dir / "intervals")
     if task == "expression":
         _draw_classes(clips, scored, out_dir)
     elif task == "valence_arousal":
-        _draw_plane(clips, predictions, out_dir)
-    for number, clip in enumerate(videos[:CLIPS_DRAWN], start=1):
+        _draw_plane(clips, videos, predictions, out_dir)
+    for number, clip in enumerate(videos, start=1):
         labels = known_labels(clip, task)
         figure = plots.traces_figure(
             clip.times, predictions[clip.key], names, labels, title=clip.key
@@ -69,12 +69,11 @@ def write_results(clips, predictions, out_dir, task="valence_arousal", scored=No
     return table
 
 
-def _draw_plane(clips, predictions, out_dir):
+def _draw_plane(clips, videos, predictions, out_dir):
     labels = [clip.valence_arousal[clip.valid] for clip in clips]
     values = [predictions[clip.key][clip.valid] for clip in clips]
     figure = plots.histogram(np.concatenate(values), np.concatenate(labels))
     plots.save(figure, out_dir / "histogram.png")
-    videos = [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]
     for number, clip in enumerate(videos, start=1):
         labels = known_labels(clip, "valence_arousal")
         figure = plots.trajectory(clip.times, predictions[clip.key], labels, title=clip.key)

@@ -56,6 +56,8 @@ def test_utterances_are_scored(ok, refused, linear, listed):
     printed = ok("evaluate", linear, listed, "--by", "utterance")
     assert "utterances" in printed and "left out" in printed
     assert "must be one of" in refused("evaluate", linear, listed, "--by", "minute")
+    # Before anything is loaded.
+    assert "must be one of" in refused("evaluate", "none.keras", "none.csv", "--by", "minute")
 
 
 def test_two_models_are_compared(ok, linear, listed):
