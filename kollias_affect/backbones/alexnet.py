@@ -49,9 +49,8 @@ def alexnet(input_shape=(96, 96, 3), width=1.0, name="alexnet"):
 
 
 def _convolution(x, channels, kernel, width, name, padding="same", **options):
-    filters = 2 * parts.channels(
-        channels // 2, width
-    )  # an even number, for the groups of the next layer
+    # An even number, for the groups of the next layer.
+    filters = 2 * parts.channels(channels // 2, width)
     return layers.Conv2D(filters, kernel, padding=padding, activation="relu", name=name, **options)(
         x
     )

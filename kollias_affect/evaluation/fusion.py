@@ -122,9 +122,8 @@ def _refuse_differences(what, sides):
         if side != sides[0]:
             differing = sorted(set(map(str, side)) ^ set(map(str, sides[0])))
             raise ValueError(
-                f"The {what} must be the same for all models. Received: only some have "
-                f"{differing[:5]} ({len(differing)}). Predict and score the same {what} with each "
-                "model."
+                f"The {what} must be the same everywhere. Received: {differing[:5]} in some places "
+                f"only ({len(differing)}). Predict and score the same {what}."
             )
 
 

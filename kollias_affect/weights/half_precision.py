@@ -99,8 +99,7 @@ def _portable(config, objects=None):
     module = str(config.get("module"))
     if module == "keras.initializers":
         result["config"] = {k: v for k, v in result["config"].items() if v is not None}
-    if module.startswith(
-        "keras.src.ops"
-    ):  # The name of an operation stands beside its configuration, too.
+    if module.startswith("keras.src.ops"):
+        # The name of an operation stands beside its configuration, too.
         result["config"] = {k: v for k, v in result["config"].items() if k != "name"}
     return result

@@ -1,7 +1,7 @@
 """Weights by name: those that ship with the package, and the steps to get the others.
 
-Shipped weights lie in the folder `pretrained/` of a checkout, among the data files of an
-installed package, or in the cache folder. A `manifest.json` beside them holds their SHA-256.
+Shipped weights lie in the folder `pretrained/` of a checkout, or among the data files of an
+installed package. A `manifest.json` beside them holds their SHA-256.
 Nothing is downloaded.
 """
 
@@ -124,7 +124,7 @@ def describe_pretrained(name):
     row = _row(entry)
     lines = [f"{key}: {value}" for key, value in row.items() if value is not None]
     if row["available"]:
-        card = models.read_card(pretrained_file(name))
+        card = models.read_card(_find(entry))
         lines += ["card:", json.dumps(card, indent=1)]
     else:
         lines += ["steps:", *_numbered_steps(entry)]
@@ -173,7 +173,7 @@ def _find(entry):
 
 
 def _folders():
-    """Yields the folders of shipped weights: checkout, installation, cache."""
+    """Yields the folders of shipped weights: checkout, installation."""
     checkout = Path(kollias_affect.__file__).resolve().parents[1]
     if (checkout / "setup.cfg").is_file():
         yield checkout / "pretrained"
@@ -184,7 +184,6 @@ def _folders():
     for file in files:
         if file.parts[-4:] == (*_INSTALLED, MANIFEST):
             yield Path(file.locate()).resolve().parent
-    yield _files.cache_folder() / "pretrained"
 
 
 def _expected_sha256(path):

@@ -172,10 +172,8 @@ def _caffe_outputs(kernel, bias):
 
 
 def _is_convolution(kernel):
-    return kernel.ndim == 4 and kernel.shape[:2] != (
-        1,
-        1,
-    )  # Older Caffe has [1, 1, outputs, inputs].
+    # Older Caffe has [1, 1, outputs, inputs] in fully connected layers.
+    return kernel.ndim == 4 and kernel.shape[:2] != (1, 1)
 
 
 def _fully_connected(kernel, outputs, channels):
