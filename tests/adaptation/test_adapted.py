@@ -152,7 +152,6 @@ def test_a_saved_classifier_predicts_the_same(tiny, seven_clips, tmp_path):
     )
 
 
-@pytest.mark.nightly
 def test_a_classifier_loads_in_a_process_that_only_imports_the_package(tiny, tmp_path):
     classifier = adaptation.centroid_classifier(tiny(), Z)
     models.save(classifier, tmp_path / "model.keras")

@@ -225,8 +225,8 @@ def narrow(request):
     return backbones.build(**arguments), arguments
 
 
-# `tests/models/test_all_networks.py` saves, loads and trains every backbone, too. The deep ones
-# have their own test nightly.
+# `tests/models/test_all_networks.py` saves, loads and trains networks on every backbone, so these
+# tests of the deep backbones alone run nightly.
 DEEP = ("resnet50-keras", "densenet121")
 deep_ones_nightly = pytest.mark.parametrize(
     "narrow",
@@ -251,7 +251,7 @@ def test_saved_model_is_plain_keras(narrow, tmp_path):
     assert json.loads(config)["registered_name"] in (None, "Functional")
 
 
-@deep_ones_nightly
+@pytest.mark.parametrize("narrow", NARROW, ids=IDS, indirect=True)
 def test_outputs_under_mixed_precision_are_close(narrow):
     reference, arguments = narrow
     keras.config.set_dtype_policy("mixed_bfloat16")

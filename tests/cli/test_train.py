@@ -75,14 +75,15 @@ def test_other_settings_in_the_same_folder_are_refused(
     assert "layers.rnn1 (6, now 9)" in refused(*train, "--rnn-units", "9")
 
 
-def test_cached_features_and_mixed_precision(ok, small, synthetic_root, tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_cached_features_in_a_precision(ok, small, synthetic_root, tmp_path, precision):
     train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run", *small]
     train += ["--validation", synthetic_root / "validation.csv"]
     features = tmp_path / "features"
-    ok(*train, "--frozen", "--features", features, "--precision", "mixed_bfloat16")
+    ok(*train, "--frozen", "--features", features, "--precision", precision)
     assert list(features.glob("features-*.npy"))
     with zipfile.ZipFile(tmp_path / "run" / "best.keras") as archive:
-        assert b"mixed_bfloat16" in archive.read("config.json")
+        assert (b"mixed_bfloat16" in archive.read("config.json")) == (precision != "float32")
     assert keras.config.dtype_policy().name == "float32"  # the global policy is restored
 
 

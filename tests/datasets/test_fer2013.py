@@ -330,7 +330,6 @@ def real(shared, tmp_path_factory):
     return datasets.load("fer2013", shared("fer2013.tar"), unpack_to=to), to / "fer2013"
 
 
-@pytest.mark.nightly
 def test_the_real_archive_has_the_published_counts(real):
     clips, _ = real
     assert clips.report.frames == 28709 + 3589

@@ -1,5 +1,3 @@
-import pytest
-
 from kollias_affect.experiments import demo
 
 SIZE = {"subjects": 2, "clips_per_subject": 1, "frames": 24}
@@ -15,14 +13,8 @@ def check(out_dir):
     assert any("tensorboard --logdir" in line for line in lines) and len(lines) < 20
 
 
-@pytest.mark.nightly  # .ci/run runs the complete demo
-def test_demo_leaves_model_logs_table_and_picture(tmp_path):
+def test_demo_leaves_model_logs_table_and_picture_and_a_second_call_continues(tmp_path):
     """A short form; the continuous integration runs the complete demo and checks its score."""
-    check(tmp_path)
-
-
-@pytest.mark.nightly
-def test_a_second_call_continues_with_the_existing_files(tmp_path):
     for _ in range(2):
         check(tmp_path)
     assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 2

@@ -2,16 +2,13 @@ import inspect
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from shared_values import PEEPHOLE_WEIGHTS
+from shared_values import PARITY, PEEPHOLE_WEIGHTS
 
 from kollias_affect import layers
-
-PARITY = Path(__file__).resolve().parents[3] / "shared" / "parity"
 
 
 @pytest.fixture(autouse=True)
@@ -316,10 +313,7 @@ def test_bad_units_are_refused(units):
 
 # tests/test_package.py tests that the layers are registered after other orders of imports.
 IMPORTS = (
-    pytest.param(
-        "import kollias_affect; import tensorflow as tf; keras = tf.keras",
-        marks=pytest.mark.nightly,
-    ),
+    "import kollias_affect; import tensorflow as tf; keras = tf.keras",
     pytest.param("import kollias_affect; import keras", marks=pytest.mark.nightly),
     pytest.param("import keras; import kollias_affect", marks=pytest.mark.nightly),
 )

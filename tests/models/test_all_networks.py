@@ -114,7 +114,7 @@ def test_compiled_models_load_in_a_fresh_process(saved, cases):
         assert np.allclose(np.load(path.with_suffix(".npy")), outputs[path.name], atol=1e-5)
 
 
-# `tests/backbones/test_backbones.py` has the other backbones.
+# `tests/backbones/test_backbones.py` checks every backbone alone.
 @pytest.mark.parametrize(
     "backbone", ["cnn_m", *(pytest.param(b, marks=nightly) for b in BACKBONES if b != "cnn_m")]
 )
