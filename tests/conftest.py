@@ -1,18 +1,18 @@
 """Fixtures that several test modules share."""
 
+import importlib.util
 import inspect
+import json
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import av
 import numpy as np
 import pytest
+from shared_values import PARITY, SHARED
 
 from kollias_affect.clip import Clip
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
@@ -137,3 +137,20 @@ def random_inputs():
         }
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def recipe():
+    """Module of the recipe by which the authors' reference outputs were recorded."""
+    if not PARITY.is_dir():
+        pytest.skip(f"the authors' reference outputs are not part of the repository: {PARITY}")
+    spec = importlib.util.spec_from_file_location("recipe", PARITY / "recipe.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def expected(recipe):
+    """The authors' reference outputs, by network."""
+    return json.loads((PARITY / "original_networks.json").read_text())

@@ -1,8 +1,14 @@
 """Values that tests of several rooms share (`pythonpath` in setup.cfg names this folder)."""
 
+from pathlib import Path
+
 import numpy as np
 
 from kollias_affect import faces
+
+# Real data and reference outputs, which lie beside some checkouts.
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+PARITY = SHARED / "parity"
 
 # Names of the weights of a PeepholeLSTM cell, in order.
 PEEPHOLE_WEIGHTS = (

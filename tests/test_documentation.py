@@ -38,16 +38,9 @@ def python_blocks():
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory):
-    """A folder in which all blocks run, so that they share the synthetic clips that they make.
-
-    They run eagerly: tracing costs more than the few batches of an example.
-    """
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield tmp_path_factory.mktemp("workshop")
-    tf.config.run_functions_eagerly(False)
+def workshop(tmp_path_factory, eager_functions):
+    """A folder in which all blocks run, so that they share the synthetic clips that they make."""
+    return tmp_path_factory.mktemp("workshop")
 
 
 @pytest.mark.parametrize(("code", "needs_data"), list(python_blocks()))

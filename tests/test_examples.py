@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import pytest
 import skimage.data
-import tensorflow as tf
 
 from kollias_affect import EXPRESSIONS, datasets
 
@@ -125,16 +124,8 @@ def collections(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def eager():
-    """Runs without graphs, whose tracing takes longer than a few steps of many small networks."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.nightly  # tests/experiments/paper_a runs the same experiment
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager_functions")
 def test_adaptation_example(collections, tmp_path):
     data = collections / "fer", collections / "photos", collections / "ck48.h5"
     small = ["--width", 0.05, "--epochs", 1, "--batch-size", 64]
@@ -147,7 +138,7 @@ def test_adaptation_example(collections, tmp_path):
 
 
 @pytest.mark.nightly  # tests/test_train_fer2013.py checks the parts of the script
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager_functions")
 def test_training_of_the_shipped_network(collections, tmp_path):
     data, first, second = collections / "fer", tmp_path / "first", tmp_path / "second"
     small = ["--width", 0.05, "--batch-size", 32, "--size", 48, "--backup-every", 2]

@@ -4,7 +4,6 @@ import cv2
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from kollias_affect import backbones, evaluation, features, models, training, windows
 from kollias_affect.clip import Clip
@@ -13,14 +12,7 @@ LENGTH, SIZE = 4, 32
 TINY = {"rnn_units": 5, "hidden_units": 8, "length": LENGTH}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fast():
-    """Draws no pictures and runs `tf.function`s eagerly: tracing costs more than few batches."""
-    tf.config.run_functions_eagerly(True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "AffectTensorBoard", lambda *_, **__: keras.callbacks.Callback())
-        yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eager_functions", "plain_tensorboard")
 
 
 @pytest.fixture

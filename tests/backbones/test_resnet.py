@@ -1,7 +1,4 @@
-import importlib.util
-import json
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,7 +7,6 @@ import tensorflow as tf
 
 from kollias_affect import backbones
 
-PARITY = Path(__file__).resolve().parents[3] / "shared" / "parity"
 BLOCKS = ((3, 64), (4, 128), (6, 256), (3, 512))
 
 
@@ -122,14 +118,9 @@ def test_slim_form_has_slims_variables(narrow):
 
 # `tests/weights/test_tf1_checkpoint.py` compares the same features after an import.
 @pytest.mark.nightly
-def test_slim_form_agrees_with_the_authors_network():
+def test_slim_form_agrees_with_the_authors_network(recipe, expected):
     """Compares the features of the authors' ResNet-GRU for the weights of `recipe.py`."""
-    if not PARITY.is_dir():
-        pytest.skip(f"the authors' outputs are not part of the repository: {PARITY} is absent")
-    spec = importlib.util.spec_from_file_location("recipe", PARITY / "recipe.py")
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
-    stored = json.loads((PARITY / "original_networks.json").read_text())["affwildnet_resnet_gru"]
+    stored = expected["affwildnet_resnet_gru"]
 
     model = backbones.resnet50()
     variables = slim_variables(model)

@@ -1,10 +1,10 @@
 """Fixtures of the tests of the loaders."""
 
 import tarfile
-from pathlib import Path
 
 import hypothesis
 import pytest
+from shared_values import SHARED
 
 from kollias_affect import EXPRESSIONS
 
@@ -26,7 +26,7 @@ def shared():
     """Returns a function from a name to a file of real data, which exists beside some checkouts."""
 
     def find(name):
-        path = Path(__file__).resolve().parents[3] / "shared" / "data" / name
+        path = SHARED / "data" / name
         if not path.exists():
             pytest.skip(f"real data are not part of the repository: {path} is absent")
         return path

@@ -2,9 +2,8 @@ import cv2
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from kollias_affect import EXPRESSIONS, evaluation, models
+from kollias_affect import EXPRESSIONS, models
 from kollias_affect.clip import Clip
 from kollias_affect.transfer import stage_report
 
@@ -29,15 +28,9 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Draws no pictures and runs `tf.function`s eagerly: tracing costs more than few batches."""
-    monkeypatch.setattr(
-        evaluation, "AffectTensorBoard", lambda *_, **__: keras.callbacks.Callback()
-    )
+def quick(monkeypatch, eager_functions, plain_tensorboard):
+    """Draws no pictures and runs `tf.function`s eagerly."""
     monkeypatch.setattr(stage_report.plots, "save", lambda figure, path: None)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

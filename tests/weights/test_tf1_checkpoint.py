@@ -1,9 +1,5 @@
 """Parity with the authors' published networks, through real TensorFlow 1 checkpoints."""
 
-import importlib.util
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -11,8 +7,6 @@ import tensorflow as tf
 
 from kollias_affect import backbones, models, weights
 from kollias_affect.weights import tf1_checkpoint
-
-PARITY = Path(__file__).resolve().parents[3] / "shared" / "parity"
 
 
 def write_checkpoint(path, variables):
@@ -43,21 +37,6 @@ def random_variables(model, seed=0):
         name: (0.1 * random.standard_normal(shape)).astype(np.float32)
         for name, shape in tf1_checkpoint.variable_shapes(model).items()
     }
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    if not PARITY.is_dir():
-        pytest.skip(f"the authors' reference outputs are not part of the repository: {PARITY}")
-    spec = importlib.util.spec_from_file_location("recipe", PARITY / "recipe.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def expected(recipe):
-    return json.loads((PARITY / "original_networks.json").read_text())
 
 
 # Our names of the layers with recorded outputs.
