@@ -30,11 +30,22 @@ class Parts:
         training: List of `Clip` to train on.
         validation: List of `Clip` that choose epochs and post-processing.
         test: List of `Clip` that are scored.
+        text: How the database was divided, for pages.
+        official: Whether the parts are the database's own.
+        synthetic: Whether the clips are synthetic.
     """
 
     training: list
     validation: list
     test: list
+    text: str = ""
+    official: bool = False
+    synthetic: bool = False
+
+    @property
+    def lists(self):
+        """Dict from the name of a part to its list of `Clip`."""
+        return {name: getattr(self, name) for name in ("training", "validation", "test")}
 
     @property
     def everything(self):
