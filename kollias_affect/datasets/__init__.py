@@ -2,11 +2,15 @@
 
 Every module has a function `load(root, split=None, **options)` that returns `Clips`. Its docstring
 describes the database in the same sections: "Layout" (the files that are read), "Labels", "Faces"
-and "Subjects" (where those come from), and "References".
+and "Subjects" (where those come from), and "References". If the database has official parts, its
+constant `OFFICIAL_PARTS` maps `"training"`, `"validation"` and `"test"` to names of splits; a
+function `parts(**options)` replaces it where options change the parts, and `has_labels(root,
+split)` tells cheaply whether a part has labels if some copies have none.
 """
 
 import importlib
 import inspect
+from pathlib import Path
 
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
@@ -29,11 +33,16 @@ DATASETS = {
     )
 }
 
-__all__ = ["DATASETS", "Clip", "load", "loader_options"]
+# Functions of `division`, which imports this module.
+_DIVISION = ("Division", "divide", "load_scored", "official_parts")
+
+__all__ = ["DATASETS", "Clip", "load", "loader_options", *_DIVISION]
 
 
 def __getattr__(name):
     """Imports a module of this package on first use."""
+    if name in _DIVISION:
+        return getattr(importlib.import_module(f"{__name__}.division"), name)
     try:
         return importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
@@ -46,7 +55,8 @@ def load(name, root, split=None, **options):
     Args:
         name: Name of the database, one of `DATASETS`.
         root: Folder (or file) of the database.
-        split: Part of the database; each module lists the parts that it has. Default: all parts.
+        split: Part of the database; each module lists the parts that it has. Default, and `"all"`:
+            all parts. See `divide` for training and scoring, which keep official parts apart.
         **options: Options of the database's own `load`, see `loader_options`.
 
     Returns:
@@ -67,6 +77,8 @@ def load(name, root, split=None, **options):
     known = loader_options(name)
     for option in options:
         _checks.one_of(f"option of {name}", option, known)
+    if str(split).lower() == "all" and not Path(root, f"{split}.csv").is_file():
+        split = None
     return _module(name).load(root, split=split, **options)
 
 
@@ -97,4 +109,5 @@ def loader_options(name):
 
 
 def _module(name):
+    """Returns the module of a database."""
     return importlib.import_module(DATASETS[_checks.one_of("dataset", name, DATASETS)])

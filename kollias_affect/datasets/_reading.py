@@ -422,3 +422,16 @@ def canonical_split(split, parts):
         return name
     part = next((part for part, names in _PARTS.items() if name in names), name)
     return _checks.one_of("split", part if part in parts else split, parts)
+
+
+def same_part(split, known, part):
+    """Whether a name of a split stands for a part of a database.
+
+    Args:
+        split: Name in any case.
+        known: Name of the part in the database.
+        part: `"training"`, `"validation"` or `"test"`.
+    """
+    name = str(split).strip().lower()
+    part = {"training": "train"}.get(part, part)
+    return name in (known.lower(), part, *_PARTS[part])

@@ -13,6 +13,10 @@ MAX_MESSAGE = 600  # characters of the message of an empty result
 MIN_CAUSES = 150  # characters of that message for its causes, however long the path is
 
 
+class PartNotFoundError(FileNotFoundError):
+    """The root does not hold the part of the database that `split` names."""
+
+
 @dataclasses.dataclass
 class LoadReport:
     """Counts of one load, printed by `kollias-affect data`.
@@ -104,7 +108,8 @@ class LoadReport:
             ValueError: If two clips have the same key.
         """
         if not clips:
-            raise FileNotFoundError(self._empty_message())
+            error = FileNotFoundError if self.split is None else PartNotFoundError
+            raise error(self._empty_message())
         refuse_same_keys(clips)
         self.clips = len(clips)
         self.videos = len({video_of(clip) if video_of else clip.key for clip in clips})

@@ -23,6 +23,8 @@ from kollias_affect.faces import database_crops
 from kollias_affect.tasks import EXPRESSIONS
 
 FOLDERS = {"train": "Train_AFEW", "validation": "Val_AFEW"}
+# The labels of the test videos are not distributed.
+OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 FACES = {"train": "AlignedFaces_LBPTOP_Points", "validation": "AlignedFaces_LBPTOP_Points_Val"}
 PUBLISHED = {"train": 773, "validation": 383}
 MAX_FRAMES = 10_000  # per video; those of AFEW last a few seconds

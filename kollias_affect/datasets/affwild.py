@@ -30,6 +30,7 @@ from kollias_affect.faces import database_crops, landmark_crops
 from kollias_affect.tasks import DIMENSIONS
 
 SPLITS = ("train", "test")
+OFFICIAL_PARTS = {"training": "train", "test": "test"}
 LAYOUT = (
     "a folder (or the one above it) with videos/{train,test}/105.avi, "
     "annotations/train/{valence,arousal}/105.txt, and if you have them "
@@ -79,6 +80,13 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     clips = [_labelled(report, video, unlabelled) for video in videos]
     clips = [clip for clip in clips if clip is not None]
     return report.finish(_reading.non_empty(report, clips))
+
+
+def has_labels(root, split):
+    """Whether a part has labels: those of the test part are usually not distributed."""
+    report = LoadReport("affwild", root, split, LAYOUT)
+    folder = _subfolder(_parts(report).get("annotations"), split)
+    return bool(_label_files(report, folder))
 
 
 @dataclasses.dataclass

@@ -26,12 +26,13 @@ import numpy as np
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
-from kollias_affect.datasets._report import LoadReport
+from kollias_affect.datasets._report import LoadReport, PartNotFoundError
 from kollias_affect.faces import database_crops
 from kollias_affect.tasks import EXPRESSIONS
 
 LABELS = ("valence_arousal", "expression", "multitask")
 SPLITS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
+OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 # Order of the database's classes if no header names them.
 CLASSES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
 LAYOUT = (
@@ -158,12 +159,17 @@ def _per_frame(report, split, task, annotations, other):
     return labels
 
 
+def parts(annotations=None, **options):
+    """Returns the parts with the options of `load`: a list that is named is one part."""
+    return {} if str(annotations).lower().endswith(".txt") else OFFICIAL_PARTS
+
+
 def _split_folders(report, split, top):
     """Returns the folders of the splits that are read; missing ones are counted."""
     names = SPLITS if split is None else (split,)
     folders = {name: _reading.find_folder(top, *SPLITS[name]) for name in names}
     if not any(folders.values()):
-        raise FileNotFoundError(report.expected(f"where {top} has no folder for the split {split}"))
+        raise PartNotFoundError(report.expected(f"where {top} has no folder for the split {split}"))
     for name in names:
         if folders[name] is None:
             report.note("splits that are missing", name)
@@ -294,6 +300,8 @@ def _multitask_files(report, split, annotations):
     lists = _multitask_files_by_split(report, annotations)
     names = [name for name in SPLITS if lists[name]] if split is None else [split]
     description = f"a list with the header {_MULTITASK_HEADER}, named after its split"
+    if split is not None and not lists[split]:
+        raise PartNotFoundError(report.expected(f"where there is not {description}"))
     return [_only(report, lists[name], description) for name in names or SPLITS]
 
 

@@ -28,6 +28,7 @@ from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
 LABEL_LIST = "frames.csv"  # default name of the csv, also of the one that `extract --labels` writes
+USUAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 TEXT_COLUMNS = {"clip", "subject", "image", "expression"}
 LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 _TEXT = {"keep_default_na": False, "encoding": "utf-8-sig", "skipinitialspace": True}

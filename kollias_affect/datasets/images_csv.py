@@ -24,6 +24,7 @@ LAYOUT = (
     "a csv with the columns image and emotion, a folder with one csv and its images (in images/ "
     "or beside it), or a tar archive of such a folder"
 )
+USUAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 # Labels outside the seven expressions that collections of faces use.
 _OTHERS = ("contempt", "other", "none", "unknown", "uncertain", "not a face")
 

@@ -27,7 +27,7 @@ import numpy as np
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
-from kollias_affect.datasets._report import LoadReport
+from kollias_affect.datasets._report import LoadReport, PartNotFoundError
 from kollias_affect.faces import database_crops
 from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
@@ -38,6 +38,7 @@ TABLES = {
     "validation": ("omg_ValidationVideos.csv",),
     "test": ("omg_TestVideos_WithLabels.csv", "omg_TestVideos_WithoutLabels.csv"),
 }
+OFFICIAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 COLUMNS = ("link", "start", "end", "video", "utterance")
 LABELS = ("arousal", "valence", "EmotionMaxVote")
 # The numbers of EmotionMaxVote, in order.
@@ -82,6 +83,12 @@ def load(root, split=None, videos=None, crops=None, labels_only=False, **options
         clips = [utterance.without_images(key) for key, utterance in utterances.items()]
         return report.finish(clips, _video)
     return report.finish(_with_frames(report, utterances, videos, crops, options), _video)
+
+
+def has_labels(root, split):
+    """Whether the table of a part has labels: that of the test part exists with and without."""
+    files = _csv_files(LoadReport("omg", root, split, LAYOUT))
+    return TABLES[split][0].lower() in files
 
 
 def read_predictions(path, clips):
@@ -222,7 +229,7 @@ def _tables(report, split):
         else:
             tables[part] = path
     if not tables:
-        raise FileNotFoundError(report.expected("which has none of these tables for that split"))
+        raise PartNotFoundError(report.expected("which has none of these tables for that split"))
     return tables
 
 

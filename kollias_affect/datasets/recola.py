@@ -25,7 +25,7 @@ import numpy as np
 from kollias_affect import _checks, _files, annotations
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
-from kollias_affect.datasets._report import LoadReport
+from kollias_affect.datasets._report import LoadReport, PartNotFoundError
 from kollias_affect.faces import database_crops
 from kollias_affect.tasks import DIMENSIONS
 
@@ -46,6 +46,8 @@ FOLDERS = {
 ENDINGS = {"gold_standard": (".arff",), "raters": (".csv",), "centred": (".csv",)}
 VIDEOS = ("Video_recordings_MP4", "recordings_video")
 SPLITS = {"train": "train", "dev": "dev", "validation": "dev"}
+# The labels of the test part are not distributed.
+OFFICIAL_PARTS = {"training": "train", "validation": "dev"}
 ATTRIBUTES = ("Instance_name", "frameTime", "GoldStandard")
 LAYOUT = (
     "ratings_gold_standard/{arousal,valence}/train_1.arff (or labels/gs_1/…), "
@@ -85,7 +87,7 @@ def load(
         `Clips` with `valence_arousal` and times in seconds, sorted by key.
 
     Raises:
-        FileNotFoundError: If `root` does not hold the database.
+        FileNotFoundError: If `root` does not hold the database, or its form has no split.
         ValueError: If a file is malformed, or an argument unknown.
     """
     split = _checked_split(split)
@@ -210,7 +212,7 @@ def _pairs(report, folder, endings, split):
         report.note("recordings with valence or arousal alone", name)
     names = sorted(valence.keys() & arousal.keys(), key=_files.natural_key)
     if split is not None and names and all(name.startswith("P") for name in names):
-        raise ValueError(
+        raise PartNotFoundError(
             f"Only the AVEC form of RECOLA (train_1, dev_1) has a split. Received: split={split!r} "
             f"with recordings of participants ({names[0]}, …) in {folder}. Load all of them, and "
             "split them by person with `sampling.split` or `sampling.person_folds`."

@@ -23,6 +23,7 @@ ALIGNED = {
     "validation": ("Val_Aligned_Faces_new", "Val_Aligned_Faces"),  # the first is a correction
     "test": ("Test_Aligned_Faces",),
 }
+OFFICIAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 LABELLED = ("train", "validation")
 LAYOUT = (
     "Train/<Emotion>/*.png, Val/<Emotion>/*.png and Test/*.png, or the same in "
@@ -55,6 +56,11 @@ def load(root, split=None, aligned=None):
     for part, folder in _folders(report, parts, aligned).items():
         clips += _clips(report, part, folder)
     return report.finish(clips)
+
+
+def has_labels(root, split):
+    """Whether a part has labels; those of the test images are not distributed."""
+    return split in LABELLED
 
 
 def _folders(report, parts, aligned):

@@ -27,6 +27,7 @@ from kollias_affect.datasets._report import LoadReport
 
 LAYOUT = "a folder, in which the synthetic clips are made"
 SPLITS = ("train", "validation")
+OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 FRAMES_PER_SECOND = 25
 SIDE = 192  # of the videos, in pixels
 HIDDEN_FRAMES = 4

@@ -197,7 +197,7 @@ def test_the_split_is_in_the_name(root):
 def test_raw_ratings_have_no_split(root):
     raw(root)
     assert len(recola.load(root)) == 1
-    with pytest.raises(ValueError, match=r"split='train' with recordings of participants \(P16"):
+    with pytest.raises(FileNotFoundError, match=r"split='train' with recordings of participants \(P16"):
         recola.load(root, "train")
 
 
