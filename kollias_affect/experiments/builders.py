@@ -8,8 +8,10 @@ from kollias_affect.models import parts
 # Backbones with published weights: importer, and the form of the backbone that they fit.
 IMPORTERS = {
     "vgg_face": (weights.load_vgg_face, {}),
-    "vgg16": (weights.load_vgg_face, {}),
+    "vgg16": (weights.load_vgg16, {}),
     "resnet50": (weights.load_resnet50, {"form": "keras"}),
+    "densenet121": (weights.load_densenet121, {}),
+    "cnn_m": (weights.load_cnn_m, {}),
 }
 BUILDERS = {"cnn": models.cnn, "affwildnet": models.affwildnet, "multi_rnn": models.multi_rnn}
 _UNITS = ("hidden_units", "rnn_units", "landmark_units", "fc_units")
