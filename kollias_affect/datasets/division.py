@@ -108,13 +108,14 @@ def divide(
     return _carry_out(reader, plan, share, seed, draw)
 
 
-def load_scored(name, root, split=None, **options):
+def load_scored(name, root, split=None, read=None, **options):
     """Loads the clips on which a model is scored.
 
     Args:
         name, root: See `load`.
         split: Part to score on. Default: the official test part if it has labels, otherwise the
             official validation part, otherwise everything. `"all"` mixes all parts.
+        read: See `divide`.
         **options: Options of the loader.
 
     Returns:
@@ -123,7 +124,7 @@ def load_scored(name, root, split=None, **options):
     Raises:
         FileNotFoundError, ValueError: As `load` does.
     """
-    reader = _Reader(name, root, None, options)
+    reader = _Reader(name, root, read, options)
     if split is not None:
         clips = reader.read(split)
         part = "all parts mixed on request" if _is_all(split) and reader.parts else _named(split)

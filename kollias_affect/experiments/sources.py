@@ -8,31 +8,24 @@ import numpy as np
 
 from kollias_affect import _checks, datasets
 from kollias_affect.clip import Clips
-from kollias_affect.datasets import sampling
+from kollias_affect.datasets import division, sampling
 from kollias_affect.datasets.option_texts import parse_value
 from kollias_affect.faces.picture_crops import paper_d_crops
 from kollias_affect.transfer.stages import Stage
 
-# Databases with the official splits "train" and "validation". In others, a share of the people
-# validates.
-WITH_SPLITS = ("affwild2", "afew", "fer2013", "sfew")
-VALIDATION_SHARE = 0.2
 STAGE_OPTIONS = ("name", "epochs", "learning_rate", "frozen", "new_head")
-SOURCE_OPTIONS = ("split", "validation", "crop")
+SOURCE_OPTIONS = ("split", "validation", "test", "crop")
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A database, and the parts of it that train and validate.
+    """A database, and the parts of it that train, validate and are scored.
 
     Args:
         dataset: Name in `datasets.DATASETS`.
         root: Folder or file of the database.
-        split: Part for training. Default: `"train"` for the databases in `WITH_SPLITS`, otherwise
-            the complete database.
-        validation: Part for validation, a share of the people of `split`, or `"none"` for no
-            validation. Default: `"validation"` for the databases in `WITH_SPLITS` if `split` is
-            not given, otherwise 0.2.
+        split, validation, test: Parts, see `datasets.divide`. Default: the official parts, or
+            shares of the persons of a database without them. `split="all"` mixes all parts.
         crop: Whether the images are complete pictures, whose faces `paper_d_crops` crops.
         options: Dict of options of the database's loader.
     """
@@ -41,33 +34,46 @@ class Source:
     root: str
     split: str | None = None
     validation: str | float | None = None
+    test: str | float | None = None
     crop: bool = False
     options: dict = dataclasses.field(default_factory=dict)
 
-    def load(self, crops_dir=None, seed=0):
-        """Loads the clips.
+    def divide(self, parts=division.PARTS, crops_dir=None, seed=0, draw=sampling.split):
+        """Loads the clips and divides them.
+
+        Args:
+            parts: Parts that are needed, see `datasets.divide`.
+            crops_dir: Folder of the crops, used if `crop` is set.
+            seed: Seed of the draw of persons, if shares of them are drawn.
+            draw: Function that draws them, see `datasets.divide`.
+
+        Returns:
+            `datasets.Division`.
+
+        Raises:
+            FileNotFoundError, ValueError: As `datasets.divide` does.
+        """
+        # The draw has a seed of its own; `synthetic` has an option of that name.
+        options = {name: value for name, value in self.options.items() if name != "seed"}
+        return datasets.divide(
+            self.dataset, self.root, self.split, self.validation, self.test, seed=seed,
+            parts=parts, read=lambda split: self._read(split, crops_dir), draw=draw, **options,
+        )  # fmt: skip
+
+    def load_scored(self, crops_dir=None):
+        """Loads the clips of a database that is only scored on.
 
         Args:
             crops_dir: Folder of the crops, used if `crop` is set.
-            seed: Seed of the draw of the people who validate, if a share of them does.
 
         Returns:
-            `(training, validation)`, two lists of `Clip`.
-
-        Raises:
-            FileNotFoundError, ValueError: As `datasets.load` does.
+            `(clips, text)`, see `datasets.load_scored`; `test` names the part, or else `split`.
         """
-        with_splits = self.dataset in WITH_SPLITS and self.split is None
-        split = "train" if with_splits else self.split
-        validation = self.validation
-        if validation is None:
-            validation = "validation" if with_splits else VALIDATION_SHARE
-        clips = self._read(split, crops_dir)
-        if validation == "none":
-            return clips, []
-        if isinstance(validation, str):
-            return clips, self._read(validation, crops_dir)
-        return sampling.split(clips, validation, seed)
+        split = self.split if self.test is None else self.test
+        options = {name: value for name, value in self.options.items() if name != "seed"}
+        return datasets.load_scored(
+            self.dataset, self.root, split, lambda split: self._read(split, crops_dir), **options
+        )
 
     def _read(self, split, crops_dir):
         clips = datasets.load(self.dataset, self.root, split, **self.options)
@@ -140,7 +146,7 @@ def _typed(name, text):
 
 
 def _share_or_split(text):
-    return float(text) if re.match(r"[\d.]", text) else text
+    return float(text) if re.fullmatch(r"[\d.]+", text) else text
 
 
 def _boolean(text):
@@ -151,6 +157,7 @@ CONVERTERS = {
     "epochs": (int, "a whole number"),
     "learning_rate": (float, "a number"),
     "validation": (_share_or_split, "a split or a share"),
+    "test": (_share_or_split, "a split or a share"),
     "new_head": (_boolean, "true or false"),
     "crop": (_boolean, "true or false"),
 }
@@ -179,9 +186,9 @@ def stage(sources, name=None, crops_dir=None, limit=None, seed=0, **options):
     """
     training, validation = Clips(), Clips()
     for source in sources:
-        training_part, validation_part = source.load(crops_dir, seed)
-        training += training_part
-        validation += validation_part
+        parts = source.divide(("training", "validation"), crops_dir, seed)
+        training += parts.training
+        validation += parts.validation
     if limit is not None:
         training, validation = (limited(clips, limit, seed) for clips in (training, validation))
     default = "+".join(str(s.options.get("variant", s.dataset)) for s in sources)
