@@ -33,6 +33,7 @@ class Parts:
         text: What the parts are, with counts of clips, frames and persons; one line.
         official: Whether they are official parts of a database. Only these may share persons;
             `text` then says how many.
+        synthetic: Whether the clips are synthetic.
     """
 
     training: list
@@ -40,6 +41,12 @@ class Parts:
     test: list
     text: str = ""
     official: bool = False
+    synthetic: bool = False
+
+    @property
+    def lists(self):
+        """Dict from the name of a part to its list of `Clip`."""
+        return {name: getattr(self, name) for name in ("training", "validation", "test")}
 
     @property
     def everything(self):
