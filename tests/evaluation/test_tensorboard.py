@@ -362,3 +362,24 @@ def test_clips_without_labels_are_refused_before_training(clips, tmp_path):
     for wrong in ([], clips):
         with pytest.raises(ValueError, match="labels of the model's task 'expression'"):
             AffectTensorBoard(tmp_path, wrong).set_model(tiny("expression"))
+
+
+def test_pictures_of_omg_and_of_discrete_labels_have_their_axes(tmp_path, make_clip, monkeypatch):
+    """OMG's arousal is in [0, 1], also in parts of clips; levels have cells of their own."""
+    figures = []
+    monkeypatch.setattr(
+        tensorboard,
+        "_pixels",
+        lambda figure: figures.append(figure) or np.zeros((1, 1, 3), np.uint8),
+    )
+    levels = np.stack([np.tile([-1, 0, 1], 8), np.tile([0, 0.5, 0.5, 1], 6)], axis=1)
+    clip = make_clip("v/utterance_1", 24, size=8, valence_arousal=levels)
+    drive(tiny(), AffectTensorBoard(tmp_path, [clip], frames=20, points=0))
+    histogram, traces = figures[:2]
+    (cells,) = [c for c in histogram.axes[0].collections if hasattr(c, "get_coordinates")]
+    assert cells.get_array().shape == (3, 3)
+    assert np.allclose(histogram.axes[0].get_ylim(), (-0.25, 1.25))
+    assert traces.axes[1].get_ylabel() == "arousal (0 … 1)"
+    figures.clear()
+    drive(tiny(), AffectTensorBoard(tmp_path, [clip], points=0, ranges={}))
+    assert figures[1].axes[1].get_ylabel() == "arousal (−1 … 1)"

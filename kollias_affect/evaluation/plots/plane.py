@@ -44,7 +44,7 @@ def histogram(values, labels=None, title=None, ranges=None, bins=None, unit="fra
     References: Paper C, figures 6, 10, 15, 16 and 19.
     """
     sets = _points_of_panels(values, labels, ranges)
-    figure, panels = _new_panels(len(sets), title, ranges)
+    figure, panels = new_panels(len(sets), title, ranges)
     draw_histograms(figure, panels, sets, ranges, bins, unit)
     return figure
 
@@ -115,7 +115,7 @@ def trajectory(times, values, labels=None, title=None, ranges=None):
     known_times, times = times is not None, style.checked_times(times, len(values))
     last = times[-1] if times[-1] > times[0] else times[0] + 1
     scale = matplotlib.colors.Normalize(times[0], last)
-    figure, panels = _new_panels(len(paths), title, ranges)
+    figure, panels = new_panels(len(paths), title, ranges)
     lows, highs = zip(*(style.output_range(name, ranges) for name in DIMENSIONS), strict=True)
     for panel, (name, points) in zip(panels, paths.items(), strict=True):
         set_up_axes(panel, ranges, margin=0.04)
@@ -171,7 +171,13 @@ def _points_of_panels(values, labels, ranges):
     return {"labels": labels[known], "predictions": values[known]}
 
 
-def _new_panels(count, title, ranges):
+def new_panels(count, title, ranges):
+    """Returns a figure and its panels side by side, with the proportions of the plane.
+
+    Args:
+        count: Number of panels.
+        title, ranges: See `traces_figure`.
+    """
     (left, right), (low, high) = (style.output_range(name, ranges) for name in DIMENSIONS)
     height = 1 + 3.4 * (high - low) / (right - left)
     figure = style.new_figure(1.2 + 4.3 * count, height, title)
