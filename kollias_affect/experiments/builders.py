@@ -35,8 +35,8 @@ def build(network, task, scale, weight_files=None, landmarks=None):
     """
     backbone = build_backbone(network.backbone, scale, weight_files)
     options = {name: _scaled(name, value, scale) for name, value in network.options.items()}
-    if options.get("initializer") == "papers":
-        options["initializer"] = initializers.papers(scale.seed)
+    if "initializer" in options:
+        options["initializer"] = initializers.resolve(options["initializer"], scale.seed)
     if "hidden_units" not in options:
         units = parts.hidden_units_of(backbone)
         # A network on several features has one fully connected layer.

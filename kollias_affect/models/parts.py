@@ -123,22 +123,24 @@ def taps(backbone, names):
     return extract
 
 
-def join_landmarks(features, inputs, landmark_units=None):
+def join_landmarks(features, inputs, landmark_units, initializer):
     """Concatenates features and landmarks; `landmark_units` encodes the latter (paper B §7)."""
     if "landmarks" not in inputs:
         return features
     landmarks = inputs["landmarks"]
     if landmark_units is not None:
-        landmarks = keras_layers.Dense(landmark_units, "relu", name="landmark_encoder")(landmarks)
+        units = _checks.positive_integer("landmark_units", landmark_units)
+        encoder = keras_layers.Dense(units, "relu", name="landmark_encoder", **initializer)
+        landmarks = encoder(landmarks)
     return keras_layers.Concatenate(name="features_and_landmarks")([features, landmarks])
 
 
-def fully_connected(x, hidden_units, dropout, initializer=None):
+def fully_connected(x, hidden_units, dropout, initializer):
     """Applies layers `fc1`, `fc2`, … (ReLU), each followed by dropout."""
     _checks.share("dropout", dropout)
     for i, units in enumerate(hidden_units, start=1):
         _checks.positive_integer("hidden_units", units)
-        x = keras_layers.Dense(units, "relu", name=f"fc{i}", **(initializer or {}))(x)
+        x = keras_layers.Dense(units, "relu", name=f"fc{i}", **initializer)(x)
         x = keras_layers.Dropout(dropout, name=f"fc{i}_dropout")(x)
     return x
 
