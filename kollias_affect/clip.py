@@ -25,6 +25,8 @@ class Clip:
             averages. Default: the frames that have an image. Only labels of valid frames are
             checked.
         subject: Name of the person, the unit of person-independent splits. Default: `key`.
+        official_part: Official part of a database that the clip belongs to, such as
+            `"omg/train"`, or `None`. Only official parts of one database may share persons.
 
     Raises:
         ValueError: If a sequence does not have the length of `paths`, if a label of a valid
@@ -48,6 +50,7 @@ class Clip:
     expression: np.ndarray | None = None
     valid: np.ndarray | None = None
     subject: str | None = None
+    official_part: str | None = None
 
     def __post_init__(self):
         if isinstance(self.paths, str):
@@ -113,7 +116,7 @@ class Clip:
         sequences = ("times", "landmarks", "valence_arousal", "expression", "valid")
         cut = {name: getattr(self, name) for name in sequences}
         cut = {name: None if value is None else value[start:stop] for name, value in cut.items()}
-        return Clip(key, self.paths[start:stop], subject=self.subject, **cut)
+        return dataclasses.replace(self, key=key, paths=self.paths[start:stop], **cut)
 
     def _array(self, name, dtype, frame_shape):
         value = getattr(self, name)

@@ -79,7 +79,11 @@ def load(name, root, split=None, **options):
         _checks.one_of(f"option of {name}", option, known)
     if str(split).lower() == "all" and not Path(root, f"{split}.csv").is_file():
         split = None
-    return _module(name).load(root, split=split, **options)
+    clips = _module(name).load(root, split=split, **options)
+    part = _official_part(name, split, options)
+    for clip in clips:
+        clip.official_part = part
+    return clips
 
 
 def loader_options(name):
@@ -106,6 +110,22 @@ def loader_options(name):
 
         parameters += list(inspect.signature(faces.extract).parameters.values())[2:]
     return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
+
+
+def _parts(name, options):
+    """Returns a dict from `"training"`, `"validation"` and `"test"` to names of splits."""
+    module = _module(name)
+    return getattr(module, "parts", lambda **_: getattr(module, "OFFICIAL_PARTS", {}))(**options)
+
+
+def _official_part(name, split, options):
+    """Returns the official part that a split stands for, such as `"omg/train"`, or `None`."""
+    from kollias_affect.datasets import _reading
+
+    for part, known in _parts(name, options).items() if split is not None else ():
+        if _reading.same_part(split, known, part):
+            return f"{name}/{known}"
+    return None
 
 
 def _module(name):

@@ -133,7 +133,7 @@ def load_scored(name, root, split=None, read=None, **options):
         clips = reader.official(part)
         if clips is not None:
             left = ", the test part is absent or has no labels" if part == "validation" else ""
-            kind = f"{reader.kind} part {reader.parts[part]}{left}"
+            kind = f"{reader.kind}part {reader.parts[part]}{left}"
             return clips, f"{reader.title}, {kind}: {count(clips)}."
     clips = reader.read(None)
     return clips, f"{reader.title}, {reader.without_parts}: {count(clips)}."
@@ -199,7 +199,7 @@ class _Reader:
         module = datasets._module(name)
         self.is_official = hasattr(module, "OFFICIAL_PARTS")
         if self.is_official:
-            self.parts = getattr(module, "parts", lambda **_: module.OFFICIAL_PARTS)(**options)
+            self.parts = datasets._parts(name, options)
         else:  # files of the user, who may have named them after parts
             usual = getattr(module, "USUAL_PARTS", {}) if Path(root).is_dir() else {}
             self.parts = {p: s for p, s in usual.items() if Path(root, f"{s}.csv").is_file()}
@@ -210,7 +210,7 @@ class _Reader:
         self._read = read or (lambda split: datasets.load(name, root, split, **options))
         settings = ", ".join(f"{option}={value}" for option, value in options.items())
         self.title = f"{name} ({settings})" if settings else name
-        self.kind = "official" if self.is_official else "usual"
+        self.kind = "official " if self.is_official else ""
         self.without_parts = (
             "of which there is no official training part"
             if self.parts and self.is_official
@@ -271,7 +271,7 @@ def _plan(reader, split, chosen, chooses):
 
 def _with_official(reader, start, chosen, chooses):
     """Returns the `_Plan` that trains on the official training part."""
-    plan, text = dict(chosen), f"{reader.kind} parts"
+    plan, text = dict(chosen), f"{reader.kind}parts"
     named = [value for value in chosen.values() if isinstance(value, str)]
 
     def free(part):
@@ -312,7 +312,7 @@ def _carry_out(reader, plan, share, seed, draw):
         name += " without the persons drawn"
     clips, texts = {"training": training, **clips}, {"training": name, **texts}
     official = _is_official(reader, plan)
-    _check(clips, official)
+    _check(clips)
     counts = [f"{part} = {texts[part]} ({count(clips[part])})" for part in PARTS if part in texts]
     text = f"{reader.title}, {plan.text}: {', '.join(counts)}.{_common_text(clips)}"
     return Division(**clips, text=text, official=official)
@@ -326,7 +326,7 @@ def _is_official(reader, plan):
     return reader.is_official and len(names) > 1 and all(is_part)
 
 
-def _check(clips, official):
+def _check(clips):
     """Refuses common pictures of two parts, and common persons unless the parts are official."""
     for first, second in itertools.combinations(clips, 2):
         both = sampling.pictures(clips[first]) & sampling.pictures(clips[second])
@@ -335,9 +335,7 @@ def _check(clips, official):
                 f"No picture may be in both {first} and {second}. Received in both: "
                 f"{sorted(both)[:3]} ({len(both)} pictures). Name parts that do not overlap."
             )
-        if not official:
-            names = f"{first} and {second}"
-            sampling.refuse_common_subjects(clips[first], clips[second], names)
+        sampling.refuse_common_subjects(clips[first], clips[second], f"{first} and {second}")
 
 
 def _common_text(clips):

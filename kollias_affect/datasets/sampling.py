@@ -58,6 +58,8 @@ def split(clips, validation=0.2, seed=0):
 def refuse_common_subjects(first, second, names):
     """Raises `ValueError` if a subject is in both lists.
 
+    Official parts of one database are as its owners made them: a subject may be in two of them.
+
     Args:
         first, second: Lists of `Clip`.
         names: Description of both lists for the message, such as `"training and validation"`.
@@ -66,11 +68,20 @@ def refuse_common_subjects(first, second, names):
         ValueError: If there is such a subject.
     """
     common = {clip.subject for clip in first} & {clip.subject for clip in second}
-    if common:
+    sides = ([clip for clip in clips if clip.subject in common] for clips in (first, second))
+    if common and not _are_official_parts(*sides):
         raise ValueError(
             f"No subject may be in both {names}. Received in both: {sorted(common)[:5]}. Split "
             "with `datasets.sampling.split`."
         )
+
+
+def _are_official_parts(first, second):
+    """Whether two lists are from different official parts of one database."""
+    parts = [{clip.official_part for clip in clips} for clips in (first, second)]
+    if None in set.union(*parts) or set.intersection(*parts):
+        return False
+    return len({part.split("/")[0] for part in set.union(*parts)}) == 1
 
 
 def pictures(clips):

@@ -76,7 +76,7 @@ def divide(source, test=None, seed=0, scored=True):
     """
     parts = PARTS if scored and test is None else ("training", "validation")
     division = source.divide(parts, seed=seed)
-    result = Parts(**vars(division))
+    result = Parts(**vars(division), synthetic=source.dataset == "synthetic")
     if test is None:
         return result
     clips, text = test.load_scored()
