@@ -47,7 +47,7 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
     {'a': array([[nan, nan],
            [nan, nan]], dtype=float32)}
     """
-    refuse_same_keys(clips)
+    _refuse_same_keys(clips)
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
     single = len(shapes["images"]) == 4  # frames instead of windows
     if stream and not single:
@@ -162,7 +162,7 @@ def paired(clips, predictions):
     >>> paired(clips, {"b": [[0.3, 0.4]], "a": [[0.1, 0.2]]})
     [array([[0.1, 0.2]]), array([[0.3, 0.4]])]
     """
-    refuse_same_keys(clips)
+    _refuse_same_keys(clips)
     if hasattr(predictions, "columns"):
         predictions = from_table(predictions)
     if not isinstance(predictions, Mapping):
@@ -253,8 +253,7 @@ def from_table(table):
     return predictions
 
 
-def refuse_same_keys(clips):
-    """Raises `ValueError` if two clips have one key."""
+def _refuse_same_keys(clips):
     repeated = [key for key, n in collections.Counter(c.key for c in clips).items() if n > 1]
     if repeated:
         raise ValueError(

@@ -177,13 +177,9 @@ def _areas(counts, largest):
 
 def _sets_of_utterances(sets, predictions, title, ranges):
     """Draws one column per set: the histogram of its utterances above, each utterance below."""
-    utterances = {
-        name or "annotations": np.array([_annotated([c]).mean(axis=0) for c in clips])
-        for name, clips in sets.items()
-        if clips
-    }
+    utterances = {name or "annotations": _utterances(clips) for name, clips in sets.items()}
     (left, right), (low, high) = (style.output_range(name, ranges) for name in DIMENSIONS)
-    height = 1.2 + 2 * (0.5 + 3.2 * (high - low) / (right - left))
+    height = (0.1 if title is None else 0.4) + 2 * (0.75 + 3 * (high - low) / (right - left))
     figure = style.new_figure(1.2 + 3.7 * len(utterances), height, title)
     figure.set_layout_engine("compressed", h_pad=0.06)
     top, bottom = figure.subplots(2, len(utterances), squeeze=False)
@@ -197,16 +193,26 @@ def _sets_of_utterances(sets, predictions, title, ranges):
     return figure
 
 
+def _utterances(clips):
+    """Returns the mean label `[utterances, 2]` of each clip that has one."""
+    values = [labels.mean(axis=0) for labels in _labels_of_clips(clips) if len(labels)]
+    _refuse_none(values)
+    return np.array(values)
+
+
 def _annotated(clips):
-    """Returns the labels `[frames, 2]` of valid frames, or all known ones of a clip without any."""
-    values = []
-    for clip in clips:
-        labels = clip.valence_arousal
-        known = np.isfinite(labels).all(axis=1) & (np.abs(np.nan_to_num(labels)) <= 1).all(axis=1)
-        values.append(labels[clip.valid if clip.valid.any() else known])
-    values = np.concatenate(values)
+    """Returns the labels `[frames, 2]` of all clips; see `_labels_of_clips`."""
+    values = np.concatenate([np.empty((0, 2)), *_labels_of_clips(clips)])
     _refuse_none(values)
     return values
+
+
+def _labels_of_clips(clips):
+    """Yields the labels `[frames, 2]` of valid frames, or all known ones of a clip without any."""
+    for clip in clips:
+        labels = clip.valence_arousal.astype(np.float64)
+        known = (np.abs(np.nan_to_num(labels, nan=np.inf)) <= 1).all(axis=1)
+        yield labels[clip.valid if clip.valid.any() else known]
 
 
 def _refuse_none(labels):
