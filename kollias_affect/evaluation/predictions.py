@@ -48,6 +48,7 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
            [nan, nan]], dtype=float32)}
     """
     _refuse_same_keys(clips)
+    model = models.for_unit_range(model)
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
     single = len(shapes["images"]) == 4  # frames instead of windows
     if stream and not single:

@@ -1,11 +1,12 @@
 """Pictures of evaluations; each function returns a `matplotlib.figure.Figure`.
 
-`save` writes a figure as PNG or SVG. All pictures share one style. The colours are those of Okabe
-and Ito, which colour-blind readers can distinguish. Line styles, markers or hatches also differ, so
-that pictures are readable in grey. Colour maps increase steadily in lightness. Axes have units and
-fixed ranges.
+`save` writes a figure as PNG or SVG. `figures.draw` writes figures of papers B and C. All pictures
+share one style. The colours are those of Okabe and Ito, which colour-blind readers can distinguish.
+Line styles, markers or hatches also differ, so that pictures are readable in grey. Colour maps
+increase steadily in lightness. Axes have units and fixed ranges.
 """
 
+from kollias_affect.evaluation.plots import figures
 from kollias_affect.evaluation.plots.classes import distribution, draw_confusion
 from kollias_affect.evaluation.plots.over_time import clip_picture, traces, traces_figure
 from kollias_affect.evaluation.plots.plane import histogram, trajectory
@@ -17,6 +18,7 @@ __all__ = [
     "distribution",
     "draw_confusion",
     "embedding",
+    "figures",
     "histogram",
     "save",
     "traces",
