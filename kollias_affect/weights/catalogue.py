@@ -51,7 +51,10 @@ def _checkpoint(name, folder):
             f"Open {_AFF_WILD}; its README links to the files.",
             f"Fetch the checkpoint of the folder {folder}: its .index, .data-* and .meta files.",
             f"kollias-affect weights import {name} PATH/model.ckpt --out {name}.keras",
-            "In Python: weights.load_tf1_checkpoint(models.reference(name), path).",
+            "In Python: weights.load_tf1_checkpoint(model, path) for a model of models.reference, "
+            "then models.save(model, out).",
+            "The file takes RGB in [-1, 1], and converts it to (pixels - 128) / 128, which the "
+            "authors fed.",
         ),
     )
 
