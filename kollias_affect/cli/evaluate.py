@@ -34,14 +34,22 @@ def evaluate(
 ):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
-    MODEL is a .keras file, or a name of `kollias-affect weights list`.
+    MODEL is a .keras file, or a name of `kollias-affect weights list`. Without --split, the
+    official test part of the database is scored if it has labels, otherwise its official
+    validation part, and all clips of a database without official parts. --split all mixes the
+    parts.
     """
     from kollias_affect import evaluation
+    from kollias_affect.experiments import seen
 
     evaluation.check_options(by, search, postprocessing)
+    network = shared.load_model(model)
+    clips, text = shared.load_scored(dataset, data, split, loader_options)
+    click.echo(f"Scored: {text}")
+    shared.print_warning(seen.warning(model, dataset, clips))
     result = evaluation.evaluate_model(
-        shared.load_model(model),
-        shared.load_clips(dataset, data, split, loader_options),
+        network,
+        clips,
         by=by,
         search=search,
         postprocessing=postprocessing,

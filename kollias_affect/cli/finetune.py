@@ -44,7 +44,8 @@ def finetune(out, **options):
     Several databases separated by commas make one stage. Further options are name, epochs,
     learning_rate, frozen (cnn, a number of last layers to train, or layers separated by +),
     new_head=true, split, validation (a split, a share of the people, or none) and crop=true
-    (the images are complete pictures, whose faces are cropped).
+    (the images are complete pictures, whose faces are cropped). The official training and
+    validation parts of a database are used by default; split=all mixes all parts.
     """
     from kollias_affect.experiments.paper_d import finetuning
 

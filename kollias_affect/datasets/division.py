@@ -158,6 +158,18 @@ def official_parts(name):
     return tuple(getattr(datasets._module(name), "OFFICIAL_PARTS", {}).values())
 
 
+def parts_of(clips):
+    """Returns the sorted official parts that clips belong to.
+
+    Args:
+        clips: List of `Clip`.
+
+    Returns:
+        List of names such as `"fer2013/Training"`, without clips of which none is known.
+    """
+    return sorted({clip.official_part for clip in clips} - {None})
+
+
 def count(clips):
     """Returns a text with the numbers of clips, frames and persons.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from kollias_affect import _checks, datasets
 from kollias_affect.clip import Clips
-from kollias_affect.datasets import division, sampling
+from kollias_affect.datasets import division
 from kollias_affect.datasets.option_texts import parse_value
 from kollias_affect.faces.picture_crops import paper_d_crops
 from kollias_affect.transfer.stages import Stage
@@ -38,14 +38,15 @@ class Source:
     crop: bool = False
     options: dict = dataclasses.field(default_factory=dict)
 
-    def divide(self, parts=division.PARTS, crops_dir=None, seed=0, draw=sampling.split):
+    def divide(self, parts=division.PARTS, crops_dir=None, seed=0, size=256, log=None, **drawing):
         """Loads the clips and divides them.
 
         Args:
             parts: Parts that are needed, see `datasets.divide`.
-            crops_dir: Folder of the crops, used if `crop` is set.
+            crops_dir, size: Folder of the crops and their side in pixels, used if `crop` is set.
             seed: Seed of the draw of persons, if shares of them are drawn.
-            draw: Function that draws them, see `datasets.divide`.
+            log: Function that is called with a line of text for every set of crops, or `None`.
+            **drawing: `share` and `draw`, see `datasets.divide`.
 
         Returns:
             `datasets.Division`.
@@ -57,7 +58,8 @@ class Source:
         options = {name: value for name, value in self.options.items() if name != "seed"}
         return datasets.divide(
             self.dataset, self.root, self.split, self.validation, self.test, seed=seed,
-            parts=parts, read=lambda split: self._read(split, crops_dir), draw=draw, **options,
+            parts=parts, read=lambda split: self._read(split, crops_dir, size, log), **drawing,
+            **options,
         )  # fmt: skip
 
     def load_scored(self, crops_dir=None):
@@ -75,12 +77,15 @@ class Source:
             self.dataset, self.root, split, lambda split: self._read(split, crops_dir), **options
         )
 
-    def _read(self, split, crops_dir):
+    def _read(self, split, crops_dir, size=256, log=None):
         clips = datasets.load(self.dataset, self.root, split, **self.options)
         if not self.crop:
             return clips
-        part = f"{self.dataset}-{split or 'all'}"
-        return paper_d_crops(clips, Path(crops_dir or "crops") / part)
+        folder = Path(crops_dir or "crops") / f"{self.dataset}-{split or 'all'}"
+        cropped = paper_d_crops(clips, folder, size)
+        if log is not None:
+            log(f"{self.dataset}: {cropped.report}")
+        return cropped
 
 
 def parse(text):

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _checks, _runs, models, training
+from kollias_affect.datasets import division
 from kollias_affect.transfer import optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
@@ -150,7 +151,8 @@ def staged(
             if i > 0:
                 model, _ = training.load_best(folders[i - 1], MONITOR)
                 model = _with_expressions(model, stage.new_head, seed)
-            _train(model, stage, folder, settings[i], cache, verbose)
+            seen = _seen(stages[: i + 1], common["facts"])
+            _train(model, stage, folder, settings[i], seen, cache, verbose)
         table = _report(stages, folders, target, test, published, out_dir)
     return Staged(*training.load_best(folders[-1], MONITOR), table)
 
@@ -164,6 +166,12 @@ def _report(stages, folders, target, test, published, out_dir):
         evaluated = stage_report.evaluate_stage(stage, folder, sets)
         rows.append(stage_report.report_row(stage, *evaluated))
     return stage_report.write_report(rows, published, out_dir)
+
+
+def _seen(stages, facts):
+    """Returns the official parts in which the model and these stages were trained or chosen."""
+    clips = (clip for stage in stages for clip in (*stage.training, *stage.validation))
+    return sorted({*facts.get("trained_on", ()), *division.parts_of(clips)})
 
 
 def _checked_stages(stages):
@@ -209,8 +217,11 @@ def _epochs_done(folder):
     return training.AtomicBackup.epochs_done(folder / "backup")
 
 
-def _train(model, stage, folder, settings, cache, verbose):
-    """Trains a stage, from its last finished epoch if it was interrupted."""
+def _train(model, stage, folder, settings, seen, cache, verbose):
+    """Trains a stage, from its last finished epoch if it was interrupted.
+
+    `seen` lists the official parts that all stages so far were trained or chosen on.
+    """
     unfreeze(model)
     if stage.frozen:
         freeze(model, **stage.frozen)
@@ -221,7 +232,7 @@ def _train(model, stage, folder, settings, cache, verbose):
     _runs.start_folder(folder, settings, writes=training.RUN_FILES, required=("training",))
     if verbose or lines:
         print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
-    metadata = {**settings["facts"], "stage": folder.name}
+    metadata = {**settings["facts"], "stage": folder.name, "trained_on": seen}
     model.fit(
         stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
         validation_data=stage_data.batches(stage.validation, settings, cache),

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _checks, models, transfer, weights
-from kollias_affect.experiments import sources
+from kollias_affect.experiments import seen, sources
 from kollias_affect.experiments.paper_d import submissions
 
 
@@ -91,7 +91,8 @@ def _start(network, file, model, size, width, seed):
             raise ValueError(
                 "`model` replaces `network` and `weights`. Received: both. Leave one out."
             )
-        return models.load(weights.model_file(model))[0], {"start": model, "crop": crop}
+        facts = {"start": model, "crop": crop, "trained_on": seen.trained_on(model)}
+        return models.load(weights.model_file(model))[0], facts
     keras.utils.set_random_seed(_checks.integer_between("seed", seed, 0, 2**32 - 1))
     network = network or "alexnet"
     start = transfer.network(network, size, width, pretrained=file, seed=seed)
