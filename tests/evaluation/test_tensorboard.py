@@ -222,8 +222,9 @@ def test_models_of_one_dimension_have_no_histogram(clips, tmp_path, no_pixels):
 
 
 def test_a_resumed_run_continues_the_steps(clips, tmp_path, no_pixels):
+    options = {"learning_rate": 2e-4, "verbose": 0}
     for epochs in (1, 2, 2):  # the last run has nothing to do
-        training.train(tiny(), clips[:1], clips[1:2], tmp_path, epochs=epochs, verbose=0)
+        training.train(tiny(), clips[:1], clips[1:2], tmp_path, epochs=epochs, **options)
     summaries = events(tmp_path / "tensorboard" / "validation")
     for tag in ("epoch_ccc", "affect/ccc_mean", "pictures/histogram"):
         assert steps(summaries, tag) == [0, 1]
@@ -231,7 +232,7 @@ def test_a_resumed_run_continues_the_steps(clips, tmp_path, no_pixels):
     content = run.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     values = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
     assert values["training frames"].number_value == 9 and "training" not in values
-    assert values["learning_rate"].number_value == 1e-4
+    assert values["learning_rate"].number_value == 2e-4
 
 
 class Stopwatch:
