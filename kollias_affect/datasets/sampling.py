@@ -13,6 +13,8 @@ from kollias_affect.tasks import EXPRESSIONS
 QUADRANTS = ("+v+a", "-v+a", "+v-a", "-v-a")
 # Paper C §4.2: shares of the training set after duplication, in the same order.
 PAPER_SHARES = (0.43, 0.24, 0.19, 0.14)
+# Paper C §4.2: the quadrants whose runs were duplicated.
+PAPER_DUPLICATED = ("+v-a", "-v-a")
 
 
 def split(clips, validation=0.2, seed=0):
@@ -185,19 +187,23 @@ class Balance:
     Attributes:
         before, after: Dicts from the names in `QUADRANTS` to shares of the valid frames in [0, 1].
         frames_before, frames_after: Numbers of valid frames.
+        above: Names of the quadrants that were to be duplicated and have more than their share.
     """
 
     before: dict
     after: dict
     frames_before: int
     frames_after: int
+    above: tuple = ()
 
     def __str__(self):
         shares = (f"{n} {self.before[n]:.1%} -> {self.after[n]:.1%}" for n in QUADRANTS)
-        return f"{self.frames_before:,} -> {self.frames_after:,} frames: {', '.join(shares)}"
+        text = f"{self.frames_before:,} -> {self.frames_after:,} frames: {', '.join(shares)}"
+        above = ", ".join(self.above)
+        return f"{text} ({above} not duplicated: more than the share)" if above else text
 
 
-def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
+def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80, duplicate=QUADRANTS):
     """Duplicates runs of consecutive frames until the four quadrants have the given shares.
 
     No frame is removed, and as few as possible are added. A run has at most `length` consecutive
@@ -211,17 +217,23 @@ def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
             Default: the shares of paper C.
         seed: Seed of the choice of runs.
         length: Number of frames per window, see `windows.dataset`.
+        duplicate: Names of the quadrants that may be duplicated. The frames of the others stay as
+            they are, and so do the proportions of the others among themselves; those that are
+            duplicated reach their shares of the total. Paper C duplicates `PAPER_DUPLICATED`.
 
     Returns:
         `Clips`: the original clips followed by the duplicates. The attribute `report` is a
-        `Balance`; its shares `after` are exact within one frame per quadrant.
+        `Balance`; the shares `after` of the quadrants that may be duplicated are exact within one
+        frame per quadrant.
 
     Raises:
-        ValueError: If labels are missing, no frame is valid, shares do not add up to 1, or a
-            quadrant has frames but no share.
+        ValueError: If labels are missing, no frame is valid, shares do not add up to 1, a quadrant
+            has frames but no share, or `duplicate` names no quadrant.
 
     Warns:
-        UserWarning: If a quadrant has a share but no frames; the others keep their proportions.
+        UserWarning: If a quadrant has a share but no frames, so that the others keep their
+            proportions; or if one that `duplicate` names has more than its share, so that it
+            stays as it is.
 
     Example:
         >>> from kollias_affect.clip import Clip
@@ -234,18 +246,65 @@ def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
     References: paper C §4.2.
     """
     shares = _shares(shares)
+    duplicate = _duplicated(duplicate)
     length = _checks.positive_integer("length", length)
     of_frame = [_quadrants(clip) for clip in clips]
     counts = np.bincount(np.concatenate([q[q >= 0] for q in of_frame] or [[]]).astype(int))
     counts = np.pad(counts, (0, len(QUADRANTS) - len(counts)))
     shares = _possible_shares(counts, shares)
-    present = shares > 0
-    total = (counts[present] / shares[present]).max()
-    missing = np.maximum(np.round(total * shares).astype(np.int64) - counts, 0)
+    missing, above = _missing(counts, shares, duplicate)
     copies = _copies(clips, of_frame, missing, length, np.random.default_rng(seed))
     result = Clips([*clips, *_duplicates(copies, {clip.key for clip in clips})])
-    result.report = _balance(counts, counts + missing)
+    result.report = _balance(counts, counts + missing, above)
     return result
+
+
+def _duplicated(names):
+    """Returns which quadrants may be duplicated, booleans `[4]`."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    for name in names or (None,):
+        _checks.one_of("duplicate", name, QUADRANTS)
+    return np.isin(QUADRANTS, names)
+
+
+def _missing(counts, shares, duplicate):
+    """Computes how many frames each quadrant gets, and which ones have more than their share.
+
+    If the quadrants that stay as they are have `fixed` frames, the total is
+    `fixed / (1 - sum of the other shares)`. A quadrant that has more than its share of that total
+    stays as it is, too, and the total grows.
+
+    Args:
+        counts: Integers `[4]`.
+        shares: Float64 `[4]`, 0 where there are no frames.
+        duplicate: Booleans `[4]`.
+
+    Returns:
+        `(missing, above)`: integers `[4]`, and a tuple of names. If all may be duplicated, the one
+        that is the fullest keeps its frames and has its share exactly; it is not in `above`.
+    """
+    present = shares > 0
+    fullness = np.where(present, counts / np.where(present, shares, 1), 0)
+    growing = duplicate & present
+    while growing.any():
+        fixed = present & ~growing
+        total = counts[fixed].sum() / shares[fixed].sum() if fixed.any() else 0
+        fullest = np.where(growing, fullness, -1).argmax()
+        if fullness[fullest] <= total:
+            break
+        growing[fullest] = False
+    else:
+        total = counts.sum()
+    missing = np.where(growing, np.round(total * shares).astype(np.int64) - counts, 0)
+    above = duplicate & present & ~growing & (fullness > total)
+    names = tuple(name for name, one in zip(QUADRANTS, above, strict=True) if one)
+    if names:
+        warnings.warn(
+            f"Quadrants that are duplicated reach their shares. {', '.join(names)} have more "
+            "already, and stay as they are.",
+            stacklevel=3,
+        )
+    return np.maximum(missing, 0), names
 
 
 def _copies(clips, of_frame, missing, length, random):
@@ -263,12 +322,13 @@ def _copies(clips, of_frame, missing, length, random):
     return copies
 
 
-def _balance(before, after):
+def _balance(before, after, above):
     return Balance(
         dict(zip(QUADRANTS, (before / before.sum()).tolist(), strict=True)),
         dict(zip(QUADRANTS, (after / after.sum()).tolist(), strict=True)),
         int(before.sum()),
         int(after.sum()),
+        above,
     )
 
 

@@ -4,13 +4,10 @@ import keras
 import numpy as np
 
 from kollias_affect import _checks, evaluation
-from kollias_affect.evaluation import predictions
+from kollias_affect.evaluation import levels, predictions
 from kollias_affect.tasks import TASKS
 
-# How the frames of a sequence become one value: the authors average each sequence; paper B, §7,
-# takes medians for utterances.
-STATISTICS = {"sequence": "mean", "utterance": "median"}
-CHOICES = ("frame", *STATISTICS)
+CHOICES = levels.LEVELS
 
 
 def monitor_of(task, choose_by="frame"):
@@ -36,31 +33,28 @@ def monitor_of(task, choose_by="frame"):
 
 
 def score(clips, frames, task, by):
-    """Scores predictions of frames after their aggregation.
+    """Scores predictions of frames at one level of `evaluation.level_scores`.
 
     Args:
         clips: List of `Clip` with labels.
         frames: Predictions of frames, see `evaluation.paired`.
         task: One of `tasks.TASKS`.
-        by: `"sequence"`: the mean of each sequence of 80 frames, as the authors' code has it; or
-            `"utterance"`: the mean over the sequences of a clip of their medians (paper B).
+        by: One of `CHOICES`.
 
     Returns:
-        Dict from the name in the logs to the score; `monitor_of` is the first one.
+        Dict from the name in the logs to the score; `monitor_of` is among them.
 
     Raises:
-        ValueError: As `evaluation.aggregate` and `evaluation.scores` do.
+        ValueError: As `evaluation.level_scores` does.
     """
-    table = evaluation.aggregate(frames, clips, by, STATISTICS[by], task=task)
-    scores = evaluation.scores(clips, table, task)
-    name = monitor_of(task, by)
+    row, name = evaluation.level_scores(clips, frames, task=task).loc[by], monitor_of(task, by)
     if task == "expression":
-        return {name: float(scores.loc["all", "accuracy"])}
-    values = scores["CCC"]
-    if "mean" not in values:
-        return {name: float(values.iloc[0])}
-    others = values.drop("mean")
-    return {name: float(values["mean"]), **{f"{name}_{key}": float(v) for key, v in others.items()}}
+        return {name: float(row["accuracy"])}
+    outputs = list(TASKS[task][0])
+    if len(outputs) == 1:
+        return {name: float(row[f"CCC {outputs[0]}"])}
+    others = {f"{name}_{output}": float(row[f"CCC {output}"]) for output in outputs}
+    return {name: float(row["CCC mean"]), **others}
 
 
 def check(clips, task, by):
@@ -79,7 +73,7 @@ class AggregateScores(keras.callbacks.Callback):
         clips: List of `Clip`, the validation clips.
         data: `windows.dataset` of these clips, without overlap and shuffling.
         task: One of `tasks.TASKS`.
-        by: `"sequence"` or `"utterance"`, see `score`.
+        by: `"sequence"` or `"utterance"`, a level of `evaluation.level_scores`.
         length: Frames per window.
     """
 

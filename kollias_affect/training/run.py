@@ -43,8 +43,8 @@ def train(
     Args:
         model: Model of `kollias_affect.models`, newly built or trained before.
         training: List of `Clip` with labels.
-        validation: List of `Clip` with labels, without a subject of `training` (official parts may share
-            some, see `Clip`).
+        validation: List of `Clip` with labels, without a subject of `training`. Official parts
+            of one database may share some, see `Clip`.
         out_dir: Folder of the run.
         epochs: Number of epochs, those before an interruption included.
         learning_rate, batch_size, loss: Initial learning rate, windows per batch, and loss of
@@ -59,10 +59,10 @@ def train(
         verbose: `verbose` of `keras.Model.fit`. Default: progress bars on a terminal, one line an
             epoch elsewhere.
         choose_by: Score on the validation clips that chooses the best epoch: the CCC of
-            `"frame"`s, of the means of each `"sequence"` of 80 frames, or of each `"utterance"`
-            (the mean over the sequences of a clip of their medians, as paper B scores
-            OMG-Emotion). For expressions it is the accuracy. The logs have the last two as
-            `val_sequence_ccc` and `val_utterance_ccc`.
+            `"frame"`s, of each `"sequence"` or of each `"utterance"`, see
+            `evaluation.level_scores`. For expressions it is the accuracy. Paper B scores
+            utterances of OMG-Emotion. The logs then have `val_sequence_ccc` or
+            `val_utterance_ccc`.
         settings: Name of the preset with the defaults, one of `presets.PRESETS`.
         record: Dict of JSON content that is added to `settings.json` and to the card of the model,
             such as the origin of the initial weights.
