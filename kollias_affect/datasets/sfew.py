@@ -11,6 +11,8 @@ Subjects: the movie, because the database does not name the actors. A person-ind
 keeps all actors of a movie on one side.
 """
 
+import warnings
+
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
@@ -39,7 +41,7 @@ def load(root, split=None, aligned=None):
         split: `"train"`, `"validation"`, `"test"` (without labels), another name of these (see
             `_reading.canonical_split`), or `None` for both splits with labels.
         aligned: `True` for the aligned faces, `False` for the full frames. Default: the aligned
-            faces if any split that is read has them.
+            faces if any split that is read has them, otherwise the full frames, with a warning.
 
     Returns:
         `Clips`, sorted by key, with `expression` if the split has labels.
@@ -47,6 +49,9 @@ def load(root, split=None, aligned=None):
     Raises:
         FileNotFoundError: If `root` does not hold the database.
         ValueError: If an image is in two folders of a split, or an argument unknown.
+
+    Warns:
+        UserWarning: If there are no aligned faces and `aligned` is not given.
     """
     split = _reading.canonical_split(split, tuple(FULL))
     _checks.one_of("aligned", aligned, (None, True, False))
@@ -66,9 +71,12 @@ def has_labels(root, split):
 def _folders(report, parts, aligned):
     """Returns a dict from split to its folder."""
     report.require_folder()
-    if aligned is None:
+    is_chosen = aligned is not None
+    if not is_chosen:
         aligned = any(_find(report.root, part, True) for part in parts)
     folders = {part: _find(report.root, part, aligned) for part in parts}
+    if not aligned and not is_chosen and any(folders.values()):
+        _warn_of_full_frames(report, folders)
     kinds = ("aligned faces", "full frames") if aligned else ("full frames", "aligned faces")
     for part, folder in folders.items():
         if folder is None:
@@ -80,6 +88,16 @@ def _folders(report, parts, aligned):
     if "test" not in parts and _find(report.root, "test", aligned):
         report.note("splits without labels, not read", "test")
     return {part: folder for part, folder in folders.items() if folder is not None}
+
+
+def _warn_of_full_frames(report, folders):
+    for part in filter(folders.get, folders):
+        report.note("splits of full frames, whose faces are not cropped", part)
+    warnings.warn(
+        f"SFEW in {report.root} has no aligned faces: its full frames are read. Crop their faces "
+        "(`crop=true` in stages and roles, `--crop-a`), or pass aligned=False if they are wanted.",
+        stacklevel=4,
+    )
 
 
 def _note_packed(report, part):

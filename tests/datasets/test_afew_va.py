@@ -252,7 +252,8 @@ def test_faces_in_the_cache_follow_their_sources(flat):
     assert level(afew_va.load(flat)[1]) == 200
     assert cv2.imread(afew_va.load(flat, size=64)[0].paths[0]).shape == (64, 64, 3)
     before = afew_va.load(flat)[1].landmarks[0]
-    write_clip(flat / "600", {"00000": entry(landmarks=corner_face()[::-1].tolist()), "00001": entry()})
+    other = entry(landmarks=corner_face()[::-1].tolist())
+    write_clip(flat / "600", {"00000": other, "00001": entry()})
     assert not np.allclose(afew_va.load(flat)[1].landmarks[0], before)
 
 

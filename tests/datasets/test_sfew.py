@@ -4,6 +4,8 @@ import pytest
 
 from kollias_affect.datasets import fer2013, sfew
 
+# Most trees here have full frames alone.
+pytestmark = pytest.mark.filterwarnings("ignore:SFEW in")
 NAMES = ("Airheads_000519240_00000005", "Crying_Game_011603320_00000049")
 
 
@@ -31,7 +33,7 @@ def aligned(root, val="Val_Aligned_Faces"):
 
 
 def test_folders_are_labels_and_names_contain_the_movie(root, labels_of):
-    clips = sfew.load(root)
+    clips = sfew.load(root, aligned=False)
     assert labels_of(clips) == {
         f"train/{NAMES[0]}": "anger",
         f"train/{NAMES[1]}": "surprise",
@@ -67,6 +69,18 @@ def test_aligned_faces_are_the_default(root, val):
             assert ("Aligned" in clip.paths[0]) == bool(part)
     with pytest.raises(ValueError, match="`aligned` must be one of"):
         sfew.load(root, aligned="yes")
+
+
+def test_full_frames_are_not_read_silently(root, recwarn):
+    with pytest.warns(UserWarning, match=r"no aligned faces: its full frames.*aligned=False"):
+        clips = sfew.load(root)
+    note = clips.report.notes["splits of full frames, whose faces are not cropped"]
+    assert note == (2, ("train", "validation"))
+    recwarn.clear()
+    chosen = sfew.load(root, aligned=False)
+    assert not any("full frames, whose" in reason for reason in chosen.report.notes)
+    sfew.load(aligned(root))
+    assert not recwarn
 
 
 def test_the_new_aligned_faces_replace_the_old(root, labels_of):
