@@ -139,6 +139,21 @@ def load_scored(name, root, split=None, read=None, **options):
     return clips, f"{reader.title}, {reader.without_parts}: {count(clips)}."
 
 
+def count_parts(name, root, **options):
+    """Counts the clips of every part that a database has.
+
+    Args:
+        name, root, **options: See `load`.
+
+    Returns:
+        Dict from the name of a part to the text of `count`, or to `None` if the part is absent or
+        has no labels; `{}` for a database without parts.
+    """
+    reader = _Reader(name, root, None, options)
+    clips = {split: reader.official(part) for part, split in reader.parts.items()}
+    return {split: found and count(found) for split, found in clips.items()}
+
+
 def official_parts(name):
     """Returns the official parts of a database.
 
