@@ -13,8 +13,7 @@ from kollias_affect.tasks import EXPRESSIONS
 
 _FIXED = (
     "SGD with momentum 0.9, weight decay 5e-4, rate 1e-3 divided by 10 every 10 epochs; batches "
-    "of 32 (ours); random crops and mirroring in training; from ImageNet weights where --weights "
-    "names their file"
+    "of 32 (ours); random crops and mirroring in training"
 )
 _ROLES = ("fer28", "fer32", "emotiw", "test")
 VALIDATION, TEST = "target", "test"
@@ -190,8 +189,24 @@ _SPLIT = (
 
 def _title(number):
     submission = SUBMISSIONS[number]
-    stages = " -> ".join(("ImageNet", *submission.stages))
-    return f"{number}: {submission.network}, {stages}"
+    return f"{number}: {submission.network}, {' -> '.join(submission.stages)}"
+
+
+def facts(laboratory, table):
+    """Describes what is true of a run: the start, who chooses the epochs, and the steps."""
+    starts = []
+    for network in sorted({submission.network for submission in SUBMISSIONS.values()}):
+        path = laboratory.weight_files.get(network)
+        text = "RANDOM weights"
+        if path is not None:
+            text = f"{path.name}, sha256 {laboratory.checksum(network)[:12]}"
+        starts.append(f"{network} from {text}")
+    epochs = laboratory.scale.epochs
+    return [
+        f"Start: {'; '.join(starts)} (the paper: ImageNet).",
+        f"Epochs: of {epochs} in every stage, the one with the highest accuracy on the validation "
+        "part of the stage's last database.",
+    ]
 
 
 D3 = Table(
@@ -215,6 +230,7 @@ D3 = Table(
     _ROLES,
     ("test",),
     "expression",
+    facts=facts,
 )
 
 
@@ -243,6 +259,7 @@ def _figure(name, figure, title, part, published, numbers):
         _ROLES,
         ("test",),
         "expression",
+        facts=facts,
     )
 
 
