@@ -7,6 +7,7 @@ increase steadily in lightness. Axes have units and fixed ranges.
 """
 
 from kollias_affect.evaluation.plots import figures
+from kollias_affect.evaluation.plots.annotators import draw_annotators
 from kollias_affect.evaluation.plots.classes import distribution, draw_confusion
 from kollias_affect.evaluation.plots.over_time import clip_picture, traces, traces_figure
 from kollias_affect.evaluation.plots.plane import histogram, trajectory
@@ -16,6 +17,7 @@ from kollias_affect.evaluation.plots.tsne import embedding
 __all__ = [
     "clip_picture",
     "distribution",
+    "draw_annotators",
     "draw_confusion",
     "embedding",
     "figures",
