@@ -16,6 +16,7 @@ from kollias_affect.cli.evaluate import evaluate
 from kollias_affect.cli.extract import extract
 from kollias_affect.cli.finetune import finetune
 from kollias_affect.cli.predict import predict
+from kollias_affect.cli.submit import submit
 from kollias_affect.cli.table import table
 from kollias_affect.cli.train import train
 from kollias_affect.cli.weights import weights
@@ -37,7 +38,9 @@ def main(debug):
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its notes on speed
 
 
-for _command in (demo, extract, data, train, evaluate, predict, adapt, finetune, table, weights):
+for _command in (
+    demo, extract, data, train, evaluate, predict, submit, adapt, finetune, table, weights
+):  # fmt: skip
     main.add_command(_command)
 
 if __name__ == "__main__":

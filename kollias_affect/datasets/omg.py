@@ -91,6 +91,22 @@ def has_labels(root, split):
     return TABLES[split][0].lower() in files
 
 
+def utterance_keys(root, split):
+    """Lists the utterances of a part, with or without a video, in the order of its official table.
+
+    Args:
+        root, split: See `load`.
+
+    Returns:
+        List of keys, `<video>/utterance_N`.
+
+    Raises:
+        FileNotFoundError, ValueError: See `load`.
+    """
+    split = _reading.canonical_split(split, tuple(TABLES))
+    return list(_utterances(LoadReport("omg", root, split, LAYOUT), split))
+
+
 def read_predictions(path, clips):
     """Reads predictions in the challenge's format, in the order of `clips`.
 
