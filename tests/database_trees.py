@@ -4,6 +4,8 @@ A tree has labels and empty or tiny files. Persons are named after the part, unl
 them.
 """
 
+import json
+
 import numpy as np
 
 from kollias_affect.datasets import recola
@@ -43,6 +45,30 @@ def recola_gold(root, train=3, dev=2):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 times = np.arange(3) * 0.04
                 recola.write_gold_standard(path, path.stem, dimension, times, np.zeros(3))
+    return root
+
+
+def recola_raters(root, crops, follower="FF1", names=("P16", "P17"), frames=120):
+    """Writes the traces of six raters, one of whom follows the mouth, and crops with landmarks."""
+    random, times = np.random.default_rng(0), np.round(np.arange(frames) * 0.04, 2)
+    crops.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        mouth = np.sin(np.arange(frames) / 8 + number)
+        landmarks = np.zeros((frames, 68, 2), np.float32)
+        landmarks[:, 48:, 1] = 0.3 * mouth[:, None]
+        np.savez(crops / f"{name}.npz", landmarks=landmarks)
+        (crops / f"{name}.json").write_text(json.dumps({"people": [name]}))
+        rows = [f"{i},{time:.6f},1" for i, time in enumerate(times, start=1)]
+        (crops / f"{name}.csv").write_text("\n".join(["frame,timestamp,success", *rows]) + "\n")
+        for dimension in ("valence", "arousal"):
+            traces = random.normal(size=(frames, len(recola.RATERS))).cumsum(axis=0) / 30
+            traces[:, recola.RATERS.index(follower)] = mouth / 2
+            rows = zip(times.tolist(), traces.clip(-1, 1).round(4).tolist(), strict=True)
+            lines = ["time;" + ";".join(recola.RATERS)]
+            lines += [";".join(map(str, (time, *values))) for time, values in rows]
+            path = root / "RECOLA-Annotation/emotional_behaviour" / dimension / f"{name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(lines) + "\n")
     return root
 
 
