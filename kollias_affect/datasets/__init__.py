@@ -57,7 +57,9 @@ def load(name, root, split=None, **options):
         root: Folder (or file) of the database.
         split: Part of the database; each module lists the parts that it has. Default, and `"all"`:
             all parts. See `divide` for training and scoring, which keep official parts apart.
-        **options: Options of the database's own `load`, see `loader_options`.
+        **options: Options of the database's own `load`, see `loader_options`. `subjects` is a csv
+            with the columns `video,subject[,gender]`, for every database that does not name its
+            persons, see `subjects.assign`.
 
     Returns:
         `Clips`, sorted by key. The attribute `report` is a `LoadReport` with what was read, what
@@ -79,10 +81,16 @@ def load(name, root, split=None, **options):
         _checks.one_of(f"option of {name}", option, known)
     if str(split).lower() == "all" and not Path(root, f"{split}.csv").is_file():
         split = None
-    clips = _module(name).load(root, split=split, **options)
+    own = dict(options)
+    people = None if "subjects" in _own_options(name) else own.pop("subjects", None)
+    clips = _module(name).load(root, split=split, **own)
     part = _official_part(name, split, options)
     for clip in clips:
         clip.official_part = part
+    if people is not None:
+        from kollias_affect.datasets import subjects
+
+        subjects.assign(clips, people)
     return clips
 
 
@@ -102,8 +110,14 @@ def loader_options(name):
 
     Example:
         >>> loader_options("frames_csv")
-        {'images': None}
+        {'images': None, 'subjects': None}
     """
+    own = _own_options(name)
+    return own if "subjects" in own else {**own, "subjects": None}
+
+
+def _own_options(name):
+    """Returns the options that a loader has itself, and their defaults."""
     parameters = list(inspect.signature(_module(name).load).parameters.values())[2:]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         from kollias_affect import faces

@@ -146,7 +146,9 @@ def _aligned(report, part, videos, faces):
 
 def _with_label(clip, key, expression):
     labels = [expression] * len(clip)
-    return dataclasses.replace(clip, expression=labels, subject=key.split("/")[1])
+    return dataclasses.replace(
+        clip, expression=labels, subject=key.split("/")[1], names_person=False
+    )
 
 
 def _frames(report, folder):

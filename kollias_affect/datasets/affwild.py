@@ -10,7 +10,12 @@ read keeps its labels, on frames without an image.
 Faces: cropped once, by the landmarks of the frame, otherwise by its box. The package detects the
 faces of videos with neither. A frame without a `.pts` file has no face.
 
-Subjects: every video is a subject of its own.
+Subjects: every video is a subject of its own. The 298 videos show 200 persons (paper C §2.4), and
+no published file names them; the option `subjects` of `datasets.load` takes a file that does.
+
+Annotators: the labels are the mean of two to four of six to eight annotators (paper C §3.4), whose
+traces are not published. Paper C's comparison with one annotator (table 11) needs another database,
+see `datasets.annotators`.
 
 References: paper C §2.4 and §3.
 """

@@ -188,17 +188,24 @@ def parts_of(clips):
 def count(clips):
     """Returns a text with the numbers of clips, frames and persons.
 
-    Where every clip is a subject of its own, the text says so, because the persons may be unknown.
+    Where persons are unknown (see `sampling.persons_known`), the text says what counts as one.
 
     Example:
         >>> from kollias_affect.clip import Clip
         >>> count([Clip("a", ["1.jpg", "2.jpg"], subject="x"), Clip("b", ["1.jpg"], subject="x")])
         '2 clips, 3 frames, 1 person'
     """
+    clips_and_frames = f"{_plural(len(clips), 'clip')}, {_plural(sum(map(len, clips)), 'frame')}"
+    return f"{clips_and_frames}, {_persons_text(clips)}"
+
+
+def _persons_text(clips):
     persons = len({clip.subject for clip in clips})
-    own = len(clips) > 1 and all(clip.subject == clip.key for clip in clips)
-    persons = "every clip counts as a person" if own else _plural(persons, "person")
-    return f"{_plural(len(clips), 'clip')}, {_plural(sum(map(len, clips)), 'frame')}, {persons}"
+    if len(clips) < 2 or sampling.persons_known(clips):
+        return _plural(persons, "person")
+    if persons == len(clips):
+        return "every clip counts as a person"
+    return f"{_plural(persons, 'subject')}, persons unknown"
 
 
 def _plural(number, noun):
@@ -366,10 +373,12 @@ def _check(clips):
 
 
 def _common_text(clips):
-    """Says how many persons are in two parts, if any is."""
+    """Says how many persons (or subjects, see `count`) are in two parts, if any is."""
     sets = ({clip.subject for clip in part} for part in clips.values())
     times = collections.Counter(itertools.chain.from_iterable(sets))
     common = sum(number > 1 for number in times.values())
     if not common:
         return ""
-    return f" {_plural(common, 'person')} {'is' if common == 1 else 'are'} in two parts."
+    known = all(sampling.persons_known(part) for part in clips.values())
+    subjects = _plural(common, "person" if known else "subject")
+    return f" {subjects} {'is' if common == 1 else 'are'} in two parts."

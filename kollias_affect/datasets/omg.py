@@ -9,8 +9,9 @@ a readable video keeps its label, on one frame without an image.
 
 Faces: detected by the package in the videos.
 
-Subjects: the YouTube video that the link names. Several video ids may come from one YouTube video,
-so a person-independent split never has one speaker on both sides.
+Subjects: the YouTube video that the link names, because the database does not name the speakers.
+Several video ids may come from one YouTube video, and a split by subject keeps them on one side. A
+speaker of two YouTube videos may be on both.
 
 References: paper B §3.
 """
@@ -204,7 +205,7 @@ class _Utterance:
         """Returns `clip` with this label on each frame."""
         labels = {"valence_arousal": self.valence_arousal, "expression": self.expression}
         labels = {n: None if label is None else [label] * len(clip) for n, label in labels.items()}
-        return dataclasses.replace(clip, subject=self.subject, **labels)
+        return dataclasses.replace(clip, subject=self.subject, names_person=False, **labels)
 
     def without_images(self, key):
         """Returns a clip of one frame without an image that has this label."""

@@ -10,8 +10,8 @@ video or crops has one frame without an image per rating.
 
 Faces: detected by the package in the videos.
 
-Subjects: every recording is a subject of its own. The challenges do not say which participant
-`train_1` is.
+Subjects: every recording is of another participant. The challenges do not say which one `train_1`
+is.
 
 References: paper C §5.1.1.
 """
@@ -402,7 +402,9 @@ def _with_labels(report, clip, name, trace):
         far = int((~near).sum())
         reason = f"frames further than {MAX_DISTANCE:g} s from any rating, invalid"
         report.note(reason, clip.key, far)
-    return dataclasses.replace(clip, valence_arousal=labels, valid=clip.valid & near, subject=name)
+    return dataclasses.replace(
+        clip, valence_arousal=labels, valid=clip.valid & near, subject=name, names_person=True
+    )
 
 
 def _match(frame_times, times, values):
@@ -423,4 +425,4 @@ def _distances(frames, times):
 
 def _without_images(name, trace):
     times, values = trace
-    return Clip(name, [""] * len(times), times=times, valence_arousal=values)
+    return Clip(name, [""] * len(times), times=times, valence_arousal=values, names_person=True)

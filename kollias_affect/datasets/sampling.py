@@ -11,6 +11,10 @@ from kollias_affect.tasks import EXPRESSIONS
 
 # Signs of valence and arousal; 0 counts as positive.
 QUADRANTS = ("+v+a", "-v+a", "+v-a", "-v-a")
+_UNKNOWN_PERSONS = (
+    "Persons are unknown: each video counts as a person (of images, each name), so that one person "
+    "may be on both sides. Give `subjects=FILE` to the loader, a csv with video,subject[,gender]."
+)
 # Paper C §4.2: shares of the training set after duplication, in the same order.
 PAPER_SHARES = (0.43, 0.24, 0.19, 0.14)
 # Paper C §4.2: the quadrants whose runs were duplicated.
@@ -31,6 +35,9 @@ def split(clips, validation=0.2, seed=0):
     Raises:
         ValueError: If the share is outside (0, 1), or if there are fewer than two subjects.
 
+    Warns:
+        UserWarning: If persons are unknown, see `persons_known`.
+
     Example:
         >>> from kollias_affect.clip import Clip
         >>> clips = [Clip(f"{name}_{i}", ["x.jpg"], subject=name) for name in "abc" for i in (1, 2)]
@@ -45,6 +52,7 @@ def split(clips, validation=0.2, seed=0):
             f"`validation` must be a share between 0 and 1. Received: {validation}. Use, for "
             "example, 0.2."
         )
+    _warn_of_unknown_persons(clips)
     subjects = sorted({clip.subject for clip in clips})
     if len(subjects) < 2:
         raise ValueError(
@@ -55,6 +63,32 @@ def split(clips, validation=0.2, seed=0):
     chosen = set(np.random.default_rng(seed).permutation(subjects)[:count].tolist())
     training = [clip for clip in clips if clip.subject not in chosen]
     return training, [clip for clip in clips if clip.subject in chosen]
+
+
+def persons_known(clips):
+    """Returns whether the subjects of all clips are persons.
+
+    Otherwise a person may be in several clips with different subjects, and nothing can be said
+    about persons on both sides of a split. `subjects=FILE` of `datasets.load` names them.
+
+    Args:
+        clips: List of `Clip`.
+
+    Returns:
+        Boolean; true for no clips.
+
+    Example:
+        >>> from kollias_affect.clip import Clip
+        >>> persons_known([Clip("a", ["x.jpg"], subject="anna")]), persons_known([Clip("a", [])])
+        (True, False)
+    """
+    return all(clip.person_known for clip in clips)
+
+
+def _warn_of_unknown_persons(clips):
+    if not persons_known(clips):
+        # One place in the code: Python shows the same warning of one place once.
+        warnings.warn(_UNKNOWN_PERSONS, UserWarning, stacklevel=1)
 
 
 def refuse_common_subjects(first, second, names):
@@ -68,6 +102,10 @@ def refuse_common_subjects(first, second, names):
 
     Raises:
         ValueError: If there is such a subject.
+
+    Warns:
+        UserWarning: If persons are unknown, see `persons_known`, and the lists are not official
+            parts.
     """
     common = {clip.subject for clip in first} & {clip.subject for clip in second}
     sides = ([clip for clip in clips if clip.subject in common] for clips in (first, second))
@@ -76,6 +114,8 @@ def refuse_common_subjects(first, second, names):
             f"No subject may be in both {names}. Received in both: {sorted(common)[:5]}. Split "
             "with `datasets.sampling.split`."
         )
+    if first and second and not _are_official_parts(first, second):
+        _warn_of_unknown_persons([*first, *second])
 
 
 def _are_official_parts(first, second):
@@ -105,6 +145,9 @@ def stratified_split(clips, parts=2, seed=0):
 
     Raises:
         ValueError: If there are fewer subjects than parts, or if a clip has no valid expression.
+
+    Warns:
+        UserWarning: If persons are unknown, see `persons_known`.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -115,6 +158,7 @@ def stratified_split(clips, parts=2, seed=0):
             f"There must be at least as many subjects as parts. Received: parts={parts} and "
             f"{len(set(subjects))} subjects. Pass a separate test set."
         )
+    _warn_of_unknown_persons(clips)
     labels = [_most_frequent(clip) for clip in clips]
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
@@ -150,6 +194,9 @@ def person_folds(clips, folds=5, seed=0):
     Raises:
         ValueError: If there are fewer subjects than folds, or fewer than two folds.
 
+    Warns:
+        UserWarning: If persons are unknown, see `persons_known`.
+
     Example:
         >>> from kollias_affect.clip import Clip
         >>> clips = [Clip(name, ["x.jpg"]) for name in "abcd"]
@@ -165,6 +212,7 @@ def person_folds(clips, folds=5, seed=0):
             f"There must be at least as many subjects as folds. Received: folds={folds} and "
             f"{len(frames)} subjects. Use fewer folds."
         )
+    _warn_of_unknown_persons(clips)
     fold_of = {}
     totals = np.zeros((folds, 2), np.int64)  # frames and subjects of each fold
     for subject in np.random.default_rng(seed).permutation(sorted(frames)).tolist():

@@ -7,8 +7,8 @@ Labels: one expression per image, the name of its folder. Test images have no la
 
 Faces: the aligned faces of the database, or full frames, in which the faces are not detected yet.
 
-Subjects: the movie, because the database does not name the actors. A person-independent split
-keeps all actors of a movie on one side.
+Subjects: the movie, because the database does not name the actors. A split by subject keeps all
+actors of a movie on one side; an actor of two movies may be on both.
 """
 
 import warnings
@@ -145,9 +145,8 @@ def _clips(report, part, folder):
             )
         expression = None if name is None else [EXPRESSIONS.index(name)]
         subject = _movie(report, file.stem)
-        clips.append(
-            Clip(f"{part}/{file.stem}", [str(file)], expression=expression, subject=subject)
-        )
+        fields = {"expression": expression, "subject": subject, "names_person": False}
+        clips.append(Clip(f"{part}/{file.stem}", [str(file)], **fields))
     return clips
 
 

@@ -136,8 +136,8 @@ def test_official_parts_are_counted_besides_the_complete_database(ok, tmp_path):
     lines = [" ".join(line.split()) for line in ok("data", "omg", root).splitlines()]
     assert "clips 6" in lines
     assert lines[-3:] == [
-        "part train: 4 clips, 4 frames, 4 persons",
-        "part validation: 2 clips, 2 frames, 2 persons",
+        "part train: 4 clips, 4 frames, every clip counts as a person",
+        "part validation: 2 clips, 2 frames, every clip counts as a person",
         "part test: absent, or without labels",
     ]
     assert "part " not in ok("data", "omg", root, "--split", "train")

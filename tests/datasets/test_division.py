@@ -51,8 +51,8 @@ def test_three_official_parts_have_their_roles(tmp_path):
         {"test"},
     ]
     assert division.text == (
-        "omg, official parts: training = train (4 clips, 4 frames, 4 persons), validation = "
-        "validation (2 clips, 2 frames, 2 persons), test = test (3 clips, 3 frames, 3 persons)."
+        "omg, official parts: training = train (4 clips, 4 frames, every clip counts as a person), validation = "
+        "validation (2 clips, 2 frames, every clip counts as a person), test = test (3 clips, 3 frames, every clip counts as a person)."
     )
 
 
@@ -99,7 +99,7 @@ def test_persons_in_two_official_parts_are_counted_and_not_refused(tmp_path):
     root = database_trees.omg(tmp_path, 10, 2, 10, shared=2)
     division = datasets.divide("omg", root)
     assert people(division.training) & people(division.test) == {"train0", "train1"}
-    assert division.text.endswith(" 2 persons are in two parts.")
+    assert division.text.endswith(" 2 subjects are in two parts.")
     # Every later check of persons accepts them too.
     sampling.refuse_common_subjects(division.training, division.test, "training and test")
 
@@ -186,7 +186,7 @@ def test_videos_without_labels_are_not_read_to_find_that_out(tmp_path, monkeypat
 def test_the_part_with_labels_is_scored(tmp_path):
     clips, text = datasets.load_scored("omg", database_trees.omg(tmp_path / "with"))
     assert starts(clips) == {"test"}
-    assert text == "omg, official part test: 3 clips, 3 frames, 3 persons."
+    assert text == "omg, official part test: 3 clips, 3 frames, every clip counts as a person."
     root = database_trees.omg(tmp_path / "without", labelled=False)
     clips, text = datasets.load_scored("omg", root)
     assert starts(clips) == {"validation"} and "absent or has no labels" in text

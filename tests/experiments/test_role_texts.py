@@ -75,7 +75,10 @@ def test_the_roles_of_omg_are_its_official_parts_with_the_published_counts(tmp_p
     }
     for part, clips in zip(("train", "validation", "test"), data.lists.values(), strict=True):
         assert {clip.official_part for clip in clips} == {f"omg/{part}"}
-    assert data.official and "test (2,229 clips, 2,229 frames, 150 persons)" in data.text
+    assert (
+        data.official
+        and "test (2,229 clips, 2,229 frames, 150 subjects, persons unknown)" in data.text
+    )
 
 
 # Of each database: its tree, the parts of training and validation, and the part that is scored.
@@ -147,7 +150,7 @@ def test_parts_of_a_role_are_mixed_on_request_and_the_text_says_so(tmp_path):
 def test_ids_that_afew_has_in_two_parts_are_kept_and_counted(tmp_path):
     tree = database_trees.afew(tmp_path, 2, shared=2)
     data = load_roles([f"afew:{tree}"], ("data",))["data"]
-    assert len(data.test) == 7 and data.text.endswith("2 persons are in two parts.")
+    assert len(data.test) == 7 and data.text.endswith("2 subjects are in two parts.")
 
 
 def test_the_test_clips_of_another_database_are_its_official_test_part(tmp_path, texts):
