@@ -51,8 +51,9 @@ def test_three_official_parts_have_their_roles(tmp_path):
         {"test"},
     ]
     assert division.text == (
-        "omg, official parts: training = train (4 clips, 4 frames, every clip counts as a person), validation = "
-        "validation (2 clips, 2 frames, every clip counts as a person), test = test (3 clips, 3 frames, every clip counts as a person)."
+        "omg, official parts: training = train (4 clips, 4 frames, every clip counts as a person), "
+        "validation = validation (2 clips, 2 frames, every clip counts as a person), test = test "
+        "(3 clips, 3 frames, every clip counts as a person)."
     )
 
 

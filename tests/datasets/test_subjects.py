@@ -53,8 +53,9 @@ def test_two_videos_of_one_person_stay_on_one_side(affwild):
         training, validation = sampling.split(clips, 0.5, seed)
         assert {c.subject for c in training} & {c.subject for c in validation} == set()
         assert {len(training), len(validation)} == {1, 2}
-    division_ = datasets.divide("affwild", root, share=0.5, subjects=file)
-    assert "2 clips, 4 frames, 1 person" in division_.text
+    parts = ("training", "validation")
+    text = datasets.divide("affwild", root, share=0.5, parts=parts, subjects=file).text
+    assert "2 clips, 4 frames, 1 person)" in text and "1 clip, 2 frames, 1 person)" in text
 
 
 @pytest.mark.parametrize("name", TREES)
