@@ -125,7 +125,8 @@ def facts(laboratory, table):
         f"Start: the fixed CNN is {laboratory.backbone_text()}; all other layers start from RANDOM "
         f"weights (`{settings.initializer}`).",
         f"Epochs: none is chosen; every network is the one after {settings.steps:,} batches of "
-        f"{settings.batch_size} windows of {settings.length} frames, {settings.hidden_units} units.",
+        f"{settings.batch_size} windows of {settings.length} frames.",
+        f"Units of the fully connected layer: {settings.hidden_units:,}.",
         *(
             [f"Classes left out, as one part lacks them: {', '.join(left_out)}."]
             if left_out

@@ -105,7 +105,7 @@ REPEATS = _ablation(
     "B-folds",
     "Several trainings averaged, or folds",
     "section 7 (no significant difference)",
-    "number of trainings whose predictions are averaged (`--repeats`, the paper: 10), and their data",
+    "trainings whose predictions are averaged (`--repeats`; the paper: 10), and their data",
     {
         "one training": trained(THREE_RNN),
         "mean of several seeds": Repeated(trained(THREE_RNN), "seeds"),

@@ -19,7 +19,7 @@ C5 = table(
     "C5",
     "CNN-M, the baseline of the challenge",
     "table 5 (Aff-Wild test set)",
-    "whether the convolutions are trained (§4.1.1 has both, and does not print which one is scored)",
+    "whether the convolutions are trained (§4.1.1 has both, and does not say which is scored)",
     "fully connected 4096, no landmarks",
     BOTH,
     [
