@@ -285,21 +285,20 @@ class _Plan:
     validation: str | float | None
     test: str | float | None
     text: str
-    by_default: bool  # whether nothing but official parts and draws from them was chosen
 
 
 def _plan(reader, split, chosen, chooses):
     """Returns the `_Plan` for what the caller named and what the database has."""
     if split is not None and _is_all(split):
         kind = "all parts mixed on request" if reader.parts else reader.without_parts
-        return _Plan(None, chosen["validation"], chosen["test"], kind, False)
+        return _Plan(None, chosen["validation"], chosen["test"], kind)
     start = reader.parts.get("training") if split is None else split
     if split is None and reader.official("training") is None:
         start = None
     if start is None:
-        return _Plan(None, chosen["validation"], chosen["test"], reader.without_parts, False)
+        return _Plan(None, chosen["validation"], chosen["test"], reader.without_parts)
     if not reader.is_part(start, "training"):
-        return _Plan(start, chosen["validation"], chosen["test"], _named(start), False)
+        return _Plan(start, chosen["validation"], chosen["test"], _named(start))
     return _with_official(reader, start, chosen, chooses)
 
 
@@ -320,17 +319,17 @@ def _with_official(reader, start, chosen, chooses):
         text += f"{plan['test']} is scored"
         if chooses and plan["validation"] is None:
             text += " and persons of the training part choose epochs"
-        return _Plan(start, plan["validation"], plan["test"], text, True)
+        return _Plan(start, plan["validation"], plan["test"], text)
     if plan["validation"] is None and free("validation"):
         plan["validation"] = reader.parts["validation"]
-    return _Plan(start, plan["validation"], plan["test"], text, True)
+    return _Plan(start, plan["validation"], plan["test"], text)
 
 
 def _carry_out(reader, plan, share, seed, draw):
     """Returns the `Division` of a plan."""
     training = reader.read(plan.training)
     name = plan.training or "everything"
-    clips, texts = {}, {}
+    clips, texts, others = {}, {}, f"the persons of {name}"
     # The test part is drawn first: the persons who choose epochs are a share of the others.
     for part in ("test", "validation"):
         value = getattr(plan, part)
@@ -341,8 +340,9 @@ def _carry_out(reader, plan, share, seed, draw):
         else:
             size = share if value is None else value
             training, clips[part] = draw(training, size, seed)
-            texts[part] = f"{size:.0%} of the persons of {name}, seed {seed}"
-    if any("of the persons of" in text for text in texts.values()):
+            texts[part] = f"{size:.0%} of {others}, seed {seed}"
+            others = "the other persons"
+    if others == "the other persons":
         name += " without the persons drawn"
     clips, texts = {"training": training, **clips}, {"training": name, **texts}
     official = _is_official(reader, plan)

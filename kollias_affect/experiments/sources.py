@@ -54,12 +54,10 @@ class Source:
         Raises:
             FileNotFoundError, ValueError: As `datasets.divide` does.
         """
-        # The draw has a seed of its own; `synthetic` has an option of that name.
-        options = {name: value for name, value in self.options.items() if name != "seed"}
         return datasets.divide(
             self.dataset, self.root, self.split, self.validation, self.test, seed=seed,
             parts=parts, read=lambda split: self._read(split, crops_dir, size, log), **drawing,
-            **options,
+            **self._described(),
         )  # fmt: skip
 
     def load_scored(self, crops_dir=None):
@@ -72,10 +70,14 @@ class Source:
             `(clips, text)`, see `datasets.load_scored`; `test` names the part, or else `split`.
         """
         split = self.split if self.test is None else self.test
-        options = {name: value for name, value in self.options.items() if name != "seed"}
         return datasets.load_scored(
-            self.dataset, self.root, split, lambda split: self._read(split, crops_dir), **options
-        )
+            self.dataset, self.root, split, lambda split: self._read(split, crops_dir),
+            **self._described(),
+        )  # fmt: skip
+
+    def _described(self):
+        """Options for the text; the draw has a `seed` of its own beside that of `synthetic`."""
+        return {name: value for name, value in self.options.items() if name != "seed"}
 
     def _read(self, split, crops_dir, size=256, log=None):
         clips = datasets.load(self.dataset, self.root, split, **self.options)
