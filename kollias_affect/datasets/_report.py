@@ -36,6 +36,8 @@ class LoadReport:
         ranges: Dict from `"valence"` and `"arousal"` to the minimum and maximum label of the valid
             frames.
         classes: Dict from expression to its number of valid frames, including zeros.
+        sources: Dict from the name of a video to its file (or to its first image), for databases
+            whose clips show crops of them.
         notes: Dict from a reason to `(count, examples)`: what was left out, mapped or corrected.
 
     Raises:
@@ -54,6 +56,7 @@ class LoadReport:
     invalid: int = 0
     ranges: dict = dataclasses.field(default_factory=dict)
     classes: dict = dataclasses.field(default_factory=dict)
+    sources: dict = dataclasses.field(default_factory=dict)
     notes: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):

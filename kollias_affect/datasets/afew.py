@@ -64,6 +64,7 @@ def load(root, split=None, crops=None, **options):
     clips, video_of = [], {}
     for part, folder in _folders(report, split).items():
         videos = _videos(report, part, folder)
+        report.sources |= {key: file for key, (file, _) in videos.items()}
         faces = _faces(report, part, folder)
         if crops is None and faces is not None and _reading.folders(faces):
             people_of = _aligned(report, part, videos, faces)

@@ -67,6 +67,7 @@ def load(root, split=None, crops=None, size=96, frames="faces"):
     report.require_folder()
     videos = [_Frames(report, folder, path) for folder, path in _clip_folders(report)]
     refuse_same_keys(videos)
+    report.sources = {v.key: i for v in videos for i in filter(None, v.images[:1])}
     if frames == "complete":
         clips = [video.complete() for video in videos]
     else:

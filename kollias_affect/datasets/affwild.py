@@ -81,6 +81,7 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     for name in SPLITS if split is None else (split,):
         videos += _videos(report, parts, name, labelled=split != "test")
     refuse_same_keys(videos)
+    report.sources = {video.key: video.path for video in videos if video.path}
     unlabelled = _unlabelled_clips(report, videos, _crops(report, crops), size, detector)
     clips = [_labelled(report, video, unlabelled) for video in videos]
     clips = [clip for clip in clips if clip is not None]

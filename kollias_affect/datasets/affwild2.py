@@ -569,6 +569,7 @@ def _from_videos(report, labels, crops, **options):
     """Returns the clips of all labels, with faces that are detected in the videos."""
     files = _reading.video_files(report, _media_folders(report, "|".join(_VIDEOS)))
     videos = {video: files.get(video) for video in sorted({video_name(name) for name in labels})}
+    report.sources = {video: file for video, file in videos.items() if file}
     people = database_crops.of_videos(
         videos, report.dataset, report.root, report.note, crops, faces="all", **options
     )

@@ -387,6 +387,7 @@ def _with_frames(report, utterances, videos, folder, options):
     """Returns the clips of the people in each utterance."""
     folders = _video_folders(report.root, videos, utterances)
     files = {key: _file(report, folders, key, u.file) for key, u in utterances.items()}
+    report.sources = {key: file for key, file in files.items() if file}
     people = database_crops.of_videos(
         files, report.dataset, report.root, report.note, folder, **options
     )

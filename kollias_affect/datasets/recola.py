@@ -378,6 +378,7 @@ def _people_of(report, traces, videos, folder, options):
     for name in sorted(files.keys() - traces.keys(), key=_files.natural_key):
         report.note("videos without ratings in this split", name)
     files = {name: files.get(name) for name in traces}
+    report.sources = {name: file for name, file in files.items() if file}
     return database_crops.of_videos(
         files, report.dataset, report.root, report.note, folder, **options
     )
