@@ -218,3 +218,12 @@ def test_a_named_multitask_list_is_one_part(tmp_path):
     (tmp_path / "training_set.txt").write_text("\n".join([header, *rows]))
     division = datasets.divide("affwild2", tmp_path, annotations="training_set.txt")
     assert sizes(division) == (6, 2, 2) and not division.official
+
+
+def test_both_tests_of_fer2013_are_no_official_part(tmp_path):
+    root = database_trees.fer2013(tmp_path)
+    parts = {"train": "Training", "validation": "PublicTest", "privatetest": "PrivateTest"}
+    for split, part in parts.items():
+        assert datasets.load("fer2013", root, split)[0].official_part == f"fer2013/{part}"
+    both = datasets.load("fer2013", root, "test")
+    assert len(both) == 14 and both[0].official_part is None
