@@ -115,17 +115,21 @@ class Figure:
     """A figure of a paper that belongs to a table.
 
     Args:
-        name: Key of `evaluation.plots.figures.FIGURES`, such as `"C14"`.
+        name: Letter of the paper and number of the figure, such as `"C14"`; without `draw_with` a
+            key of `evaluation.plots.figures.FIGURES`.
         title: Caption.
         setting: `Training` or `Fusion` whose predictions are drawn; `None` for labels alone.
         part: Clips of the role `"data"`: `"test"`, `"everything"` for the complete database, or
             `"parts"` for a dict from the names of the parts to their clips.
+        draw_with: Function of a `Laboratory` and the path of the picture that draws it, or raises
+            `Empty`. `setting` and `part` are then unused.
     """
 
     name: str
     title: str
     setting: object = None
     part: str = "test"
+    draw_with: Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +173,8 @@ class Table:
             networks started from, who chose the epochs, how many steps they were trained.
         deviations: Tuple of texts of the report: what differs from the paper on any data.
         figures: Tuple of `Figure`.
-        own_seeds: Whether `evaluate` itself averages over seeds, as paper A's tables do.
+        seeds: Who averages over seeds: `"runner"`, `"table"` (`evaluate` itself, as paper A's
+            tables do) or `"none"` (nothing is trained).
         note: Function of the list of the cells' numbers that returns a line of the page.
     """
 
@@ -189,7 +194,7 @@ class Table:
     facts: Callable | None = None
     deviations: tuple = ()
     figures: tuple = ()
-    own_seeds: bool = False
+    seeds: str = "runner"
     note: Callable | None = None
 
 

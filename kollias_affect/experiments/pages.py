@@ -105,7 +105,9 @@ def _data(table, laboratory):
 
 
 def _seeds(table, laboratory):
-    if table.own_seeds:
+    if table.seeds == "none":
+        return "none, as nothing is trained or drawn"
+    if table.seeds == "table":
         count = laboratory.options.get("seeds", 3)
         return (
             f"{count} networks with the seeds 0 to {count - 1}, averaged; the data are divided once"

@@ -34,6 +34,7 @@ class Parts:
         official: Whether they are official parts of a database. Only these may share persons;
             `text` then says how many.
         synthetic: Whether the clips are synthetic.
+        source: `sources.Source` that the clips were loaded from, or `None`.
     """
 
     training: list
@@ -42,6 +43,7 @@ class Parts:
     text: str = ""
     official: bool = False
     synthetic: bool = False
+    source: object = None
 
     @property
     def lists(self):
@@ -76,7 +78,7 @@ def divide(source, test=None, seed=0, scored=True):
     """
     parts = PARTS if scored and test is None else ("training", "validation")
     division = source.divide(parts, seed=seed)
-    result = Parts(**vars(division), synthetic=source.dataset == "synthetic")
+    result = Parts(**vars(division), synthetic=source.dataset == "synthetic", source=source)
     if test is None:
         return result
     clips, text = test.load_scored()

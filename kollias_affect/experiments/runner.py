@@ -69,7 +69,8 @@ def _evaluate(table, laboratory, cell):
     """Numbers of a cell and their spread over the seeds, or the reason why there are none."""
     if cell.setting is None:
         return {"numbers": {}, "spread": {}, "empty": None}
-    laboratories = [laboratory] if table.own_seeds else laboratory.of_each_seed()
+    repeated = table.seeds == "runner"
+    laboratories = laboratory.of_each_seed() if repeated else [laboratory]
     try:
         numbers = [_finite(table.evaluate(each, cell.setting)) for each in laboratories]
     except Empty as reason:
@@ -107,8 +108,10 @@ def frame_of(table, cells):
                 row[f"{name} ({SPREAD})"] = entry["spread"].get(measure)
             if any(measure in other.published for other in table.cells):
                 row[f"{name} ({PAPER})"] = cell.published.get(measure)
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    return frame.astype({name: float for name in frame if "frames" not in name})
+    frame = pd.DataFrame.from_dict(rows, orient="index", dtype=object)
+    # Counts stay integers; everything else is float, with NaN where there is no number.
+    counts = [name for name in frame if any(isinstance(v, int) for v in frame[name])]
+    return frame.astype({name: float for name in frame if name not in counts})
 
 
 def _fingerprint(table, cell, laboratory):
@@ -118,7 +121,7 @@ def _fingerprint(table, cell, laboratory):
         _runs.fingerprint(cell),
         laboratory.contents(*roles),
         laboratory.options_fingerprint(),
-        None if table.own_seeds else laboratory.seeds,
+        laboratory.seeds if table.seeds == "runner" else None,
     )
 
 

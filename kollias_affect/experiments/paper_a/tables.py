@@ -150,7 +150,7 @@ def _table(name, title, number, varies, split, measures, cells, evaluate):
         _ROLES,
         labels="expression",
         facts=facts,
-        own_seeds=True,
+        seeds="table",
     )
 
 

@@ -1,7 +1,7 @@
 """Paper C, Kollias et al. (2019): AffWildNet and the Aff-Wild challenge."""
 
-from kollias_affect.experiments.paper_c import comparisons, tables, transfer
+from kollias_affect.experiments.paper_c import comparisons, database, tables, transfer
 
-TABLES = (*tables.TABLES, *transfer.TABLES, *comparisons.TABLES)
+TABLES = (*database.TABLES, *tables.TABLES, *transfer.TABLES, *comparisons.TABLES)
 
 __all__ = ["TABLES"]
