@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 
 from kollias_affect import _checks, _files, initializers, models, presets, transfer, weights
-from kollias_affect.experiments import builders
+from kollias_affect.experiments import builders, seen
 from kollias_affect.experiments.declaration import Scale
 from kollias_affect.models import parts
 
@@ -202,7 +202,8 @@ def continued(model, task=None, frozen=False, seed=0):
         seed: Seed of a new output layer.
 
     Returns:
-        `(model, record)`, see `new_network`. The record has `trained_on` if the card has it.
+        `(model, record)`, see `new_network`. Its `trained_on` is what the card says
+        that the model has seen.
 
     Raises:
         FileNotFoundError: If there is no such model.
@@ -217,10 +218,7 @@ def continued(model, task=None, frozen=False, seed=0):
     transfer.unfreeze(network)
     if frozen:
         transfer.freeze(network, cnn=True)
-    record = {"start": start}
-    if "trained_on" in card:
-        record["trained_on"] = card["trained_on"]
-    return network, record
+    return network, {"start": start, "trained_on": seen.trained_on(path)}
 
 
 def _named(path):

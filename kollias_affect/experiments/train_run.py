@@ -96,7 +96,7 @@ def train(
         warning = seen.warning(model, dataset, validation_clips, what)
         if warning is not None:
             log(warning)
-    record["data"] = text
+    record["division"] = text
     parts = _official_parts(dataset, [*clips, *validation_clips])
     record["trained_on"] = sorted({*parts, *record.get("trained_on", ())})
     if balance != "none":

@@ -165,10 +165,10 @@ def test_every_option_of_a_training_is_in_its_settings_and_its_card(many_options
     assert {name: settings[name] for name in expected} == expected
     assert settings["layers"]["pool2_rnn1_dropout"] == 0.2  # paper B's 0.8 as share to keep
     assert "landmark_encoder" in settings["layers"]
-    for name in ("network", "preset", "start", "data", "balance"):
+    for name in ("network", "preset", "start", "division", "balance"):
         assert card[name] == settings[name]
     assert "all: 20 -> " in settings["balance"] and settings["balance"][5:] in output
-    assert settings["data"] in output and "val_sequence_ccc" in output
+    assert settings["division"] in output and "val_sequence_ccc" in output
     assert card["val_sequence_ccc"] is not None
 
 
@@ -182,6 +182,8 @@ def test_a_trained_model_continues_on_another_database_for_another_task(
     settings, card = settings_of(tmp_path / "run"), models.read_card(tmp_path / "run/best.keras")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert f"best.keras, sha256 {digest}; new output layer for valence" in settings["start"]
+    # The lists of frames are the user's: that another list is scored is no reason for a warning.
+    assert "Warning" not in ok("evaluate", tmp_path / "run/best.keras", data[0])
     assert (card["task"], card["start"], card["length"]) == ("valence", settings["start"], 8)
     shutil.copy(file, tmp_path / "same.keras")
     assert "start" in refused(*train, "--model", tmp_path / "same.keras")  # another start

@@ -137,6 +137,11 @@ def test_a_model_is_continued_with_its_weights_and_all_layers_train(trained):
     assert not frozen.get_layer("cnn_m").trainable and frozen.get_layer("rnn1").trainable
 
 
+def test_what_a_card_says_in_words_about_its_data_is_remembered(trained, tmp_path):
+    models.save(trained[1], tmp_path / "fer.keras", data="FER-2013, Training")
+    assert starts.continued(tmp_path / "fer.keras")[1]["trained_on"] == ["FER-2013, Training"]
+
+
 def test_another_task_gets_a_new_output_and_keeps_the_other_weights(trained):
     path, model = trained
     swapped, record = starts.continued(path, "expression", seed=5)

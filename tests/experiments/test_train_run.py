@@ -46,7 +46,7 @@ def test_official_parts_train_and_validate_and_the_test_part_is_not_read(called,
     assert (len(clips), parts_of(clips)) == (4, {"train"})
     assert (len(validation), parts_of(validation)) == (2, {"validation"})
     record = options["record"]
-    assert "official parts" in record["data"] and "test" not in record["data"]
+    assert "official parts" in record["division"] and "test" not in record["division"]
     assert record["trained_on"] == ["omg/train", "omg/validation"]
 
 
@@ -54,7 +54,7 @@ def test_parts_are_mixed_on_request_only_and_the_run_says_so(called, omg):
     _, clips, validation, options = called(omg, "run", dataset="omg", split="all", **LABELS)
     assert len(clips) + len(validation) == 9
     assert parts_of([*clips, *validation]) == {"train", "validation", "test"}
-    assert "all parts mixed on request" in options["record"]["data"]
+    assert "all parts mixed on request" in options["record"]["division"]
     assert "omg/test" in options["record"]["trained_on"]
 
 
