@@ -1,18 +1,20 @@
 """Compares initial weights of the fully connected layers in a short training at full width.
 
-    python benchmarks/initializers.py [--epochs 10] [--subjects 8] [--frames 160] [--seeds 1]
-        [--rms 1] [--folder FOLDER]
+    python benchmarks/initializers.py [--epochs 15] [--subjects 8] [--frames 160] [--batch 4]
+        [--seeds 1] [--raw] [--folder FOLDER]
 
 The network is AffWildNet: a frozen VGG-Face with random weights, the landmarks, 4096 units and two
-GRUs of 128, with the settings of paper C. It trains on synthetic clips, a quarter of whose
-subjects are for validation. The features of VGG-Face are computed once and are the same for all
-initial weights; so are the GRUs' initial weights, the order of the windows and the dropout. A
-table shows, for each of the initial weights, the share of the pre-activations of the first GRU's
+GRUs of 128, with paper C's dropout, CCC loss and Adam with 1e-3. It trains on windows of 80 frames
+of synthetic clips, one every 40 frames; a quarter of the subjects are for validation. The features
+of VGG-Face are computed once and are the same for all initial weights; so are the GRUs' initial
+weights, the order of the windows and the dropout. Random convolutions give features that are small
+and nearly the same for all frames, so that each of them is standardised over the training frames;
+--raw leaves them as they are.
+
+A table shows, for each of the initial weights, the share of the pre-activations of the first GRU's
 gates beyond 4 in absolute value before the training (input and bias, over the validation frames;
 a sigmoid is flat there), and the CCC on training clips (during the epoch, with dropout) and
-validation clips after each epoch. Random convolutions give features of about 0.002, which no layer
-would notice beside the landmarks; they are scaled to the root mean square that --rms names, 0 for
-as they are. The clips and features are kept if --folder is given.
+validation clips after each epoch. The clips and features are kept if --folder is given.
 """
 
 import argparse
@@ -68,31 +70,30 @@ def train(head, data, validation, epochs, seed):
     return history["ccc"], history["val_ccc"]
 
 
-def features_of(cnn, parts, folder, rms):
-    """Returns the features of the clips of each part, with a root mean square in the first one."""
-    values = [features.of_clips(cnn, clips, folder, SIZE, False) for clips in parts.values()]
-    found = float(np.sqrt(np.mean([np.mean(np.square(x)) for x in values[0]])))
-    print(f"root mean square of the features: {found:.4f}", flush=True)
-    return values if not rms else [[x * (rms / found) for x in part] for part in values]
+def standardised(parts):
+    """Returns features with mean 0 and standard deviation 1 over the frames of the first part."""
+    frames = np.concatenate(parts[0])
+    mean, deviation = frames.mean(axis=0), frames.std(axis=0)
+    deviation[deviation == 0] = 1  # a unit that is never active
+    return [[(clip - mean) / deviation for clip in part] for part in parts]
 
 
-def measure(name, seed, parts, folder, epochs, rms):
+def measure(name, seed, parts, folder, arguments):
     """Returns the rows of one initializer: one per epoch."""
     cnn, head = network(name, seed)
-    batch = SETTINGS.batch_size(SETTINGS.length)
-    values = features_of(cnn, parts, folder, rms)
+    values = [features.of_clips(cnn, clips, folder, SIZE, False) for clips in parts.values()]
+    values = values if arguments.raw else standardised(values)
     data, validation = (
         windows.dataset(
-            clips, SETTINGS.length, batch_size=batch, shuffle=part == "train", seed=seed,
-            features=x,
+            clips, SETTINGS.length, SETTINGS.length // 2 if part == "train" else None,
+            arguments.batch, shuffle=part == "train", seed=seed, features=x,
         )
         for (part, clips), x in zip(parts.items(), values, strict=True)
     )  # fmt: skip
-    share = saturated(head, validation)
-    rows = [(name, seed, 0, share, np.nan, np.nan)]
-    curves = train(head, data, validation, epochs, seed)
-    for epoch, values in enumerate(zip(*curves, strict=True), start=1):
-        rows.append((name, seed, epoch, np.nan, *values))
+    rows = [(name, seed, 0, saturated(head, validation), np.nan, np.nan)]
+    curves = train(head, data, validation, arguments.epochs, seed)
+    for epoch, scores in enumerate(zip(*curves, strict=True), start=1):
+        rows.append((name, seed, epoch, np.nan, *scores))
     return rows
 
 
@@ -101,11 +102,12 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--subjects", type=int, default=8)
     parser.add_argument("--frames", type=int, default=160, help="of each of two clips per subject")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--rms", type=float, default=1.0, help="of the features; 0: as they are")
+    parser.add_argument("--batch", type=int, default=4, help="windows per batch")
+    parser.add_argument("--raw", action="store_true", help="features as they are")
     parser.add_argument("--folder", type=Path, help="where clips and features are kept")
     arguments = parser.parse_args()
     keep = contextlib.nullcontext(arguments.folder)
@@ -121,9 +123,7 @@ def main():
         rows = []
         for seed in range(arguments.seeds):
             for name in initializers.INITIALIZERS:
-                rows += measure(
-                    name, seed, parts, folder / "features", arguments.epochs, arguments.rms
-                )
+                rows += measure(name, seed, parts, folder / "features", arguments)
                 print(f"seed {seed}, {name}: {rows[-1][-1]:.3f} at the end", flush=True)
     columns = ["initializer", "seed", "epoch", "beyond 4", "training CCC", "validation CCC"]
     print(report(pd.DataFrame(rows, columns=columns)))
