@@ -1,6 +1,7 @@
 """What is true of a run of paper B's and C's tables, as lines of their pages."""
 
 from kollias_affect import presets
+from kollias_affect.datasets import sampling
 from kollias_affect.experiments.roles import are_utterances
 
 
@@ -65,8 +66,10 @@ def _before(laboratory, trainings):
 def _choice(laboratory, trainings):
     """Who chose the epoch that is scored."""
     if any(training.folds for training in trainings):
+        known = sampling.persons_known(laboratory.parts().everything)
+        subjects = "persons" if known else "videos (persons are unknown)"
         return (
-            "the best one on persons held out of the training folds; the fold that is scored "
+            f"the best one on {subjects} held out of the training folds; the fold that is scored "
             "takes no part"
         )
     validation = laboratory.parts().validation

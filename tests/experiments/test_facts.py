@@ -66,7 +66,14 @@ def test_a_missing_pre_training_is_named(laboratory):
 def test_the_chooser_of_the_epoch_is_named(laboratory, make_clip):
     assert "CCC over the frames of the validation part" in text_of(laboratory, Training(SMALL))
     folds = text_of(laboratory, Training(SMALL, folds=2))
-    assert "persons held out of the training folds" in folds
+    assert "videos (persons are unknown) held out of the training folds" in folds
+    parts = laboratory.roles["data"]
+    named = {
+        name: [dataclasses.replace(clip, subject=f"person {clip.key}") for clip in clips]
+        for name, clips in parts.lists.items()
+    }
+    laboratory.roles["data"] = dataclasses.replace(parts, **named)
+    assert "on persons held out" in text_of(laboratory, Training(SMALL, folds=2))
     utterances = [
         make_clip(f"v/utterance_{i}", 4, size=8, valence_arousal=np.full((4, 2), i / 10))
         for i in (1, 2)
