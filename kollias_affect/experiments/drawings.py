@@ -9,7 +9,7 @@ from kollias_affect.experiments.trainings import TEST
 
 
 def draw(table, laboratory, out_dir):
-    """Draws the figures of a table from the predictions of the first seed.
+    """Draws the figures of a table from the first seed.
 
     Args:
         table: `Table`.
@@ -24,12 +24,14 @@ def draw(table, laboratory, out_dir):
 
 
 def _drawn(table, figure, laboratory, out_dir):
+    path = out_dir / f"{table.name}-figure-{figure.name}.png"
     try:
-        clips, predictions = _data(figure, laboratory)
+        if figure.draw_with is not None:
+            figure.draw_with(laboratory, path)
+        else:
+            figures.draw(figure.name, path, *_data(figure, laboratory))
     except Empty as reason:
         return None, f"{figure.title}: not drawn, {reason}"
-    path = out_dir / f"{table.name}-figure-{figure.name}.png"
-    figures.draw(figure.name, path, clips, predictions)
     return path.name, figure.title
 
 
