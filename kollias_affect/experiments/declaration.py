@@ -46,7 +46,10 @@ class Training:
             weights, because its row is about them.
         balance: Tuple of the roles in whose training part runs of frames are duplicated, see
             `sampling.balance_quadrants`.
-        options: Dict of arguments of `training.train` that differ from the preset's.
+        options: Dict of arguments of `training.train` that differ from the preset's. They do not
+            apply to the pre-training.
+        fixed: Tuple of the names of those options that no option of a command replaces, because the
+            row is about them.
         folds: Number of person-independent folds, or `None`.
     """
 
@@ -59,6 +62,7 @@ class Training:
     needs_weights: bool = False
     balance: tuple = ()
     options: dict = dataclasses.field(default_factory=dict)
+    fixed: tuple = ()
     folds: int | None = None
 
     @property
@@ -119,8 +123,8 @@ class Figure:
             key of `evaluation.plots.figures.FIGURES`.
         title: Caption.
         setting: `Training` or `Fusion` whose predictions are drawn; `None` for labels alone.
-        part: Clips of the role `"data"`: `"test"`, `"everything"` for the complete database, or
-            `"parts"` for a dict from the names of the parts to their clips.
+        part: Clips of the role `"data"`: `"test"`, `"training"`, `"everything"` for the complete
+            database, or `"parts"` for a dict from the names of the parts to their clips.
         draw_with: Function of a `Laboratory` and the path of the picture that draws it, or raises
             `Empty`. `setting` and `part` are then unused.
     """

@@ -38,10 +38,12 @@ def _drawn(table, figure, laboratory, out_dir):
 def _data(figure, laboratory):
     """Clips of a figure, and their predictions or `None`."""
     parts = laboratory.parts()
-    if figure.part == "parts":
-        return parts.lists, None
     if figure.setting is None:
-        return parts.everything, None
+        clips = parts.lists if figure.part == "parts" else getattr(parts, figure.part)
+        shown = parts.everything if figure.part == "parts" else clips
+        if not any(clip.valence_arousal is not None for clip in shown):
+            raise Empty("there is no clip with labels")
+        return clips, None
     refuse_missing(laboratory, figure.setting)
     clips, predictions = laboratory.predictions(figure.setting)[TEST]
     if not any(np.isfinite(predictions[clip.key]).any() for clip in clips):

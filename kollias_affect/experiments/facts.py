@@ -2,7 +2,9 @@
 
 from kollias_affect import presets
 from kollias_affect.datasets import sampling
+from kollias_affect.experiments.declaration import Repeated
 from kollias_affect.experiments.roles import are_utterances
+from kollias_affect.tasks import DIMENSIONS
 
 
 def of_networks(laboratory, table):
@@ -26,8 +28,9 @@ def of_networks(laboratory, table):
     return [
         f"Start: {_starts(laboratory, trainings)}.",
         *_before(laboratory, trainings),
-        f"Epochs: {_choice(laboratory, trainings)}.",
+        f"Epochs: {_choice(laboratory, settings, trainings)}.",
         *_settings(trainings),
+        *_used(records),
         *_steps(records),
         *_balance(records),
     ]
@@ -53,7 +56,9 @@ def _before(laboratory, trainings):
     lines = []
     for role in sorted({t.before for t in trainings if t.before}):
         if laboratory.has(role):
-            lines.append(f"Pre-training: on `{role}`, for valence and arousal, end to end.")
+            alone = any(t.task in DIMENSIONS for t in trainings)
+            either = ", or the one of them that a network predicts" if alone else ""
+            lines.append(f"Pre-training: on `{role}`, end to end, for valence and arousal{either}.")
         elif all(t.needs_before for t in trainings if t.before == role):
             lines.append(f"Pre-training: `{role}` was not given; its numbers are left empty.")
         else:
@@ -63,7 +68,7 @@ def _before(laboratory, trainings):
     return lines
 
 
-def _choice(laboratory, trainings):
+def _choice(laboratory, settings, trainings):
     """Who chose the epoch that is scored."""
     if any(training.folds for training in trainings):
         known = sampling.persons_known(laboratory.parts().everything)
@@ -79,15 +84,27 @@ def _choice(laboratory, trainings):
         measure = "CCC over the utterances"
     else:
         measure = "CCC over the frames"
-    return (
+    text = (
         f"the one with the highest {measure} of the validation part ({len(validation):,} clips), "
         "which is not scored"
     )
+    if any(isinstance(setting, Repeated) and setting.by == "folds" for setting in settings):
+        text += "; each fold of the training and validation part chooses the epoch of its network"
+    return text
 
 
 def _settings(trainings):
     names = sorted({training.settings for training in trainings})
-    return [f"Settings {name}: {presets.preset(name).text}." for name in names]
+    return [
+        f"Settings {name} ({presets.preset(name).source}) are {presets.preset(name).text}."
+        for name in names
+    ]
+
+
+def _used(records):
+    """What the trainings of this run used, which options of the command may have changed."""
+    texts = sorted({record["used"] for record in records})
+    return [f"Used here: {'; '.join(texts)}."] if texts else []
 
 
 def _steps(records):

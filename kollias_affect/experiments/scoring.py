@@ -62,13 +62,15 @@ def dimensional(laboratory, setting):
             CCC.
     """
     clips, predictions, steps = _with_steps(laboratory, setting)
-    levels = evaluation.level_scores(clips, predictions, steps, significance=True)
-    row = levels.loc["frame" if steps.by is None else steps.by]
-    names = [f"{m} {name}" for m in ("CCC", "Pearson", "MSE") for name in (*DIMENSIONS, "mean")]
+    levels = evaluation.level_scores(clips, predictions, steps)
+    scored = evaluation.scores(
+        clips, _final(laboratory, setting, clips, predictions, steps), significance=True
+    )
+    rows = (*DIMENSIONS, "mean")
     return {
-        **{name: float(row[name]) for name in names},
-        **{f"{name} (sequences)": float(levels.loc["sequence", name]) for name in names[:3]},
-        **{f"p {name}": float(row[f"p-value {name}"]) for name in DIMENSIONS},
+        **{f"{m} {row}": float(scored.at[row, m]) for m in ("CCC", "Pearson", "MSE") for row in rows},
+        **{f"CCC {row} (sequences)": float(levels.at["sequence", f"CCC {row}"]) for row in rows},
+        **{f"p {name}": float(scored.at[name, "p-value"]) for name in DIMENSIONS},
     }
 
 
@@ -78,9 +80,7 @@ def regions(laboratory, setting):
     Args, Returns and Raises as `dimensional`.
     """
     clips, predictions, steps = _with_steps(laboratory, setting)
-    scored = steps.apply(predictions, clips)
-    if steps.by is not None:
-        scored = evaluation.join_labels(scored, predictions, clips)
+    scored = _final(laboratory, setting, clips, predictions, steps)
     table = evaluation.mse_by_region(clips, scored)
     row = table.loc[setting.region]
     return {
@@ -162,3 +162,30 @@ def _with_steps(laboratory, setting):
         predictions,
         postprocess.search(validation_predictions, validation_clips, **options),
     )
+
+
+def _final(laboratory, setting, clips, predictions, steps):
+    """The outputs that are scored: of frames, or a table of utterances with their labels."""
+    if steps.by is None:
+        return steps.apply(predictions, clips)
+    network = setting.network
+    if isinstance(network, Fusion) and network.mode == "decision":
+        table = _decided(laboratory, setting)
+    else:
+        table = steps.apply(predictions, clips)
+    return evaluation.join_labels(table, predictions, clips, statistic=steps.statistic)
+
+
+def _decided(laboratory, setting):
+    """Weighted mean of the final estimates of each network for the utterances (paper B, eq. 1)."""
+    tables, weights = [], []
+    for member in setting.network.members:
+        alone = dataclasses.replace(setting, network=member)
+        clips, predictions, steps = _with_steps(laboratory, alone)
+        tables.append(steps.apply(predictions, clips))
+        clips, predictions = laboratory.predictions(member)[VALIDATION]
+        estimates = evaluation.join_labels(
+            steps.apply(predictions, clips), predictions, clips, statistic=steps.statistic
+        )
+        weights.append(evaluation.scores(clips, estimates).loc[list(DIMENSIONS), "CCC"].to_list())
+    return evaluation.decision_fusion(tables, weights)

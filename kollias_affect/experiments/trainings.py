@@ -9,7 +9,16 @@ import zipfile
 import keras
 import numpy as np
 
-from kollias_affect import _files, evaluation, models, presets, training, transfer, windows
+from kollias_affect import (
+    _files,
+    evaluation,
+    initializers,
+    models,
+    presets,
+    training,
+    transfer,
+    windows,
+)
 from kollias_affect.datasets import sampling
 from kollias_affect.experiments import builders
 from kollias_affect.experiments.declaration import Fusion, Repeated, Separate
@@ -85,9 +94,13 @@ class Trainings:
             **self._options(setting, clips),
         )
         for path in folder.glob("fold-*/best.keras"):
-            record = {"epochs": laboratory.scale.epochs, "batches": None, "balance": None}
-            record["best_epoch"] = models.read_card(path)["epoch"]
-            _files.write_json(path.with_name(FINISHED), record)
+            card = models.read_card(path)
+            record = {"epochs": laboratory.scale.epochs, "best_epoch": card["epoch"]}
+            used = _used(card["length"], self._options(setting, clips))
+            _files.write_json(
+                path.with_name(FINISHED),
+                {**record, "batches": None, "balance": None, "used": used},
+            )
         return {TEST: (clips, result.predictions)}
 
     def folds_of_training(self, setting, folds):
@@ -163,6 +176,7 @@ class Trainings:
             network=network,
             before=before,
             balance=tuple(role for role in setting.balance if role in (setting.labels, before)),
+            options=_other_options(setting),
             needs_before=False,
             needs_weights=False,
         )
@@ -195,7 +209,9 @@ class Trainings:
         scale = self.laboratory.scale
         units = max(2, round(128 * scale.units))
         keras.utils.set_random_seed(scale.seed)  # independent of the trainings before
-        return models.fuse(members, fusion.mode, units, frozen=False)
+        name = presets.preset(fusion.members[0].settings).initializer
+        initializer = initializers.resolve(name, scale.seed)
+        return models.fuse(members, fusion.mode, units, frozen=False, initializer=initializer)
 
     def _trained(self, build, setting, parts, folder, content):
         """The best epoch of a training in a folder, which is run if it is not finished."""
@@ -204,7 +220,8 @@ class Trainings:
             self.laboratory.log(f"  training {folder.name}")
             clips, balance = self._balanced(parts.training, setting)
             options = self._options(setting, parts.validation)
-            batches = _batches(model, clips, options)
+            model_length = models.describe(model)["length"]
+            batches = _batches(model_length, clips, options)
             _, card = training.train(
                 model, clips, parts.validation, folder, seed=self.laboratory.scale.seed, **options
             )
@@ -215,6 +232,7 @@ class Trainings:
                 "best_epoch": card["epoch"],
                 "batches": batches,
                 "balance": balance,
+                "used": _used(model_length, options),
                 "setting": _as_json(content),
             }
             _files.write_json(folder / FINISHED, record)
@@ -252,7 +270,8 @@ class Trainings:
             if are_utterances(validation):
                 options["choose_by"] = "utterance"  # paper B: the challenge's score
         chosen = {"batch_size": scale.batch_size, "learning_rate": scale.learning_rate}
-        return {**options, **{name: v for name, v in chosen.items() if v is not None}}
+        chosen = {n: v for n, v in chosen.items() if v is not None and n not in setting.fixed}
+        return {**options, **chosen}
 
 
 def cached_predictions(model, clips, path):
@@ -287,8 +306,18 @@ def _pretraining(setting):
         task="valence_arousal" if setting.task == "expression" else setting.task,
         labels=setting.before,
         before=None,
+        options={},
+        fixed=(),
         folds=None,
     )
+
+
+def _other_options(setting):
+    """The options of a training without those that its preset has as well."""
+    preset = presets.preset(setting.settings)
+    rate = preset.learning_rate(setting.network.options.get("frozen", False))
+    same = {} if setting.fixed else {"learning_rate": rate}
+    return {name: v for name, v in setting.options.items() if (name, v) not in same.items()}
 
 
 def _length(setting, scale):
@@ -296,11 +325,23 @@ def _length(setting, scale):
     return setting.network.options.get("length", scale.length)
 
 
-def _batches(model, clips, options):
+def _batches(length, clips, options):
     """Number of batches of an epoch."""
-    length = models.describe(model)["length"]
     index, _ = windows.window_index([len(c) for c in clips], length, options["stride"] or length)
     return -(-len(index) // options["batch_size"])
+
+
+def _used(length, options):
+    """What a training used, as text."""
+    loss = {"ccc": "CCC loss", "mse": "squared error"}.get(options.get("loss"), "cross entropy")
+    frames = "single frames" if length == 1 else f"windows of {length} frames"
+    texts = [f"{loss}, learning rate {options['learning_rate']:g}"]
+    texts.append(f"batches of {options['batch_size']} {frames}")
+    if options["decay"] is not None:
+        texts.append("multiplied by {1:g} every {0} batches".format(*options["decay"]))
+    if options["weight_decay"] is not None:
+        texts.append(f"weight decay {options['weight_decay']:g}")
+    return ", ".join(texts)
 
 
 def _roles_of(member):

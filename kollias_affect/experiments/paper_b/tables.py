@@ -23,9 +23,10 @@ SPLIT = (
 FIXED = "2 x 128 GRU; 4096 units before them on VGG-Face, 1500 on ResNet and DenseNet"
 CHOSEN = f"{FIXED}; post-processing (median filter, smoothing) as chosen on the validation part"
 DEVIATIONS = (
-    "the paper does not print a number of epochs, nor the formula of its smoothing; ours are 20, "
-    "and a mean over neighbouring utterances weighted by frames",
-    "faces are found by dlib instead of a deformable part model",
+    "the paper does not print a number of epochs, nor the formula of its smoothing; ours is a mean "
+    "over neighbouring utterances weighted by frames",
+    "faces are those of the loader of the database, see databases.md; the paper's come from a "
+    "deformable part model",
 )
 CCC = ("CCC valence", "CCC arousal", "CCC mean")
 SEQUENCES = tuple(f"{name} (sequences)" for name in CCC)
@@ -166,7 +167,8 @@ B5 = table(
     "Layers whose features are the inputs of the RNNs",
     "table 5 (OMG-Emotion test set)",
     "layers of the CNN-3RNN",
-    CHOSEN,
+    "2 x 128 GRU for each layer; where fc is one of them, 4096 units, which landmarks enter; "
+    "post-processing as chosen on the validation part",
     (*CCC, *SEQUENCES),
     (Cell(row, "", _layers(row), published(CCC, values)) for row, values in _TABLE_5.items()),
     note=facts.p_values,

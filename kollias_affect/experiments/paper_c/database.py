@@ -1,7 +1,7 @@
 """Paper C: statistics of a database, tables 2 and 3."""
 
 from kollias_affect.datasets import statistics
-from kollias_affect.experiments.declaration import Cell, Empty
+from kollias_affect.experiments.declaration import Cell, Empty, Figure
 from kollias_affect.experiments.paper_c.networks import table
 
 _PUBLISHED = statistics.PUBLISHED["affwild"]
@@ -97,10 +97,10 @@ def facts(laboratory, table):
     ]
 
 
-def _table(name, title, source, varies, measures, cells, evaluate):
+def _table(name, title, source, varies, measures, cells, evaluate, **more):
     return table(
         name, title, source, varies, "everything", measures, cells, split="nothing",
-        evaluate=evaluate, facts=facts, deviations=(), seeds="none", roles=("data",),
+        evaluate=evaluate, facts=facts, deviations=(), seeds="none", roles=("data",), **more,
     )  # fmt: skip
 
 
@@ -112,6 +112,10 @@ C2 = _table(
     ("value",),
     [Cell(row, "", place, {"value": _value(_PUBLISHED, place)}) for row, place in _ROWS.items()],
     attribute,
+    figures=(
+        Figure("C6", "Labels in the plane (figure 6 of the paper)", part="everything"),
+        Figure("C10", "Labels of the training part (figure 10 of the paper)", part="training"),
+    ),
 )
 
 C3 = _table(

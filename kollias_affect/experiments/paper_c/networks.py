@@ -10,8 +10,9 @@ CCC, PEARSON = BOTH[:2], ("Pearson valence", "Pearson arousal")
 SPLIT = "test part, over all its frames"
 FIXED = "2 x 128 GRU in CNN-RNNs; fully connected layers of table 7, 8 and figure 11"
 DEVIATIONS = (
-    "the paper does not print a number of epochs; ours is 20",
-    "faces and landmarks are found by dlib, and aligned",
+    "the paper does not print a number of epochs",
+    "faces and landmarks are those of the loader of the database, see databases.md; the paper's "
+    "come from other detectors and trackers",
 )
 # §4.2: runs of frames are duplicated in the training part of Aff-Wild.
 _BALANCED = ("data", "annotator", "pretrain")

@@ -5,6 +5,7 @@ from kollias_affect.experiments.paper_c.networks import (
     BOTH,
     CCC,
     CNN_VALUES,
+    DEVIATIONS,
     FIXED,
     RNN_VALUES,
     cell,
@@ -29,17 +30,20 @@ C5 = table(
         ),
         cell(
             "CNN-M, convolutions fixed", cnn("cnn_m", landmarks=False, frozen=True), BOTH,
-            **_BASELINE,
+            needs_weights=True, **_BASELINE,
         ),
     ],
-    deviations=("the paper's convolutions start from CNN-M trained on FaceValue",),
+    deviations=(
+        *DEVIATIONS,
+        "the paper's convolutions start from CNN-M trained on FaceValue (see Start for ours)",
+    ),
 )  # fmt: skip
 
 C9 = table(
     "C9",
     "CNN alone, started from three networks",
     "table 9 (Aff-Wild test set)",
-    "backbone and its published weights",
+    "backbone (see Start for its first weights)",
     f"CNN with landmarks; {FIXED}",
     BOTH,
     [
@@ -84,7 +88,7 @@ C12 = table(
     "GRU or LSTM",
     "table 12 (Aff-Wild test set)",
     "recurrent unit; the LSTM has peepholes (§4.2.1.3)",
-    f"AffWildNet; {FIXED}",
+    "fully connected 4096 on VGG-Face, two recurrent layers of 128 units",
     BOTH,
     [
         cell("CNN-GRU", _AFFWILDNET, BOTH, RNN_VALUES),

@@ -26,7 +26,7 @@ C15 = table(
     "AffWildNet fine-tuned on another database",
     "table 15 (RECOLA test set; pretrain is Aff-Wild)",
     "network; database of its pre-training",
-    FIXED,
+    "2 x 128 GRU; AffWildNet with fully connected 4096 on VGG-Face, ResNet-GRU without one",
     CCC,
     [
         cell("Fine-tuned AffWildNet", cnn_rnn(), CCC, (0.526, 0.273), **AFTER),
