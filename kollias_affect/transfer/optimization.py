@@ -7,6 +7,7 @@ from kollias_affect import _checks, metrics, training
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LEARNING_RATE = 1e-3
+BATCH_SIZE = 128  # Krizhevsky et al. (2012) §5; paper D prints none, but "closely follows" them
 EPOCHS_PER_STEP, STEP = 10, 0.1
 
 

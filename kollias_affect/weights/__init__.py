@@ -6,6 +6,7 @@ from kollias_affect.weights.cnn_m import load_cnn_m
 from kollias_affect.weights.conventions import InputConvention
 from kollias_affect.weights.densenet121 import load_densenet121
 from kollias_affect.weights.half_precision import store_as_float16
+from kollias_affect.weights.mean_image import mean_image
 from kollias_affect.weights.registry import (
     describe_pretrained,
     list_pretrained,
@@ -33,6 +34,7 @@ __all__ = [
     "load_vgg16",
     "load_vgg_cnn_m",
     "load_vgg_face",
+    "mean_image",
     "model_file",
     "pretrained_file",
     "store_as_float16",
