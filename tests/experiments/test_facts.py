@@ -132,6 +132,46 @@ def test_decays_of_the_scale_reach_the_training(roles, tmp_path, quiet, monkeypa
     assert calls[0]["decay"] == (100, 0.5) and calls[0]["weight_decay"] == 5e-4
 
 
+def test_rows_about_a_rate_keep_it_and_their_pre_training_has_the_presets(laboratory, monkeypatch):
+    """`--learning-rate`, here that of a trial, replaces the rate of other rows."""
+    calls = {}
+
+    def train(model, clips, validation, out_dir, **options):
+        calls[out_dir.name.split("-")[0]] = options["learning_rate"]
+        model.save(out_dir.with_suffix(".keras"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", train)
+    laboratory.out_dir.mkdir()
+    slow = {"options": {"learning_rate": 1e-5}}
+    for fixed, before, name in (((), None, "cnn"), (("learning_rate",), None, "cnn")):
+        setting = Training(SMALL, settings="B", fixed=fixed, before=before, **slow)
+        with pytest.raises(KeyboardInterrupt):
+            laboratory.trainings.model(setting)
+        assert calls[name] == (1e-5 if fixed else SMOKE.learning_rate)
+    setting = Training(SMALL, settings="B", fixed=("learning_rate",), before="pretrain", **slow)
+    with pytest.raises(KeyboardInterrupt):
+        laboratory.trainings.model(setting)
+    assert calls["pretrain"] == SMOKE.learning_rate
+
+
+def test_a_rate_that_the_preset_has_shares_its_training(laboratory):
+    laboratory.scale = dataclasses.replace(SMOKE, learning_rate=None)
+    same = {"options": {"learning_rate": 1e-3}}
+    plain = laboratory.trainings.folder(Training(SMALL))
+    assert laboratory.trainings.folder(Training(SMALL, **same)) == plain
+    other = {"options": {"learning_rate": 1e-5}}
+    assert laboratory.trainings.folder(Training(SMALL, **other)) != plain
+
+
+def test_the_page_says_what_was_used_and_not_what_the_preset_prints(laboratory):
+    setting = Training(SMALL)
+    laboratory.predictions(setting)
+    text = text_of(laboratory, setting)
+    assert "Settings C (paper C, section 4.2.1) are CCC loss, Adam 1e-3" in text
+    assert "Used here: CCC loss, learning rate 0.001, batches of 4 single frames." in text
+
+
 def test_the_pre_training_is_end_to_end_and_a_frozen_cnn_stays_as_it_was(laboratory):
     """Paper B §5.2: the CNN that was pre-trained is kept fixed."""
     frozen = dataclasses.replace(SMALL, options={**SMALL.options, "frozen": True})
