@@ -69,12 +69,13 @@ def load_clips(dataset, root, split, texts):
     return datasets.load(dataset, root, split, **option_texts.parse_options(dataset, texts))
 
 
-def load_scored(dataset, root, split, texts):
+def load_scored(dataset, root, split, texts, **more):
     """Loads the clips on which a model is scored.
 
     Args:
         dataset, root, split: See `datasets.load_scored`.
         texts: Texts `NAME=VALUE`, options of the database's loader.
+        **more: Further arguments of `datasets.load_scored`.
 
     Returns:
         `(clips, text)`, see `datasets.load_scored`.
@@ -83,7 +84,7 @@ def load_scored(dataset, root, split, texts):
     from kollias_affect.datasets import option_texts
 
     options = option_texts.parse_options(dataset, texts)
-    return datasets.load_scored(dataset, root, split, **options)
+    return datasets.load_scored(dataset, root, split, **more, **options)
 
 
 def load_model(name):

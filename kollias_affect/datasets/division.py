@@ -108,7 +108,7 @@ def divide(
     return _carry_out(reader, plan, share, seed, draw)
 
 
-def load_scored(name, root, split=None, read=None, **options):
+def load_scored(name, root, split=None, read=None, roles=("test", "validation"), **options):
     """Loads the clips on which a model is scored.
 
     Args:
@@ -116,25 +116,35 @@ def load_scored(name, root, split=None, read=None, **options):
         split: Part to score on. Default: the official test part if it has labels, otherwise the
             official validation part, otherwise everything. `"all"` mixes all parts.
         read: See `divide`.
+        roles: Official parts to score on, the preferred one first. `("validation",)` keeps the test
+            part unseen where the scores choose something.
         **options: Options of the loader.
 
     Returns:
         `(clips, text)`: `Clips`, and a line that says which part they are, with counts.
 
     Raises:
-        FileNotFoundError, ValueError: As `load` does.
+        FileNotFoundError: As `load` does.
+        ValueError: As `load` does, or if a database with official parts has none of `roles`.
     """
     reader = _Reader(name, root, read, options)
     if split is not None:
         clips = reader.read(split)
         part = "all parts mixed on request" if _is_all(split) and reader.parts else _named(split)
         return clips, f"{reader.title}, {part}: {count(clips)}."
-    for part in ("test", "validation"):
+    for part in roles:
         clips = reader.official(part)
         if clips is not None:
             left = ", the test part is absent or has no labels" if part == "validation" else ""
+            left = left if "test" in roles else ""
             kind = f"{reader.kind}part {reader.parts[part]}{left}"
             return clips, f"{reader.title}, {kind}: {count(clips)}."
+    if reader.parts and "test" not in roles:
+        raise ValueError(
+            "What chooses something must not be the test part. Received: "
+            f"{reader.title}, whose parts {tuple(reader.parts.values())} have no {roles[0]} part "
+            "with labels. Name a part by --split."
+        )
     clips = reader.read(None)
     return clips, f"{reader.title}, {reader.without_parts}: {count(clips)}."
 

@@ -98,8 +98,26 @@ def test_the_official_test_part_is_scored_and_named(ok, linear, tmp_path):
     assert "Scored: frames_csv, part test: 2 clips" in ok("evaluate", linear, tmp_path)
     (tmp_path / "test.csv").unlink()
     assert "part validation, the test part is absent" in ok("evaluate", linear, tmp_path)
-    mixed = ok("evaluate", linear, tmp_path, "--split", "all")
+    mixed = ok("evaluate", linear, tmp_path, "--split", "all", "--significance", "--levels")
+    assert "p-value" in mixed and "sequence " in mixed
     assert "all parts mixed on request: 5 clips" in mixed
+
+
+def test_post_processing_is_not_chosen_on_the_test_part(ok, refused, linear, tmp_path):
+    for part in ("train", "validation", "test"):
+        file = tmp_path / f"{part}.png"
+        keras.utils.save_img(file, np.full((16, 16, 3), 90), scale=False)
+        clip = Clip(part, [str(file)] * 3, valence_arousal=[[0.1, 0.2], [0.3, 0.1], [0.2, 0.4]])
+        frames_csv.write([clip], tmp_path / f"{part}.csv")
+    search = ["--search", tmp_path / "steps.json"]
+    assert "Scored: frames_csv, part validation: 1 clip, 3 frames" in ok(
+        "evaluate", linear, tmp_path, *search
+    )
+    (tmp_path / "validation.csv").unlink()
+    assert "must not be the test part" in refused("evaluate", linear, tmp_path, *search)
+    assert "part train: 1 clip, 3 frames" in ok(
+        "evaluate", linear, tmp_path, *search, "--split", "train"
+    )
 
 
 def test_a_model_that_has_seen_what_is_scored_is_named(ok, fer_faces):
