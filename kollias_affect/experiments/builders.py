@@ -2,7 +2,8 @@
 
 import keras
 
-from kollias_affect import backbones, initializers, models, weights
+from kollias_affect import backbones, initializers, weights
+from kollias_affect.experiments.kinds import NETWORKS
 from kollias_affect.models import parts
 
 # Backbones with published weights: importer, and the form of the backbone that they fit.
@@ -13,7 +14,6 @@ IMPORTERS = {
     "densenet121": (weights.load_densenet121, {}),
     "cnn_m": (weights.load_cnn_m, {}),
 }
-BUILDERS = {"cnn": models.cnn, "affwildnet": models.affwildnet, "multi_rnn": models.multi_rnn}
 _UNITS = ("hidden_units", "rnn_units", "landmark_units", "fc_units")
 
 
@@ -47,7 +47,7 @@ def build(network, task, scale, weight_files=None, landmarks=None):
     if landmarks is False:
         options["landmarks"] = False
     options.setdefault("length", scale.length)
-    return BUILDERS[network.build](backbone, task, **options)
+    return NETWORKS[network.build].build(backbone, task, **options)
 
 
 def build_backbone(name, scale, weight_files=None):

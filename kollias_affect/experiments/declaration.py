@@ -15,8 +15,7 @@ class Network:
     """A network as a paper names it; its width is that of the `Scale`.
 
     Args:
-        build: Function of `models`: `"cnn"`, `"affwildnet"` (any CNN-RNN with paper C's settings)
-            or `"multi_rnn"`.
+        build: Name in `kinds.NETWORKS`, such as `"cnn"` or `"affwildnet"` (any CNN-RNN).
         backbone: Name in `backbones.BACKBONES`.
         options: Dict of arguments of the function; numbers of units are multiplied by the
             scale's `units`.

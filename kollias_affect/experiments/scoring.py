@@ -68,7 +68,11 @@ def dimensional(laboratory, setting):
     )
     rows = (*DIMENSIONS, "mean")
     return {
-        **{f"{m} {row}": float(scored.at[row, m]) for m in ("CCC", "Pearson", "MSE") for row in rows},
+        **{
+            f"{m} {row}": float(scored.at[row, m])
+            for m in ("CCC", "Pearson", "MSE")
+            for row in rows
+        },
         **{f"CCC {row} (sequences)": float(levels.at["sequence", f"CCC {row}"]) for row in rows},
         **{f"p {name}": float(scored.at[name, "p-value"]) for name in DIMENSIONS},
     }

@@ -1,54 +1,14 @@
 """What a training starts from: a new network of a registry, or a trained model."""
 
-import dataclasses
-import inspect
-from collections.abc import Callable
-
 import keras
 
 from kollias_affect import _checks, _files, initializers, models, presets, transfer, weights
 from kollias_affect.experiments import builders, seen
 from kollias_affect.experiments.declaration import Scale
+from kollias_affect.experiments.kinds import ARGUMENTS, NETWORKS
 from kollias_affect.models import parts
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
-# Names of options whose arguments have other names in `kollias_affect.models`.
-_ARGUMENTS = {"taps": "features"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """A kind of network that can be trained.
-
-    Args:
-        build: Function of `kollias_affect.models` from backbone, task and options to a model.
-        settings: Name of the preset of the paper that the network is from.
-        length: Frames per window; `None` for those of the preset.
-        options_of: Function whose arguments `build` passes on, or `None`.
-    """
-
-    build: Callable
-    settings: str
-    length: int | None = None
-    options_of: Callable | None = None
-
-    @property
-    def options(self):
-        """Names of the options of the network."""
-        names = set(inspect.signature(self.options_of or self.build).parameters)
-        names -= {"backbone", "task", "frozen", "name", "representation", "output_activation"}
-        shown = {argument: option for option, argument in _ARGUMENTS.items()}
-        return tuple(sorted(shown.get(name, name) for name in names))
-
-
-NETWORKS = {
-    "affwildnet": Kind(models.affwildnet, "C", options_of=models.cnn_rnn),
-    "cnn": Kind(models.cnn, "C", length=1),
-    "cnn_rnn": Kind(models.cnn_rnn, "C"),
-    "multi_rnn": Kind(models.multi_rnn, "B"),
-}
-"""Dict from a name of `train --network` to its `Kind`."""
-
 _COMMON = ("network", "backbone", "width", "size", "weights", "precision")
 _OWN = (name for kind in NETWORKS.values() for name in kind.options)
 NEW = tuple(dict.fromkeys((*_COMMON, *_OWN)))
@@ -115,7 +75,7 @@ def new_network(
     keras.config.set_dtype_policy(precision)
     try:
         cnn = builders.build_backbone(backbone, scale, files)
-        arguments = {_ARGUMENTS.get(name, name): value for name, value in options.items()}
+        arguments = {ARGUMENTS.get(name, name): value for name, value in options.items()}
         arguments["initializer"] = initializers.resolve(initializer, seed)
         arguments["hidden_units"] = _hidden_units(cnn, network, width, options.get("hidden_units"))
         model = kind.build(cnn, task, frozen=frozen, **arguments)

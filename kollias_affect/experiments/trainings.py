@@ -26,8 +26,6 @@ from kollias_affect.experiments.roles import are_utterances
 
 VALIDATION, TEST = "validation", "test"
 FINISHED = "finished.json"
-# Paper C §4.2: only these quadrants are duplicated.
-DUPLICATED = ("+v-a", "-v-a")
 
 
 class Trainings:
@@ -246,7 +244,10 @@ class Trainings:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the page prints the shares
             clips = sampling.balance_quadrants(
-                clips, seed=self.laboratory.scale.seed, length=length, duplicate=DUPLICATED
+                clips,
+                seed=self.laboratory.scale.seed,
+                length=length,
+                duplicate=sampling.PAPER_DUPLICATED,
             )
         return clips, str(clips.report)
 
