@@ -24,6 +24,7 @@ class PerLayer(collections.abc.Mapping):
         initializers: Dict from arguments of a layer, such as `kernel_initializer`, to what Keras
             takes as an initializer. A `seed` in an initializer is replaced by a series of seeds
             that follows from it; without one, every run draws other numbers, as in Keras.
+        rnn: Whether they are for RNN layers too, see `for_rnn`.
 
     Example:
 
@@ -34,12 +35,13 @@ class PerLayer(collections.abc.Mapping):
     False
     """
 
-    def __init__(self, initializers):
+    def __init__(self, initializers, rnn=False):
         self._initializers = {
             name: keras.initializers.get(value) if isinstance(value, dict) else value
             for name, value in initializers.items()
         }
         self._draws = dict.fromkeys(self._initializers, 0)
+        self._rnn = rnn
 
     def __getitem__(self, name):
         initializer = self._initializers[name]
@@ -57,6 +59,15 @@ class PerLayer(collections.abc.Mapping):
     def __len__(self):
         return len(self._initializers)
 
+    def for_rnn(self):
+        """Returns the initializers of one RNN layer, `{}` if they are not for RNN layers.
+
+        The recurrent kernel has the distribution of the kernel, and a draw of its own.
+        """
+        if not self._rnn or "kernel_initializer" not in self:
+            return {}
+        return {**self, "recurrent_initializer": self["kernel_initializer"]}
+
     def _next_seed(self, name, initializer):
         seed = initializer.seed
         if not isinstance(seed, int):  # `keras.random.SeedGenerator`
@@ -67,7 +78,7 @@ class PerLayer(collections.abc.Mapping):
         return int(words.generate_state(1)[0]) % (2**31 - 1)
 
 
-def papers(seed=None):
+def papers(seed=None, rnn=False):
     """Returns initializers of truncated normal weights with variance 0.1, and of biases of 1.
 
     The variance is that of the weights, after the truncation at two standard deviations. The
@@ -76,6 +87,9 @@ def papers(seed=None):
     Args:
         seed: Integer, from which the seeds of all layers follow; or `None`, by which every call
             draws other numbers (`keras.utils.set_random_seed` repeats them).
+        rnn: Whether `models.cnn_rnn` also draws the kernels, recurrent kernels and biases of its
+            RNN layers so, as paper A prints it of "the weights" of its CNN-RNNs. Otherwise they
+            have those of Keras.
 
     Returns:
         `PerLayer` of `kernel_initializer` and `bias_initializer`, to be unpacked with `**` for
@@ -102,7 +116,7 @@ def papers(seed=None):
     References:
         Paper A, section IV-A (NetA, NetB). Paper C, section 4.1.1 (the baseline, CNN-M).
     """
-    return _truncated_normal(math.sqrt(0.1) / _TRUNCATED, keras.initializers.Ones(), seed)
+    return _truncated_normal(math.sqrt(0.1) / _TRUNCATED, keras.initializers.Ones(), seed, rnn)
 
 
 def authors(seed=None):
@@ -136,11 +150,11 @@ def authors(seed=None):
     return _truncated_normal(0.01, keras.initializers.Zeros(), seed)
 
 
-def _truncated_normal(stddev, bias, seed):
+def _truncated_normal(stddev, bias, seed, rnn=False):
     if seed is not None:
         seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
     kernel = keras.initializers.TruncatedNormal(0.0, stddev, seed=seed)
-    return PerLayer({"kernel_initializer": kernel, "bias_initializer": bias})
+    return PerLayer({"kernel_initializer": kernel, "bias_initializer": bias}, rnn)
 
 
 def _of_keras(seed=None):

@@ -88,6 +88,10 @@ NETWORKS = {
         for rnn in models.RNNS
     },
     **{
+        f"cnn_rnn, {rnn} too": lambda seed, rnn=rnn: cnn_rnn(initializers.papers(seed, True), rnn)
+        for rnn in models.RNNS
+    },
+    **{
         f"affwildnet, {name}": lambda seed, name=name: affwildnet(seed, settings=name)
         for name in presets.PRESETS
     },
@@ -266,6 +270,22 @@ def test_weights_have_the_distribution_of_the_paper_and_of_the_authors(name, std
     assert np.abs(values).max() <= 2 * stddev * (1 + 1e-6)
     for layer in [*layers, model.get_layer("valence_arousal")]:
         assert np.asarray(layer.bias).tolist() == [bias] * layer.units
+
+
+@pytest.mark.parametrize("rnn", models.RNNS)
+def test_rnn_layers_are_drawn_as_printed_on_request(rnn):
+    """Paper A §IV.A: variance 0.1 and biases of 1, here for "the weights" of the RNN too."""
+    options = {**TINY, "rnn": rnn, "landmarks": False, "rnn_units": 60, "hidden_units": 60}
+    model = models.cnn_rnn(vgg(), "expression", initializer=initializers.papers(0, True), **options)
+    for layer in (model.get_layer("rnn1"), model.get_layer("rnn2")):
+        for weight in layer.weights:
+            if "kernel" in weight.name:
+                assert np.var(weight) == pytest.approx(0.1, rel=0.05), weight.path
+            elif "bias" in weight.name:
+                assert (np.asarray(weight) == 1).all()
+    usual = models.cnn_rnn(vgg(), "expression", initializer=initializers.papers(0), **options)
+    kernel = next(w for w in usual.get_layer("rnn1").weights if w.name == "kernel")
+    assert np.var(kernel) < 0.03
 
 
 def test_the_variance_of_the_papers_is_a_tenth():

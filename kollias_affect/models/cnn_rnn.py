@@ -63,7 +63,8 @@ def cnn_rnn(
         initializer: Initial weights of the fully connected layers: a name in
             `initializers.INITIALIZERS` ("authors", "papers", "keras"), what those functions
             return for a seed, or a dict of initializers, of which every layer gets its own draw.
-            `None` for those of Keras.
+            `None` for those of Keras. RNN layers have those of Keras, unless it is
+            `initializers.papers(rnn=True)`.
         frozen: Whether to freeze the backbone's weights; this changes the given model itself.
             `False` trains end to end. The learning rates of the papers are those of
             `presets.PRESETS`.
@@ -97,7 +98,9 @@ def cnn_rnn(
     x = parts.join_landmarks(x, inputs, landmark_units, initializer)
     hidden_units = _hidden_units(backbone, hidden_units, fed_by)
     x = parts.fully_connected(x, hidden_units, dropout, initializer)
-    x = parts.rnn_stack(x, rnn, rnn_units, rnn_layers, rnn_dropout, reset_after=reset_after)
+    x = parts.rnn_stack(
+        x, rnn, rnn_units, rnn_layers, rnn_dropout, reset_after=reset_after, initializer=initializer
+    )
     outputs = output(x)
     if representation:
         hidden = layers.Identity(dtype="float32", name="representation")(x)

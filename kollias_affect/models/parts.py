@@ -13,8 +13,12 @@ VGG_HIDDEN_UNITS = (4096, 2048)
 
 
 def _bidirectional(layer):
-    def build(units, name, **options):
-        return keras_layers.Bidirectional(layer(units, **options), name=name)
+    def build(units, name, backward=None, **options):
+        if backward is not None:  # Keras would copy the forward layer with its seeds
+            backward = layer(units, go_backwards=True, **{**options, **backward})
+        return keras_layers.Bidirectional(
+            layer(units, **options), backward_layer=backward, name=name
+        )
 
     return build
 
@@ -145,8 +149,11 @@ def fully_connected(x, hidden_units, dropout, initializer):
     return x
 
 
-def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True):
-    """Applies RNN layers `<prefix>rnn1`, `<prefix>rnn2`, … with dropout after the first."""
+def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True, initializer=None):
+    """Applies RNN layers `<prefix>rnn1`, `<prefix>rnn2`, … with dropout after the first.
+
+    `initializer` is a `PerLayer`, which may be for RNN layers too.
+    """
     recurrent = RNNS[_checks.one_of("rnn", rnn, RNNS)]
     # TF1's GRU resets the state before the product, Keras' default (and cuDNN's) after it.
     options = {"reset_after": reset_after} if rnn in ("gru", "bgru") else {}
@@ -156,7 +163,11 @@ def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True):
     units = _checks.positive_integer("rnn_units", units)
     _checks.share("rnn_dropout", dropout)
     for i in range(1, depth + 1):
-        x = recurrent(units, return_sequences=True, name=f"{prefix}rnn{i}", **options)(x)
+        drawn = {} if initializer is None else initializer.for_rnn()
+        if drawn and rnn in ("blstm", "bgru"):
+            drawn["backward"] = initializer.for_rnn()
+        layer = recurrent(units, return_sequences=True, name=f"{prefix}rnn{i}", **options, **drawn)
+        x = layer(x)
         if i == 1 and depth > 1:
             x = keras_layers.Dropout(dropout, name=f"{prefix}rnn1_dropout")(x)
     return x
