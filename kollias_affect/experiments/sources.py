@@ -8,7 +8,8 @@ import numpy as np
 
 from kollias_affect import _checks, datasets
 from kollias_affect.clip import Clips
-from kollias_affect.datasets import division
+from kollias_affect.datasets import division, fer2013
+from kollias_affect.datasets._report import PartNotFoundError
 from kollias_affect.datasets.option_texts import parse_value
 from kollias_affect.faces.picture_crops import paper_d_crops
 from kollias_affect.transfer.stages import Stage
@@ -80,7 +81,7 @@ class Source:
         return {name: value for name, value in self.options.items() if name != "seed"}
 
     def _read(self, split, crops_dir, size=256, log=None):
-        clips = datasets.load(self.dataset, self.root, split, **self.options)
+        clips = self._load(split)
         if not self.crop:
             return clips
         folder = Path(crops_dir or "crops") / f"{self.dataset}-{split or 'all'}"
@@ -88,6 +89,34 @@ class Source:
         if log is not None:
             log(f"{self.dataset}: {cropped.report}")
         return cropped
+
+    def _load(self, split):
+        """Loads a part; one of a variant of paper D must have all that the paper names.
+
+        A database without a part lends it from another one, but a variant is what its parts are.
+        """
+        variant = self.options.get("variant")
+        usages = fer2013.VARIANTS.get(variant, {}).get(split, ())
+        try:
+            clips = datasets.load(self.dataset, self.root, split, **self.options)
+        except PartNotFoundError:
+            if not usages:
+                raise
+            clips = []
+        missing = [u for u in usages if not any(clip.key.startswith(u) for clip in clips)]
+        if missing:
+            remedy = "Give a complete copy"
+            if split == "validation":
+                remedy = (
+                    "Let a share of its other images choose the epochs, by the option "
+                    "validation=0.11 of the database, or --without-private-test of --path; or "
+                    "give a complete copy"
+                )
+            raise FileNotFoundError(
+                f"The {split} data of {variant} are {' and '.join(usages)}. Received: {self.root} "
+                f"without {' and '.join(missing)}. {remedy}."
+            )
+        return clips
 
 
 def parse(text):
@@ -191,15 +220,17 @@ def stage(sources, name=None, crops_dir=None, limit=None, seed=0, **options):
     Returns:
         `Stage`.
     """
-    training, validation = Clips(), Clips()
+    training, validation, texts = Clips(), Clips(), []
     for source in sources:
         parts = source.divide(("training", "validation"), crops_dir, seed)
         training += parts.training
         validation += parts.validation
+        texts.append(parts.text)
     if limit is not None:
         training, validation = (limited(clips, limit, seed) for clips in (training, validation))
+        texts.append(f"Of these, about {limit} frames of each class and set.")
     default = "+".join(str(s.options.get("variant", s.dataset)) for s in sources)
-    return Stage(name or default, training, validation, **options)
+    return Stage(name or default, training, validation, text=" ".join(texts), **options)
 
 
 def limited(clips, frames, seed=0):

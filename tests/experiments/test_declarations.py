@@ -122,7 +122,7 @@ def test_paper_c_tables_agree_on_the_networks_they_share():
 
 
 def test_paper_d_confusions_give_the_test_accuracies_of_figure_3():
-    confusion = {(cell.setting.number, cell.setting.label): cell for cell in TABLES["D4"].cells}
+    confusion = {(cell.setting.path, cell.setting.label): cell for cell in TABLES["D4"].cells}
     for number, submission in SUBMISSIONS.items():
         rows = np.array([[*confusion[number, name].published.values()] for name in EXPRESSIONS])
         assert rows.sum(axis=1) == pytest.approx(np.full(7, 100), abs=0.31)

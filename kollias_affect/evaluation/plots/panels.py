@@ -7,7 +7,7 @@ import numpy as np
 from kollias_affect.evaluation.plots import style
 from kollias_affect.tasks import EXPRESSIONS
 
-_PANEL = 3.0  # inches
+_WIDTH, _HEIGHT = 3.0, 3.6  # inches; titles and names of classes take height
 
 
 def confusion_panels(matrices, names=EXPRESSIONS, columns=4, title=None):
@@ -43,7 +43,7 @@ def confusion_panels(matrices, names=EXPRESSIONS, columns=4, title=None):
     }
     columns = min(columns, len(counts))
     rows = math.ceil(len(counts) / columns)
-    figure = style.new_figure(0.9 + _PANEL * columns, 0.8 + _PANEL * rows, title)
+    figure = style.new_figure(0.9 + _WIDTH * columns, 0.6 + _HEIGHT * rows, title)
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat[len(counts) :]:
         axes.axis("off")
