@@ -27,6 +27,12 @@ ALIGNED = {
 }
 OFFICIAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 LABELLED = ("train", "validation")
+# Published numbers of full frames (EmotiW 2015), and of aligned faces as they are distributed:
+# some frames have none.
+PUBLISHED = {
+    False: {"train": 958, "validation": 436, "test": 372},
+    True: {"train": 891, "validation": 431},
+}
 LAYOUT = (
     "Train/<Emotion>/*.png, Val/<Emotion>/*.png and Test/*.png, or the same in "
     "Train_Aligned_Faces, Val_Aligned_Faces (or Val_Aligned_Faces_new) and Test_Aligned_Faces"
@@ -59,7 +65,9 @@ def load(root, split=None, aligned=None):
     parts = LABELLED if split is None else (split,)
     clips = []
     for part, folder in _folders(report, parts, aligned).items():
-        clips += _clips(report, part, folder)
+        read = _clips(report, part, folder)
+        _compare_with_published(report, part, folder, len(read))
+        clips += read
     return report.finish(clips)
 
 
@@ -148,6 +156,15 @@ def _clips(report, part, folder):
         fields = {"expression": expression, "subject": subject, "names_person": False}
         clips.append(Clip(f"{part}/{file.stem}", [str(file)], **fields))
     return clips
+
+
+def _compare_with_published(report, part, folder, count):
+    names = [name.lower() for name in ALIGNED[part]]
+    aligned = folder.name.lower() in names or folder.parent.name.lower() in names
+    published = PUBLISHED[aligned].get(part, count)
+    if count != published:
+        kind = "aligned faces" if aligned else "full frames"
+        report.note(f"{kind} of {part}, not {published} as published", folder.name, count)
 
 
 def _movie(report, stem):
