@@ -102,15 +102,15 @@ def finetune(
         published=published, metadata=description, verbose=verbose, ten_crops=ten_crops,
     )  # fmt: skip
     if path is not None:
-        _draw(loaded, emotiw if crop else None, Path(out_dir))
+        _draw(loaded, emotiw if crop else None, Path(out_dir), result.model.inputs[0].shape[-2])
     return result
 
 
-def _draw(stages, full_frames, out_dir):
-    """Draws figure 2 of stages on both databases, and figure 1 of cropped full frames."""
+def _draw(stages, full_frames, out_dir, size):
+    """Draws figure 2 of stages on two databases, and figure 1 of cropped full frames."""
     sets = {stage.name: stage.training for stage in stages}
     if len(sets) > 1:
-        pictures.draw_examples(sets, out_dir / "figure-2.png")
+        pictures.draw_examples(sets, out_dir / "figure-2.png", size)
     if full_frames is not None and "EmotiW" in sets:
         with contextlib.suppress(Empty):  # most copies lack one of the two kinds
             pictures.draw_crops(full_frames, sets["EmotiW"], out_dir / "figure-1.png")

@@ -129,7 +129,6 @@ def test_fer32_without_publictest_is_refused(fer, sfew):
         load_stages(9, fer, sfew, crop=False)
 
 
-@pytest.mark.nightly
 def test_the_real_copy_without_privatetest_has_the_sizes_of_fer32(sfew):
     """Its 32,298 images: those of the paper's FER28 train, 3,589 choose."""
     file = SHARED / "data" / "fer2013.tar"
