@@ -36,6 +36,11 @@ from kollias_affect.cli._group import KerasCommand
 )
 @click.option("--network", help="alexnet or vgg_cnn_m_2048.  [default: alexnet, or --path's]")
 @click.option("--weights", type=shared.PATH, help="ImageNet weights: .npy or .mat.")
+@click.option(
+    "--mean-image",
+    type=shared.PATH,
+    help="Mean image of --weights: .binaryproto.  [default: that of a .mat file]",
+)
 @click.option("--model", help="Start from this model, a file or a pretrained name, instead.")
 @click.option("--size", default=256, show_default=True, help="Side of the pictures in pixels.")
 @click.option("--width", default=1.0, show_default=True, help="Factor on channels and units.")

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from kollias_affect.transfer.networks import CROP, MIRROR
+from kollias_affect.transfer.networks import CROP, MEAN, MIRROR
 
 
 def has_crops(model):
@@ -36,14 +36,22 @@ def ten_crops(model):
         )
     tail = keras.Model(model.get_layer(MIRROR).output, model.output)
     images = keras.Input(model.inputs[0].shape[1:], name="images")
+    pictures = _minus_mean(model, images)
     end = _margin(model)
     places = [(0, 0), (0, end), (end, 0), (end, end), (end // 2, end // 2)]
     outputs = []
     for top, left in places:
-        crop = layers.Cropping2D(((top, end - top), (left, end - left)))(images)
+        crop = layers.Cropping2D(((top, end - top), (left, end - left)))(pictures)
         outputs += [tail(crop), tail(keras.ops.flip(crop, axis=2))]
     average = layers.Average(name=model.output_names[0])(outputs)
     return keras.Model({"images": images}, average, name=f"{model.name}_ten_crops")
+
+
+def _minus_mean(model, images):
+    """Subtracts the mean image, if the model subtracts it from complete pictures."""
+    layer = next((layer for layer in model.layers if layer.name == MEAN), None)
+    is_before = layer is not None and layer.output.shape[1] == images.shape[1]
+    return layer(images) if is_before else images
 
 
 def _margin(model):

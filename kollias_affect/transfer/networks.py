@@ -37,7 +37,9 @@ NETWORKS = {
 }
 
 
-def network(name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0, colour=0.0):
+def network(
+    name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0, colour=0.0, mean=None
+):
     """Builds AlexNet or VGG-CNN-M-2048 for the seven expressions, as paper D fine-tunes them.
 
     In training, the model cuts a random crop out of each picture (227 of 256 pixels for AlexNet,
@@ -57,12 +59,15 @@ def network(name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0, c
         dropout: Dropout rate after `fc6` and `fc7`, in [0, 1).
         pretrained: File of ImageNet weights, see `weights.load_alexnet` (`.npy` or `.mat`) and
             `weights.load_vgg_cnn_m` (`.mat`). It needs width 1.0, and size 256 for `fc6`. If it
-            has a mean image, the layer `mean_image` subtracts it from the crop, pixel by pixel;
-            otherwise the mean colour is part of `conv1`.
+            has a mean image, see `mean`; the mean colour is part of `conv1` in any case.
         seed: Seed of shifts, mirroring, colours and dropout.
         colour: Standard deviation of the random factors by which Krizhevsky et al. shift the
             colours of each picture in training along the principal components of ImageNet's
             colours, in [0, 1); theirs is 0.1. 0 leaves the colours as they are.
+        mean: File of the mean image that the weights of `pretrained` expect, see
+            `weights.mean_image`. Default: `pretrained` itself, if it has one. The layer
+            `mean_image` subtracts it, pixel by pixel: from the pictures if it has the side of
+            paper D's pictures, as in Caffe, otherwise from the crops, as in MatConvNet.
 
     Returns:
         `keras.Model` from `images`, `[batch, size, size, 3]` in [-1, 1], to `expression`,
@@ -81,10 +86,12 @@ def network(name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0, c
     build, options, crop, units, load = NETWORKS[name]
     crop = round(size * crop / IMAGE)
     images = keras.Input((size, size, 3), name="images")
-    x = _crop(images, size, crop, seed)
+    average = _mean_image(mean, pretrained)
+    of_pictures = average is not None and average.shape[0] == IMAGE
+    x = _subtract(images, average) if of_pictures else images
+    x = _crop(x, size, crop, seed)
     x = _shift_colours(x, colour, seed) if colour else x
-    mean = None if pretrained is None else weights.mean_image(pretrained)
-    x = x if mean is None else _subtract(x, mean)
+    x = x if average is None or of_pictures else _subtract(x, average)
     x = build((crop, crop, 3), width, **options)(x)
     x = layers.Flatten(name="pool5_flat")(x)
     for number, count in enumerate(units, start=6):
@@ -94,6 +101,24 @@ def network(name, size=IMAGE, width=1.0, dropout=0.5, pretrained=None, seed=0, c
     if pretrained is not None:
         load(model, pretrained)
     return model
+
+
+def _mean_image(file, pretrained):
+    """Returns the mean image in a file or in the file of the weights, or `None`."""
+    if file is None:
+        return None if pretrained is None else weights.mean_image(pretrained)
+    if pretrained is None:
+        raise ValueError(
+            "A mean image belongs to published weights. Received: `mean` without `pretrained`. "
+            "Leave it out, or give the weights."
+        )
+    image = weights.mean_image(file)
+    if image is None:
+        raise ValueError(
+            f"`mean` must be a file with a mean image. Received: {file}. Give a .binaryproto file "
+            "of Caffe or a .mat file of MatConvNet."
+        )
+    return image
 
 
 def _crop(images, size, crop, seed):
@@ -133,8 +158,7 @@ def _shift_colours(x, deviation, seed):
 def _subtract(x, mean):
     """Subtracts what a mean image in 0-255 differs from its mean colour.
 
-    The mean colour itself is in the folded first convolution. As in MatConvNet, the image belongs
-    to the crop, wherever that lies; one of another side is resized.
+    The mean colour itself is in the folded first convolution. An image of another side is resized.
     """
     side = x.shape[1]
     mean = np.asarray(mean, "float32")

@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 
 from kollias_affect import models, training
-from kollias_affect.transfer import NETWORKS, network, unfreeze
+from kollias_affect.transfer import NETWORKS, network, networks, ten_crops, unfreeze
 
 SIDES = {"alexnet": (227, 9216, 4096), "vgg_cnn_m_2048": (224, 18432, 2048)}
 
@@ -209,6 +209,39 @@ def test_the_mean_image_of_a_file_is_subtracted_from_the_crop(write_matconvnet, 
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     after = loaded.predict(images, verbose=0)
     assert np.allclose(after, model.predict(images, verbose=0), atol=1e-6)
+
+
+def test_a_mean_image_of_the_pictures_is_subtracted_before_they_are_cropped(
+    write_matconvnet, monkeypatch
+):
+    """As Caffe does with its mean image of 256 x 256 pixels, here of 64."""
+    monkeypatch.setattr(networks, "IMAGE", 64)
+    monkeypatch.setitem(
+        networks.NETWORKS,
+        "vgg_cnn_m_2048",
+        (*networks.NETWORKS["vgg_cnn_m_2048"][:2], 56, *networks.NETWORKS["vgg_cnn_m_2048"][3:]),
+    )
+    cnn = network("vgg_cnn_m_2048", 64, 0.05).get_layer("cnn_m")
+    average = np.random.default_rng(2).uniform(60, 180, (64, 64, 3)).astype("float32")
+    path = write_matconvnet(cnn, average)
+    model = network("vgg_cnn_m_2048", 64, 0.05, pretrained=path, mean=path)
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3))
+    expected = np.asarray(cnn((pixels - average)[:, 4:60, 4:60].astype("float32")))
+    tap = keras.Model(model.input, model.get_layer("pool5_flat").output)
+    output = np.asarray(tap({"images": (pixels / 127.5 - 1).astype("float32")}))
+    output = output.reshape(expected.shape)
+    assert np.allclose(output, expected, rtol=1e-3, atol=1e-3 * expected.std())
+    # All ten crops of the mean image itself are black, so that their mean is the output for it.
+    black = {"images": (average[None] / 127.5 - 1).astype("float32")}
+    assert np.allclose(ten_crops(model)(black), model(black), atol=1e-5)
+
+
+def test_mean_images_without_weights_or_without_an_image_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="belongs to published weights"):
+        network("alexnet", 64, 0.02, mean="mean.binaryproto")
+    np.save(tmp_path / "w.npy", {"conv1": 1}, allow_pickle=True)
+    with pytest.raises(ValueError, match="must be a file with a mean image"):
+        network("alexnet", 64, 0.02, pretrained=tmp_path / "w.npy", mean=tmp_path / "w.npy")
 
 
 def test_the_mean_image_is_never_trained(write_matconvnet):

@@ -34,6 +34,7 @@ def finetune(
     colour=0.0,
     ten_crops=False,
     without_private_test=False,
+    mean_image=None,
 ):
     """Fine-tunes a network for expressions in stages.
 
@@ -57,6 +58,7 @@ def finetune(
         colour: Size of random shifts of the colours in training, see `transfer.network`.
         ten_crops: See `transfer.staged`.
         without_private_test: See `submissions.load_stages`; only with `path`.
+        mean_image: File of the mean image of `weights`, see `mean` of `transfer.network`.
 
     Returns:
         `transfer.Staged`. With `path`, figures 1 and 2 of the paper, of the given data, are
@@ -96,7 +98,7 @@ def finetune(
             sources.stage(databases, **loading, **{**defaults, **options})
             for options, databases in parsed
         ]
-    start, description = _start(network, weights, model, size, width, seed, colour)
+    start, description = _start(network, weights, model, size, width, seed, colour, mean_image)
     result = transfer.staged(
         start, loaded, out_dir, target, batch_size=batch_size, seed=seed, cache=cache,
         published=published, metadata=description, verbose=verbose, ten_crops=ten_crops,
@@ -116,18 +118,21 @@ def _draw(stages, full_frames, out_dir, size):
             pictures.draw_crops(full_frames, sets["EmotiW"], out_dir / "figure-1.png")
 
 
-def _start(network, file, model, size, width, seed, colour):
+def _start(network, file, model, size, width, seed, colour, mean_image):
     """The model to start from, and the entries of its card that describe it."""
     crop = models.CROPS["eyes_grey"]
     if model is not None:
-        if network is not None or file is not None or colour:
+        if colour or any(value is not None for value in (network, file, mean_image)):
             raise ValueError(
-                "`model` replaces `network`, `weights` and `colour`. Received: both. Leave one out."
+                "`model` replaces `network`, `weights`, `mean_image` and `colour`. Received: both. "
+                "Leave one out."
             )
         facts = {"start": model, "crop": crop, "trained_on": seen.trained_on(model)}
         return models.load(weights.model_file(model))[0], facts
     keras.utils.set_random_seed(_checks.integer_between("seed", seed, 0, 2**32 - 1))
     network = network or "alexnet"
-    start = transfer.network(network, size, width, pretrained=file, seed=seed, colour=colour)
+    start = transfer.network(
+        network, size, width, pretrained=file, seed=seed, colour=colour, mean=mean_image
+    )
     origin = "random" if file is None else Path(file).name
     return start, {"start": f"{network}, width {width}, {origin}", "crop": crop}
