@@ -87,6 +87,31 @@ def divide(source, test=None, seed=0, scored=True):
     return dataclasses.replace(result, test=clips, text=f"{result.text} test = {text}")
 
 
+def whole(source):
+    """Loads a database whose clips are trained on and scored on, as paper A does.
+
+    Args:
+        source: `sources.Source`; its `split` names the clips. Default: all.
+
+    Returns:
+        `Parts` whose training part and test part are the same clips.
+
+    Raises:
+        ValueError: If the source names a validation or test part.
+    """
+    if source.test is not None or source.validation is not None:
+        raise ValueError(
+            "With --protocol paper a database is scored on what is trained on. Received for "
+            f"{source.dataset}: validation={source.validation}, test={source.test}. Name one part "
+            "by split=PART, or leave all out."
+        )
+    clips, text = dataclasses.replace(source, split=source.split or "all").load_scored()
+    return Parts(
+        clips, [], clips, f"trained on and scored on the same clips, {text}",
+        synthetic=source.dataset == "synthetic", source=source,
+    )  # fmt: skip
+
+
 def relabel(data, clips):
     """Gives the training and validation parts of `data` the labels of other clips.
 
