@@ -74,9 +74,9 @@ def _smaller(table, laboratory):
         if getattr(scale, name) != getattr(full, name)
     ]
     changed = [text.replace(" instead of None", "") for text in changed]
-    landmarks = (
-        [] if laboratory.landmarks else ["no network has landmarks, as some clips lack them"]
-    )
+    # Networks of single pictures, as in paper D, never have landmarks.
+    lacks_landmarks = "length" in table.scale and not laboratory.landmarks
+    landmarks = ["no network has landmarks, as some clips lack them"] if lacks_landmarks else []
     return [*([", ".join(changed)] if changed else []), *landmarks]
 
 
@@ -95,7 +95,7 @@ def _data(table, laboratory):
             for name, clips in parts.lists.items()
             if clips
         ]
-        text = f" Division: {parts.text}." if parts.text else ""
+        text = f" Division: {parts.text.rstrip('.')}." if parts.text else ""
         lines.append(f"- Data, {role}: {'; '.join(counts)}.{text}")
     return lines
 
