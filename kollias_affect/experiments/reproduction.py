@@ -27,7 +27,7 @@ TABLES = {
 # Roles whose clips have valence and arousal, whatever the labels of the table.
 _VALENCE_AROUSAL = ("pretrain", "pretrain2", "annotator")
 # Settings of paper A's networks with `SMOKE`.
-SMOKE_OPTIONS = {"steps": 2, "seeds": 1}
+SMOKE_OPTIONS = {"steps": 2, "seeds": 1, "bins": 4}
 
 
 def list_tables():

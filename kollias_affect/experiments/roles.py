@@ -14,12 +14,13 @@ ROLES = {
     "pretrain2": "another one (paper B: Aff-Wild2)",
     "annotator": "the clips of `data` with the labels of one annotator",
     "other": "the dataset of NetB (paper A: the validation part of AFEW)",
+    "other2": "a second dataset of NetB, for another facet of NetA (paper A, figure 3)",
     "fer28": "FER-2013 split as in paper D's FER28",
     "fer32": "FER-2013 split as in paper D's FER32",
     "emotiw": "the target database of paper D (SFEW)",
 }
 # Roles whose test part is scored.
-SCORED = ("data", "other", "emotiw")
+SCORED = ("data", "other", "other2", "emotiw")
 
 
 @dataclasses.dataclass(frozen=True)

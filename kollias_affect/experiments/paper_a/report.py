@@ -76,7 +76,7 @@ def _introduction(experiment):
         "# Training with knowledge of another dataset (paper A)",
         "",
         *(f"- {text}." for text in texts.lines(experiment)),
-        f"- Differs from the paper or is {texts.ours(experiment.settings)}.",
+        f"- {texts.ours(experiment.settings)}.",
         f"- NetB: accuracy {on_b}, {on_a}; purity of its clusters "
         f"{experiment.centroids().purity:.3f}. One network, seed {count}.",
         f"- Seeds of NetA: 0 to {count - 1}; numbers are means over the seeds, and `std` is their "

@@ -7,7 +7,7 @@ from kollias_affect.experiments.paper_a.experiment import Experiment
 from kollias_affect.experiments.paper_a.settings import Settings
 
 # Options of a laboratory that are settings of an experiment.
-_OPTIONS = ("seeds", "steps", "protocol")
+_OPTIONS = ("seeds", "steps", "protocol", "bins")
 
 
 def experiment(laboratory, other="other", **changes):
@@ -71,7 +71,7 @@ def facts(laboratory, run):
         f"Start: the fixed CNN is {known}; NetA and NetB start from other RANDOM weights each.",
         *(f"{text}." for text in texts.lines(run)),
         f"Networks: {'; '.join(counts)}.",
-        f"{texts.ours(settings)[0].upper()}{texts.ours(settings)[1:]}.",
+        f"{texts.ours(settings)}.",
     ]
 
 

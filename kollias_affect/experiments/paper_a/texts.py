@@ -50,7 +50,7 @@ def ours(settings):
     parts.append("which f its tables have")
     if settings.rnn_layers > 1:
         parts.append(f"the dropout rate after the first RNN layer (here {settings.rnn_dropout:g})")
-    return f"not printed in the paper, so ours: {', '.join(parts)}"
+    return f"Not printed in the paper, so ours: {', '.join(parts)}"
 
 
 def spread(values):
@@ -86,7 +86,8 @@ def _network(experiment):
 _INITIAL = {
     "papers": (
         "truncated normal of variance 0.1 and biases of 1 for fully connected layers and outputs; "
-        "the RNN has those of Keras, because it learns nothing with the former"
+        "the RNN has those of Keras. (The paper may mean its RNN too; a trial that started so "
+        "stayed at chance)"
     ),
     "papers-rnn": "truncated normal of variance 0.1 and biases of 1 for all layers, as printed",
     "keras": "those of Keras",
