@@ -163,8 +163,8 @@ def with_representation(model, task=None):
     Example:
         >>> from kollias_affect import adaptation, backbones, models
         >>> tiny = backbones.cnn_m((32, 32, 3), width=0.02)
-        >>> model = models.multi_rnn(tiny, "valence_arousal", ("pool2", "fc1"), rnn_units=4,
-        ...     hidden_units=8, length=5)
+        >>> options = {"rnn_units": 4, "hidden_units": 8, "length": 5}
+        >>> model = models.multi_rnn(tiny, "valence_arousal", ("pool2", "fc1"), "2rnn", **options)
         >>> adapted = adaptation.with_representation(model)
         >>> {name: tensor.shape for name, tensor in adapted.output.items()}
         {'valence_arousal': (None, 5, 2), 'representation': (None, 5, 8)}
