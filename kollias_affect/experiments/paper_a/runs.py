@@ -70,9 +70,19 @@ def facts(laboratory, run):
     return [
         f"Start: the fixed CNN is {known}; NetA and NetB start from other RANDOM weights each.",
         *(f"{text}." for text in texts.lines(run)),
+        *_trained_too(laboratory, run),
         f"Networks: {'; '.join(counts)}.",
         f"{texts.ours(settings)}.",
     ]
+
+
+def _trained_too(laboratory, run):
+    """Says that clips of a validation part are trained on where the data have one."""
+    roles = [role for role in ("data", "other", "other2") if laboratory.has(role)]
+    having = [f"`{role}`" for role in roles if laboratory.parts(role).validation]
+    if run.settings.protocol == "paper" or not having:
+        return []
+    return [f"The validation part of {' and '.join(having)} is trained on too; it chooses nothing."]
 
 
 def trained(run):
