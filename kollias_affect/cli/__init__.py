@@ -10,6 +10,7 @@ import click
 from kollias_affect import __version__
 from kollias_affect.cli._group import ErrorGroup
 from kollias_affect.cli.adapt import adapt
+from kollias_affect.cli.annotate import annotate
 from kollias_affect.cli.data import data
 from kollias_affect.cli.demo import demo
 from kollias_affect.cli.evaluate import evaluate
@@ -37,7 +38,9 @@ def main(debug):
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its notes on speed
 
 
-for _command in (demo, extract, data, train, evaluate, predict, adapt, finetune, table, weights):
+for _command in (
+    demo, extract, annotate, data, train, evaluate, predict, adapt, finetune, table, weights,
+):  # fmt: skip
     main.add_command(_command)
 
 if __name__ == "__main__":
