@@ -9,7 +9,7 @@ def union(stretches, slack=0.0):
         [[0, 2], [3, 6]]
     """
     joined = []
-    for start, stop in sorted(stretches):
+    for start, stop in sorted(map(tuple, stretches)):
         if joined and start <= joined[-1][1] + slack:
             joined[-1][1] = max(joined[-1][1], stop)
         else:

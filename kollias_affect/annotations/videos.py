@@ -13,7 +13,6 @@ import av
 import numpy as np
 
 from kollias_affect import _checks, _files
-from kollias_affect.faces.video import VIDEO_ENDINGS, Video
 
 COPIES = "copies"  # folder below that of the store
 CLOCK = 90_000  # ticks per second of a copy
@@ -78,6 +77,8 @@ def inspect(path):
     Raises:
         OSError, ValueError: If `path` is missing, empty, no video, or an image.
     """
+    from kollias_affect.faces.video import Video  # slow; a server of known videos does without
+
     path = Path(path)
     Video(path)  # its checks
     with av.open(str(path), metadata_errors="replace") as container:
@@ -105,6 +106,8 @@ def inspect(path):
 
 def _decoded_duration(path, rate):
     """Time of the end of the last frame; some containers declare none."""
+    from kollias_affect.faces.video import Video
+
     last = 0.0
     for frame in Video(path, skip=1 << 60):
         last = frame.time
@@ -180,6 +183,8 @@ def _picture_stream(target, codec, facts):
 
 
 def _encode(target, stream, sound, path, facts):
+    from kollias_affect.faces.video import Video
+
     ticks = -1
     for frame in Video(path):
         picture = _even(frame.image)
@@ -255,17 +260,20 @@ def listed(paths):
     """
     files = []
     for path in map(Path, paths):
-        if not path.is_dir():
-            files.append(_checks.existing_file("video", path))
-            continue
-        found = [p for p in path.iterdir() if p.suffix.lower() in VIDEO_ENDINGS]
-        if not found:
-            raise ValueError(
-                f"A folder of videos must hold a file that ends in {' '.join(VIDEO_ENDINGS)}. "
-                f"Received: {path} without one. Name the video files themselves."
-            )
-        files.extend(sorted(found, key=lambda p: _files.natural_key(p.name)))
+        files += _videos_in(path) if path.is_dir() else [_checks.existing_file("video", path)]
     return files
+
+
+def _videos_in(folder):
+    from kollias_affect.faces.video import VIDEO_ENDINGS
+
+    found = [p for p in folder.iterdir() if p.suffix.lower() in VIDEO_ENDINGS]
+    if not found:
+        raise ValueError(
+            f"A folder of videos must hold a file that ends in {' '.join(VIDEO_ENDINGS)}. "
+            f"Received: {folder} without one. Name the video files themselves."
+        )
+    return sorted(found, key=lambda p: _files.natural_key(p.name))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,6 @@ from kollias_affect.annotations.server.errors import RequestError, missing
 from kollias_affect.annotations.server.sessions import current
 from kollias_affect.annotations.store.videos import SEEN
 
-COVERED = 0.95  # share of a video from which on a trace counts as complete in the lists
 MAX_PERSONS = 50
 
 
@@ -50,8 +49,10 @@ def _ordered(settings, session):
 
 def summary(take, video):
     """What lists tell of a take."""
-    covered = stretches.length(take["spans"]) / video["duration"] if video["duration"] else 0.0
-    spans = take["spans"]
+    spans, found = take["spans"], take["quality"]
+    covered = stretches.length(spans) / video["duration"] if video["duration"] else 0.0
+    if found is not None and take["state"] != "open":
+        covered = found["covered"]
     return {
         "take": take["uid"],
         "annotator": take["name"],
@@ -66,7 +67,7 @@ def summary(take, video):
         "covered": min(covered, 1.0),
         # Work resumes at the first stretch that is missing.
         "resume": spans[0][1] if spans and spans[0][0] < 1 else 0.0,
-        "quality": take["quality"],
+        "quality": found,
     }
 
 

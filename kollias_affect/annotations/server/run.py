@@ -92,12 +92,11 @@ def address_of(listener, host, token=None):
 
 def server_of(app):
     """Returns the `uvicorn.Server` of an application."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False,
-            timeout_graceful_shutdown=2, lifespan="off", http="h11", ws="none",
-        )  # fmt: skip
-    )
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False,
+        timeout_graceful_shutdown=2, lifespan="off", http="h11", ws="none",
+    )  # fmt: skip
+    return uvicorn.Server(config)
 
 
 def serve(app, listener):

@@ -78,8 +78,11 @@ def _settings(settings, content):
 
 
 def session(context, request, content):
-    """Answers who is logged in."""
-    return _public(current(context, request))
+    """Answers who is logged in, `None` for nobody."""
+    try:
+        return {"session": _public(current(context, request))}
+    except RequestError:
+        return {"session": None}
 
 
 def change_settings(context, request, content):

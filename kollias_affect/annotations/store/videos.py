@@ -10,17 +10,6 @@ SEEN = 0.98  # share of a video from which on it counts as watched: players end 
 FIELDS = (
     "sha256", "name", "path", "size", "modified", "duration", "start", "rate", "copy", "facts",
 )  # fmt: skip
-    "sha256",
-    "name",
-    "path",
-    "size",
-    "modified",
-    "duration",
-    "start",
-    "rate",
-    "copy",
-    "facts",
-]
 
 
 class Videos:

@@ -56,7 +56,7 @@ async function route() {
     leave = view.leave ?? (() => {});
     document.title = `${view.title} – ${t("app.title")}`;
     view.shown?.();
-    main.querySelector("[autofocus]")?.focus();
+    (main.querySelector("[data-focus]") ?? main).focus({ preventScroll: true });
   } catch (error) {
     if (error.status === 401) { setSession(null); go("login"); return; }
     if (error.status === undefined) throw error;
@@ -111,11 +111,7 @@ async function start() {
   skip.textContent = t("nav.skip");
   skip.addEventListener("click", (event) => { event.preventDefault(); document.getElementById("main").focus(); });
   app.config = await get("api/config");
-  try {
-    setSession(await get("api/session"));
-  } catch (error) {
-    if (error.status !== 401) throw error;
-  }
+  setSession((await get("api/session")).session);
   window.addEventListener("hashchange", route);
   window.addEventListener("beforeunload", (event) => { if (app.outbox?.failures) event.preventDefault(); });
   await route();

@@ -35,10 +35,10 @@ class Annotation {
     this.control = new Control(take.dimension === "both" ? 2 : 1, take.mode === "bounded");
     this.scale = createScale(take.dimension, this.control);
     this.video = h("video", { src: `media/${found.video}`, preload: "auto", disablepictureinpicture: "", tabindex: "-1" });
-    this.video.addEventListener("error", () => toast(t("error.playback")));
+    this.video.addEventListener("error", () => this.recover());
     this.video.addEventListener("loadedmetadata", () => {
       if (take.resume > 0 && take.resume < this.video.duration - 0.5) this.video.currentTime = take.resume;
-    });
+    }, { once: true });
     this.recorder = new Recorder({
       video: this.video, control: this.control, outbox: app.outbox, take: take.take,
       segments: take.segments, countdown: app.config.countdown,
@@ -52,7 +52,7 @@ class Annotation {
     this.lamp = h("span", { class: "lamp" });
     this.position = h("input", { type: "range", min: 0, max: this.found.duration, step: 0.01, value: "0", "aria-label": t("annotate.position"), onchange: () => this.recorder.seek(Number(this.position.value)) });
     this.time = h("span", { class: "time" });
-    this.toggle = button("annotate.start", () => this.recorder.toggle(), { class: "primary big", name: "toggle", autofocus: true });
+    this.toggle = button("annotate.start", () => this.recorder.toggle(), { class: "primary big", name: "toggle", "data-focus": true });
     this.chart = h("canvas", { class: "chart", "aria-hidden": "true" });
     this.help = h("p", { class: "muted" });
     const stage = h("div", { class: "stage" },
@@ -106,6 +106,25 @@ class Annotation {
     window.addEventListener("keyup", this.upKeys, true);
   }
 
+  // The server may have stopped while the video was loading: the page waits and continues there.
+  recover() {
+    if (this.video.error?.code !== MediaError.MEDIA_ERR_NETWORK && !this.app.outbox.failures) {
+      this.message(t("error.playback"));
+      return;
+    }
+    const time = this.recorder.clock.time();
+    this.recorder.pause("network");
+    this.message(t("error.unreachable"));
+    setTimeout(() => {
+      if (this.left) return;
+      this.video.addEventListener("loadedmetadata", () => {
+        this.video.currentTime = time;
+        this.message(t("annotate.paused"));
+      }, { once: true });
+      this.video.load();
+    }, 1500);
+  }
+
   message(text, className = "") {
     this.overlay.className = `overlay shown ${className}`;
     this.overlay.textContent = text;
@@ -132,7 +151,7 @@ class Annotation {
     if ((this.drawn = !this.drawn)) return;  // every second frame is enough for the picture
     const from = Math.max(0, now - SHOWN), recent = this.trace.filter((row) => row[0] >= from - 1 && row[0] <= now + 0.01);
     const series = this.control.values.map((_, i) => ({ times: recent.map((row) => row[0]), values: recent.map((row) => row[i + 1]) }));
-    drawChart(this.chart, { series, from, to: from + SHOWN, bounded: this.control.bounded, playhead: now });
+    drawChart(this.chart, { series, from, to: from + Math.min(SHOWN, Math.max(2, this.found.duration)), bounded: this.control.bounded, playhead: now });
   }
 
   async finish() {

@@ -14,7 +14,7 @@ export async function loginView(app) {
   if (!config.modes.includes(form.mode)) form.mode = config.modes[0];
   if (!config.playlists.includes(form.playlist)) form.playlist = config.playlists[0];
   const set = (name) => (value) => { form[name] = value; };
-  const name = h("input", { name: "name", required: true, maxlength: "64", autocomplete: "username", autofocus: true, value: form.name ?? "" });
+  const name = h("input", { name: "name", required: true, maxlength: "64", autocomplete: "username", "data-focus": true, value: form.name ?? "" });
 
   async function submit(event) {
     event.preventDefault();

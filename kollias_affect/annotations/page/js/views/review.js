@@ -16,7 +16,7 @@ class Review {
     Object.assign(this, { app, take });
     this.control = new Control(take.values.length, take.mode === "bounded");
     this.scale = createScale(take.dimension, this.control);
-    this.video = h("video", { src: `media/${take.video}`, preload: "auto", controls: true, autofocus: true });
+    this.video = h("video", { src: `media/${take.video}`, preload: "auto", controls: true, "data-focus": true });
     this.video.addEventListener("error", () => toast(t("error.playback")));
     this.clock = new FrameClock(this.video);
     this.chart = h("canvas", { class: "chart tall", role: "img", "aria-label": t("review.chart"), onclick: (event) => { this.video.currentTime = this.chart.timeAt(event.clientX); } });

@@ -7,7 +7,7 @@ export async function watchView(app, name) {
   const { videos } = await get("api/videos");
   const found = videos.find((video) => video.video === name);
   if (!found) { app.go("videos"); return { element: h("p"), title: "" }; }
-  const video = h("video", { src: `media/${name}`, controls: true, controlslist: "noplaybackrate nodownload", disablepictureinpicture: "", preload: "auto", autofocus: true });
+  const video = h("video", { src: `media/${name}`, controls: true, controlslist: "noplaybackrate nodownload", disablepictureinpicture: "", preload: "auto", "data-focus": true });
   const bar = h("progress", { max: 1, value: found.watched });
   const label = h("span", { role: "status" }, t("watch.progress", { share: percent(found.watched) }));
   const next = button("watch.annotate", () => app.go("annotate", name, found.persons[0].id), { class: "primary", disabled: app.config.first_viewing && found.watched < 0.98 });
