@@ -1,7 +1,13 @@
 """Runs an annotation server in a thread, and visits it without a browser."""
 
 import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 import uuid
 
 import httpx
@@ -78,3 +84,29 @@ def running(paths, out, **options):
         finally:
             server.should_exit = server.force_exit = True
             thread.join(10)
+
+
+class KilledServer:
+    """A server process that is killed and started again on the same port."""
+
+    def __init__(self, video, out):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}/"
+        arguments = f"annotate {video} --out {out} --port {self.port} --no-open --no-first-viewing"
+        self.command = [sys.executable, "-m", "kollias_affect", *arguments.split()]
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
+        for _ in range(600):
+            try:
+                return httpx.get(f"{self.address}api/config", timeout=5)
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise TimeoutError("the server does not start")
+
+    def kill(self):
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()

@@ -53,6 +53,14 @@ def second_video(tmp_path_factory):
     return write_h264(path, pictures, np.arange(60) / RATE)
 
 
+@pytest.fixture(scope="session")
+def long_video(tmp_path_factory):
+    """A video of fifteen minutes and less than a megabyte."""
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    pictures = (np.full((240, 320, 3), i % 250, np.uint8) for i in range(900))
+    return write_h264(path, pictures, np.arange(900))
+
+
 @pytest.fixture
 def serve(tmp_path):
     """Returns a function that starts a server of videos in `tmp_path / "out"`."""

@@ -1,46 +1,15 @@
 """The server is killed while somebody records."""
 
-import os
 import random
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 
 import httpx
 import numpy as np
 import pytest
-from annotation_visits import Visitor
+from annotation_visits import KilledServer, Visitor
 
 from kollias_affect.annotations.store import Store
-
-
-class KilledServer:
-    """A server process that is killed and started again on the same port."""
-
-    def __init__(self, video, out):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}/"
-        arguments = f"annotate {video} --out {out} --port {self.port} --no-open --no-first-viewing"
-        self.command = [sys.executable, "-m", "kollias_affect", *arguments.split()]
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
-        for _ in range(600):
-            try:
-                return httpx.get(f"{self.address}api/config", timeout=5)
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise TimeoutError("the server does not start")
-
-    def kill(self):
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 def record_while_killed(server, page, take, kills, generator):
@@ -74,7 +43,7 @@ def record_while_killed(server, page, take, kills, generator):
     return acknowledged
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kills", [1, pytest.param(100, marks=pytest.mark.nightly)])
 def test_a_killed_server_loses_no_acknowledged_batch_and_doubles_none(
     kills, numbered_video, tmp_path
 ):

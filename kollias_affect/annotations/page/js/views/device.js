@@ -88,7 +88,7 @@ function calibration(control, again) {
   function collect(kind, save) {
     const start = padOf(id);
     collecting = {
-      kind, save, until: performance.now() + { centre: 1000, range: 4000, mark: 10000 }[kind],
+      kind, save, until: performance.now() + { centre: 1000, range: 3000, mark: 10000 }[kind],
       sums: start.axes.map(() => 0), n: 0, least: [...start.axes], greatest: [...start.axes],
     };
     document.getElementById("calibrating").textContent = t(`gamepad.collect_${kind}`);
