@@ -54,6 +54,13 @@ def second_video(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def late_video(tmp_path_factory):
+    """A video of two seconds whose first frame has the time stamp 1.5 s."""
+    path = tmp_path_factory.mktemp("late") / "late.mp4"
+    return write_h264(path, numbered_pictures(60), 1.5 + np.arange(60) / RATE)
+
+
+@pytest.fixture(scope="session")
 def long_video(tmp_path_factory):
     """A video of fifteen minutes and less than a megabyte."""
     path = tmp_path_factory.mktemp("long") / "long.mp4"

@@ -8,6 +8,7 @@ import pytest
 from annotation_visits import KilledServer
 
 from kollias_affect.annotations.store import Store
+from kollias_affect.faces.video import Video
 
 
 def stored(out, dimension="valence"):
@@ -190,6 +191,25 @@ def test_a_calibrated_stick_that_is_unplugged_pauses_and_keeps_everything(
 
 
 @pytest.mark.nightly
+def test_browsers_count_from_the_first_frame_and_the_store_knows_its_time(
+    serve, open_page, log_in, late_video, tmp_path
+):
+    """Times of samples plus `start` are those of the container."""
+    page = log_in(open_page(serve(late_video).address))
+    annotate(page)
+    page.keyboard.press("Space")
+    page.wait_for_selector("table.facts")
+    _, (samples,), _ = stored(tmp_path / "out")
+    frames = np.array([frame.time for frame in Video(late_video)])
+    with Store(tmp_path / "out", read_only=True) as store:
+        start = store.videos.all()[0]["start"]
+    times = samples[:, 0] + start
+    assert start == pytest.approx(frames[0], abs=1e-3) and frames[0] > 1
+    assert np.abs(times[:, None] - frames).min(axis=1).max() < 2e-3
+    assert times[0] == pytest.approx(frames[0], abs=0.2)
+
+
+@pytest.mark.nightly
 def test_the_mouse_moves_in_the_plane(serve, open_page, log_in, numbered_video, tmp_path):
     page = log_in(open_page(serve(numbered_video).address), dimension="both", device="mouse")
     annotate(page)
@@ -320,6 +340,11 @@ def test_the_replay_moves_the_slider_and_drops_a_stretch(
     assert (drop["start"], drop["stop"]) == pytest.approx((1, 3), abs=1 / 30)
     page.click("button:has-text('Keep it')")
     page.wait_for_selector("text=None.")
+    page.click("button[name=stretch]")  # a stretch is recorded again where the replay is
+    page.wait_for_selector("[data-state=ready]")
+    wait(page, "Math.abs(document.querySelector('video').currentTime - 3) < 0.1")
+    page.click("button[name=finish]")
+    page.wait_for_selector("table.facts")
     page.click("button[name=redo]")
     page.wait_for_selector("[data-state=ready]")
     with Store(tmp_path / "out", read_only=True) as store:

@@ -11,7 +11,8 @@ import { createScale } from "../slider.js";
 const SHOWN = 20;  // seconds of the trace that are drawn
 const BACK = 5;
 
-export async function annotateView(app, name, personText, wanted) {
+// `at` is the time at which recording starts; by default where the take was left.
+export async function annotateView(app, name, personText, wanted, at) {
   const { settings } = app.session;
   const dimension = wanted ?? settings.dimension;
   const { videos } = await get("api/videos");
@@ -24,7 +25,7 @@ export async function annotateView(app, name, personText, wanted) {
     take: randomName(), video: name, person: person.id, dimension, mode: settings.mode,
   });
   await app.outbox.delivered(take.take);
-  return new Annotation(app, found, person, take).view();
+  return new Annotation(app, found, person, { ...take, resume: at === undefined ? take.resume : Number(at) }).view();
 }
 
 class Annotation {

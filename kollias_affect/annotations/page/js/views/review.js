@@ -94,7 +94,7 @@ class Review {
   async again() {
     try {
       await post(`api/takes/${this.take.take}/reopen`);
-      this.app.go("annotate", this.take.video, this.take.person, this.take.dimension);
+      this.app.go("annotate", this.take.video, this.take.person, this.take.dimension, this.clock.time().toFixed(3));
     } catch (error) { toast(error.message); }
   }
 
