@@ -38,8 +38,8 @@ class Facts:
         pixels: Pixel format, such as `"yuv420p"`.
         width, height: Size in pixels.
         rate: Frames per second, on average.
-        duration: Seconds from the first picture or sound to the end.
-        start: Time stamp, in seconds, of the first picture or sound. Browsers call it 0.
+        duration: Time stamp of the end, in seconds. Browsers show nothing before the first frame.
+        start: Time stamp of the first picture or sound, in seconds.
         problems: Reasons for which some browser does not play the file; empty if all do.
     """
 
@@ -97,11 +97,20 @@ def inspect(path):
             "height": context.height,
             "rate": float(picture.average_rate or 25),
             "start": (container.start_time or 0) / av.time_base,
-            "duration": (container.duration or 0) / av.time_base,
+            "duration": _end(container),
         }
-        if fields["duration"] <= 0:
-            fields["duration"] = _decoded_duration(path, fields["rate"]) - fields["start"]
+    if fields["duration"] <= 0:
+        fields["duration"] = _decoded_duration(path, fields["rate"])
     return Facts(**fields, problems=tuple(_problems(fields)))
+
+
+def _end(container):
+    """Time stamp of the end that a container declares, 0 if it declares none."""
+    declared = (container.duration or 0) / av.time_base
+    # Matroska declares the time of the end, other containers the time between start and end.
+    if declared and "matroska" not in container.format.name:
+        declared += max(0, container.start_time or 0) / av.time_base
+    return declared
 
 
 def _decoded_duration(path, rate):
@@ -336,14 +345,13 @@ def _registered(store, path, convert, report):
             )
         return {**found, "path": str(path)}
     facts = inspect(path)
-    copy, start, duration = None, facts.start, facts.duration
+    copy, start, duration = None, 0.0, facts.duration
     if not facts.playable:
         if not convert:
             return Unplayable(path, facts.problems)
         report(f"{path.name}: copy for browsers ({', '.join(facts.problems)})")
         copy = make_copy(path, copies)
-        played = inspect(copy)
-        start, duration = facts.start + played.start, played.duration
+        start, duration = facts.start, inspect(copy).duration
     return store.videos.add(
         sha256=_files.sha256(path), name=path.name, path=str(path), size=stat.st_size,
         modified=stat.st_mtime_ns, duration=duration, start=start, rate=facts.rate,

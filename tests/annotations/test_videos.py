@@ -90,13 +90,24 @@ def test_a_copy_has_the_sound_beside_its_pictures(tmp_path):
     assert np.abs(sound[4800:-9600]).max() > 0.1
 
 
-def test_a_start_after_zero_is_known_and_taken_off_in_the_copy(tmp_path):
-    """Browsers count from the first picture or sound."""
-    source = write(tmp_path / "late.mkv", times=2 + np.arange(20) / 25)
-    facts = videos.inspect(source)
+@pytest.mark.parametrize(
+    ("name", "picture"), [("a.mp4", "libx264"), ("a.webm", "libvpx"), ("a.mkv", "mpeg4")]
+)
+def test_a_late_start_is_part_of_the_duration(tmp_path, name, picture):
+    facts = videos.inspect(write(tmp_path / name, picture, times=2 + np.arange(25) / 25))
     assert facts.start == pytest.approx(2, abs=1e-3)
-    copy = videos.make_copy(source, tmp_path)
-    assert next(iter(Video(copy))).time == pytest.approx(0, abs=1e-4)
+    assert facts.duration == pytest.approx(3, abs=0.05)
+
+
+def test_a_copy_counts_from_the_start_and_the_store_knows_by_how_much(tmp_path):
+    source = write(tmp_path / "late.mkv", times=2 + np.arange(20) / 25)
+    with Store(tmp_path / "out") as store:
+        ((video,), _) = videos.register(store, [source], convert=True)
+        copy, kind = videos.played_file(store, video)
+    assert kind == "video/mp4" and video["duration"] == pytest.approx(0.8, abs=0.05)
+    np.testing.assert_allclose(
+        [f.time + video["start"] for f in Video(copy)], [f.time for f in Video(source)], atol=2e-5
+    )
 
 
 def test_odd_sizes_get_a_row_and_a_column(tmp_path):

@@ -40,8 +40,8 @@ CREATE TABLE videos (
     path TEXT NOT NULL,
     size INTEGER NOT NULL,
     modified INTEGER NOT NULL,            -- nanoseconds
-    duration REAL NOT NULL,               -- seconds
-    start REAL NOT NULL,                  -- time stamp of the container at the browser's time 0
+    duration REAL NOT NULL,               -- seconds, of what the browser plays
+    start REAL NOT NULL,                  -- seconds that a copy starts earlier than its video
     rate REAL NOT NULL,                   -- frames per second, on average
     copy TEXT,                            -- file name in OUT/copies that browsers play instead
     facts TEXT NOT NULL                   -- JSON: container, codecs, reasons
