@@ -52,7 +52,7 @@ def main():
                 policy = name if not frozen else "float32"
                 model, card = training.train(
                     network(seed, policy, frozen), *clips, folder / f"{name}{seed}",
-                    arguments.epochs, learning_rate=1e-3, stride=10, cache=True, seed=seed,
+                    arguments.epochs, 1e-3, batch_size=4, stride=10, cache=True, seed=seed,
                     features=folder / "features" if name.endswith("features") else None, verbose=0,
                 )  # fmt: skip
                 scores.append(card["val_ccc"])

@@ -32,7 +32,7 @@ def train(folder, windows, width, cached):
     validation = make_clips(folder, "validation", 2, 2 * LENGTH)
     model = models.affwildnet(length=LENGTH, width=width, frozen=cached)
     training.train(
-        model, clips, validation, folder / "run", epochs=1, verbose=0,
+        model, clips, validation, folder / "run", epochs=1, batch_size=4, verbose=0,
         features=folder / "features" if cached else None,
     )  # fmt: skip
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect import EXPRESSIONS
+from kollias_affect.clip import Clip
 from kollias_affect.evaluation import plots
 
 RATE = 25  # frames per second
@@ -61,6 +62,27 @@ def representations(frames, seed=0):
     return points, labels, np.tanh(points[:, 0])
 
 
+def afew_va(frames, seed=0):
+    """Labels on 21 levels, and predictions between them."""
+    random = np.random.default_rng(seed)
+    labels = np.round(10 * np.clip(random.normal(0.05, 0.35, (frames, 2)), -1, 1)) / 10
+    return labels, np.clip(0.6 * labels + random.normal(0, 0.15, labels.shape), -1, 1)
+
+
+def utterances(seed=0):
+    """Clips of three sets, each with one label in OMG-Emotion's ranges."""
+    random = np.random.default_rng(seed)
+    sets = {}
+    for name, count in (("training", 600), ("validation", 150), ("test", 550)):
+        valence = np.clip(random.normal(0.1, 0.35, count), -1, 1)
+        labels = np.stack([valence, random.beta(1.6, 4, count)], axis=1)
+        sets[name] = [
+            Clip(f"{name}/utterance_{i}", ["face.png"], valence_arousal=[label])
+            for i, label in enumerate(labels)
+        ]
+    return sets
+
+
 def pictures():
     """Yields the name and the figure of each example."""
     times, labels, predictions = affect(1000)
@@ -70,6 +92,8 @@ def pictures():
     yield "trajectory", plots.trajectory(times, predictions, title=title)
     _, labels, predictions = affect(60_000, 1, 400)
     yield "histogram", plots.histogram(predictions, labels, title)
+    labels, predictions = afew_va(20_000)
+    yield "levels", plots.histogram(predictions, labels, title)
     times, labels, probabilities = expressions(500)
     yield "probabilities", plots.traces_figure(times, probabilities, EXPRESSIONS, labels, title)
     yield "confusion", plots.draw_confusion(counts(), title=title)
@@ -83,6 +107,8 @@ def main(folder):
     """Writes all pictures into the folder."""
     for name, figure in pictures():
         plots.save(figure, Path(folder) / f"picture_{name}.png", dpi=72)
+    path = Path(folder) / "picture_utterances.png"
+    plots.figures.draw("B3", path, utterances(), title="Synthetic numbers")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ _MODULES = (
     "metrics",
     "models",
     "prediction",
+    "presets",
     "tasks",
     "training",
     "transfer",

@@ -25,6 +25,11 @@ class Clip:
             averages. Default: the frames that have an image. Only labels of valid frames are
             checked.
         subject: Name of the person, the unit of person-independent splits. Default: `key`.
+        official_part: Official part of a database that the clip belongs to, such as
+            `"omg/train"`, or `None`. Only official parts of one database may share persons.
+        gender: Gender of the person, such as `"female"`, or `None`.
+        names_person: Whether `subject` names the person. Otherwise it names a group, such as a
+            video, and a person may be in several of them. Default: whether it differs from `key`.
 
     Raises:
         ValueError: If a sequence does not have the length of `paths`, if a label of a valid
@@ -48,6 +53,9 @@ class Clip:
     expression: np.ndarray | None = None
     valid: np.ndarray | None = None
     subject: str | None = None
+    official_part: str | None = None
+    gender: str | None = None
+    names_person: bool | None = None
 
     def __post_init__(self):
         if isinstance(self.paths, str):
@@ -82,6 +90,11 @@ class Clip:
         """Booleans `[frames]`, true for the frames in which the face was detected."""
         return np.array([path != "" for path in self.paths], bool)
 
+    @property
+    def person_known(self):
+        """Whether `subject` names the person, and not only a video or another group."""
+        return self.subject != self.key if self.names_person is None else self.names_person
+
     def labelled(self, **labels):
         """Returns a copy with other labels.
 
@@ -113,7 +126,9 @@ class Clip:
         sequences = ("times", "landmarks", "valence_arousal", "expression", "valid")
         cut = {name: getattr(self, name) for name in sequences}
         cut = {name: None if value is None else value[start:stop] for name, value in cut.items()}
-        return Clip(key, self.paths[start:stop], subject=self.subject, **cut)
+        # The default of `names_person` compares the subject with the key, which changes here.
+        cut["names_person"] = self.person_known
+        return dataclasses.replace(self, key=key, paths=self.paths[start:stop], **cut)
 
     def _array(self, name, dtype, frame_shape):
         value = getattr(self, name)

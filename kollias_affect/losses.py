@@ -108,9 +108,7 @@ class CCCLoss(keras.losses.Loss):
         return {**super().get_config(), "level": self.level}
 
 
-def centroid_loss(
-    y_true, y_pred, centroids, sample_weight=None, normalization="softmax", scale=1.0
-):
+def centroid_loss(y_true, y_pred, centroids, sample_weight=None, normalization="linear", scale=1.0):
     """Computes paper A's E_b for each sample.
 
     Formula: `mean over i of (d_i - [1 - f(V_i)])^2`; `layers.centroid_outputs` defines V and f.
@@ -197,7 +195,8 @@ class CentroidLoss(keras.losses.Loss):
     Args:
         centroids: Centroids Z, `[classes, units]`: an array or `adaptation.Centroids`; stored as
             float32.
-        normalization: f, `"softmax"` or `"linear"` (paper A, §III, names both).
+        normalization: f, `"softmax"` or `"linear"`. Paper A, §III, names both and does not say
+            which its tables have; the linear one needs no scale and does not saturate.
         scale: Divisor of the distances before the softmax. Default: 1, the paper's equation. A
             softmax of distances far above 1 saturates, and its gradient vanishes; the `scale` of
             `adaptation.Centroids` brings them near 1.
@@ -222,7 +221,7 @@ class CentroidLoss(keras.losses.Loss):
     def __init__(
         self,
         centroids,
-        normalization="softmax",
+        normalization="linear",
         scale=1.0,
         reduction="mean_with_sample_weight",
         name="centroid_loss",

@@ -223,7 +223,7 @@ def test_half_precision_is_computed_in_single(dtype):
 
 def test_scale_divides_the_distances_under_the_softmax():
     d, x, z = centroid_case("saturated")
-    loss = losses.CentroidLoss(z, scale=100.0)
+    loss = losses.CentroidLoss(z, "softmax", 100.0)
     expected = transcribed_e_b(d, x, z, "softmax", 100.0)
     assert float(loss(d, x)) == pytest.approx(expected, abs=1e-6)
     assert abs(expected - transcribed_e_b(d, x, z, "softmax")) > 0.01
@@ -237,7 +237,7 @@ def test_axes_distinguish_class_numbers_from_one_hot_labels():
     windows = d.argmax(1).reshape(3, 4), x.reshape(3, 4, -1)
     assert float(loss(*windows)) == pytest.approx(expected, abs=1e-7)
     soft = 0.9 * d + 0.1 / 7
-    assert float(loss(soft, x)) == pytest.approx(transcribed_e_b(soft, x, z, "softmax"), abs=1e-6)
+    assert float(loss(soft, x)) == pytest.approx(transcribed_e_b(soft, x, z, "linear"), abs=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 1), (3, 4, 6), (3, 5), (4, 3, 7), (7,)])
@@ -272,7 +272,7 @@ def test_frames_without_weight_do_not_change_the_centroid_loss():
     d, x = d.reshape(3, 4, 7), x.reshape(3, 4, -1)
     weights = np.ones((3, 4), np.float32)
     weights[:, 3] = 0
-    expected = transcribed_e_b(d[:, :3].reshape(9, 7), x[:, :3].reshape(9, -1), z, "softmax")
+    expected = transcribed_e_b(d[:, :3].reshape(9, 7), x[:, :3].reshape(9, -1), z, "linear")
     x[:, 3], d[:, 3] = np.nan, np.nan
     loss, variable = losses.CentroidLoss(z), tf.Variable(x)
     with tf.GradientTape() as tape:
@@ -287,7 +287,7 @@ def test_weights_of_sequences_reach_all_their_frames():
     d, x, z = centroid_case("usual")
     d, x = d[:9].reshape(3, 3, 7), x[:9].reshape(3, 3, -1)  # a square: broadcasting would fit too
     weights = np.array([1.0, 0.0, 2.0])
-    each = [transcribed_e_b(d[i], x[i], z, "softmax") for i in range(3)]
+    each = [transcribed_e_b(d[i], x[i], z, "linear") for i in range(3)]
     expected = (each[0] + 2 * each[2]) / 3
     assert float(losses.CentroidLoss(z)(d, x, weights)) == pytest.approx(expected, abs=1e-6)
 
@@ -297,7 +297,7 @@ def test_masks_are_weights_of_the_centroid_loss():
     weights = np.arange(12) % 3 > 0
     masked = keras.ops.convert_to_tensor(x)
     masked._keras_mask = keras.ops.convert_to_tensor(weights)
-    expected = transcribed_e_b(d[weights], x[weights], z, "softmax")
+    expected = transcribed_e_b(d[weights], x[weights], z, "linear")
     assert float(losses.CentroidLoss(z)(d, masked)) == pytest.approx(expected, abs=1e-6)
 
 

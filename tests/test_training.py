@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from kollias_affect import _runs, datasets, models, training, windows
+from kollias_affect import _runs, backbones, datasets, evaluation, models, training, windows
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import frames_csv
 
@@ -118,12 +118,12 @@ KILLED = """
 
     compile_model = keras.Model.compile
     keras.Model.compile = lambda self, *a, **k: compile_model(self, *a, run_eagerly=True, **k)
-    training._tensorboard = lambda *args: keras.callbacks.Callback()  # pictures take time
-    original = training.callbacks
+    training.output.tensorboard = lambda *args: keras.callbacks.Callback()  # pictures take time
+    original = training.run.callbacks
     def callbacks(*args, **kwargs):
         counter = keras.callbacks.LambdaCallback(on_train_batch_end=count)
         return [*original(*args, **kwargs), counter]
-    training.callbacks = callbacks
+    training.run.callbacks = callbacks
     replace = os.replace
     def dying_replace(source, target):
         name = pathlib.Path(target).name
@@ -214,16 +214,33 @@ def fit(model, *args, **kwargs):
     raise Compiled(model)
 
 
-@pytest.mark.parametrize(("frozen", "rate"), [(True, 1e-3), (False, 1e-4)])
-def test_learning_rates_are_those_of_paper_b(make_clip, tmp_path, monkeypatch, frozen, rate):
+@pytest.mark.parametrize(
+    ("options", "frozen", "rate", "batch", "loss"),
+    [
+        # Paper C, section 4.2.1: 0.001, and batches of 80 frames.
+        ({}, False, 1e-3, 20, "ccc"),
+        # Paper B, section 5.4: 0.001 and 0.0001, and batches of 4 sequences of 80 frames.
+        ({"settings": "B"}, True, 1e-3, 80, "ccc"),
+        ({"settings": "B"}, False, 1e-4, 80, "ccc"),
+        # Paper C, section 4.1.1.
+        ({"settings": "C-baseline"}, False, 1e-3, 20, "mse"),
+        ({"learning_rate": 0.5, "batch_size": 3, "loss": "mse"}, False, 0.5, 3, "mse"),
+    ],
+)
+def test_settings_are_those_of_the_papers_and_arguments_override_them(
+    make_clip, tmp_path, monkeypatch, options, frozen, rate, batch, loss
+):
     monkeypatch.setattr(keras.Model, "fit", fit)
     clips = [make_clip("a", 8), make_clip("b", 8, 100)]
     with pytest.raises(Compiled) as caught:
         model = models.affwildnet(**TINY, frozen=frozen)
-        training.train(model, clips[:1], clips[1:], tmp_path / "run", epochs=1)
+        training.train(model, clips[:1], clips[1:], tmp_path / "run", epochs=1, **options)
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
-    assert settings["learning_rate"] == rate
-    assert float(caught.value.args[0].optimizer.learning_rate) == pytest.approx(rate)
+    assert (settings["learning_rate"], settings["batch_size"]) == (rate, batch)
+    model = caught.value.args[0]
+    assert float(model.optimizer.learning_rate) == pytest.approx(rate)
+    compiled = model.loss["valence_arousal"]
+    assert getattr(compiled, "name", compiled) == {"ccc": "ccc_loss", "mse": "mse"}[loss]
 
 
 def test_exponential_decay():
@@ -252,7 +269,7 @@ def test_subject_on_both_sides_is_refused(make_clip, tmp_path):
 
 def test_other_settings_in_the_same_folder_are_refused(finished):
     folder, clips, *_ = finished
-    with pytest.raises(ValueError, match=r"differs in learning_rate \(0.0001, now 0.5\)"):
+    with pytest.raises(ValueError, match=r"differs in learning_rate \(0.001, now 0.5\)"):
         training.train(tiny(), clips[:1], clips[1:], folder, epochs=1, learning_rate=0.5)
 
 
@@ -303,6 +320,12 @@ def test_another_network_is_another_run(finished):
         ({"decay": (0, 0.5)}, "`decay steps` must be"),
         ({"decay": (10, -1)}, "`decay rate` must be"),
         ({"level": "clip"}, "`level` must be"),
+        ({"weight_decay": 0}, "`weight_decay` must be"),
+        ({"weight_decay": 2}, "`weight_decay` must be"),
+        ({"choose_by": "video"}, "`choose_by` must be one of"),
+        ({"loss": "mae"}, "`loss` must be one of"),
+        ({"stride": 0}, "`stride` must be"),
+        ({"settings": "D"}, "`settings` must be one of"),
     ],
 )
 def test_bad_arguments(make_clip, tmp_path, options, message):
@@ -340,6 +363,196 @@ def test_backups_may_be_rarer_and_the_last_epoch_has_one(tmp_path):
         backup.on_epoch_end(epoch)
         done.append(training.AtomicBackup.epochs_done(tmp_path / "backup"))
     assert done == [0, 2, 2, 4, 5]
+
+
+def kernels(model):
+    """Kernels of the layers that convolve or multiply, but not of recurrent ones."""
+    layers = [*model.layers, *model.get_layer("cnn_m").layers]
+    kinds = (keras.layers.Conv2D, keras.layers.Dense)
+    return [layer.kernel for layer in layers if isinstance(layer, kinds)]
+
+
+def decaying(frozen=False):
+    keras.utils.set_random_seed(0)
+    options = {**TINY, "backbone": "cnn_m", "dropout": 0, "rnn_dropout": 0, "frozen": frozen}
+    return models.affwildnet(**options, initializer=None)
+
+
+def test_weight_decay_adds_half_the_squares_of_the_trained_kernels_to_the_loss():
+    factor = 0.01
+    for frozen in (False, True):
+        model = decaying(frozen)
+        trained = [kernel for kernel in kernels(model) if kernel.trainable]
+        assert len(trained) == (2 if frozen else 2 + 5)  # fc1, the output, and CNN-M's
+        penalty = factor / 2 * sum(float((kernel.numpy() ** 2).sum()) for kernel in trained)
+        x = {"images": np.zeros((1, 4, 32, 32, 3)), "landmarks": np.zeros((1, 4, 136))}
+        y = np.random.default_rng(0).uniform(-1, 1, (1, 4, 2))
+        losses = [
+            training.compile_model(model, 1e-3, weight_decay=decay).evaluate(x, y, verbose=0)[0]
+            for decay in (None, factor, None)
+        ]
+        assert losses[1] - losses[0] == pytest.approx(penalty, rel=1e-4)
+        assert losses[2] == losses[0]  # it is removed again
+
+
+def test_weight_decay_shrinks_kernels_only_and_is_not_saved(make_clip, tmp_path):
+    # Constant labels: the CCC has no gradient, and only the penalty moves the weights.
+    clips = [make_clip(k, 8, i, valence_arousal=np.zeros((8, 2))) for i, k in enumerate("ab")]
+    model = decaying()
+    before = {v.path: v.numpy() for v in model.variables}
+    training.train(
+        model, clips[:1], clips[1:], tmp_path, epochs=1, weight_decay=0.5, learning_rate=1e-3,
+        verbose=0,
+    )  # fmt: skip
+    decayed = {kernel.path for kernel in kernels(model)}
+    for variable in model.trainable_variables:
+        change = np.abs(variable.numpy()) - np.abs(before[variable.path])
+        if variable.path in decayed:
+            # The first step of Adam has the size of the learning rate, whatever the gradient.
+            large = np.abs(before[variable.path]) > 0.01
+            assert np.allclose(change[large], -1e-3, atol=1e-5)
+        else:
+            assert np.allclose(change, 0, atol=1e-7), variable.path
+    assert json.loads((tmp_path / "settings.json").read_text())["weight_decay"] == 0.5
+    assert models.load(tmp_path / "best.keras")[0].losses == []
+
+
+UTTERANCES = {"a": (0.1, 0.3), "b": (-0.6, 0.8), "c": (0.5, 0.1)}
+
+
+@pytest.fixture
+def utterances(make_clip):
+    """A clip for training, and three utterances for validation, the first of two sequences."""
+    frames = {"a": 83, "b": 6, "c": 5}
+    clips = [
+        make_clip(key, n, 90 * i, size=32, missing=(3, 81), valence_arousal=[UTTERANCES[key]] * n)
+        for i, (key, n) in enumerate(frames.items())
+    ]
+    return [make_clip("training", 8, size=32), *clips]
+
+
+def ccc(labels, values):
+    """The formula of paper B, eq. 2."""
+    covariance = np.mean((labels - labels.mean()) * (values - values.mean()))
+    distance = (labels.mean() - values.mean()) ** 2
+    return 2 * covariance / (labels.var() + values.var() + distance)
+
+
+@pytest.mark.parametrize(
+    ("choose_by", "cached", "precision"),
+    [
+        ("sequence", True, "float32"),
+        ("utterance", False, "float32"),
+        ("utterance", True, "mixed_bfloat16"),
+    ],
+)
+def test_the_epoch_is_chosen_by_sequences_or_utterances(
+    utterances, tmp_path, plain_tensorboard, choose_by, cached, precision
+):
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = models.affwildnet(**TINY, initializer=None, frozen=cached)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    options = {"features": tmp_path / "features"} if cached else {}
+    best, card = training.train(
+        model, utterances[:1], utterances[1:], tmp_path / "run", epochs=2, learning_rate=1e-2,
+        choose_by=choose_by, verbose=0, **options,
+    )  # fmt: skip
+    name = f"val_{choose_by}_ccc"
+    rows = log(tmp_path / "run")
+    chosen = max(rows, key=lambda row: float(row[name]))
+    assert card["epoch"] == int(chosen["epoch"]) + 1
+    frames = evaluation.predict(best, utterances[1:])
+    # Sequences of 80 frames; frames without a face do not count.
+    halves = {k: [v[i : i + 80] for i in range(0, len(v), 80)] for k, v in frames.items()}
+    if choose_by == "sequence":
+        values = np.array([np.nanmean(h, axis=0) for key in UTTERANCES for h in halves[key]])
+        labels = np.array([UTTERANCES[key] for key in UTTERANCES for _ in halves[key]])
+    else:
+        medians = {k: [np.nanmedian(h, axis=0) for h in parts] for k, parts in halves.items()}
+        values = np.array([np.mean(medians[key], axis=0) for key in UTTERANCES])
+        labels = np.array(list(UTTERANCES.values()))
+    expected = [ccc(labels[:, i], values[:, i]) for i in range(2)]
+    tolerance = 1e-4 if precision == "float32" else 0.02  # rounding to 8 bits
+    assert float(chosen[name]) == pytest.approx(np.mean(expected), abs=tolerance)
+    for dimension, value in zip(("valence", "arousal"), expected, strict=True):
+        assert float(chosen[f"{name}_{dimension}"]) == pytest.approx(value, abs=tolerance)
+    assert card[name] == float(chosen[name])
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["choose_by"] == choose_by
+
+
+def test_the_utterances_score_resumes_and_is_on_the_epochs_line(utterances, tmp_path, capsys):
+    def run(epochs):
+        return training.train(
+            tiny(), utterances[:1], utterances[1:], tmp_path, epochs, choose_by="utterance"
+        )
+
+    run(1)
+    first = log(tmp_path)
+    run(2)
+    assert log(tmp_path)[:1] == first and len(log(tmp_path)) == 2
+    printed = capsys.readouterr().out
+    assert printed.count("val_utterance_ccc ") == 2
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "validation"))
+    events.Reload()
+    assert "epoch_utterance_ccc" in events.Tags()["tensors"]
+
+
+def test_expressions_are_chosen_by_the_accuracy_of_utterances(
+    make_clip, tmp_path, plain_tensorboard
+):
+    clips = [
+        make_clip(key, 8, 10 * i, size=32, valence_arousal=None, expression=[4 * (i % 2)] * 8)
+        for i, key in enumerate("abc")
+    ]
+    model = models.affwildnet(task="expression", **TINY, initializer=None)
+    _, card = training.train(
+        model, clips[:1], clips[1:], tmp_path, epochs=1, choose_by="utterance", verbose=0
+    )
+    assert card["val_utterance_accuracy"] in (0, 0.5, 1)  # two utterances
+
+
+def test_a_model_of_single_frames_is_trained_on_single_frames(
+    make_clip, tmp_path, plain_tensorboard
+):
+    clips = [make_clip(key, 8, 50 * i, size=32) for i, key in enumerate("ab")]
+    keras.utils.set_random_seed(0)
+    single = models.cnn(
+        backbones.cnn_m((32, 32, 3), width=0.02), "valence_arousal", hidden_units=(8,)
+    )
+    keras.utils.set_random_seed(0)
+    windows_of_one = models.cnn(
+        backbones.cnn_m((32, 32, 3), width=0.02), "valence_arousal", hidden_units=(8,), length=1
+    )
+    rows = []
+    for name, model in (("single", single), ("windows", windows_of_one)):
+        best, _ = training.train(
+            model, clips[:1], clips[1:], tmp_path / name, epochs=1, choose_by="sequence",
+            batch_size=3, verbose=0,
+        )  # fmt: skip
+        rows.append(log(tmp_path / name))
+        assert best.output_shape == model.output_shape
+    losses = [[float(row["loss"]) for row in part] for part in rows]
+    assert np.allclose(*losses, atol=1e-5)
+    scores = [float(part[-1]["val_sequence_ccc"]) for part in rows]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+
+
+def test_what_is_recorded_is_a_setting_and_stays_with_the_model(make_clip, tmp_path, monkeypatch):
+    clips = [make_clip("a", 8), make_clip("b", 8, 100)]
+
+    def run(start):
+        return training.train(
+            tiny(), clips[:1], clips[1:], tmp_path, epochs=1, record={"start": start}, verbose=0
+        )
+
+    assert run("weights 1234")[1]["start"] == "weights 1234"
+    with pytest.raises(ValueError, match=r"differs in start \(weights 1234, now weights 5678\)"):
+        run("weights 5678")
 
 
 @pytest.mark.parametrize("name", ["settings.json", "best.keras", "log.csv"])

@@ -34,7 +34,7 @@ def compile_adapted(
     model,
     centroids,
     lam,
-    normalization="softmax",
+    normalization="linear",
     learning_rate=1e-3,
     optimizer=None,
     scale=1.0,
@@ -87,7 +87,7 @@ def compile_adapted(
     return model
 
 
-def centroid_classifier(model, centroids, normalization="softmax", scale=1.0):
+def centroid_classifier(model, centroids, normalization="linear", scale=1.0):
     """Returns a model that classifies by the nearest centroid.
 
     Args:

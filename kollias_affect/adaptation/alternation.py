@@ -52,7 +52,7 @@ def alternate(
     rounds=10,
     epochs_per_round=1,
     patience=2,
-    normalization="softmax",
+    normalization="linear",
     scale=1.0,
     learning_rate=1e-3,
     method="kmeans",

@@ -1,7 +1,8 @@
 """Annotators' traces of valence or arousal over time, and how they become labels of frames.
 
-`matching` assigns the samples of a trace to frames in time. `agreement` compares the annotators
-of a video and averages those who agree.
+`matching` assigns the samples of a trace to frames in time. `lags` finds by how much annotators are
+late. `agreement` compares the annotators of a video and averages those who agree; `reliability`
+measures how far they agree. `landmark_correlation` finds the annotator who follows the face most.
 """
 
 from kollias_affect.annotations.agreement import (
@@ -11,6 +12,26 @@ from kollias_affect.annotations.agreement import (
     mean,
     single,
 )
+from kollias_affect.annotations.lags import CrossCorrelation, cross_correlation, lag, shift
+from kollias_affect.annotations.landmark_correlation import LandmarkCorrelation, most_correlated
 from kollias_affect.annotations.matching import match
+from kollias_affect.annotations.reliability import ICC, alpha, concordance_matrix, icc
 
-__all__ = ["Agreement", "agree", "correlation_matrix", "match", "mean", "single"]
+__all__ = [
+    "ICC",
+    "Agreement",
+    "CrossCorrelation",
+    "LandmarkCorrelation",
+    "agree",
+    "alpha",
+    "concordance_matrix",
+    "correlation_matrix",
+    "cross_correlation",
+    "icc",
+    "lag",
+    "match",
+    "mean",
+    "most_correlated",
+    "shift",
+    "single",
+]

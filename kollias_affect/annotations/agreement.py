@@ -73,7 +73,7 @@ def agree(annotations, keep=(2, 4), accept=None):
 
     References: paper C §3.4.
     """
-    traces = _traces(annotations)
+    traces = check_traces(annotations)
     least, most = _range(keep)
     # Ties must not depend on the order of the annotators: traces are compared in sorted order.
     order = np.lexsort(traces.T[::-1])
@@ -113,7 +113,7 @@ def mean(annotations):
         >>> mean([[0.0, 0.5], [1.0, 0.5]]).tolist()
         [0.5, 0.5]
     """
-    return _mean(_traces(annotations))
+    return _mean(check_traces(annotations))
 
 
 def single(annotations, annotator):
@@ -135,7 +135,7 @@ def single(annotations, annotator):
 
     References: paper C, table 11, which compares one annotator with the mean of several.
     """
-    traces = _traces(annotations)
+    traces = check_traces(annotations)
     return traces[_checks.integer_between("annotator", annotator, 0, len(traces) - 1)]
 
 
@@ -155,11 +155,10 @@ def correlation_matrix(annotations):
         >>> correlation_matrix([[0, 1, 2], [2, 3, 4], [1, 0, -1]]).round(6).tolist()
         [[1.0, 1.0, -1.0], [1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]]
     """
-    traces = _traces(annotations)
+    traces = check_traces(annotations)
     centred = traces - traces.mean(axis=1, keepdims=True)
     # Each trace is divided by its largest value first: squares of tiny numbers would vanish.
     largest = np.abs(centred).max(axis=1, keepdims=True)
-    constant = np.ptp(traces, axis=1) == 0
     centred = centred / np.where(largest > 0, largest, 1)
     norms = np.sqrt((centred**2).sum(axis=1))
     products = centred @ centred.T
@@ -167,22 +166,38 @@ def correlation_matrix(annotations):
         matrix = np.clip(products / np.outer(norms, norms), -1, 1)
     matrix = (matrix + matrix.T) / 2
     np.fill_diagonal(matrix, 1.0)
+    return mask_constant(matrix, traces)
+
+
+def mask_constant(matrix, traces):
+    """Returns a matrix of pairs of annotators, NaN where the trace of one is constant."""
+    constant = np.ptp(traces, axis=1) == 0
     matrix[constant] = matrix[:, constant] = np.nan
     return matrix
 
 
-def _traces(annotations):
+def check_traces(annotations, missing=False):
+    """Returns traces as float64 `[annotators, frames]`, else raises `ValueError`.
+
+    Args:
+        annotations: Array-like.
+        missing: Whether NaN is allowed, as a missing value.
+    """
     try:
         traces = np.asarray(annotations, np.float64)
     except (TypeError, ValueError):
         traces = np.empty(0)
-    if traces.ndim != 2 or 0 in traces.shape or not np.isfinite(traces).all():
+    if traces.ndim != 2 or 0 in traces.shape or not _allowed_values(traces, missing).all():
         raise ValueError(
             "`annotations` must be finite numbers [annotators, frames], at least one of each. "
             f"Received: shape {traces.shape}, {int((~np.isfinite(traces)).sum())} not finite. "
             "Match every annotator to the same frames first (`match`)."
         )
     return traces
+
+
+def _allowed_values(traces, missing):
+    return np.isfinite(traces) | (missing & np.isnan(traces))
 
 
 def _range(keep):

@@ -6,6 +6,7 @@ from keras import layers
 from kollias_affect import _checks
 from kollias_affect.backbones import parts
 
+EPSILON = 1e-5  # of the batch normalisations, as in MatConvNet
 # Paper C table 4: channels, kernel, stride and padding of a convolution; size and padding of the
 # pooling of stride 2 after it.
 AFFWILD = (
@@ -62,7 +63,7 @@ def _affwild(x, width):
             padding,
             name=f"conv{i}",
         )(x)
-        x = layers.BatchNormalization(epsilon=1e-5, name=f"conv{i}_bn")(x)
+        x = layers.BatchNormalization(epsilon=EPSILON, name=f"conv{i}_bn")(x)
         x = layers.ReLU(name=f"conv{i}_relu")(x)
         if pooling:
             size, padding = pooling

@@ -17,6 +17,7 @@ from kollias_affect.cli.evaluate import evaluate
 from kollias_affect.cli.extract import extract
 from kollias_affect.cli.finetune import finetune
 from kollias_affect.cli.predict import predict
+from kollias_affect.cli.submit import submit
 from kollias_affect.cli.table import table
 from kollias_affect.cli.train import train
 from kollias_affect.cli.weights import weights
@@ -39,7 +40,7 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, annotate, data, train, evaluate, predict, adapt, finetune, table, weights,
+    demo, extract, annotate, data, train, evaluate, predict, submit, adapt, finetune, table, weights,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -10,8 +10,8 @@ from kollias_affect.cli._group import KerasCommand
 @shared.out_option("Folder of the run; the same command resumes an interrupted one.")
 @click.option("--a", nargs=2, required=True, metavar="NAME ROOT", help="Dataset of NetA.")
 @click.option("--b", nargs=2, required=True, metavar="NAME ROOT", help="Dataset of NetB.")
-@click.option("--split-a", nargs=2, metavar="TRAIN TEST", help="Splits of A.  [default: halves]")
-@click.option("--split-b", nargs=2, metavar="TRAIN TEST", help="Splits of B.  [default: halves]")
+@click.option("--split-a", nargs=2, metavar="TRAIN TEST", help="Parts of A.  [default: official]")
+@click.option("--split-b", nargs=2, metavar="TRAIN TEST", help="Parts of B.  [default: official]")
 @click.option("--option-a", multiple=True, metavar="NAME=VALUE", help="Option of A's loader.")
 @click.option("--option-b", multiple=True, metavar="NAME=VALUE", help="Option of B's loader.")
 @click.option(
@@ -42,7 +42,9 @@ def adapt(out, a, b, backbone, lambdas, scale, **options):
     The method is paper A's. NetB is trained on the training part of B. The centroids of its
     representations become further desired outputs of NetA, which is trained on A, for every
     lambda and seed. OUT/report.md holds the paper's tables and figures. Without --split-a or
-    --split-b a dataset is divided into halves by subject.
+    --split-b the official training and test parts are used (the validation part, if the test part
+    has no labels). A dataset without official parts is divided into halves by subject; "all all"
+    does so with all parts of any dataset. Nothing that is scored should have trained the backbone.
     """
     from kollias_affect.datasets import option_texts
     from kollias_affect.experiments.paper_a import adapting, experiment

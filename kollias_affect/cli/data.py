@@ -15,21 +15,35 @@ from kollias_affect.cli import options as shared
     type=shared.PATH,
     help="Also write the clips as a csv of frames, above the folders of their images.",
 )
-def data(name, root, split, loader_options, out):
+@click.option(
+    "--statistics",
+    is_flag=True,
+    help="Also print length, resolution, persons by gender and quadrants for each part.",
+)
+def data(name, root, split, loader_options, out, statistics):
     """Loads the database NAME at ROOT and prints what was found, what was left out, and why.
 
     NAME is affwild, affwild2, afew, afew_va, ck48, fer2013, frames_csv, images_csv, omg, recola,
     sfew or synthetic. The faces of databases of videos are extracted when they are first loaded.
+    Without --split everything is read, and the official parts are counted besides.
     """
     from kollias_affect import datasets
+    from kollias_affect.datasets import division, option_texts
 
     if out is not None and out.exists():
         raise FileExistsError(
             f"`--out` must be a new file. Received: {out}, which exists. Move it away, or choose "
             "another name."
         )
-    clips = shared.load_clips(name, root, split, loader_options)
+    options = option_texts.parse_options(name, loader_options)
+    clips = datasets.load(name, root, split, **options)
     click.echo(str(clips.report))
+    if split is None:
+        for part, text in division.count_parts(name, root, **options).items():
+            click.echo(f"  part {part}: {text or 'absent, or without labels'}")
+    if statistics:
+        described = datasets.statistics.describe_database(name, root, split, **options)
+        click.echo(f"\n{datasets.statistics.table(described).to_string()}")
     if out is not None:
         datasets.frames_csv.write(clips, out)
         click.echo(f"{out}: {len(clips)} clips.")

@@ -20,10 +20,21 @@ from kollias_affect.cli._group import KerasCommand
 @click.option(
     "--search",
     type=shared.PATH,
-    help="Find post-processing that improves the scores on DATA, and save it to this file.",
+    help="Find post-processing that improves the scores on the official validation part, or on "
+    "--split, and save it to this file.",
 )
 @click.option("--postprocessing", type=shared.PATH, help="Apply what --search has saved.")
 @click.option("--per-video", is_flag=True, help="Also print a row for every video.")
+@click.option(
+    "--levels",
+    is_flag=True,
+    help="Also score frames, means of sequences, and utterances, of the same predictions.",
+)
+@click.option(
+    "--significance",
+    is_flag=True,
+    help="Add the p-value of the correlation, as if all rows were independent.",
+)
 @click.option(
     "--against",
     help="Another model, with the same post-processing: print differences and paired p-values.",
@@ -34,14 +45,23 @@ def evaluate(
 ):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
-    MODEL is a .keras file, or a name of `kollias-affect weights list`.
+    MODEL is a .keras file, or a name of `kollias-affect weights list`. Without --split, the
+    official test part of the database is scored if it has labels, otherwise its official
+    validation part, and all clips of a database without official parts. --split all mixes the
+    parts. --search looks at the official validation part, so that the test part stays unseen.
     """
     from kollias_affect import evaluation
+    from kollias_affect.experiments import seen
 
     evaluation.check_options(by, search, postprocessing)
+    network = shared.load_model(model)
+    roles = ("test", "validation") if search is None else ("validation",)
+    clips, text = shared.load_scored(dataset, data, split, loader_options, roles=roles)
+    click.echo(f"Scored: {text}")
+    shared.print_warning(seen.warning(model, dataset, clips))
     result = evaluation.evaluate_model(
-        shared.load_model(model),
-        shared.load_clips(dataset, data, split, loader_options),
+        network,
+        clips,
         by=by,
         search=search,
         postprocessing=postprocessing,
@@ -55,6 +75,9 @@ def evaluate(
     if result.per_video is not None:
         click.echo()
         shared.print_table(result.per_video)
+    if result.levels is not None:
+        click.echo()
+        shared.print_table(result.levels)
     if against is not None:
         click.echo(f"\n{result.measure} of {model} and {against}:")
         shared.print_table(result.comparison)

@@ -15,7 +15,11 @@ from kollias_affect.cli._group import KerasCommand
     metavar="DATASET:PATH[:NAME=VALUE...]",
     help="A stage; give the option once for each, in order.",
 )
-@click.option("--path", type=int, help="Paper D's submission 1, 2, 3, 5, 6, 7, 8 or 9.")
+@click.option(
+    "--path",
+    help="Paper D's submission 1, 2, 3, 5, 6, 7, 8 or 9, or direct-alexnet or direct-vgg for SFEW "
+    "without FER-2013.",
+)
 @click.option("--fer", type=shared.PATH, help="FER-2013, for --path.")
 @click.option("--emotiw", type=shared.PATH, help="SFEW, for --path.")
 @click.option(
@@ -24,14 +28,32 @@ from kollias_affect.cli._group import KerasCommand
     help="For --path: crop the faces of SFEW's full frames, or use its aligned faces.  "
     "[default: crop]",
 )
+@click.option(
+    "--without-private-test",
+    is_flag=True,
+    help="For --path 6 to 9 and copies of FER-2013 without PrivateTest: a ninth of FER32 chooses "
+    "the epochs and does not train.",
+)
 @click.option("--network", help="alexnet or vgg_cnn_m_2048.  [default: alexnet, or --path's]")
 @click.option("--weights", type=shared.PATH, help="ImageNet weights: .npy or .mat.")
+@click.option(
+    "--mean-image",
+    type=shared.PATH,
+    help="Mean image of --weights: .binaryproto.  [default: that of a .mat file]",
+)
 @click.option("--model", help="Start from this model, a file or a pretrained name, instead.")
 @click.option("--size", default=256, show_default=True, help="Side of the pictures in pixels.")
 @click.option("--width", default=1.0, show_default=True, help="Factor on channels and units.")
 @click.option("--epochs", default=20, show_default=True, help="Default of the stages.")
 @click.option("--learning-rate", default=1e-3, show_default=True, help="Default of the stages.")
-@click.option("--batch-size", default=32, show_default=True)
+@click.option("--batch-size", default=128, show_default=True, help="Pictures per batch.")
+@click.option(
+    "--colour",
+    default=0.0,
+    show_default=True,
+    help="Size of random shifts of the colours in training; Krizhevsky et al. (2012): 0.1.",
+)
+@click.option("--ten-crops", is_flag=True, help="Score the mean output of ten crops, as they do.")
 @click.option("--limit", type=int, help="Frames per class and set, for quick trials.")
 @click.option("--cache", is_flag=True, help="Keep the decoded pictures in memory.")
 @shared.seed_option
@@ -44,7 +66,8 @@ def finetune(out, **options):
     Several databases separated by commas make one stage. Further options are name, epochs,
     learning_rate, frozen (cnn, a number of last layers to train, or layers separated by +),
     new_head=true, split, validation (a split, a share of the people, or none) and crop=true
-    (the images are complete pictures, whose faces are cropped).
+    (the images are complete pictures, whose faces are cropped). The official training and
+    validation parts of a database are used by default; split=all mixes all parts.
     """
     from kollias_affect.experiments.paper_d import finetuning
 

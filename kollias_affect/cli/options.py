@@ -37,7 +37,11 @@ def dataset_options(command):
     """Adds the options that name the clips to load to a command."""
     for option in (
         loader_option,
-        click.option("--split", help="Part of the dataset (for frames_csv: name of the csv file)."),
+        click.option(
+            "--split",
+            help="Part of the dataset (for frames_csv: name of the csv file), or all, which mixes "
+            "its parts.  [default: official parts]",
+        ),
         click.option(
             "--dataset",
             default="frames_csv",
@@ -65,6 +69,24 @@ def load_clips(dataset, root, split, texts):
     return datasets.load(dataset, root, split, **option_texts.parse_options(dataset, texts))
 
 
+def load_scored(dataset, root, split, texts, **more):
+    """Loads the clips on which a model is scored.
+
+    Args:
+        dataset, root, split: See `datasets.load_scored`.
+        texts: Texts `NAME=VALUE`, options of the database's loader.
+        **more: Further arguments of `datasets.load_scored`.
+
+    Returns:
+        `(clips, text)`, see `datasets.load_scored`.
+    """
+    from kollias_affect import datasets
+    from kollias_affect.datasets import option_texts
+
+    options = option_texts.parse_options(dataset, texts)
+    return datasets.load_scored(dataset, root, split, **more, **options)
+
+
 def load_model(name):
     """Loads a model by its file or by its name in `weights.list_pretrained`.
 
@@ -74,6 +96,12 @@ def load_model(name):
     from kollias_affect import models, weights
 
     return models.load(weights.model_file(name))[0]
+
+
+def print_warning(text):
+    """Prints a text to standard error, unless it is `None`."""
+    if text is not None:
+        click.echo(text, err=True)
 
 
 def print_table(table, digits=4):

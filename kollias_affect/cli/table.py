@@ -22,11 +22,20 @@ from kollias_affect.cli._group import KerasCommand
     "--weights",
     multiple=True,
     metavar="NAME=FILE",
-    help="Published weights to start from: vgg_face, vgg16, resnet50, alexnet, vgg_cnn_m_2048.",
+    help="Published weights to start from: vgg_face, vgg16, resnet50, densenet121, cnn_m, alexnet, "
+    "vgg_cnn_m_2048.",
 )
 @click.option("--backbone", help="For paper A: model whose convolutions are the fixed CNN.")
 @click.option("--steps", default=1000, show_default=True, help="For paper A: batches per network.")
-@click.option("--seeds", default=3, show_default=True, help="For paper A: networks per lambda.")
+@click.option(
+    "--seeds", type=int, help="Trainings for every number.  [default: 3 for paper A, otherwise 1]"
+)
+@click.option(
+    "--repeats",
+    default=10,
+    show_default=True,
+    help="For B-folds: trainings or folds whose predictions are averaged.",
+)
 @click.option("--width", default=1.0, show_default=True, help="Factor on the numbers of channels.")
 @click.option("--units", default=1.0, show_default=True, help="Factor on units of other layers.")
 @click.option("--size", default=96, show_default=True, help="Side of the images in pixels.")
@@ -36,6 +45,14 @@ from kollias_affect.cli._group import KerasCommand
 @click.option("--batch-size", type=int, help="Windows per batch.  [default: the papers', or 4]")
 @click.option("--epochs", default=20, show_default=True, help="Epochs of every training.")
 @click.option("--learning-rate", type=float, help="[default: the papers']")
+@click.option(
+    "--decay",
+    nargs=2,
+    type=(int, float),
+    metavar="STEPS RATE",
+    help="Papers B and C: multiply the learning rate every STEPS batches by RATE.",
+)
+@click.option("--weight-decay", type=float, help="Papers B and C: weight decay.  [default: none]")
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
 @shared.seed_option
 def table(names, data, out, smoke, weights, backbone, steps, seeds, **scale):

@@ -6,88 +6,141 @@ from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
 
+class _Units(click.ParamType):
+    """One whole number, or several separated by commas."""
+
+    name = "integers"
+
+    def convert(self, value, param, context):
+        """Returns a tuple of `int`."""
+        try:
+            return tuple(int(number) for number in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number, or several such as 4096,2048.")
+
+
+def _names(context, param, value):
+    """Returns a tuple of the names in a text, or `None`."""
+    return None if value is None else tuple(name.strip() for name in value.split(","))
+
+
 @click.command(cls=KerasCommand)
 @click.argument("data", type=shared.PATH)
 @shared.out_option("Folder of the run; the same command resumes an interrupted one.")
 @shared.dataset_options
-@click.option("--validation", type=shared.PATH, help="Validation data.  [default: people of DATA]")
-@click.option("--validation-split", help="Split to validate on.")
+@click.option("--validation", type=shared.PATH, help="Other data to validate on.")
+@click.option("--validation-split", help="Part to validate on.")
 @click.option(
     "--validation-share",
-    default=0.2,
-    show_default=True,
-    help="Share of the people who validate, without the two options above.",
+    type=float,
+    help="Share of the people who validate.  [default: the official part, or 0.2 of the people]",
 )
 @click.option(
-    "--task",
-    default="valence_arousal",
+    "--balance",
+    default="none",
     show_default=True,
-    help="valence_arousal, valence, arousal or expression.",
-)
-@click.option("--backbone", default="vgg_face", show_default=True)
-@click.option("--width", default=1.0, show_default=True, help="Factor on the numbers of channels.")
-@click.option("--hidden-units", type=int, help="Units of the first fully connected layer.")
-@click.option("--rnn", default="gru", show_default=True, help="gru or lstm.")
-@click.option("--rnn-units", default=128, show_default=True)
-@click.option("--rnn-layers", default=2, show_default=True)
-@click.option(
-    "--dropout",
-    default=0.5,
-    show_default=True,
-    help="Share of units set to zero after the first fully connected layer.",
+    help="Duplicate runs of training frames until the quadrants of valence and arousal have paper "
+    "C's shares: none, paper (only the quadrants that the paper names) or all.",
 )
 @click.option(
-    "--rnn-dropout",
-    default=0.8,
-    show_default=True,
-    help="Share of units set to zero after the first RNN layer.",
+    "--task", help="valence_arousal, valence, arousal or expression.  [default: --model's, or "
+    "valence_arousal]",
+)  # fmt: skip
+@click.option(
+    "--settings",
+    help="Preset with the defaults of dropout, rates, batch and initial weights: C, B, B-keep or "
+    "C-baseline.  [default: C, but B for multi_rnn]",
 )
-@click.option("--initializer", default="papers", show_default=True, help="papers or keras.")
-@click.option("--landmarks/--no-landmarks", default=True, show_default=True)
+@click.option("--model", help="Train this model further: a file, or a name of `weights list`.")
+@click.option(
+    "--network", help="affwildnet, cnn, cnn_rnn or multi_rnn.  [default: affwildnet]"
+)  # fmt: skip
+@click.option(
+    "--backbone",
+    help="vgg_face, vgg16, resnet50, densenet121, cnn_m or alexnet.  [default: vgg_face]",
+)
+@click.option(
+    "--weights", metavar="NAME=FILE", help="Published weights of the backbone, by its name."
+)
+@click.option("--width", type=float, help="Factor on the numbers of channels.  [default: 1]")
+@click.option("--size", type=int, help="Side of the images in pixels.  [default: 96]")
+@click.option(
+    "--hidden-units", type=_Units(), help="Units of the fully connected layers.  [default: papers']"
+)
+@click.option("--landmarks/--no-landmarks", default=None, help="[default: landmarks]")
+@click.option(
+    "--landmark-units", type=int, help="Units of a layer that encodes the landmarks.  [none]"
+)
+@click.option("--rnn", help="gru, lstm, peephole_lstm, blstm or bgru.  [default: gru]")
+@click.option("--rnn-units", type=int, help="[default: 128]")
+@click.option("--rnn-layers", type=int, help="[default: 2]")
+@click.option("--fed-by", help="Layer that feeds the RNN of a cnn_rnn: fc1 or fc2.  [default: fc1]")
+@click.option(
+    "--taps",
+    callback=_names,
+    help="Layers of the CNN that feed the RNNs of a multi_rnn.  [default: pool2,pool5,fc1]",
+)
+@click.option(
+    "--mode",
+    help="Of a multi_rnn: 3rnn, 1rnn, 2rnn, 2-to-1rnn, 2rnn-1fc or 3rnn-1fc.  [default: 3rnn]",
+)
+@click.option("--dropout", type=float, help="Share of units dropped after fully connected layers.")
+@click.option("--rnn-dropout", type=float, help="Share of units dropped after the first RNN layer.")
+@click.option("--initializer", help="authors, papers or keras.  [default: authors]")
+@click.option("--length", type=int, help="Frames per window.  [default: 80, but 1 for cnn]")
+@click.option(
+    "--precision",
+    help="float32, mixed_bfloat16, or auto: the second where the machine supports it.  "
+    "[default: auto]",
+)
 @click.option(
     "--frozen/--end-to-end",
     default=False,
-    help="Keep the backbone fixed, or train it.  [default: end-to-end]",
+    help="Keep the CNN fixed, or train it.  [default: end-to-end]",
 )
-@click.option("--size", default=96, show_default=True, help="Side of the images in pixels.")
-@click.option("--length", default=80, show_default=True, help="Frames per window.")
 @click.option("--stride", type=int, help="Frames from window to window.  [default: length]")
-@click.option("--batch-size", default=4, show_default=True, help="Windows per batch.")
+@click.option("--batch-size", type=int, help="Windows per batch.  [default: the settings']")
 @click.option("--epochs", default=20, show_default=True)
-@click.option("--learning-rate", type=float, help="[default: 1e-3 frozen, 1e-4 end-to-end]")
+@click.option("--learning-rate", type=float, help="[default: the settings']")
 @click.option(
-    "--decay", nargs=2, type=(int, float), help="Multiply the rate every STEPS batches by RATE."
+    "--decay",
+    nargs=2,
+    type=(int, float),
+    metavar="STEPS RATE",
+    help="Multiply the learning rate by RATE every STEPS batches.",
 )
 @click.option(
-    "--level",
-    default="frame",
-    show_default=True,
-    help="CCC loss over frames or sequence means: frame or sequence.",
+    "--weight-decay", type=float, help="L2 penalty of the kernels, such as 1e-4.  [default: none]"
+)
+@click.option("--loss", help="ccc or mse.  [default: the settings']")
+@click.option("--level", help="CCC loss over frames or sequence means: frame or sequence.")
+@click.option(
+    "--choose-by",
+    help="Validation score that chooses the epoch: frame, sequence or utterance.  [default: frame]",
 )
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
 @click.option(
     "--features",
     type=shared.PATH,
+    metavar="DIR",
     help="With --frozen: folder in which the CNN's outputs of each frame are cached.",
 )
-@click.option(
-    "--precision",
-    default="auto",
-    show_default=True,
-    help="float32, mixed_bfloat16, or auto: the second where the machine supports it.",
-)
 @shared.seed_option
-def train(
-    data, out, dataset, split, loader_options, validation, validation_split, **options
-):  # fmt: skip
-    """Trains an AffWildNet on the clips of DATA."""
-    from kollias_affect.experiments import affwildnet
+def train(data, out, dataset, loader_options, **options):
+    """Trains a network on the clips of DATA, and keeps the best epoch on validation clips.
 
-    clips = shared.load_clips(dataset, data, split, loader_options)
-    validation_clips = None
-    if validation is not None or validation_split is not None:
-        root = validation or data
-        validation_clips = shared.load_clips(dataset, root, validation_split, loader_options)
-    _, card = affwildnet.train(clips, validation_clips, out, **options)
+    Without --split, the official training and validation parts of the database are used; a
+    database without them is divided by person. --split all mixes the parts.
+
+    \b
+      kollias-affect train Aff-Wild --dataset affwild --out run
+      kollias-affect train OMG --dataset omg --model run/best.keras --choose-by utterance --out omg
+      kollias-affect train OMG --dataset omg --network multi_rnn --mode 3rnn --out multi
+    """
+    from kollias_affect.datasets import option_texts
+    from kollias_affect.experiments import train_run
+
+    parsed = option_texts.parse_options(dataset, loader_options)
+    _, card = train_run.train(data, out, dataset, loader_options=parsed, log=click.echo, **options)
     scores = ", ".join(f"{name} {card[name]:.3f}" for name in card if name.startswith("val_"))
     click.echo(f"Best epoch {card['epoch']}: {scores}. Model: {out / 'best.keras'}")

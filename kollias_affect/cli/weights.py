@@ -42,6 +42,9 @@ def import_weights(reference, checkpoint, out, length):
     REFERENCE is affwildnet_vggface_gru, affwildnet_resnet_gru, vggface_4096x4096x2,
     vggface_4096x2000x2, omg_cnn_gru_1rnn or omg_cnn_gru_3rnn. CHECKPOINT is what TensorFlow calls
     a checkpoint: the common part of the names of its .index and .data files, or one older file.
+
+    The model file takes images like all others, RGB in [-1, 1]. Its first layer converts them to
+    (pixels - 128) / 128, which the authors fed; its card says so.
     """
     from kollias_affect import models
     from kollias_affect import weights as importers
@@ -53,4 +56,8 @@ def import_weights(reference, checkpoint, out, length):
     model = models.reference(reference, length)
     importers.load_tf1_checkpoint(model, checkpoint)
     models.save(model, out, source=f"{reference}, checkpoint {checkpoint.name}")
-    click.echo(f"{out}: {reference} with {model.count_params():,} parameters.")
+    scaling = models.read_card(out)["image"]["scaling"]
+    click.echo(
+        f"{out}: {reference} with {model.count_params():,} parameters. It sees "
+        "(pixels - {offset:g}) / {scale:g}, and converts images to that itself.".format(**scaling)
+    )

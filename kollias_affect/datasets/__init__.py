@@ -2,11 +2,15 @@
 
 Every module has a function `load(root, split=None, **options)` that returns `Clips`. Its docstring
 describes the database in the same sections: "Layout" (the files that are read), "Labels", "Faces"
-and "Subjects" (where those come from), and "References".
+and "Subjects" (where those come from), and "References". If the database has official parts, its
+constant `OFFICIAL_PARTS` maps `"training"`, `"validation"` and `"test"` to names of splits; a
+function `parts(**options)` replaces it where options change the parts, and `has_labels(root,
+split)` tells cheaply whether a part has labels if some copies have none.
 """
 
 import importlib
 import inspect
+from pathlib import Path
 
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
@@ -29,11 +33,16 @@ DATASETS = {
     )
 }
 
-__all__ = ["DATASETS", "Clip", "load", "loader_options"]
+# Functions of `division`, which imports this module.
+_DIVISION = ("Division", "divide", "load_scored", "official_parts")
+
+__all__ = ["DATASETS", "Clip", "load", "loader_options", *_DIVISION]
 
 
 def __getattr__(name):
     """Imports a module of this package on first use."""
+    if name in _DIVISION:
+        return getattr(importlib.import_module(f"{__name__}.division"), name)
     try:
         return importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
@@ -46,8 +55,11 @@ def load(name, root, split=None, **options):
     Args:
         name: Name of the database, one of `DATASETS`.
         root: Folder (or file) of the database.
-        split: Part of the database; each module lists the parts that it has. Default: all parts.
-        **options: Options of the database's own `load`, see `loader_options`.
+        split: Part of the database; each module lists the parts that it has. Default, and `"all"`:
+            all parts. See `divide` for training and scoring, which keep official parts apart.
+        **options: Options of the database's own `load`, see `loader_options`. `subjects` is a csv
+            with the columns `video,subject[,gender]`, for every database that does not name its
+            persons, see `subjects.assign`.
 
     Returns:
         `Clips`, sorted by key. The attribute `report` is a `LoadReport` with what was read, what
@@ -67,7 +79,19 @@ def load(name, root, split=None, **options):
     known = loader_options(name)
     for option in options:
         _checks.one_of(f"option of {name}", option, known)
-    return _module(name).load(root, split=split, **options)
+    if str(split).lower() == "all" and not Path(root, f"{split}.csv").is_file():
+        split = None
+    own = dict(options)
+    people = None if "subjects" in _own_options(name) else own.pop("subjects", None)
+    clips = _module(name).load(root, split=split, **own)
+    part = _official_part(name, split, options)
+    for clip in clips:
+        clip.official_part = part
+    if people is not None:
+        from kollias_affect.datasets import subjects
+
+        subjects.assign(clips, people)
+    return clips
 
 
 def loader_options(name):
@@ -86,8 +110,14 @@ def loader_options(name):
 
     Example:
         >>> loader_options("frames_csv")
-        {'images': None}
+        {'images': None, 'subjects': None}
     """
+    own = _own_options(name)
+    return own if "subjects" in own else {**own, "subjects": None}
+
+
+def _own_options(name):
+    """Returns the options that a loader has itself, and their defaults."""
     parameters = list(inspect.signature(_module(name).load).parameters.values())[2:]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         from kollias_affect import faces
@@ -96,5 +126,22 @@ def loader_options(name):
     return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
 
 
+def _parts(name, options):
+    """Returns a dict from `"training"`, `"validation"` and `"test"` to names of splits."""
+    module = _module(name)
+    return getattr(module, "parts", lambda **_: getattr(module, "OFFICIAL_PARTS", {}))(**options)
+
+
+def _official_part(name, split, options):
+    """Returns the official part that a split stands for, such as `"omg/train"`, or `None`."""
+    from kollias_affect.datasets import _reading
+
+    for part, known in _parts(name, options).items() if split is not None else ():
+        if _reading.same_part(split, known, part):
+            return f"{name}/{known}"
+    return None
+
+
 def _module(name):
+    """Returns the module of a database."""
     return importlib.import_module(DATASETS[_checks.one_of("dataset", name, DATASETS)])

@@ -422,3 +422,18 @@ def canonical_split(split, parts):
         return name
     part = next((part for part, names in _PARTS.items() if name in names), name)
     return _checks.one_of("split", part if part in parts else split, parts)
+
+
+def same_part(split, known, part):
+    """Whether a name of a split stands for a part of a database.
+
+    Args:
+        split: Name in any case.
+        known: Name of the part in the database.
+        part: `"training"`, `"validation"` or `"test"`.
+    """
+    name, known = str(split).strip().lower(), known.lower()
+    if part == "test" and known != "test":  # the test split of FER-2013 is more than PrivateTest
+        return name == known
+    part = {"training": "train"}.get(part, part)
+    return name in (known, part, *_PARTS[part])

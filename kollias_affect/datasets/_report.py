@@ -13,6 +13,10 @@ MAX_MESSAGE = 600  # characters of the message of an empty result
 MIN_CAUSES = 150  # characters of that message for its causes, however long the path is
 
 
+class PartNotFoundError(FileNotFoundError):
+    """The root does not hold the part of the database that `split` names."""
+
+
 @dataclasses.dataclass
 class LoadReport:
     """Counts of one load, printed by `kollias-affect data`.
@@ -32,6 +36,8 @@ class LoadReport:
         ranges: Dict from `"valence"` and `"arousal"` to the minimum and maximum label of the valid
             frames.
         classes: Dict from expression to its number of valid frames, including zeros.
+        sources: Dict from the name of a video to its file (or to its first image), for databases
+            whose clips show crops of them.
         notes: Dict from a reason to `(count, examples)`: what was left out, mapped or corrected.
 
     Raises:
@@ -50,6 +56,7 @@ class LoadReport:
     invalid: int = 0
     ranges: dict = dataclasses.field(default_factory=dict)
     classes: dict = dataclasses.field(default_factory=dict)
+    sources: dict = dataclasses.field(default_factory=dict)
     notes: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -104,7 +111,8 @@ class LoadReport:
             ValueError: If two clips have the same key.
         """
         if not clips:
-            raise FileNotFoundError(self._empty_message())
+            error = FileNotFoundError if self.split is None else PartNotFoundError
+            raise error(self._empty_message())
         refuse_same_keys(clips)
         self.clips = len(clips)
         self.videos = len({video_of(clip) if video_of else clip.key for clip in clips})

@@ -23,6 +23,8 @@ from kollias_affect.faces import database_crops
 from kollias_affect.tasks import EXPRESSIONS
 
 FOLDERS = {"train": "Train_AFEW", "validation": "Val_AFEW"}
+# The labels of the test videos are not distributed.
+OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 FACES = {"train": "AlignedFaces_LBPTOP_Points", "validation": "AlignedFaces_LBPTOP_Points_Val"}
 PUBLISHED = {"train": 773, "validation": 383}
 MAX_FRAMES = 10_000  # per video; those of AFEW last a few seconds
@@ -62,6 +64,7 @@ def load(root, split=None, crops=None, **options):
     clips, video_of = [], {}
     for part, folder in _folders(report, split).items():
         videos = _videos(report, part, folder)
+        report.sources |= {key: file for key, (file, _) in videos.items()}
         faces = _faces(report, part, folder)
         if crops is None and faces is not None and _reading.folders(faces):
             people_of = _aligned(report, part, videos, faces)
@@ -144,7 +147,9 @@ def _aligned(report, part, videos, faces):
 
 def _with_label(clip, key, expression):
     labels = [expression] * len(clip)
-    return dataclasses.replace(clip, expression=labels, subject=key.split("/")[1])
+    return dataclasses.replace(
+        clip, expression=labels, subject=key.split("/")[1], names_person=False
+    )
 
 
 def _frames(report, folder):

@@ -4,7 +4,7 @@ Layout: `01/001/00000.png` with `01/001/001.json`, or `001/00000.png` and so on.
 
 Labels: valence and arousal of every frame, integers in [-10, 10] that are divided by 10.
 
-Faces: complete frames, or faces that are aligned by the landmarks of the database.
+Faces: aligned once, by the landmarks of the database. Complete frames on request.
 
 Subjects: the actor that the json file names; without one, the clip is a subject of its own.
 
@@ -19,35 +19,44 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from kollias_affect import _checks, faces
+from kollias_affect import _checks, _runs, faces
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
-from kollias_affect.faces import landmark_crops
+from kollias_affect.faces import database_crops, landmark_crops
 
 MAX_LABEL = 10  # labels are integers from -10 to 10
 LAYOUT = "a folder with 01/001/00000.png and 01/001/001.json, or with 001/00000.png and so on"
 
 
-def load(root, split=None, crops=None, size=96):
+def load(root, split=None, crops=None, size=96, frames="faces"):
     """Reads AFEW-VA; every video is one clip.
 
     Args:
         root: Folder of the 12 groups, or of the clips themselves.
         split: `None`, as the database has no official split.
-        crops: Folder for faces that are aligned by the landmarks. Default: complete frames.
-        size: Side of these crops in pixels.
+        crops: Folder of the aligned faces. Faces that are there are used as they are. Default: a
+            folder in the package's cache, where faces are made again if their images, their
+            landmarks or `size` change.
+        size: Side of the crops in pixels.
+        frames: `"faces"`, or `"complete"` for the complete frames of the films.
 
     Returns:
-        `Clips` with `valence_arousal`, sorted by key. `landmarks` are in [-1, 1] of the crop or,
-        without `crops`, of the frame. Frames without landmarks have no path, and with `crops`
-        neither have frames whose landmarks all coincide. If a json file has no landmarks at all,
-        its complete frames are all read, and `landmarks` is `None`.
+        `Clips` with `valence_arousal`, sorted by key. `landmarks` are in [-1, 1] of the crop. A
+        frame without landmarks, or whose landmarks all coincide, has no path. With
+        `frames="complete"`, landmarks are in [-1, 1] of the frame, and frames whose landmarks
+        coincide have a path; if a json file has no landmarks at all, its frames are all read, and
+        `landmarks` is `None`.
 
     Raises:
         FileNotFoundError: If `root` does not hold the database.
         ValueError: If a file is malformed, or an argument unknown.
     """
+    _checks.one_of("frames", frames, ("faces", "complete"))
+    if frames == "complete" and crops is not None:
+        raise ValueError(
+            "Complete frames have no crops. Received: frames='complete' and crops. Leave one out."
+        )
     if split is not None:
         raise ValueError(
             f"AFEW-VA has no official split. Received: split={split!r}. Load all of it, and split "
@@ -58,11 +67,13 @@ def load(root, split=None, crops=None, size=96):
     report.require_folder()
     videos = [_Frames(report, folder, path) for folder, path in _clip_folders(report)]
     refuse_same_keys(videos)
-    if crops is None:
-        clips = [frames.complete() for frames in videos]
+    report.sources = {v.key: i for v in videos for i in filter(None, v.images[:1])}
+    if frames == "complete":
+        clips = [video.complete() for video in videos]
     else:
+        folder = crops or database_crops.default_folder(report.dataset, report.root)
         videos = tqdm(videos, desc="aligning faces", unit=" clips", disable=None)
-        clips = [frames.cropped(Path(crops), size) for frames in videos]
+        clips = [video.cropped(Path(folder), size, crops is not None) for video in videos]
     return report.finish(_reading.non_empty(report, clips))
 
 
@@ -112,6 +123,7 @@ class _Frames:
 
     def complete(self):
         """Returns the clip of the complete frames."""
+        self.report.note("clips of complete frames, whose faces are not aligned", self.key)
         if not self.has_landmarks:
             self.report.note("clips without landmarks, whose images are all read", self.key)
             return self._with_labels(Clip(self.key, [i and str(i) for i in self.images]))
@@ -119,12 +131,21 @@ class _Frames:
         paths = [str(i) if i and p is not None else "" for i, p in pairs]
         return self._with_labels(Clip(self.key, paths, landmarks=self._in_frame(paths)))
 
-    def cropped(self, crops, size):
-        """Returns the clip of the aligned faces, which are made if they are missing."""
+    def cropped(self, crops, size, named):
+        """Returns the clip of the aligned faces, which are made if they are missing.
+
+        In a folder that the user has not named, they are made again if their sources changed.
+        """
+        if not self.has_landmarks:
+            self.report.note("clips without landmarks, so without faces", self.key)
         points = {i: p for i, p in enumerate(self.landmarks, 1) if _is_shape(p)}
-        if not landmark_crops.exists(crops, self.key):
-            landmark_crops.make(crops, self.key, self._decoded(), points, size, self._source())
-        clip, _ = landmark_crops.read(crops, self.key, size, self._source())
+        source = self._source() if named else f"{self._source()}, {self._fingerprint()}"
+        there = landmark_crops.exists(crops, self.key)
+        if not (there if named else landmark_crops.fits(crops, self.key, size, source)):
+            landmark_crops.make(
+                crops, self.key, self._decoded(), points, size, source, overwrite=not named
+            )
+        clip, _ = landmark_crops.read(crops, self.key, size, source)
         lost = sum(
             i is not None and p is not None
             for i, p in zip(self.images, self.landmarks, strict=True)
@@ -180,6 +201,12 @@ class _Frames:
     def _decoded(self):
         for i, path in enumerate(self.images, 1):
             yield faces.Frame(i, np.nan, None if path is None else _read_image(path))
+
+    def _fingerprint(self):
+        """Fingerprint that changes with the images and the landmarks."""
+        states = [None if path is None else _runs.file_state(path) for path in self.images]
+        points = [None if p is None else p.tolist() for p in self.landmarks]
+        return _runs.fingerprint([states, points])
 
     def _source(self):
         return f"{self.key}, {len(self.images)} frames"

@@ -10,7 +10,12 @@ read keeps its labels, on frames without an image.
 Faces: cropped once, by the landmarks of the frame, otherwise by its box. The package detects the
 faces of videos with neither. A frame without a `.pts` file has no face.
 
-Subjects: every video is a subject of its own.
+Subjects: every video is a subject of its own. The 298 videos show 200 persons (paper C §2.4), and
+no published file names them; the option `subjects` of `datasets.load` takes a file that does.
+
+Annotators: the labels are the mean of two to four of six to eight annotators (paper C §3.4), whose
+traces are not published. Paper C's comparison with one annotator (table 11) needs another database,
+see `datasets.annotators`.
 
 References: paper C §2.4 and §3.
 """
@@ -30,6 +35,7 @@ from kollias_affect.faces import database_crops, landmark_crops
 from kollias_affect.tasks import DIMENSIONS
 
 SPLITS = ("train", "test")
+OFFICIAL_PARTS = {"training": "train", "test": "test"}
 LAYOUT = (
     "a folder (or the one above it) with videos/{train,test}/105.avi, "
     "annotations/train/{valence,arousal}/105.txt, and if you have them "
@@ -75,10 +81,18 @@ def load(root, split=None, crops=None, size=96, detector="hog"):
     for name in SPLITS if split is None else (split,):
         videos += _videos(report, parts, name, labelled=split != "test")
     refuse_same_keys(videos)
+    report.sources = {video.key: video.path for video in videos if video.path}
     unlabelled = _unlabelled_clips(report, videos, _crops(report, crops), size, detector)
     clips = [_labelled(report, video, unlabelled) for video in videos]
     clips = [clip for clip in clips if clip is not None]
     return report.finish(_reading.non_empty(report, clips))
+
+
+def has_labels(root, split):
+    """Whether a part has labels: those of the test part are usually not distributed."""
+    report = LoadReport("affwild", root, split, LAYOUT)
+    folder = _subfolder(_parts(report).get("annotations"), split)
+    return bool(_label_files(report, folder))
 
 
 @dataclasses.dataclass

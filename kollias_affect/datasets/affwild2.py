@@ -5,7 +5,8 @@ see `LAYOUT`) or in a multitask list with a header; images in `cropped_aligned/1
 videos in `batch1/105.mp4`.
 
 Labels: line k after the header belongs to image k, whatever images exist. Labels without an image
-or a video are kept, on frames without an image.
+or a video are kept, on frames without an image. The split "test" has no labels: it consists of the
+people with images or a video, but without annotations of any task.
 
 Faces: the images of the database if there are any, otherwise its videos, in which the package
 detects the faces. A frame without a face has no image.
@@ -26,12 +27,14 @@ import numpy as np
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
-from kollias_affect.datasets._report import LoadReport
+from kollias_affect.datasets._report import LoadReport, PartNotFoundError
 from kollias_affect.faces import database_crops
+from kollias_affect.faces.video import frame_count
 from kollias_affect.tasks import EXPRESSIONS
 
 LABELS = ("valence_arousal", "expression", "multitask")
 SPLITS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
+OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 # Order of the database's classes if no header names them.
 CLASSES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
 LAYOUT = (
@@ -49,6 +52,7 @@ _VIDEOS = ("batch1", "batch2", "new_vids")
 _NO_ANNOTATIONS = ("cropped", *_VIDEOS, "__macosx")  # prefixes of folders with millions of images
 _MULTITASK = ("image", "valence", "arousal", "expression", *(f"au {i}" for i in range(1, 13)))
 _MULTITASK_HEADER = "image,valence,arousal,expression,aus"
+_VALENCE_AROUSAL = ("valence,arousal", "arousal,valence")
 _SPLIT_IN_NAME = {
     "train": r"(?<![a-z])train(ing)?(?![a-z])",
     "validation": r"(?<![a-z])val(id|idation)?(?![a-z])",
@@ -65,14 +69,17 @@ def load(
     other=None,
     size=96,
     detector="hog",
+    names=None,
 ):
     """Reads Aff-Wild2; every person in a video is one clip.
 
     Args:
         root: Folder with annotations, images and videos, up to three levels deep, or the folder of
             the annotations beside the others.
-        split: `"train"`, `"validation"`, another name of these (see `_reading.canonical_split`),
-            or `None` for both.
+        split: `"train"`, `"validation"`, `"test"`, another name of these (see
+            `_reading.canonical_split`), or `None` for the two with labels. Clips of `"test"` have
+            no labels, and as many frames as the video, or as the number of the last image, if that
+            is larger.
         task: `"valence_arousal"` (frames with a value of -5 are not valid), `"expression"` (frames
             with -1 are not valid), or `"multitask"` for the lists with both (frames are valid if
             all three labels are; clips consist of the listed frames in the order of their
@@ -85,6 +92,8 @@ def load(
             are then ignored. Default: a folder in the package's cache, if there are no images.
         other: Name in `EXPRESSIONS` for the class Other. Default: its frames are not valid.
         size, detector: Options of `faces.extract` for faces that are extracted now.
+        names: For `"test"`: text file with the name of a person (or of a video without images) in
+            each line, or a list of such names. Default: all without annotations.
 
     Returns:
         `Clips` with `valence_arousal`, `expression`, or both, sorted by key. Frames without an
@@ -94,7 +103,12 @@ def load(
         FileNotFoundError: If `root` does not hold the database.
         ValueError: If a file is malformed, or an argument unknown.
     """
-    split = _reading.canonical_split(split, tuple(SPLITS))
+    split = _reading.canonical_split(split, (*SPLITS, "test"))
+    if names is not None and split != "test":
+        raise ValueError(
+            "`names` choose the people of the split 'test'. Received: the split "
+            f"{split!r}. Leave them out, or read the test set."
+        )
     if task is not None:
         _checks.one_of("task", task, LABELS)
     if other is not None:
@@ -105,6 +119,8 @@ def load(
         )
     report = LoadReport("affwild2", root, split, LAYOUT)
     report.require_folder()
+    if split == "test":
+        return _test_set(report, names, images, crops, size=size, detector=detector)
     task = _present_task(report, annotations) if task is None else task
     read = _multitask if task == "multitask" else _per_frame
     labels = read(report, split, task, annotations, other)
@@ -158,12 +174,17 @@ def _per_frame(report, split, task, annotations, other):
     return labels
 
 
+def parts(annotations=None, **options):
+    """Returns the parts with the options of `load`: a list that is named is one part."""
+    return {} if str(annotations).lower().endswith(".txt") else OFFICIAL_PARTS
+
+
 def _split_folders(report, split, top):
     """Returns the folders of the splits that are read; missing ones are counted."""
     names = SPLITS if split is None else (split,)
     folders = {name: _reading.find_folder(top, *SPLITS[name]) for name in names}
     if not any(folders.values()):
-        raise FileNotFoundError(report.expected(f"where {top} has no folder for the split {split}"))
+        raise PartNotFoundError(report.expected(f"where {top} has no folder for the split {split}"))
     for name in names:
         if folders[name] is None:
             report.note("splits that are missing", name)
@@ -211,6 +232,26 @@ def _only(report, paths, description):
             f"{report.root}. Choose one with `annotations`."
         )
     return paths[0]
+
+
+def read_person(path):
+    """Reads the file of one person: valence and arousal, or expressions, of every frame.
+
+    Args:
+        path: Text file of the database, or of a submission to its challenges.
+
+    Returns:
+        Dict of `valid`, and of `valence_arousal` (float `[frames, 2]`, NaN where a value is -5) or
+        `expression` (integers `[frames]`, indices into `EXPRESSIONS`, -1 where there is none).
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is malformed.
+    """
+    path = _checks.existing_file("path", path)
+    if _reading.read_lines(path)[0].replace(" ", "").lower() in _VALENCE_AROUSAL:
+        return _read_valence_arousal(path)
+    return _read_expression(LoadReport("affwild2", path.parent, None, LAYOUT), path, None)
 
 
 def _read_valence_arousal(path):
@@ -294,6 +335,8 @@ def _multitask_files(report, split, annotations):
     lists = _multitask_files_by_split(report, annotations)
     names = [name for name in SPLITS if lists[name]] if split is None else [split]
     description = f"a list with the header {_MULTITASK_HEADER}, named after its split"
+    if split is not None and not lists[split]:
+        raise PartNotFoundError(report.expected(f"where there is not {description}"))
     return [_only(report, lists[name], description) for name in names or SPLITS]
 
 
@@ -452,10 +495,81 @@ def _from_folder(report, name, labels, folder):
     return Clip(name, paths, **labels.fields)
 
 
+def _test_set(report, names, images, crops, **options):
+    """Returns the clips of the people without annotations."""
+    chosen = None if names is None else _listed_names(names)
+    labelled = set() if chosen is not None else _annotated_names(report)
+    folders = _image_folders(report, images) if crops is None else []
+    videos = _reading.video_files(report, _media_folders(report, "|".join(_VIDEOS)))
+    if folders:
+        clips = {
+            name: _unlabelled(report, name, folder, videos.get(video_name(name)))
+            for name, folder in _folders_by_name(report, folders).items()
+            if (name not in labelled if chosen is None else name in chosen)
+        }
+    else:
+        labelled = {video_name(name) for name in labelled}
+        wanted = set(videos) - labelled if chosen is None else set(map(video_name, chosen))
+        people = database_crops.of_videos(
+            {video: videos.get(video) for video in sorted(wanted)},
+            report.dataset, report.root, report.note, crops, faces="all", **options
+        )  # fmt: skip
+        clips = {clip.key: clip for found in people.values() for clip in found}
+        if chosen is not None and chosen - set(videos):  # names of people
+            clips = {key: clip for key, clip in clips.items() if key in chosen}
+    missing = sorted((chosen or set()) - set(clips) - {video_name(key) for key in clips})
+    for name in missing:
+        report.note("names of the list without images or a video that can be read", name)
+    clips = _reading.non_empty(report, list(clips.values()))
+    return report.finish(clips, video_of=lambda clip: video_name(clip.key))
+
+
+def _listed_names(names):
+    """Returns a set of names from a text file with one in each line, or from a list."""
+    if isinstance(names, (str, Path)):
+        names = _reading.read_lines(_checks.existing_file("names", names))
+    names = {name.strip() for name in names if name.strip()}
+    if not names:
+        raise ValueError(
+            "`names` must hold the name of at least one person. Received: none. Check the file."
+        )
+    return names
+
+
+def _annotated_names(report):
+    """Returns the names of all people with annotations of any task."""
+    known = {name for names in _SETS.values() for name in names}
+    sets = [folder for folder in _searched(report, None) if folder.name.lower() in known]
+    files = [
+        file
+        for top in sets
+        for folder in _reading.walk_folders(top, 1)
+        for file in _reading.files(folder, (".txt",))
+    ]
+    if not files:
+        report.note("annotations that tell the people of the other splits, missing in", report.root)
+    return {file.stem for file in files}
+
+
+def _unlabelled(report, name, folder, video):
+    """Returns the clip of one person without labels, with a frame for each one of the video."""
+    files, others = _reading.numbered_files(folder, _reading.IMAGE_ENDINGS)
+    for file in others:
+        report.note("files that are not numbered images", f"{name}/{file}")
+    frames = max(files, default=0)
+    if video is None:
+        report.note("people without a video, whose frames end with their last image", name)
+    else:
+        frames = max(frames, frame_count(video))
+    paths = [os.path.join(folder, files[f]) if f in files else "" for f in range(1, frames + 1)]
+    return Clip(name, paths)
+
+
 def _from_videos(report, labels, crops, **options):
     """Returns the clips of all labels, with faces that are detected in the videos."""
     files = _reading.video_files(report, _media_folders(report, "|".join(_VIDEOS)))
     videos = {video: files.get(video) for video in sorted({video_name(name) for name in labels})}
+    report.sources = {video: file for video, file in videos.items() if file}
     people = database_crops.of_videos(
         videos, report.dataset, report.root, report.note, crops, faces="all", **options
     )

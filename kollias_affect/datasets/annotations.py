@@ -1,5 +1,6 @@
 """The public names of `kollias_affect.annotations`, importable from here as in earlier versions."""
 
-from kollias_affect.annotations import Agreement, agree, correlation_matrix, match, mean, single
+from kollias_affect import annotations
+from kollias_affect.annotations import *  # noqa: F403
 
-__all__ = ["Agreement", "agree", "correlation_matrix", "match", "mean", "single"]
+__all__ = annotations.__all__

@@ -30,6 +30,7 @@ from kollias_affect.tasks import EXPRESSIONS
 SIDE = 48
 PARTS = ("train", "test")
 USAGES = ("Training", "PublicTest", "PrivateTest")
+OFFICIAL_PARTS = {"training": "Training", "validation": "PublicTest", "test": "PrivateTest"}
 # Published numbers of images. Augmented copies and copies with another split differ.
 PUBLISHED = {"Training": 28709, "PublicTest": 3589, "PrivateTest": 3589}
 # The csv's numbers, in order.
@@ -89,6 +90,13 @@ def load(root, split=None, variant=None, emotiw=None, unpack_to=None):
         report.note("clips of SFEW added (FER32+EmotiW)", emotiw, len(added))
         clips += added
     return report.finish(clips)
+
+
+def parts(variant=None, **options):
+    """Returns the parts with the options of `load`: those of `OFFICIAL_PARTS`, or of a variant."""
+    if variant is None:
+        return OFFICIAL_PARTS
+    return {"training": "train", "validation": "validation"}
 
 
 def _usages(split, variant, emotiw):

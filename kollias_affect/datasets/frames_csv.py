@@ -3,14 +3,16 @@
 Layout: a csv file, or a folder with csv files. The authors' format has no header and three columns,
 `image,valence,arousal`. The rows of one folder of images are one clip, in the order of the file.
 The format with a header has the column `image` (empty for a frame without a face) and any of
-`clip`, `subject`, `time` (seconds), `valid` (0 or 1), `valence`, `arousal`, `expression` (a name in
-`EXPRESSIONS`) and the landmarks `x_0` … `x_67`, `y_0` … `y_67` in [-1, 1] of the crop.
+`clip`, `subject`, `gender`, `person_known` (0 or 1), `time` (seconds), `valid` (0 or 1), `valence`,
+`arousal`, `expression` (a name in `EXPRESSIONS`) and the landmarks `x_0` … `x_67`, `y_0` … `y_67`
+in [-1, 1] of the crop.
 
 Labels: valence and arousal in [-1, 1], or expressions, of every row.
 
 Faces: the images are cropped faces already.
 
-Subjects: the column `subject`; without it, every clip is a subject of its own.
+Subjects: the column `subject`; without it, every clip is a subject of its own. A subject that is
+named differently from the clip is a person, unless `person_known` says otherwise.
 """
 
 import os
@@ -28,7 +30,8 @@ from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
 LABEL_LIST = "frames.csv"  # default name of the csv, also of the one that `extract --labels` writes
-TEXT_COLUMNS = {"clip", "subject", "image", "expression"}
+USUAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
+TEXT_COLUMNS = {"clip", "subject", "gender", "image", "expression"}
 LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 _TEXT = {"keep_default_na": False, "encoding": "utf-8-sig", "skipinitialspace": True}
 
@@ -81,7 +84,8 @@ def label(clip, path):
         )
     except ValueError as error:
         raise ValueError(f"{error} The labels were read from {path}.") from error
-    subject = _subject(rows["subject"], path) if "subject" in rows else None
+    everywhere = np.arange(len(rows))
+    subject = _one_of_clip("subject", rows, everywhere, path) if "subject" in rows else None
     labelled.subject = subject or clip.subject
     return labelled
 
@@ -315,7 +319,12 @@ def _clip(key, rows, table, columns, root, path):
     if LANDMARK_COLUMNS[0] in table:  # large, therefore read clip by clip
         fields["landmarks"] = _landmarks(table.iloc[rows], path)
     if "subject" in table:
-        fields["subject"] = _subject(table["subject"].to_numpy()[rows], path)
+        fields["subject"] = _one_of_clip("subject", table, rows, path)
+    if "gender" in table:
+        fields["gender"] = _one_of_clip("gender", table, rows, path)
+    if "person_known" in table:
+        known = _numbers(table.iloc[rows], ["person_known"], path)[0, 0]
+        fields["names_person"] = None if np.isnan(known) else known > 0
     images = table["image"].to_numpy()[rows]
     paths = [os.path.join(root, image) if image else "" for image in images]
     try:
@@ -328,15 +337,15 @@ def _valid(rows, path):
     return _numbers(rows, ["valid"], path)[:, 0] > 0 if "valid" in rows else None
 
 
-def _subject(names, path):
-    """Returns the one subject of a clip, or `None` if it has no name."""
-    subjects = sorted(set(names))
-    if len(subjects) > 1:
+def _one_of_clip(column, table, rows, path):
+    """Returns the one value of a clip in a column of text, or `None` if it is empty."""
+    values = sorted(set(table[column].to_numpy()[rows]))
+    if len(values) > 1:
         raise ValueError(
-            f"A clip must show one subject. Received: {subjects[:5]} in one clip of {path}. Give "
+            f"A clip must show one {column}. Received: {values[:5]} in one clip of {path}. Give "
             "each subject a clip of its own."
         )
-    return subjects[0] or None
+    return values[0] or None
 
 
 def _valence_arousal(rows, path):
@@ -397,6 +406,10 @@ def _table(clip, folder):
         "image": [_relative(path, folder) for path in clip.paths],
         "valid": clip.valid.astype(int),
     }
+    if clip.gender is not None:
+        table["gender"] = clip.gender
+    if clip.person_known != (clip.subject != clip.key):
+        table["person_known"] = int(clip.person_known)
     if clip.times is not None:
         table["time"] = clip.times
     if clip.valence_arousal is not None:

@@ -7,7 +7,8 @@ Labels: one expression per image, by its name in any case ("HAPPINESS", "Happy")
 
 Faces: the images are cropped faces already.
 
-Subjects: the name of the image without a number at its end (`Jane_Doe_0001.jpg`: `Jane_Doe`).
+Subjects: the name of the image without a number at its end (`Jane_Doe_0001.jpg`: `Jane_Doe`), a
+guess at the person.
 """
 
 import csv
@@ -24,6 +25,7 @@ LAYOUT = (
     "a csv with the columns image and emotion, a folder with one csv and its images (in images/ "
     "or beside it), or a tar archive of such a folder"
 )
+USUAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 # Labels outside the seven expressions that collections of faces use.
 _OTHERS = ("contempt", "other", "none", "unknown", "uncertain", "not a face")
 
@@ -68,7 +70,9 @@ def load(root, split=None, images=None, mapping=None, unpack_to=None):
         if expression is not None:
             _check_exists(path, existing, folder, f"in line {rows[0][0]} of {table}")
             file = os.path.join(folder, path)
-            clips.append(Clip(path, [file], expression=[expression], subject=_subject(path)))
+            # The name of an image is a guess at the person.
+            fields = {"subject": _subject(path), "names_person": False}
+            clips.append(Clip(path, [file], expression=[expression], **fields))
     for path in sorted(existing - set(labels)):
         if path.lower().endswith(_reading.IMAGE_ENDINGS):
             report.note("images without a row, left out", path)

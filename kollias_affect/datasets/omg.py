@@ -9,8 +9,9 @@ a readable video keeps its label, on one frame without an image.
 
 Faces: detected by the package in the videos.
 
-Subjects: the YouTube video that the link names. Several video ids may come from one YouTube video,
-so a person-independent split never has one speaker on both sides.
+Subjects: the YouTube video that the link names, because the database does not name the speakers.
+Several video ids may come from one YouTube video, and a split by subject keeps them on one side. A
+speaker of two YouTube videos may be on both.
 
 References: paper B §3.
 """
@@ -27,7 +28,7 @@ import numpy as np
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
-from kollias_affect.datasets._report import LoadReport
+from kollias_affect.datasets._report import LoadReport, PartNotFoundError
 from kollias_affect.faces import database_crops
 from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
@@ -38,6 +39,7 @@ TABLES = {
     "validation": ("omg_ValidationVideos.csv",),
     "test": ("omg_TestVideos_WithLabels.csv", "omg_TestVideos_WithoutLabels.csv"),
 }
+OFFICIAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 COLUMNS = ("link", "start", "end", "video", "utterance")
 LABELS = ("arousal", "valence", "EmotionMaxVote")
 # The numbers of EmotionMaxVote, in order.
@@ -82,6 +84,28 @@ def load(root, split=None, videos=None, crops=None, labels_only=False, **options
         clips = [utterance.without_images(key) for key, utterance in utterances.items()]
         return report.finish(clips, _video)
     return report.finish(_with_frames(report, utterances, videos, crops, options), _video)
+
+
+def has_labels(root, split):
+    """Whether the table of a part has labels: that of the test part exists with and without."""
+    files = _csv_files(LoadReport("omg", root, split, LAYOUT))
+    return TABLES[split][0].lower() in files
+
+
+def utterance_keys(root, split):
+    """Lists the utterances of a part, with or without a video, in the order of its official table.
+
+    Args:
+        root, split: See `load`.
+
+    Returns:
+        List of keys, `<video>/utterance_N`.
+
+    Raises:
+        FileNotFoundError, ValueError: See `load`.
+    """
+    split = _reading.canonical_split(split, tuple(TABLES))
+    return list(_utterances(LoadReport("omg", root, split, LAYOUT), split))
 
 
 def read_predictions(path, clips):
@@ -181,7 +205,7 @@ class _Utterance:
         """Returns `clip` with this label on each frame."""
         labels = {"valence_arousal": self.valence_arousal, "expression": self.expression}
         labels = {n: None if label is None else [label] * len(clip) for n, label in labels.items()}
-        return dataclasses.replace(clip, subject=self.subject, **labels)
+        return dataclasses.replace(clip, subject=self.subject, names_person=False, **labels)
 
     def without_images(self, key):
         """Returns a clip of one frame without an image that has this label."""
@@ -222,7 +246,7 @@ def _tables(report, split):
         else:
             tables[part] = path
     if not tables:
-        raise FileNotFoundError(report.expected("which has none of these tables for that split"))
+        raise PartNotFoundError(report.expected("which has none of these tables for that split"))
     return tables
 
 
@@ -363,6 +387,7 @@ def _with_frames(report, utterances, videos, folder, options):
     """Returns the clips of the people in each utterance."""
     folders = _video_folders(report.root, videos, utterances)
     files = {key: _file(report, folders, key, u.file) for key, u in utterances.items()}
+    report.sources = {key: file for key, file in files.items() if file}
     people = database_crops.of_videos(
         files, report.dataset, report.root, report.note, folder, **options
     )

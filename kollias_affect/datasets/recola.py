@@ -10,8 +10,8 @@ video or crops has one frame without an image per rating.
 
 Faces: detected by the package in the videos.
 
-Subjects: every recording is a subject of its own. The challenges do not say which participant
-`train_1` is.
+Subjects: every recording is of another participant. The challenges do not say which one `train_1`
+is.
 
 References: paper C §5.1.1.
 """
@@ -24,12 +24,13 @@ import numpy as np
 
 from kollias_affect import _checks, _files, annotations
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import _reading
-from kollias_affect.datasets._report import LoadReport
+from kollias_affect.datasets import _reading, annotators
+from kollias_affect.datasets._report import LoadReport, PartNotFoundError
 from kollias_affect.faces import database_crops
 from kollias_affect.tasks import DIMENSIONS
 
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
+BY_LANDMARKS = "landmarks"  # the option `rater` for the one who follows the landmarks most
 STEP = 0.04  # seconds between two ratings
 MAX_DISTANCE = 1.5 * STEP  # seconds between a frame and the rating that labels it
 # Folders that hold arousal/ and valence/ in each form of the ratings.
@@ -46,6 +47,8 @@ FOLDERS = {
 ENDINGS = {"gold_standard": (".arff",), "raters": (".csv",), "centred": (".csv",)}
 VIDEOS = ("Video_recordings_MP4", "recordings_video")
 SPLITS = {"train": "train", "dev": "dev", "validation": "dev"}
+# The labels of the test part are not distributed.
+OFFICIAL_PARTS = {"training": "train", "validation": "dev"}
 ATTRIBUTES = ("Instance_name", "frameTime", "GoldStandard")
 LAYOUT = (
     "ratings_gold_standard/{arousal,valence}/train_1.arff (or labels/gs_1/…), "
@@ -73,8 +76,10 @@ def load(
             are named after participants (`P16.csv`) have no split.
         ratings: `"gold_standard"`, `"raters"`, `"centred"`, or `"auto"` for the first of these
             that exists.
-        rater: For `ratings="raters"`, `"mean"` of the six raters, or the name of one of `RATERS`.
-            Paper C, table 11, compares training on one annotator and on a mean.
+        rater: For `ratings="raters"`, `"mean"` of the six raters, the name of one of `RATERS`, or
+            `"landmarks"` for the rater whose traces correlate most with the landmarks of the clips
+            that are read, see `annotators.most_correlated`. Paper C, table 11, compares training on
+            this one annotator and on a mean.
         videos: Folder of the videos, `train_1.mp4` or `P16.mp4`. Default: one of `VIDEOS`.
         crops: Folder of faces that `faces.extract` has made, or makes now, from the videos.
             Default: a folder in the package's cache.
@@ -85,11 +90,16 @@ def load(
         `Clips` with `valence_arousal` and times in seconds, sorted by key.
 
     Raises:
-        FileNotFoundError: If `root` does not hold the database.
+        FileNotFoundError: If `root` does not hold the database, or its form has no split.
         ValueError: If a file is malformed, or an argument unknown.
     """
     split = _checked_split(split)
-    _checks.one_of("rater", rater, ("mean", *RATERS))
+    _checks.one_of("rater", rater, ("mean", BY_LANDMARKS, *RATERS))
+    if rater == BY_LANDMARKS and labels_only:
+        raise ValueError(
+            "The rater who follows the landmarks is found in the faces. Received: "
+            f"rater={rater!r} with labels_only=True. Leave `labels_only` out, or name a rater."
+        )
     report = LoadReport("recola", root, split, LAYOUT)
     kind, folder = _folder(report, _checks.one_of("ratings", ratings, ("auto", *FOLDERS)))
     if rater != "mean" and kind != "raters":
@@ -105,6 +115,8 @@ def load(
     pairs = _pairs(report, folder, ENDINGS[kind], split)
     traces = {name: _trace(pair, read) for name, pair in pairs.items()}
     people_of = {} if labels_only else _people_of(report, traces, videos, crops, options)
+    if rater == BY_LANDMARKS:
+        traces = _choose_rater(report, traces, people_of)
     clips = []
     for name, trace in traces.items():
         people = people_of.get(name, ())
@@ -210,7 +222,7 @@ def _pairs(report, folder, endings, split):
         report.note("recordings with valence or arousal alone", name)
     names = sorted(valence.keys() & arousal.keys(), key=_files.natural_key)
     if split is not None and names and all(name.startswith("P") for name in names):
-        raise ValueError(
+        raise PartNotFoundError(
             f"Only the AVEC form of RECOLA (train_1, dev_1) has a split. Received: split={split!r} "
             f"with recordings of participants ({names[0]}, …) in {folder}. Load all of them, and "
             "split them by person with `sampling.split` or `sampling.person_folds`."
@@ -232,7 +244,7 @@ def _rating_files(report, folder, dimension, endings):
 
 
 def _trace(pair, read):
-    """Returns times `[ratings]` and values `[ratings, 2]` of a recording."""
+    """Returns times `[ratings]` and values of a recording: `[ratings, 2]`, or `[ratings, 2, 6]`."""
     (times, valence), (arousal_times, arousal) = (read(path) for path in pair)
     _refuse_different_times(pair, times, arousal_times)
     return times, np.stack([valence, arousal], axis=1)
@@ -312,11 +324,29 @@ def _read_raters(path, rater):
         )
     values = _reading.read_numbers(path, columns, skip=1, separator=";", content=content)
     _check(path, values[:, 0], values[:, 1:], first=1)
-    if rater != "mean":
-        return values[:, 0], values[:, columns.index(rater)]
     # In the order of `RATERS`, so that the mean does not depend on the order of the columns.
-    traces = values[:, [columns.index(name) for name in RATERS]].T
-    return values[:, 0], annotations.mean(traces)
+    traces = values[:, [columns.index(name) for name in RATERS]]
+    if rater == BY_LANDMARKS:
+        return values[:, 0], traces
+    if rater == "mean":
+        return values[:, 0], annotations.mean(traces.T)
+    return values[:, 0], traces[:, RATERS.index(rater)]
+
+
+def _choose_rater(report, traces, people_of):
+    """Returns the traces of the rater who follows the landmarks most, `[ratings, 2]` each."""
+    clips, of_clip = [], {}
+    for name, (times, values) in traces.items():
+        for clip in people_of.get(name, ()):
+            clips.append(clip)
+            flat, _ = _match(clip.times, times, values.reshape(len(values), -1))
+            of_clip[clip.key] = np.moveaxis(flat.reshape(len(clip), *values.shape[1:]), -1, 0)
+    found = annotators.most_correlated(clips, of_clip)
+    rater = RATERS[found.annotator]
+    correlations = zip(RATERS, found.correlations.tolist(), strict=True)
+    text = ", ".join(f"{name} {correlation:.3f}" for name, correlation in correlations)
+    report.note(f"clips labelled by {rater}, who follows the landmarks most", text, len(clips))
+    return {name: (times, v[..., found.annotator]) for name, (times, v) in traces.items()}
 
 
 def _read_centred(path):
@@ -348,6 +378,7 @@ def _people_of(report, traces, videos, folder, options):
     for name in sorted(files.keys() - traces.keys(), key=_files.natural_key):
         report.note("videos without ratings in this split", name)
     files = {name: files.get(name) for name in traces}
+    report.sources = {name: file for name, file in files.items() if file}
     return database_crops.of_videos(
         files, report.dataset, report.root, report.note, folder, **options
     )
@@ -367,16 +398,23 @@ def _videos(report, videos):
 
 def _with_labels(report, clip, name, trace):
     """Returns a clip with the rating nearest to each frame."""
-    times, values = trace
-    near = _distances(clip.times, times) <= MAX_DISTANCE + 1e-9  # rounding, as in `match`
-    labels = np.full((len(clip), len(DIMENSIONS)), np.nan)
-    if near.any():
-        labels[near] = annotations.match(clip.times[near], times, values, MAX_DISTANCE)
+    labels, near = _match(clip.times, *trace)
     if not near.all():
         far = int((~near).sum())
         reason = f"frames further than {MAX_DISTANCE:g} s from any rating, invalid"
         report.note(reason, clip.key, far)
-    return dataclasses.replace(clip, valence_arousal=labels, valid=clip.valid & near, subject=name)
+    return dataclasses.replace(
+        clip, valence_arousal=labels, valid=clip.valid & near, subject=name, names_person=True
+    )
+
+
+def _match(frame_times, times, values):
+    """Returns the rating nearest to each frame, NaN where none is near, and whether one is."""
+    near = _distances(frame_times, times) <= MAX_DISTANCE + 1e-9  # rounding, as in `match`
+    labels = np.full((len(frame_times), values.shape[1]), np.nan)
+    if near.any():
+        labels[near] = annotations.match(frame_times[near], times, values, MAX_DISTANCE)
+    return labels, near
 
 
 def _distances(frames, times):
@@ -388,4 +426,4 @@ def _distances(frames, times):
 
 def _without_images(name, trace):
     times, values = trace
-    return Clip(name, [""] * len(times), times=times, valence_arousal=values)
+    return Clip(name, [""] * len(times), times=times, valence_arousal=values, names_person=True)

@@ -11,8 +11,14 @@ from kollias_affect.tasks import EXPRESSIONS
 
 # Signs of valence and arousal; 0 counts as positive.
 QUADRANTS = ("+v+a", "-v+a", "+v-a", "-v-a")
+_UNKNOWN_PERSONS = (
+    "Persons are unknown: each video counts as a person (of images, each name), so that one person "
+    "may be on both sides. Give `subjects=FILE` to the loader, a csv with video,subject[,gender]."
+)
 # Paper C §4.2: shares of the training set after duplication, in the same order.
 PAPER_SHARES = (0.43, 0.24, 0.19, 0.14)
+# Paper C §4.2: the quadrants whose runs were duplicated.
+PAPER_DUPLICATED = ("+v-a", "-v-a")
 
 
 def split(clips, validation=0.2, seed=0):
@@ -29,6 +35,9 @@ def split(clips, validation=0.2, seed=0):
     Raises:
         ValueError: If the share is outside (0, 1), or if there are fewer than two subjects.
 
+    Warns:
+        UserWarning: If persons are unknown, see `persons_known`.
+
     Example:
         >>> from kollias_affect.clip import Clip
         >>> clips = [Clip(f"{name}_{i}", ["x.jpg"], subject=name) for name in "abc" for i in (1, 2)]
@@ -43,6 +52,7 @@ def split(clips, validation=0.2, seed=0):
             f"`validation` must be a share between 0 and 1. Received: {validation}. Use, for "
             "example, 0.2."
         )
+    _warn_of_unknown_persons(clips)
     subjects = sorted({clip.subject for clip in clips})
     if len(subjects) < 2:
         raise ValueError(
@@ -55,8 +65,36 @@ def split(clips, validation=0.2, seed=0):
     return training, [clip for clip in clips if clip.subject in chosen]
 
 
+def persons_known(clips):
+    """Returns whether the subjects of all clips are persons.
+
+    Otherwise a person may be in several clips with different subjects, and nothing can be said
+    about persons on both sides of a split. `subjects=FILE` of `datasets.load` names them.
+
+    Args:
+        clips: List of `Clip`.
+
+    Returns:
+        Boolean; true for no clips.
+
+    Example:
+        >>> from kollias_affect.clip import Clip
+        >>> persons_known([Clip("a", ["x.jpg"], subject="anna")]), persons_known([Clip("a", [])])
+        (True, False)
+    """
+    return all(clip.person_known for clip in clips)
+
+
+def _warn_of_unknown_persons(clips):
+    if not persons_known(clips):
+        # One place in the code: Python shows the same warning of one place once.
+        warnings.warn(_UNKNOWN_PERSONS, UserWarning, stacklevel=1)
+
+
 def refuse_common_subjects(first, second, names):
     """Raises `ValueError` if a subject is in both lists.
+
+    Official parts of one database are as its owners made them: a subject may be in two of them.
 
     Args:
         first, second: Lists of `Clip`.
@@ -64,13 +102,28 @@ def refuse_common_subjects(first, second, names):
 
     Raises:
         ValueError: If there is such a subject.
+
+    Warns:
+        UserWarning: If persons are unknown, see `persons_known`, and the lists are not official
+            parts.
     """
     common = {clip.subject for clip in first} & {clip.subject for clip in second}
-    if common:
+    sides = ([clip for clip in clips if clip.subject in common] for clips in (first, second))
+    if common and not _are_official_parts(*sides):
         raise ValueError(
             f"No subject may be in both {names}. Received in both: {sorted(common)[:5]}. Split "
             "with `datasets.sampling.split`."
         )
+    if first and second and not _are_official_parts(first, second):
+        _warn_of_unknown_persons([*first, *second])
+
+
+def _are_official_parts(first, second):
+    """Whether two lists are from different official parts of one database."""
+    parts = [{clip.official_part for clip in clips} for clips in (first, second)]
+    if None in set.union(*parts) or set.intersection(*parts):
+        return False
+    return len({part.split("/")[0] for part in set.union(*parts)}) == 1
 
 
 def pictures(clips):
@@ -92,6 +145,9 @@ def stratified_split(clips, parts=2, seed=0):
 
     Raises:
         ValueError: If there are fewer subjects than parts, or if a clip has no valid expression.
+
+    Warns:
+        UserWarning: If persons are unknown, see `persons_known`.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -102,6 +158,7 @@ def stratified_split(clips, parts=2, seed=0):
             f"There must be at least as many subjects as parts. Received: parts={parts} and "
             f"{len(set(subjects))} subjects. Pass a separate test set."
         )
+    _warn_of_unknown_persons(clips)
     labels = [_most_frequent(clip) for clip in clips]
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
@@ -137,6 +194,9 @@ def person_folds(clips, folds=5, seed=0):
     Raises:
         ValueError: If there are fewer subjects than folds, or fewer than two folds.
 
+    Warns:
+        UserWarning: If persons are unknown, see `persons_known`.
+
     Example:
         >>> from kollias_affect.clip import Clip
         >>> clips = [Clip(name, ["x.jpg"]) for name in "abcd"]
@@ -152,6 +212,7 @@ def person_folds(clips, folds=5, seed=0):
             f"There must be at least as many subjects as folds. Received: folds={folds} and "
             f"{len(frames)} subjects. Use fewer folds."
         )
+    _warn_of_unknown_persons(clips)
     fold_of = {}
     totals = np.zeros((folds, 2), np.int64)  # frames and subjects of each fold
     for subject in np.random.default_rng(seed).permutation(sorted(frames)).tolist():
@@ -174,19 +235,23 @@ class Balance:
     Attributes:
         before, after: Dicts from the names in `QUADRANTS` to shares of the valid frames in [0, 1].
         frames_before, frames_after: Numbers of valid frames.
+        above: Names of the quadrants that were to be duplicated and have more than their share.
     """
 
     before: dict
     after: dict
     frames_before: int
     frames_after: int
+    above: tuple = ()
 
     def __str__(self):
         shares = (f"{n} {self.before[n]:.1%} -> {self.after[n]:.1%}" for n in QUADRANTS)
-        return f"{self.frames_before:,} -> {self.frames_after:,} frames: {', '.join(shares)}"
+        text = f"{self.frames_before:,} -> {self.frames_after:,} frames: {', '.join(shares)}"
+        above = ", ".join(self.above)
+        return f"{text} ({above} not duplicated: more than the share)" if above else text
 
 
-def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
+def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80, duplicate=QUADRANTS):
     """Duplicates runs of consecutive frames until the four quadrants have the given shares.
 
     No frame is removed, and as few as possible are added. A run has at most `length` consecutive
@@ -200,17 +265,23 @@ def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
             Default: the shares of paper C.
         seed: Seed of the choice of runs.
         length: Number of frames per window, see `windows.dataset`.
+        duplicate: Names of the quadrants that may be duplicated. The frames of the others stay as
+            they are, and so do the proportions of the others among themselves; those that are
+            duplicated reach their shares of the total. Paper C duplicates `PAPER_DUPLICATED`.
 
     Returns:
         `Clips`: the original clips followed by the duplicates. The attribute `report` is a
-        `Balance`; its shares `after` are exact within one frame per quadrant.
+        `Balance`; the shares `after` of the quadrants that may be duplicated are exact within one
+        frame per quadrant.
 
     Raises:
-        ValueError: If labels are missing, no frame is valid, shares do not add up to 1, or a
-            quadrant has frames but no share.
+        ValueError: If labels are missing, no frame is valid, shares do not add up to 1, a quadrant
+            has frames but no share, or `duplicate` names no quadrant.
 
     Warns:
-        UserWarning: If a quadrant has a share but no frames; the others keep their proportions.
+        UserWarning: If a quadrant has a share but no frames, so that the others keep their
+            proportions; or if one that `duplicate` names has more than its share, so that it
+            stays as it is.
 
     Example:
         >>> from kollias_affect.clip import Clip
@@ -223,18 +294,65 @@ def balance_quadrants(clips, shares=PAPER_SHARES, seed=0, length=80):
     References: paper C §4.2.
     """
     shares = _shares(shares)
+    duplicate = _duplicated(duplicate)
     length = _checks.positive_integer("length", length)
     of_frame = [_quadrants(clip) for clip in clips]
     counts = np.bincount(np.concatenate([q[q >= 0] for q in of_frame] or [[]]).astype(int))
     counts = np.pad(counts, (0, len(QUADRANTS) - len(counts)))
     shares = _possible_shares(counts, shares)
-    present = shares > 0
-    total = (counts[present] / shares[present]).max()
-    missing = np.maximum(np.round(total * shares).astype(np.int64) - counts, 0)
+    missing, above = _missing(counts, shares, duplicate)
     copies = _copies(clips, of_frame, missing, length, np.random.default_rng(seed))
     result = Clips([*clips, *_duplicates(copies, {clip.key for clip in clips})])
-    result.report = _balance(counts, counts + missing)
+    result.report = _balance(counts, counts + missing, above)
     return result
+
+
+def _duplicated(names):
+    """Returns which quadrants may be duplicated, booleans `[4]`."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    for name in names or (None,):
+        _checks.one_of("duplicate", name, QUADRANTS)
+    return np.isin(QUADRANTS, names)
+
+
+def _missing(counts, shares, duplicate):
+    """Computes how many frames each quadrant gets, and which ones have more than their share.
+
+    If the quadrants that stay as they are have `fixed` frames, the total is
+    `fixed / (1 - sum of the other shares)`. A quadrant that has more than its share of that total
+    stays as it is, too, and the total grows.
+
+    Args:
+        counts: Integers `[4]`.
+        shares: Float64 `[4]`, 0 where there are no frames.
+        duplicate: Booleans `[4]`.
+
+    Returns:
+        `(missing, above)`: integers `[4]`, and a tuple of names. If all may be duplicated, the one
+        that is the fullest keeps its frames and has its share exactly; it is not in `above`.
+    """
+    present = shares > 0
+    fullness = np.where(present, counts / np.where(present, shares, 1), 0)
+    growing = duplicate & present
+    while growing.any():
+        fixed = present & ~growing
+        total = counts[fixed].sum() / shares[fixed].sum() if fixed.any() else 0
+        fullest = np.where(growing, fullness, -1).argmax()
+        if fullness[fullest] <= total:
+            break
+        growing[fullest] = False
+    else:
+        total = counts.sum()
+    missing = np.where(growing, np.round(total * shares).astype(np.int64) - counts, 0)
+    above = duplicate & present & ~growing & (fullness > total)
+    names = tuple(name for name, one in zip(QUADRANTS, above, strict=True) if one)
+    if names:
+        warnings.warn(
+            f"Quadrants that are duplicated reach their shares. {', '.join(names)} have more "
+            "already, and stay as they are.",
+            stacklevel=3,
+        )
+    return np.maximum(missing, 0), names
 
 
 def _copies(clips, of_frame, missing, length, random):
@@ -252,12 +370,13 @@ def _copies(clips, of_frame, missing, length, random):
     return copies
 
 
-def _balance(before, after):
+def _balance(before, after, above):
     return Balance(
         dict(zip(QUADRANTS, (before / before.sum()).tolist(), strict=True)),
         dict(zip(QUADRANTS, (after / after.sum()).tolist(), strict=True)),
         int(before.sum()),
         int(after.sum()),
+        above,
     )
 
 

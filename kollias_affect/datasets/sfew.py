@@ -7,9 +7,11 @@ Labels: one expression per image, the name of its folder. Test images have no la
 
 Faces: the aligned faces of the database, or full frames, in which the faces are not detected yet.
 
-Subjects: the movie, because the database does not name the actors. A person-independent split
-keeps all actors of a movie on one side.
+Subjects: the movie, because the database does not name the actors. A split by subject keeps all
+actors of a movie on one side; an actor of two movies may be on both.
 """
+
+import warnings
 
 from kollias_affect import _checks
 from kollias_affect.clip import Clip
@@ -23,7 +25,14 @@ ALIGNED = {
     "validation": ("Val_Aligned_Faces_new", "Val_Aligned_Faces"),  # the first is a correction
     "test": ("Test_Aligned_Faces",),
 }
+OFFICIAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 LABELLED = ("train", "validation")
+# Published numbers of full frames (EmotiW 2015), and of aligned faces as they are distributed:
+# some frames have none.
+PUBLISHED = {
+    False: {"train": 958, "validation": 436, "test": 372},
+    True: {"train": 891, "validation": 431},
+}
 LAYOUT = (
     "Train/<Emotion>/*.png, Val/<Emotion>/*.png and Test/*.png, or the same in "
     "Train_Aligned_Faces, Val_Aligned_Faces (or Val_Aligned_Faces_new) and Test_Aligned_Faces"
@@ -38,7 +47,7 @@ def load(root, split=None, aligned=None):
         split: `"train"`, `"validation"`, `"test"` (without labels), another name of these (see
             `_reading.canonical_split`), or `None` for both splits with labels.
         aligned: `True` for the aligned faces, `False` for the full frames. Default: the aligned
-            faces if any split that is read has them.
+            faces if any split that is read has them, otherwise the full frames, with a warning.
 
     Returns:
         `Clips`, sorted by key, with `expression` if the split has labels.
@@ -46,6 +55,9 @@ def load(root, split=None, aligned=None):
     Raises:
         FileNotFoundError: If `root` does not hold the database.
         ValueError: If an image is in two folders of a split, or an argument unknown.
+
+    Warns:
+        UserWarning: If there are no aligned faces and `aligned` is not given.
     """
     split = _reading.canonical_split(split, tuple(FULL))
     _checks.one_of("aligned", aligned, (None, True, False))
@@ -53,16 +65,26 @@ def load(root, split=None, aligned=None):
     parts = LABELLED if split is None else (split,)
     clips = []
     for part, folder in _folders(report, parts, aligned).items():
-        clips += _clips(report, part, folder)
+        read = _clips(report, part, folder)
+        _compare_with_published(report, part, folder, len(read))
+        clips += read
     return report.finish(clips)
+
+
+def has_labels(root, split):
+    """Whether a part has labels; those of the test images are not distributed."""
+    return split in LABELLED
 
 
 def _folders(report, parts, aligned):
     """Returns a dict from split to its folder."""
     report.require_folder()
-    if aligned is None:
+    is_chosen = aligned is not None
+    if not is_chosen:
         aligned = any(_find(report.root, part, True) for part in parts)
     folders = {part: _find(report.root, part, aligned) for part in parts}
+    if not aligned and not is_chosen and any(folders.values()):
+        _warn_of_full_frames(report, folders)
     kinds = ("aligned faces", "full frames") if aligned else ("full frames", "aligned faces")
     for part, folder in folders.items():
         if folder is None:
@@ -74,6 +96,16 @@ def _folders(report, parts, aligned):
     if "test" not in parts and _find(report.root, "test", aligned):
         report.note("splits without labels, not read", "test")
     return {part: folder for part, folder in folders.items() if folder is not None}
+
+
+def _warn_of_full_frames(report, folders):
+    for part in filter(folders.get, folders):
+        report.note("splits of full frames, whose faces are not cropped", part)
+    warnings.warn(
+        f"SFEW in {report.root} has no aligned faces: its full frames are read. Crop their faces "
+        "(`crop=true` in stages and roles, `--crop-a`), or pass aligned=False if they are wanted.",
+        stacklevel=4,
+    )
 
 
 def _note_packed(report, part):
@@ -121,10 +153,18 @@ def _clips(report, part, folder):
             )
         expression = None if name is None else [EXPRESSIONS.index(name)]
         subject = _movie(report, file.stem)
-        clips.append(
-            Clip(f"{part}/{file.stem}", [str(file)], expression=expression, subject=subject)
-        )
+        fields = {"expression": expression, "subject": subject, "names_person": False}
+        clips.append(Clip(f"{part}/{file.stem}", [str(file)], **fields))
     return clips
+
+
+def _compare_with_published(report, part, folder, count):
+    names = [name.lower() for name in ALIGNED[part]]
+    aligned = folder.name.lower() in names or folder.parent.name.lower() in names
+    published = PUBLISHED[aligned].get(part, count)
+    if count != published:
+        kind = "aligned faces" if aligned else "full frames"
+        report.note(f"{kind} of {part}, not {published} as published", folder.name, count)
 
 
 def _movie(report, stem):

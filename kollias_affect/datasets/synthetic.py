@@ -27,6 +27,7 @@ from kollias_affect.datasets._report import LoadReport
 
 LAYOUT = "a folder, in which the synthetic clips are made"
 SPLITS = ("train", "validation")
+OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 FRAMES_PER_SECOND = 25
 SIDE = 192  # of the videos, in pixels
 HIDDEN_FRAMES = 4
@@ -93,7 +94,9 @@ def load(root, split=None, subjects=8, clips_per_subject=2, frames=100, size=96,
         _check_size(root, size)
     report = LoadReport("synthetic", root, split, LAYOUT)
     splits = SPLITS if split is None else (split,)
-    return report.finish([clip for name in splits for clip in frames_csv.load(root, name)])
+    clips = [clip for name in splits for clip in frames_csv.load(root, name)]
+    report.sources = {clip.key: root / "videos" / f"{clip.key}.mp4" for clip in clips}
+    return report.finish(clips)
 
 
 def make(root, subjects=8, clips_per_subject=2, frames=100, seed=0):

@@ -4,6 +4,8 @@ from kollias_affect.evaluation import postprocess
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
 from kollias_affect.evaluation.averaging import average
 from kollias_affect.evaluation.fusion import decision_fusion
+from kollias_affect.evaluation.label_ranges import ranges_of
+from kollias_affect.evaluation.levels import level_scores
 from kollias_affect.evaluation.model_evaluation import (
     Evaluation,
     check_options,
@@ -33,11 +35,13 @@ __all__ = [
     "evaluate_model",
     "from_table",
     "join_labels",
+    "level_scores",
     "markdown",
     "mse_by_region",
     "paired",
     "postprocess",
     "predict",
+    "ranges_of",
     "scores",
     "to_table",
     "traces",

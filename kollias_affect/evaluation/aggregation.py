@@ -8,12 +8,13 @@ import pandas as pd
 from kollias_affect import _checks, tasks
 from kollias_affect.evaluation.predictions import paired
 from kollias_affect.evaluation.scored_rows import LABEL_PREFIX, UNITS, refuse_other_outputs
+from kollias_affect.evaluation.sequences import LENGTH, count_sequences, sequence_numbers
 from kollias_affect.evaluation.videos import video_of as default_video_of
 from kollias_affect.tasks import EXPRESSIONS, TASKS
 
 
 def aggregate(
-    predictions, clips, by="sequence", statistic="median", length=80, task=None, video_of=None
+    predictions, clips, by="sequence", statistic="median", length=LENGTH, task=None, video_of=None
 ):
     """Aggregates predictions of frames to one prediction per sequence, utterance or video.
 
@@ -129,13 +130,12 @@ class _Split:
     @classmethod
     def of(cls, clips, by, length, video_of):
         """Splits clips; see `aggregate`."""
-        frames = np.array([len(clip) for clip in clips])
-        length = length or max(1, frames.max())
-        counts = np.maximum(1, -(-frames // length))
+        frames = [len(clip) for clip in clips]
+        counts = np.array([count_sequences(n, length) for n in frames])
         firsts = np.cumsum(counts) - counts
         clip_of_sequence = np.repeat(np.arange(len(clips)), counts)
-        positions = np.concatenate([np.arange(n) for n in frames])
-        sequences = np.repeat(firsts, frames) + positions // length
+        numbers_in_clip = np.concatenate([sequence_numbers(n, length) for n in frames])
+        sequences = np.repeat(firsts, frames) + numbers_in_clip
         keys = [clips[i].key for i in clip_of_sequence]
         if by == "sequence":
             units = np.arange(len(keys))

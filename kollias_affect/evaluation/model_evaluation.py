@@ -1,10 +1,12 @@
 """One model on one set of clips: predictions, post-processing, scores, comparison, results."""
 
 import dataclasses
+from pathlib import Path
 
 from kollias_affect import _checks, models
 from kollias_affect.evaluation import results
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
+from kollias_affect.evaluation.levels import level_scores
 from kollias_affect.evaluation.measures import main_measure
 from kollias_affect.evaluation.postprocess import PostProcessing
 from kollias_affect.evaluation.postprocess import search as search_steps
@@ -12,6 +14,7 @@ from kollias_affect.evaluation.predictions import predict
 from kollias_affect.evaluation.resampling import compare
 from kollias_affect.evaluation.scored_rows import UNITS
 from kollias_affect.evaluation.scores import scores
+from kollias_affect.evaluation.tables import write_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Evaluation:
         steps: `PostProcessing` that was found or applied, or `None`.
         measure: Measure of the comparison, `"CCC"` or `"accuracy"`.
         comparison: `pandas.DataFrame` of `evaluation.compare`, or `None`.
+        levels: `pandas.DataFrame` of `evaluation.level_scores`, or `None`.
     """
 
     scores: object
@@ -31,6 +35,7 @@ class Evaluation:
     steps: object
     measure: str
     comparison: object
+    levels: object = None
 
 
 def evaluate_model(
@@ -43,6 +48,9 @@ def evaluate_model(
     per_video=False,
     against=None,
     out_dir=None,
+    levels=False,
+    significance=False,
+    ranges=None,
 ):
     """Predicts clips and scores the predictions, over all valid frames or over aggregates.
 
@@ -59,6 +67,10 @@ def evaluate_model(
         against: Another `keras.Model` with the same task. Its predictions are processed in the
             same way and compared, see `compare`.
         out_dir: Folder of tables and pictures, see `results.write_results`; `None` for none.
+        levels: Whether the same predictions are also scored for frames, sequences and utterances,
+            see `level_scores`; written to `levels.csv` and `levels.md` too.
+        significance: Whether scores have p-values, see `scores`.
+        ranges: Ranges of the pictures' axes, see `results.write_results`.
 
     Returns:
         `Evaluation`.
@@ -104,16 +116,25 @@ def evaluate_model(
     options = {"steps": steps, "by": by, "statistic": statistic, "task": task}
     processed, scored = _process(predictions, clips, **options)
     if out_dir is None:
-        table = scores(clips, scored, task)
+        table = scores(clips, scored, task, significance=significance)
     else:
-        table = results.write_results(clips, processed, out_dir, task, scored)
-    by_video = scores(clips, scored, task, per_video=True) if per_video else None
+        table = results.write_results(
+            clips, processed, out_dir, task, scored, ranges=ranges, significance=significance
+        )
+    by_video = None
+    if per_video:
+        by_video = scores(clips, scored, task, per_video=True, significance=significance)
+    by_level = None
+    if levels:
+        by_level = level_scores(clips, predictions, steps, task, significance=significance)
+        if out_dir is not None:
+            write_table(by_level, Path(out_dir) / "levels")
     measure = main_measure(task)
     comparison = None
     if against is not None:
         _, other = _process(predict(against, clips), clips, **options)
         comparison = compare(clips, scored, other, measure, task)
-    return Evaluation(table, by_video, steps, measure, comparison)
+    return Evaluation(table, by_video, steps, measure, comparison, by_level)
 
 
 def check_options(by=None, search=None, postprocessing=None):

@@ -48,6 +48,7 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
            [nan, nan]], dtype=float32)}
     """
     _refuse_same_keys(clips)
+    model = models.for_unit_range(model)
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
     single = len(shapes["images"]) == 4  # frames instead of windows
     if stream and not single:
@@ -65,7 +66,29 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
         data = data.map(lambda inputs: {name: value[:, 0] for name, value in inputs.items()})
     with windows.naming_bad_images(clips):
         outputs = models.fast(model).predict(data, verbose=verbose)
-    outputs = _task_output(outputs)
+    return of_clips(task_output(outputs), clips, length)
+
+
+def of_clips(outputs, clips, length):
+    """Divides the outputs of consecutive windows among the clips.
+
+    Args:
+        outputs: Array `[windows, length, outputs]`, or `[frames, outputs]` for windows of one
+            frame, of `windows.dataset` without overlap.
+        clips: List of `Clip` that the windows were made of.
+        length: Frames per window.
+
+    Returns:
+        Dict from the key of each clip to float32 `[frames, outputs]`, without padding; NaN where
+        there is no face.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> windows = np.arange(8.0).reshape(2, 4, 1)
+    >>> of_clips(windows, [Clip("a", ["1.png", ""]), Clip("b", ["1.png"])], 4)["a"].tolist()
+    [[0.0], [nan]]
+    """
     outputs = outputs.reshape(-1, outputs.shape[-1])
     predictions, start = {}, 0
     for clip in clips:
@@ -80,7 +103,7 @@ def _predict_sequences(model, clips, shapes):
     """Predicts clips in chunks; each chunk continues the recurrent state of the one before."""
     length = min(_CHUNK, max((len(clip) for clip in clips), default=1))
     runner = SequenceRunner(model, length)
-    outputs = _task_output(model.output).shape[-1]
+    outputs = task_output(model.output).shape[-1]
     predictions = {clip.key: np.full((len(clip), outputs), np.nan, np.float32) for clip in clips}
     visible = [_from_first_face(clip) for clip in clips if clip.has_image.any()]
     if clips and not visible:
@@ -97,7 +120,7 @@ def _predict_sequences(model, clips, shapes):
     with windows.naming_bad_images(visible):
         for clip in visible:
             runner.reset()
-            parts = [_task_output(runner(next(chunks)))[0] for _ in range(0, len(clip), length)]
+            parts = [task_output(runner(next(chunks)))[0] for _ in range(0, len(clip), length)]
             values = np.concatenate(parts)[: len(clip)]  # without the padding of the last chunk
             values[~clip.has_image] = np.nan
             predictions[clip.key][-len(clip) :] = values
@@ -109,7 +132,8 @@ def _from_first_face(clip):
     return clip.part(int(np.argmax(clip.has_image)), len(clip), clip.key)
 
 
-def _task_output(outputs):
+def task_output(outputs):
+    """Returns the outputs of a model that belong to its task, of an array or a dict."""
     if isinstance(outputs, dict):
         return next(value for name, value in outputs.items() if name in TASKS)
     return outputs

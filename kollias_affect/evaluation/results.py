@@ -7,6 +7,7 @@ import numpy as np
 
 from kollias_affect import _files
 from kollias_affect.evaluation import plots
+from kollias_affect.evaluation.label_ranges import ranges_of
 from kollias_affect.evaluation.measures import main_measure
 from kollias_affect.evaluation.predictions import paired, to_table
 from kollias_affect.evaluation.resampling import confidence_intervals
@@ -17,7 +18,15 @@ from kollias_affect.tasks import TASKS, known_labels
 CLIPS_DRAWN = 4
 
 
-def write_results(clips, predictions, out_dir, task="valence_arousal", scored=None):
+def write_results(
+    clips,
+    predictions,
+    out_dir,
+    task="valence_arousal",
+    scored=None,
+    ranges=None,
+    significance=False,
+):
     """Writes predictions, scores and pictures.
 
     The files are `predictions.csv` (see `to_table`) and, as csv and markdown, `scores`, `per_video`
@@ -33,6 +42,9 @@ def write_results(clips, predictions, out_dir, task="valence_arousal", scored=No
         out_dir: Folder, created if it does not exist.
         task: One of `tasks.TASKS`.
         scored: Table of `aggregate` whose rows are scored instead of frames.
+        ranges: Ranges of valence and arousal in the pictures, see `plots.traces_figure`. Default:
+            those of the database, see `label_ranges.ranges_of`.
+        significance: Whether scores have p-values, see `scores`.
 
     Returns:
         `pandas.DataFrame` of `scores`.
@@ -44,8 +56,9 @@ def write_results(clips, predictions, out_dir, task="valence_arousal", scored=No
     values = paired(clips, predictions)
     predictions = {clip.key: v for clip, v in zip(clips, values, strict=True)}
     scored = predictions if scored is None else scored
-    table = scores(clips, scored, task)
-    per_video = scores(clips, scored, task, per_video=True)
+    ranges = ranges_of(clips) if ranges is None else ranges
+    table = scores(clips, scored, task, significance=significance)
+    per_video = scores(clips, scored, task, per_video=True, significance=significance)
     names, _ = TASKS[task]
     with _files.atomic(out_dir / "predictions.csv") as temporary:
         to_table(predictions, names).to_csv(temporary, index=False, lineterminator="\n")
@@ -59,24 +72,25 @@ def write_results(clips, predictions, out_dir, task="valence_arousal", scored=No
     if task == "expression":
         _draw_classes(clips, scored, out_dir)
     elif task == "valence_arousal":
-        _draw_plane(clips, videos, predictions, out_dir)
+        _draw_plane(clips, videos, predictions, ranges, out_dir)
     for number, clip in enumerate(videos, start=1):
         labels = known_labels(clip, task)
         figure = plots.traces_figure(
-            clip.times, predictions[clip.key], names, labels, title=clip.key
+            clip.times, predictions[clip.key], names, labels, title=clip.key, ranges=ranges
         )
         plots.save(figure, out_dir / f"traces-{number}-{_file_name(clip)}.png")
     return table
 
 
-def _draw_plane(clips, videos, predictions, out_dir):
+def _draw_plane(clips, videos, predictions, ranges, out_dir):
     labels = [clip.valence_arousal[clip.valid] for clip in clips]
     values = [predictions[clip.key][clip.valid] for clip in clips]
-    figure = plots.histogram(np.concatenate(values), np.concatenate(labels))
+    figure = plots.histogram(np.concatenate(values), np.concatenate(labels), ranges=ranges)
     plots.save(figure, out_dir / "histogram.png")
     for number, clip in enumerate(videos, start=1):
         labels = known_labels(clip, "valence_arousal")
-        figure = plots.trajectory(clip.times, predictions[clip.key], labels, title=clip.key)
+        values = predictions[clip.key]
+        figure = plots.trajectory(clip.times, values, labels, title=clip.key, ranges=ranges)
         plots.save(figure, out_dir / f"trajectory-{number}-{_file_name(clip)}.png")
 
 

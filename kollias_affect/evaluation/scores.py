@@ -2,13 +2,21 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
 from kollias_affect.evaluation import measures
 from kollias_affect.evaluation.scored_rows import scored_rows
 
 
-def scores(clips, predictions, task="valence_arousal", per_video=False, video_of=None):
+def scores(
+    clips,
+    predictions,
+    task="valence_arousal",
+    per_video=False,
+    video_of=None,
+    significance=False,
+):
     """Scores predictions against labels.
 
     All valid frames of all clips are one set, with population moments (ddof 0). Correlations are 0
@@ -21,6 +29,11 @@ def scores(clips, predictions, task="valence_arousal", per_video=False, video_of
         task: One of `tasks.TASKS`.
         per_video: Whether every video is scored alone, in a row of its own.
         video_of: Function from a clip to the name of its video. Default: `videos.video_of`.
+        significance: Whether to add `p-value`, for valence and arousal: the probability of a
+            Pearson correlation at least as large if labels and predictions were independent and
+            so were the rows. Frames of one video are not: their p-values are far too small. Those
+            of utterances are nearly right; `confidence_intervals(measure="Pearson")` needs
+            neither assumption within videos.
 
     Returns:
         `pandas.DataFrame`. For affect dimensions the columns are `CCC`, `Pearson`, `MSE`, `RMSE`,
@@ -39,7 +52,7 @@ def scores(clips, predictions, task="valence_arousal", per_video=False, video_of
 
     Raises:
         ValueError: If a clip has no labels, a valid frame has no finite prediction, nothing
-            counts, and as `paired` does.
+            counts, `significance` is asked for expressions, and as `paired` does.
 
     Example:
 
@@ -52,12 +65,17 @@ def scores(clips, predictions, task="valence_arousal", per_video=False, video_of
     arousal  0.57  0.01       3
     mean     0.76  0.01       3
 
-    References: Paper B, eq. 2; paper C, eq. 1, 2 and 5.
+    References: Paper B, eq. 2, and section 7.1 for p-values; paper C, eq. 1, 2 and 5.
     """
+    if significance and task == "expression":
+        raise ValueError(
+            "P-values are those of the correlation of valence or arousal. Received: "
+            "significance=True for expressions. Leave it out."
+        )
     rows = scored_rows(clips, predictions, task, video_of)
     if per_video:
-        return _per_video(rows)
-    table = _table(rows)
+        return _per_video(rows, significance)
+    table = _table(rows, significance)
     if rows.unit != "frames":
         table["left out"] = rows.left_out
     return table
@@ -91,18 +109,31 @@ def confusion(clips, predictions):
     return pd.DataFrame(counts, index, pd.Index(rows.names, name="prediction"))
 
 
-def _table(rows):
-    return _class_scores(rows) if rows.labels.ndim == 1 else _dimension_scores(rows)
+def _table(rows, significance):
+    if rows.labels.ndim == 1:
+        return _class_scores(rows)
+    return _dimension_scores(rows, significance)
 
 
-def _dimension_scores(rows):
+def _dimension_scores(rows, significance):
     total = measures.sums(rows.labels, rows.predictions)
     columns = {name: measure(total) for name, measure in measures.MEASURES.items()}
     table = pd.DataFrame(columns, index=list(rows.names))
     if len(rows.names) > 1:
         table.loc["mean"] = table.mean()
+    if significance:
+        p_values = dict(zip(rows.names, _p_values(rows), strict=True))
+        table["p-value"] = [p_values.get(name, np.nan) for name in table.index]
     table[rows.unit] = len(rows.labels)
     return table
+
+
+def _p_values(rows):
+    """Returns the two-sided p-values of the correlations; NaN where there is no correlation."""
+    correlations = measures.pearson(rows.labels, rows.predictions)
+    defined = (correlations != 0) & (len(rows.labels) > 2)
+    columns = zip(rows.labels.T, rows.predictions.T, defined, strict=True)
+    return [stats.pearsonr(t, p).pvalue if use else np.nan for t, p, use in columns]
 
 
 def _class_scores(rows):
@@ -119,19 +150,29 @@ def _class_scores(rows):
     return table
 
 
-def _per_video(rows):
+def _per_video(rows, significance):
     order = np.argsort(rows.videos, kind="stable")
     counts = np.bincount(rows.videos, minlength=len(rows.video_names))
     parts = np.split(order, np.cumsum(counts)[:-1])
-    lines = [_one_row(_table(rows.subset(part)), rows.unit) if len(part) else {} for part in parts]
+    lines = [
+        one_row(_table(rows.subset(part), significance), rows.unit) if len(part) else {}
+        for part in parts
+    ]
     table = pd.DataFrame(lines, pd.Index(rows.video_names, name="video"))
     table[rows.unit] = counts
     return table
 
 
-def _one_row(table, unit):
-    """Returns a table of scores as a dict from column name to value."""
+def one_row(table, unit):
+    """Returns a table of `scores` as a dict from column name to value, such as `CCC valence`.
+
+    Args:
+        table: `pandas.DataFrame`.
+        unit: Name of its column of counts, which is left out for affect dimensions.
+    """
     if "all" in table.index:
         return table.loc["all"].to_dict()
     columns = table.columns.drop(unit)
-    return {f"{column} {row}": table.at[row, column] for column in columns for row in table.index}
+    line = {f"{column} {row}": table.at[row, column] for column in columns for row in table.index}
+    line.pop("p-value mean", None)  # a mean of correlations has none
+    return line

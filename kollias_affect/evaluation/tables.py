@@ -27,7 +27,10 @@ def write_table(table, stem, index=True, digits=3):
     """
     stem = Path(stem)
     with _files.atomic(stem.with_name(f"{stem.name}.csv")) as temporary:
-        table.to_csv(temporary, index=index, float_format="%.6f", lineterminator="\n")
+        # A p-value below 1e-6 is a number, not 0.
+        exact = {n: table[n].map("{:.6g}".format, na_action="ignore") for n in _p_values(table)}
+        options = {"float_format": "%.6f", "lineterminator": "\n"}
+        table.assign(**exact).to_csv(temporary, index=index, **options)
     with _files.atomic(stem.with_name(f"{stem.name}.md")) as temporary:
         temporary.write_text(markdown(table, index, digits) + "\n", encoding="utf-8")
 
@@ -35,7 +38,8 @@ def write_table(table, stem, index=True, digits=3):
 def markdown(table, index=True, digits=3):
     """Formats a table as markdown.
 
-    Missing numbers are blank; integers have no decimals.
+    Missing numbers are blank; integers have no decimals. P-values that would be rounded to zero
+    have an exponent.
 
     Args:
         table: `pandas.DataFrame`.
@@ -54,9 +58,19 @@ def markdown(table, index=True, digits=3):
     | valence | 0.512 | 80       |
     """
 
-    def cell(value):
+    def cell(value, small=False):
+        if small and 0 < value < 0.5 * 10**-digits:
+            return f"{value:.0e}"
         if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
             return "" if math.isnan(value) else f"{value:.{digits}f}"
         return "" if value is None else str(value)
 
-    return table.map(cell).to_markdown(index=index, disable_numparse=True)
+    cells = table.map(cell)
+    for name in _p_values(table):
+        cells[name] = table[name].map(lambda value: cell(value, small=True))
+    return cells.to_markdown(index=index, disable_numparse=True)
+
+
+def _p_values(table):
+    """Returns the names of the columns of p-values."""
+    return [name for name in table.columns if str(name).startswith("p-value")]

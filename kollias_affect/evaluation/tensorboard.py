@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from kollias_affect import _checks, models
 from kollias_affect.evaluation import plots, projector
+from kollias_affect.evaluation.label_ranges import ranges_of
 from kollias_affect.evaluation.predictions import predict
 from kollias_affect.evaluation.scores import confusion, scores
 from kollias_affect.tasks import TASKS, known_labels, label_field
@@ -60,6 +61,8 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         budget: Share of the training time, in (0, 1]; `None` for no limit.
         seed: Seed of `sample_clips`.
         model: Model that predicts the clips. Default: the model that is trained.
+        ranges: Ranges of valence and arousal in the pictures, see `plots.traces_figure`. Default:
+            those of the database, see `label_ranges.ranges_of`.
         **options: Options of `keras.callbacks.TensorBoard`.
 
     Raises:
@@ -86,11 +89,13 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         budget=0.05,
         seed=0,
         model=None,
+        ranges=None,
         **options,
     ):
         super().__init__(log_dir, **options)
         self.predictor = model
         self.clips = list(clips)
+        self.ranges = ranges_of(self.clips) if ranges is None else ranges
         self.every = _checks.positive_integer("every", every)
         self.clips_shown = _checks.integer_between("clips_shown", clips_shown, 0, 1000)
         self.hyper_parameters = _flat(hyper_parameters or {})
@@ -108,7 +113,7 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         self.task, names = card["task"], card["outputs"]
         _check_labels(self.clips, self.task)
         self.predicted = sample_clips(self.clips, self.frames, card["length"] or 1, self.seed)
-        self._pictures = _Pictures(self.predicted, self.task, names, self.clips_shown)
+        self._pictures = _Pictures(self.predicted, self.task, names, self.clips_shown, self.ranges)
         super().set_model(model)
 
     def on_train_begin(self, logs=None):
@@ -165,8 +170,8 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
 class _Pictures:
     """Figures of a prediction, always of the same clips."""
 
-    def __init__(self, clips, task, names, clips_shown):
-        self.clips, self.task, self.names = clips, task, names
+    def __init__(self, clips, task, names, clips_shown, ranges=None):
+        self.clips, self.task, self.names, self.ranges = clips, task, names, ranges
         self.shown = [clip for clip in clips if len(clip) > 1][:clips_shown]
 
     def draw(self, predictions):
@@ -177,10 +182,11 @@ class _Pictures:
         elif self.task == "valence_arousal":
             labels = np.concatenate([known_labels(clip, self.task) for clip in self.clips])
             values = np.concatenate([predictions[clip.key] for clip in self.clips])
-            yield "pictures/histogram", plots.histogram(values, labels)
+            yield "pictures/histogram", plots.histogram(values, labels, ranges=self.ranges)
         for clip in self.shown:
             labels, values = known_labels(clip, self.task), predictions[clip.key]
-            figure = plots.traces_figure(clip.times, values, self.names, labels, title=clip.key)
+            options = {"title": clip.key, "ranges": self.ranges}
+            figure = plots.traces_figure(clip.times, values, self.names, labels, **options)
             yield f"traces/{clip.key}", figure
 
 

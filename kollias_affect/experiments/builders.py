@@ -2,16 +2,18 @@
 
 import keras
 
-from kollias_affect import backbones, initializers, models, weights
+from kollias_affect import backbones, initializers, weights
+from kollias_affect.experiments.kinds import NETWORKS
 from kollias_affect.models import parts
 
 # Backbones with published weights: importer, and the form of the backbone that they fit.
 IMPORTERS = {
     "vgg_face": (weights.load_vgg_face, {}),
-    "vgg16": (weights.load_vgg_face, {}),
+    "vgg16": (weights.load_vgg16, {}),
     "resnet50": (weights.load_resnet50, {"form": "keras"}),
+    "densenet121": (weights.load_densenet121, {}),
+    "cnn_m": (weights.load_cnn_m, {}),
 }
-BUILDERS = {"cnn": models.cnn, "affwildnet": models.affwildnet, "multi_rnn": models.multi_rnn}
 _UNITS = ("hidden_units", "rnn_units", "landmark_units", "fc_units")
 
 
@@ -33,8 +35,8 @@ def build(network, task, scale, weight_files=None, landmarks=None):
     """
     backbone = build_backbone(network.backbone, scale, weight_files)
     options = {name: _scaled(name, value, scale) for name, value in network.options.items()}
-    if options.get("initializer") == "papers":
-        options["initializer"] = initializers.papers(scale.seed)
+    if "initializer" in options:
+        options["initializer"] = initializers.resolve(options["initializer"], scale.seed)
     if "hidden_units" not in options:
         units = parts.hidden_units_of(backbone)
         # A network on several features has one fully connected layer.
@@ -45,7 +47,7 @@ def build(network, task, scale, weight_files=None, landmarks=None):
     if landmarks is False:
         options["landmarks"] = False
     options.setdefault("length", scale.length)
-    return BUILDERS[network.build](backbone, task, **options)
+    return NETWORKS[network.build].build(backbone, task, **options)
 
 
 def build_backbone(name, scale, weight_files=None):

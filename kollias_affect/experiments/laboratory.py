@@ -8,7 +8,7 @@ import numpy as np
 import kollias_affect
 from kollias_affect import _checks, _files, _runs, evaluation
 from kollias_affect.experiments import builders
-from kollias_affect.experiments.declaration import Empty, Fusion, Training
+from kollias_affect.experiments.declaration import Empty, Fusion, Repeated, Separate, Training
 from kollias_affect.experiments.roles import are_utterances, fingerprint_clips
 from kollias_affect.experiments.trainings import TEST, VALIDATION, Trainings, cached_predictions
 from kollias_affect.tasks import DIMENSIONS
@@ -26,19 +26,43 @@ class Laboratory:
         scale: `Scale`.
         weight_files: Dict from a backbone's name to the file of its published weights.
         log: Function that is called with a line of progress.
-        options: Dict of further settings of paper A: `backbone` (a `keras.Model`), `steps` and
-            `seeds` (see `paper_a.experiment.Settings`).
+        options: Dict of further settings of paper A: `backbone` (a `keras.Model`),
+            `backbone_text` (its description for pages), `steps` and `seeds` (see
+            `paper_a.experiment.Settings`).
+        seeds: Number of trainings for every cell, with the seeds `scale.seed`, `scale.seed + 1`
+            and so on. The data are divided once.
     """
 
-    def __init__(self, roles, out_dir, scale, weight_files=None, log=print, options=None):
+    def __init__(self, roles, out_dir, scale, weight_files=None, log=print, options=None, seeds=1):
         self.roles = dict(roles)
         self.out_dir = Path(out_dir)
         self.scale = scale
         self.weight_files = dict(weight_files or {})
         self.log = log
         self.options = dict(options or {})
+        self.seeds = _checks.positive_integer("seeds", seeds)
         self.trainings = Trainings(self)
         self._results = {}
+        self._with_seed = {}
+
+    def of_each_seed(self):
+        """Returns a list of laboratories that differ in the seed; the first one is this one."""
+        return [self.with_seed(self.scale.seed + i) for i in range(self.seeds)]
+
+    def with_seed(self, seed):
+        """Returns a laboratory on the same data whose trainings have another seed."""
+        if seed == self.scale.seed:
+            return self
+        if seed not in self._with_seed:
+            other = Laboratory(
+                self.roles, self.out_dir, dataclasses.replace(self.scale, seed=seed),
+                self.weight_files, self.log, self.options,
+            )  # fmt: skip
+            # Large databases and files are read once for all seeds.
+            shared = {k: v for k, v in self._results.items() if k[0] in ("contents", "file")}
+            other._results.update(shared)
+            self._with_seed[seed] = other
+        return self._with_seed[seed]
 
     def has(self, *roles):
         """Returns whether all of these roles have clips."""
@@ -66,7 +90,7 @@ class Laboratory:
         }
 
     def _contents(self, role):
-        return {name: fingerprint_clips(clips) for name, clips in vars(self.roles[role]).items()}
+        return {name: fingerprint_clips(clips) for name, clips in self.roles[role].lists.items()}
 
     @property
     def landmarks(self):
@@ -80,13 +104,14 @@ class Laboratory:
         This is the content that is passed, the scale, the weight files, the version of the
         package, and whether there are landmarks.
         """
-        checksums = {
-            name: self.once(("file", name), lambda p=path: _files.sha256(p))
-            for name, path in self.weight_files.items()
-        }
+        checksums = {name: self.checksum(name) for name in self.weight_files}
         scale = dataclasses.replace(self.scale, cache=False)  # it changes no number
         version = kollias_affect.__version__
         return _runs.fingerprint(scale, checksums, version, self.landmarks, *content)
+
+    def checksum(self, name):
+        """Returns the sha256 of the file of a network's published weights."""
+        return self.once(("file", name), lambda: _files.sha256(self.weight_files[name]))
 
     def options_fingerprint(self):
         """Returns the fingerprint of the options; the backbone counts by its weights."""
@@ -103,8 +128,20 @@ class Laboratory:
             return backbone
         return builders.build_backbone("vgg_face", self.scale, self.weight_files)
 
+    def backbone_text(self):
+        """Returns what `backbone` is and where its weights are from, as text."""
+        given = self.options.get("backbone_text")
+        if given is not None:
+            return given
+        if "backbone" in self.options:
+            return f"the given model {self.options['backbone'].name}"
+        path = self.weight_files.get("vgg_face")
+        if path is None:
+            return "VGG-Face with RANDOM weights"
+        return f"VGG-Face from {path.name}, sha256 {self.checksum('vgg_face')[:12]}"
+
     def predictions(self, setting):
-        """Computes the predictions of a `Training` or `Fusion`.
+        """Computes the predictions of a `Training`, `Fusion`, `Separate` or `Repeated`.
 
         Returns:
             Dict from `"validation"` and `"test"` to `(clips, predictions)`. With folds there is
@@ -117,6 +154,10 @@ class Laboratory:
     def _predictions(self, setting):
         if isinstance(setting, Fusion) and setting.mode == "decision":
             return self._decision(setting)
+        if isinstance(setting, Separate):
+            return self._side_by_side(setting)
+        if isinstance(setting, Repeated):
+            return self._repeated(setting)
         if isinstance(setting, Training) and setting.folds:
             return self.trainings.cross_validate(setting)
         model, folder = self.trainings.model(setting), self.trainings.folder(setting)
@@ -125,6 +166,24 @@ class Laboratory:
             name: (clips, cached_predictions(model, clips, folder / f"{name}.npz"))
             for name, clips in ((VALIDATION, data.validation), (TEST, data.test))
         }
+
+    def _side_by_side(self, separate):
+        """The outputs of two networks, valence and arousal, as one array `[frames, 2]`."""
+        members = [self.predictions(member) for member in separate.members]
+        return _combined(members, lambda arrays: np.concatenate(arrays, axis=-1))
+
+    def _repeated(self, repeated):
+        """The mean of the predictions of several trainings."""
+        if repeated.by == "folds":
+            return self.trainings.folds_of_training(repeated.member, self.scale.repeats)
+        members = [other.predictions(repeated.member) for other in self.repetitions()]
+        return _combined(members, lambda arrays: np.mean(arrays, axis=0))
+
+    def repetitions(self):
+        """Returns the laboratories of the trainings whose predictions are averaged."""
+        # Far from the seeds of the cells, so that no training counts twice.
+        first = 1000 * (self.scale.seed + 1)
+        return [self.with_seed(first + i) for i in range(self.scale.repeats)]
 
     def _decision(self, fusion):
         """Weighted mean of the members' predictions, see `evaluation.decision_fusion`."""
@@ -139,6 +198,17 @@ class Laboratory:
             )
             for part in (VALIDATION, TEST)
         }
+
+
+def _combined(members, combine):
+    """Results of `predictions` whose arrays are combined clip by clip."""
+    return {
+        part: (
+            clips,
+            {clip.key: combine([m[part][1][clip.key] for m in members]) for clip in clips},
+        )
+        for part, (clips, _) in members[0].items()
+    }
 
 
 def _validation_ccc(clips, predictions):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kollias_affect import _checks, transfer
+from kollias_affect import _checks, _files, transfer
 from kollias_affect.experiments import (
     builders,
     paper_a,
@@ -17,6 +17,7 @@ from kollias_affect.experiments.declaration import SMOKE, Scale
 from kollias_affect.experiments.laboratory import Laboratory
 from kollias_affect.experiments.paper_a.backbone import load_backbone
 from kollias_affect.experiments.synthetic_roles import synthetic_roles
+from kollias_affect.weights import model_file
 
 TABLES = {
     table.name: table for paper in (paper_a, paper_b, paper_c, paper_d) for table in paper.TABLES
@@ -46,7 +47,7 @@ def reproduce(
     weights=(),
     backbone=None,
     steps=1000,
-    seeds=3,
+    seeds=None,
     log=print,
 ):
     """Runs tables on databases that are named by texts; the command `table` calls it.
@@ -59,7 +60,8 @@ def reproduce(
         smoke: Whether the tables are run on synthetic clips with tiny networks, without `data`.
         weights: Sequence of texts `NAME=FILE`: a network, and the file of its published weights.
         backbone: Paper A's fixed CNN: a file, or a name in `weights.list_pretrained`.
-        steps, seeds: See `paper_a.experiment.Settings`.
+        steps: Batches that every network of paper A is trained on.
+        seeds: Trainings for every number. Default: 3 for paper A's tables, 1 for the others.
         log: Function that is called with a line of progress.
 
     Returns:
@@ -83,14 +85,19 @@ def reproduce(
         loaded = synthetic_roles(Path(out_dir) / "synthetic")
         return run_tables(names, loaded, out_dir, SMOKE, files, log, SMOKE_OPTIONS)
     scale = scale or Scale()
-    options = {"steps": steps, "seeds": seeds}
+    options = {"steps": steps, "seeds": seeds or 3}
     if backbone is not None:
+        path = model_file(backbone)
         options["backbone"] = load_backbone(backbone)
+        digest = _files.sha256(path)
+        options["backbone_text"] = f"the convolutions of {path.name}, sha256 {digest[:12]}"
     loaded = role_texts.load_roles(data, _roles_of(names), scale.seed)
-    return run_tables(names, loaded, out_dir, scale, files, log, options)
+    return run_tables(names, loaded, out_dir, scale, files, log, options, seeds or 1)
 
 
-def run_tables(names, roles, out_dir, scale=None, weight_files=None, log=print, options=None):
+def run_tables(
+    names, roles, out_dir, scale=None, weight_files=None, log=print, options=None, seeds=1
+):
     """Runs tables of the papers; called again, it resumes.
 
     Args:
@@ -100,7 +107,7 @@ def run_tables(names, roles, out_dir, scale=None, weight_files=None, log=print, 
         scale: `Scale`. Default: the papers'.
         weight_files: Dict from a backbone's name to the file of its published weights.
         log: Function that is called with a line of progress.
-        options: See `Laboratory`.
+        options, seeds: See `Laboratory`.
 
     Returns:
         Dict from the name of a table to its `pandas.DataFrame`, see `runner.run`.
@@ -116,7 +123,7 @@ def run_tables(names, roles, out_dir, scale=None, weight_files=None, log=print, 
         _check_labels(table, roles)
     out_dir = _checks.writable_folder("out", out_dir)
     laboratory = Laboratory(
-        roles, out_dir / "trainings", scale or Scale(), weight_files, log, options
+        roles, out_dir / "trainings", scale or Scale(), weight_files, log, options, seeds
     )
     return {table.name: runner.run(table, laboratory, out_dir, log) for table in tables}
 

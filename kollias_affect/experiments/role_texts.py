@@ -3,7 +3,7 @@
 import dataclasses
 
 from kollias_affect import _checks
-from kollias_affect.experiments.roles import ROLES, SCORED, Parts, divide, refuse_leaks, relabel
+from kollias_affect.experiments.roles import ROLES, SCORED, divide, refuse_leaks, relabel
 from kollias_affect.experiments.sources import parse
 
 # Roles that the clips of `test` may belong to.
@@ -45,13 +45,12 @@ def load_roles(texts, allowed, seed=0):
             "tables with other test data, and those of paper A, separately."
         )
     roles = {
-        role: divide(source, test if role in with_test else None, seed)
-        if role in SCORED
-        else Parts(*source.load(seed=seed), [])
+        role: divide(source, test if role in with_test else None, seed, role in SCORED)
         for role, source in sources.items()
     }
     if annotator is not None and "data" in roles:
-        clips = dataclasses.replace(annotator, validation="none").load()[0]
+        everything = dataclasses.replace(annotator, split=annotator.split or "all")
+        clips = everything.divide(("training",)).training
         roles["annotator"] = relabel(roles["data"], clips)
     refuse_leaks(roles)
     return roles

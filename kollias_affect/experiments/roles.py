@@ -5,11 +5,11 @@ import itertools
 
 from kollias_affect import _runs
 from kollias_affect.datasets import sampling
-from kollias_affect.experiments.sources import VALIDATION_SHARE
+from kollias_affect.datasets.division import PARTS
 
 ROLES = {
     "data": "the database that the networks are trained and tested on",
-    "test": "clips to score on, instead of the validation part of `data`",
+    "test": "clips to score on, instead of the test part of `data`",
     "pretrain": "a first database to train on, with valence and arousal (the papers: Aff-Wild)",
     "pretrain2": "another one (paper B: Aff-Wild2)",
     "annotator": "the clips of `data` with the labels of one annotator",
@@ -24,17 +24,31 @@ SCORED = ("data", "other", "emotiw")
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """Clips of one role, divided so that nobody is in two parts.
+    """Clips of one role, divided.
 
     Attributes:
         training: List of `Clip` to train on.
         validation: List of `Clip` that choose epochs and post-processing.
         test: List of `Clip` that are scored.
+        text: What the parts are, with counts of clips, frames and persons; one line.
+        official: Whether they are official parts of a database. Only these may share persons;
+            `text` then says how many.
+        synthetic: Whether the clips are synthetic.
+        source: `sources.Source` that the clips were loaded from, or `None`.
     """
 
     training: list
     validation: list
     test: list
+    text: str = ""
+    official: bool = False
+    synthetic: bool = False
+    source: object = None
+
+    @property
+    def lists(self):
+        """Dict from the name of a part to its list of `Clip`."""
+        return {name: getattr(self, name) for name in ("training", "validation", "test")}
 
     @property
     def everything(self):
@@ -42,34 +56,35 @@ class Parts:
         return [*self.training, *self.validation, *self.test]
 
 
-def divide(source, test=None, seed=0):
-    """Divides a database into `Parts`.
+def divide(source, test=None, seed=0, scored=True):
+    """Divides a database into `Parts`, see `datasets.divide`.
 
-    The validation part of the source, or all clips of `test`, are scored. What chose an epoch
-    must not be scored as well: without `test`, a fifth of the people in the training part
-    choose the epochs.
+    The test part of the database, or the clips of `test`, are scored. Nothing that is scored chose
+    an epoch.
 
     Args:
         source: `sources.Source`.
-        test: `sources.Source` of which every clip is scored, or `None`.
+        test: `sources.Source` whose test part is scored instead (all of its clips, if it has no
+            official parts), or `None`.
         seed: Seed of the division.
+        scored: Whether a part of the source is scored; otherwise its test part stays empty.
 
     Returns:
         `Parts`.
 
     Raises:
-        ValueError: If a person is in two parts, or there are too few people.
+        ValueError: If a person is in two parts that are not official parts of one database, or
+            there are too few persons.
     """
-    training, validation = source.load(seed=seed)
-    if test is not None:
-        clips = dataclasses.replace(test, validation="none").load()[0]
-    else:
-        clips = validation
-        training, validation = sampling.split(training, VALIDATION_SHARE, seed)
-    parts = {"training": training, "validation": validation, "test": clips}
-    for first, second in itertools.combinations(parts, 2):
-        sampling.refuse_common_subjects(parts[first], parts[second], f"{first} and {second}")
-    return Parts(**parts)
+    parts = PARTS if scored and test is None else ("training", "validation")
+    division = source.divide(parts, seed=seed)
+    result = Parts(**vars(division), synthetic=source.dataset == "synthetic", source=source)
+    if test is None:
+        return result
+    clips, text = test.load_scored()
+    for part in ("training", "validation"):
+        sampling.refuse_common_subjects(getattr(result, part), clips, f"{part} and test")
+    return dataclasses.replace(result, test=clips, text=f"{result.text} test = {text}")
 
 
 def relabel(data, clips):
@@ -92,7 +107,8 @@ def relabel(data, clips):
             "`annotator` must have the clips of `data`, by their keys, with other labels. "
             f"Received: no clip for {missing[:5]} ({len(missing)} clips). Give them the same keys."
         )
-    return Parts(*([by_key[c.key] for c in part] for part in (data.training, data.validation)), [])
+    parts = [[by_key[clip.key] for clip in part] for part in (data.training, data.validation)]
+    return Parts(*parts, [], "the training and validation clips of data", data.official)
 
 
 def refuse_leaks(roles):

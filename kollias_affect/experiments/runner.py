@@ -4,22 +4,25 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-import kollias_affect
 from kollias_affect import _files, _runs
-from kollias_affect.evaluation.tables import markdown, write_table
+from kollias_affect.evaluation.tables import write_table
+from kollias_affect.experiments import drawings
 from kollias_affect.experiments.declaration import Empty
+from kollias_affect.experiments.pages import PAPER, page
 
-PAPER = "paper"
-_CELL = {"made_of", "numbers", "empty"}
+SPREAD = "sd"
+_CELL = {"made_of", "numbers", "spread", "empty"}
 
 
 def run(table, laboratory, out_dir, log=print):
     """Runs the cells that are missing and writes `<name>.csv`, `.md` and `<name>.json`.
 
     Every cell is written when it is finished, so that a killed run resumes after it. A cell with
-    other data, another scale or another version of the package is run again.
+    other data, another scale or another version of the package is run again. The table's figures
+    are drawn when all cells are finished.
 
     Args:
         table: `Table`.
@@ -29,8 +32,8 @@ def run(table, laboratory, out_dir, log=print):
 
     Returns:
         `pandas.DataFrame` with one row per row of the paper's table. Each of its columns and
-        measures has our number and, with `(paper)` in its name, the paper's number. Cells whose
-        data are missing are empty.
+        measures has our number; with `(sd)` in its name, its standard deviation over several
+        seeds; and with `(paper)`, the paper's number. Cells whose data are missing are empty.
     """
     out_dir = Path(out_dir)
     path = out_dir / f"{table.name}.json"
@@ -45,11 +48,11 @@ def run(table, laboratory, out_dir, log=print):
             _files.write_json(path, {**earlier, **cells})
         log(f"{table.name} {number}/{len(table.cells)} {name}: {_summary(table, cells[name])}")
     _files.write_json(path, cells)
-    frame = frame_of(table, [entry["numbers"] for entry in cells.values()])
+    frame = frame_of(table, list(cells.values()))
     write_table(frame, out_dir / table.name)
-    empty = {name: entry["empty"] for name, entry in cells.items() if entry["empty"]}
+    text = page(table, frame, laboratory, cells, drawings.draw(table, laboratory, out_dir))
     with _files.atomic(out_dir / f"{table.name}.md") as temporary:
-        temporary.write_text(page(table, frame, laboratory, empty), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     return frame
 
 
@@ -63,86 +66,52 @@ def _read_cells(path):
 
 
 def _evaluate(table, laboratory, cell):
-    """Numbers of a cell, or the reason why there are none."""
+    """Numbers of a cell and their spread over the seeds, or the reason why there are none."""
+    if cell.setting is None:
+        return {"numbers": {}, "spread": {}, "empty": None}
+    repeated = table.seeds == "runner"
+    laboratories = laboratory.of_each_seed() if repeated else [laboratory]
     try:
-        numbers = table.evaluate(laboratory, cell.setting)
+        numbers = [_finite(table.evaluate(each, cell.setting)) for each in laboratories]
     except Empty as reason:
-        return {"numbers": {}, "empty": str(reason)}
-    return {"numbers": _finite(numbers), "empty": None}
+        return {"numbers": {}, "spread": {}, "empty": str(reason)}
+    if len(numbers) == 1:
+        return {"numbers": numbers[0], "spread": {}, "empty": None}
+    means, spread = {}, {}
+    for name in numbers[0]:
+        values = [each[name] for each in numbers]
+        known = all(value is not None for value in values)
+        means[name] = float(np.mean(values)) if known else None
+        spread[name] = float(np.std(values, ddof=1)) if known else None
+    return {"numbers": means, "spread": spread, "empty": None}
 
 
-def frame_of(table, numbers):
+def frame_of(table, cells):
     """Arranges the numbers of a table's cells.
 
     Args:
         table: `Table`.
-        numbers: List of dicts from measure to number, one per cell.
+        cells: List of dicts with `numbers` and `spread`, dicts from measure to number, one per
+            cell.
 
     Returns:
         `pandas.DataFrame`, see `run`.
     """
+    spread = any(entry["spread"] for entry in cells)
     rows = {}
-    for cell, values in zip(table.cells, numbers, strict=True):
+    for cell, entry in zip(table.cells, cells, strict=True):
         row = rows.setdefault(cell.row, {})
         for measure in table.measures:
             name = f"{cell.column}: {measure}" if cell.column else measure
-            row[name] = values.get(measure)
+            row[name] = entry["numbers"].get(measure)
+            if spread:
+                row[f"{name} ({SPREAD})"] = entry["spread"].get(measure)
             if any(measure in other.published for other in table.cells):
                 row[f"{name} ({PAPER})"] = cell.published.get(measure)
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    return frame.astype({name: float for name in frame if "frames" not in name})
-
-
-def page(table, frame, laboratory, empty=None):
-    """Writes the markdown page of a table.
-
-    Args:
-        table: `Table`.
-        frame: `pandas.DataFrame` of `run`.
-        laboratory: `Laboratory`.
-        empty: Dict from the name of an empty cell to the reason.
-
-    Returns:
-        Text.
-    """
-    landmarks = (
-        [] if laboratory.landmarks else ["- Landmarks: unused, since not all clips have them."]
-    )
-    lines = [
-        f"# {table.name}: {table.title}",
-        "",
-        f"{table.source}. Columns with ({PAPER}) are the paper's numbers on its own data; the "
-        "others are ours, on the given data.",
-        "",
-        f"- Varies: {table.varies}.",
-        f"- Fixed: {table.fixed}.",
-        f"- Scored: {table.split}.",
-        f"- Data: {_data(table, laboratory)}",
-        *landmarks,
-        f"- Scale: {laboratory.scale}.",
-        f"- Version: kollias_affect {kollias_affect.__version__}.",
-        *(f"- Left empty: {name}: {reason}." for name, reason in (empty or {}).items()),
-        "",
-        markdown(frame),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _data(table, laboratory):
-    descriptions = []
-    for role in table.roles:
-        if role == "test":  # it is the test part of another role
-            continue
-        if not laboratory.has(role):
-            descriptions.append(f"{role} was not given")
-            continue
-        counts = [
-            f"{name} {len(clips)} clips, {sum(int(clip.valid.sum()) for clip in clips)} frames"
-            for name, clips in vars(laboratory.parts(role)).items()
-            if clips
-        ]
-        descriptions.append(f"{role}: {', '.join(counts)}")
-    return "; ".join(descriptions) + "."
+    frame = pd.DataFrame.from_dict(rows, orient="index", dtype=object)
+    # Counts stay integers; everything else is float, with NaN where there is no number.
+    counts = [name for name in frame if any(isinstance(v, int) for v in frame[name])]
+    return frame.astype({name: float for name in frame if name not in counts})
 
 
 def _fingerprint(table, cell, laboratory):
@@ -152,6 +121,7 @@ def _fingerprint(table, cell, laboratory):
         _runs.fingerprint(cell),
         laboratory.contents(*roles),
         laboratory.options_fingerprint(),
+        laboratory.seeds if table.seeds == "runner" else None,
     )
 
 
@@ -166,5 +136,7 @@ def _finite(numbers):
 def _summary(table, entry):
     if entry["empty"]:
         return f"left empty: {entry['empty']}"
+    if not entry["numbers"]:
+        return "published numbers only"
     numbers = {measure: entry["numbers"].get(measure) for measure in table.measures}
     return ", ".join(f"{name} {value:.3f}" for name, value in numbers.items() if value is not None)

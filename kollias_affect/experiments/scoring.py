@@ -6,7 +6,13 @@ import numpy as np
 
 from kollias_affect import evaluation
 from kollias_affect.evaluation import postprocess
-from kollias_affect.experiments.declaration import Empty, Fusion, Training
+from kollias_affect.experiments.declaration import (
+    Empty,
+    Fusion,
+    Repeated,
+    Separate,
+    Training,
+)
 from kollias_affect.experiments.roles import are_utterances
 from kollias_affect.experiments.trainings import TEST, VALIDATION
 from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
@@ -25,37 +31,50 @@ class Scored:
         region: Name of a region of the plane of valence and arousal, for errors in it.
         needs_landmarks: Whether the cell stays empty if there are no landmarks, because its row
             is about them.
+        statistic: How the frames of a sequence become one value for utterances, `"median"` or
+            `"mean"`.
     """
 
-    network: Training | Fusion
+    network: Training | Fusion | Separate | Repeated
     processed: bool = False
     region: str | None = None
     needs_landmarks: bool = False
+    statistic: str = "median"
 
 
 def dimensional(laboratory, setting):
     """Computes all measures of valence and arousal: `"CCC valence"`, `"MSE arousal"` and so on.
 
     If all frames of each clip have one label, as in OMG-Emotion, utterances are scored (the mean
-    over sequences of 80 frames of their medians, paper B §5), otherwise frames.
+    over sequences of 80 frames of their medians, paper B §5), otherwise frames. Measures with
+    `(sequences)` score the means of sequences, as the authors' code does.
 
     Args:
         laboratory: `Laboratory`.
         setting: `Scored`.
 
     Returns:
-        Dict from measure to number.
+        Dict from measure to number; `"p valence"` and `"p arousal"` are the p-values of Pearson's
+        correlation.
 
     Raises:
         Empty: If a role is missing that the cell needs, or no member of a fusion has a positive
             CCC.
     """
-    clips, predictions = _test_predictions(laboratory, setting)
-    scores = evaluation.scores(clips, predictions)
+    clips, predictions, steps = _with_steps(laboratory, setting)
+    levels = evaluation.level_scores(clips, predictions, steps)
+    scored = evaluation.scores(
+        clips, _final(laboratory, setting, clips, predictions, steps), significance=True
+    )
+    rows = (*DIMENSIONS, "mean")
     return {
-        f"{measure} {name}": float(scores.loc[name, measure])
-        for measure in ("CCC", "Pearson", "MSE")
-        for name in (*DIMENSIONS, "mean")
+        **{
+            f"{m} {row}": float(scored.at[row, m])
+            for m in ("CCC", "Pearson", "MSE")
+            for row in rows
+        },
+        **{f"CCC {row} (sequences)": float(levels.at["sequence", f"CCC {row}"]) for row in rows},
+        **{f"p {name}": float(scored.at[name, "p-value"]) for name in DIMENSIONS},
     }
 
 
@@ -64,7 +83,9 @@ def regions(laboratory, setting):
 
     Args, Returns and Raises as `dimensional`.
     """
-    table = evaluation.mse_by_region(*_test_predictions(laboratory, setting))
+    clips, predictions, steps = _with_steps(laboratory, setting)
+    scored = _final(laboratory, setting, clips, predictions, steps)
+    table = evaluation.mse_by_region(clips, scored)
     row = table.loc[setting.region]
     return {
         **{f"MSE {name}": float(row[f"MSE {name}"]) for name in DIMENSIONS},
@@ -114,27 +135,61 @@ def accuracies(labels, predicted):
 def _predictions(laboratory, setting):
     """Dict from part to clips and their predictions per frame."""
     network = setting.network
-    members = network.members if isinstance(network, Fusion) else (network,)
-    for member in members:
-        needed = [member.labels, *([member.before] if member.needs_before else [])]
-        missing = [role for role in needed if not laboratory.has(role)]
-        if missing:
-            raise Empty(f"{', '.join(missing)} was not given")
+    refuse_missing(laboratory, network)
     if setting.needs_landmarks and not laboratory.landmarks:
         raise Empty("not all clips have landmarks")
     return laboratory.predictions(network)
 
 
-def _test_predictions(laboratory, setting):
-    """Clips, and predictions per frame or a table of utterances."""
+def refuse_missing(laboratory, network):
+    """Raises `Empty` if a network needs a role or weights that were not given."""
+    for member in network.members:
+        needed = [member.labels, *([member.before] if member.needs_before else [])]
+        missing = [role for role in needed if not laboratory.has(role)]
+        if missing:
+            raise Empty(f"{', '.join(missing)} was not given")
+        if member.needs_weights and not laboratory.trainings.has_weights(member.network):
+            raise Empty(f"published weights of {member.network.backbone} were not given")
+
+
+def _with_steps(laboratory, setting):
+    """Clips and predictions of the test part, and the `PostProcessing` that is scored."""
     predictions_of = _predictions(laboratory, setting)
     clips, predictions = predictions_of[TEST]
-    by = "utterance" if are_utterances(clips) else None
-    steps = postprocess.no_steps(by=by)
-    if setting.processed:
-        validation_clips, validation_predictions = predictions_of[VALIDATION]
-        steps = postprocess.search(validation_predictions, validation_clips, by=by)
-    processed = steps.apply(predictions, clips)
-    if by is None:
-        return clips, processed
-    return clips, evaluation.join_labels(processed, predictions, clips)
+    options = {"by": "utterance" if are_utterances(clips) else None}
+    options["statistic"] = setting.statistic
+    if not setting.processed:
+        return clips, predictions, postprocess.no_steps(**options)
+    validation_clips, validation_predictions = predictions_of[VALIDATION]
+    return (
+        clips,
+        predictions,
+        postprocess.search(validation_predictions, validation_clips, **options),
+    )
+
+
+def _final(laboratory, setting, clips, predictions, steps):
+    """The outputs that are scored: of frames, or a table of utterances with their labels."""
+    if steps.by is None:
+        return steps.apply(predictions, clips)
+    network = setting.network
+    if isinstance(network, Fusion) and network.mode == "decision":
+        table = _decided(laboratory, setting)
+    else:
+        table = steps.apply(predictions, clips)
+    return evaluation.join_labels(table, predictions, clips, statistic=steps.statistic)
+
+
+def _decided(laboratory, setting):
+    """Weighted mean of the final estimates of each network for the utterances (paper B, eq. 1)."""
+    tables, weights = [], []
+    for member in setting.network.members:
+        alone = dataclasses.replace(setting, network=member)
+        clips, predictions, steps = _with_steps(laboratory, alone)
+        tables.append(steps.apply(predictions, clips))
+        clips, predictions = laboratory.predictions(member)[VALIDATION]
+        estimates = evaluation.join_labels(
+            steps.apply(predictions, clips), predictions, clips, statistic=steps.statistic
+        )
+        weights.append(evaluation.scores(clips, estimates).loc[list(DIMENSIONS), "CCC"].to_list())
+    return evaluation.decision_fusion(tables, weights)

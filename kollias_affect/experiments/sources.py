@@ -8,31 +8,25 @@ import numpy as np
 
 from kollias_affect import _checks, datasets
 from kollias_affect.clip import Clips
-from kollias_affect.datasets import sampling
+from kollias_affect.datasets import division, fer2013
+from kollias_affect.datasets._report import PartNotFoundError
 from kollias_affect.datasets.option_texts import parse_value
 from kollias_affect.faces.picture_crops import paper_d_crops
 from kollias_affect.transfer.stages import Stage
 
-# Databases with the official splits "train" and "validation". In others, a share of the people
-# validates.
-WITH_SPLITS = ("affwild2", "afew", "fer2013", "sfew")
-VALIDATION_SHARE = 0.2
 STAGE_OPTIONS = ("name", "epochs", "learning_rate", "frozen", "new_head")
-SOURCE_OPTIONS = ("split", "validation", "crop")
+SOURCE_OPTIONS = ("split", "validation", "test", "crop")
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A database, and the parts of it that train and validate.
+    """A database, and the parts of it that train, validate and are scored.
 
     Args:
         dataset: Name in `datasets.DATASETS`.
         root: Folder or file of the database.
-        split: Part for training. Default: `"train"` for the databases in `WITH_SPLITS`, otherwise
-            the complete database.
-        validation: Part for validation, a share of the people of `split`, or `"none"` for no
-            validation. Default: `"validation"` for the databases in `WITH_SPLITS` if `split` is
-            not given, otherwise 0.2.
+        split, validation, test: Parts, see `datasets.divide`. Default: the official parts, or
+            shares of the persons of a database without them. `split="all"` mixes all parts.
         crop: Whether the images are complete pictures, whose faces `paper_d_crops` crops.
         options: Dict of options of the database's loader.
     """
@@ -41,40 +35,88 @@ class Source:
     root: str
     split: str | None = None
     validation: str | float | None = None
+    test: str | float | None = None
     crop: bool = False
     options: dict = dataclasses.field(default_factory=dict)
 
-    def load(self, crops_dir=None, seed=0):
-        """Loads the clips.
+    def divide(self, parts=division.PARTS, crops_dir=None, seed=0, size=256, log=None, **drawing):
+        """Loads the clips and divides them.
+
+        Args:
+            parts: Parts that are needed, see `datasets.divide`.
+            crops_dir, size: Folder of the crops and their side in pixels, used if `crop` is set.
+            seed: Seed of the draw of persons, if shares of them are drawn.
+            log: Function that is called with a line of text for every set of crops, or `None`.
+            **drawing: `share` and `draw`, see `datasets.divide`.
+
+        Returns:
+            `datasets.Division`.
+
+        Raises:
+            FileNotFoundError, ValueError: As `datasets.divide` does.
+        """
+        return datasets.divide(
+            self.dataset, self.root, self.split, self.validation, self.test, seed=seed,
+            parts=parts, read=lambda split: self._read(split, crops_dir, size, log), **drawing,
+            **self._described(),
+        )  # fmt: skip
+
+    def load_scored(self, crops_dir=None):
+        """Loads the clips of a database that is only scored on.
 
         Args:
             crops_dir: Folder of the crops, used if `crop` is set.
-            seed: Seed of the draw of the people who validate, if a share of them does.
 
         Returns:
-            `(training, validation)`, two lists of `Clip`.
-
-        Raises:
-            FileNotFoundError, ValueError: As `datasets.load` does.
+            `(clips, text)`, see `datasets.load_scored`; `test` names the part, or else `split`.
         """
-        with_splits = self.dataset in WITH_SPLITS and self.split is None
-        split = "train" if with_splits else self.split
-        validation = self.validation
-        if validation is None:
-            validation = "validation" if with_splits else VALIDATION_SHARE
-        clips = self._read(split, crops_dir)
-        if validation == "none":
-            return clips, []
-        if isinstance(validation, str):
-            return clips, self._read(validation, crops_dir)
-        return sampling.split(clips, validation, seed)
+        split = self.split if self.test is None else self.test
+        return datasets.load_scored(
+            self.dataset, self.root, split, lambda split: self._read(split, crops_dir),
+            **self._described(),
+        )  # fmt: skip
 
-    def _read(self, split, crops_dir):
-        clips = datasets.load(self.dataset, self.root, split, **self.options)
+    def _described(self):
+        """Options for the text; the draw has a `seed` of its own beside that of `synthetic`."""
+        return {name: value for name, value in self.options.items() if name != "seed"}
+
+    def _read(self, split, crops_dir, size=256, log=None):
+        clips = self._load(split)
         if not self.crop:
             return clips
-        part = f"{self.dataset}-{split or 'all'}"
-        return paper_d_crops(clips, Path(crops_dir or "crops") / part)
+        folder = Path(crops_dir or "crops") / f"{self.dataset}-{split or 'all'}"
+        cropped = paper_d_crops(clips, folder, size)
+        if log is not None:
+            log(f"{self.dataset}: {cropped.report}")
+        return cropped
+
+    def _load(self, split):
+        """Loads a part; one of a variant of paper D must have all that the paper names.
+
+        A database without a part lends it from another one, but a variant is what its parts are.
+        """
+        variant = self.options.get("variant")
+        usages = fer2013.VARIANTS.get(variant, {}).get(split, ())
+        try:
+            clips = datasets.load(self.dataset, self.root, split, **self.options)
+        except PartNotFoundError:
+            if not usages:
+                raise
+            clips = []
+        missing = [u for u in usages if not any(clip.key.startswith(u) for clip in clips)]
+        if missing:
+            remedy = "Give a complete copy"
+            if split == "validation":
+                remedy = (
+                    "Let a share of its other images choose the epochs, by the option "
+                    "validation=0.11 of the database, or --without-private-test of --path; or "
+                    "give a complete copy"
+                )
+            raise FileNotFoundError(
+                f"The {split} data of {variant} are {' and '.join(usages)}. Received: {self.root} "
+                f"without {' and '.join(missing)}. {remedy}."
+            )
+        return clips
 
 
 def parse(text):
@@ -140,7 +182,7 @@ def _typed(name, text):
 
 
 def _share_or_split(text):
-    return float(text) if re.match(r"[\d.]", text) else text
+    return float(text) if re.fullmatch(r"[\d.]+", text) else text
 
 
 def _boolean(text):
@@ -151,6 +193,7 @@ CONVERTERS = {
     "epochs": (int, "a whole number"),
     "learning_rate": (float, "a number"),
     "validation": (_share_or_split, "a split or a share"),
+    "test": (_share_or_split, "a split or a share"),
     "new_head": (_boolean, "true or false"),
     "crop": (_boolean, "true or false"),
 }
@@ -177,15 +220,17 @@ def stage(sources, name=None, crops_dir=None, limit=None, seed=0, **options):
     Returns:
         `Stage`.
     """
-    training, validation = Clips(), Clips()
+    training, validation, texts = Clips(), Clips(), []
     for source in sources:
-        training_part, validation_part = source.load(crops_dir, seed)
-        training += training_part
-        validation += validation_part
+        parts = source.divide(("training", "validation"), crops_dir, seed)
+        training += parts.training
+        validation += parts.validation
+        texts.append(parts.text)
     if limit is not None:
         training, validation = (limited(clips, limit, seed) for clips in (training, validation))
+        texts.append(f"Of these, about {limit} frames of each class and set.")
     default = "+".join(str(s.options.get("variant", s.dataset)) for s in sources)
-    return Stage(name or default, training, validation, **options)
+    return Stage(name or default, training, validation, text=" ".join(texts), **options)
 
 
 def limited(clips, frames, seed=0):

@@ -26,7 +26,7 @@ def synthetic_roles(root):
     clips = [_with_expressions(clip) for clip in sorted(clips, key=lambda clip: clip.key)]
     data = Parts(clips[:3], clips[3:4], clips[4:5])
     first, second = (Parts(clips[a:b], clips[b : b + 1], []) for a, b in ((5, 6), (7, 9)))
-    return {
+    roles = {
         "data": data,
         "pretrain": first,
         "pretrain2": second,
@@ -35,6 +35,10 @@ def synthetic_roles(root):
         "fer28": Parts(clips[5:7], clips[7:8], []),
         "fer32": Parts(clips[6:9], clips[9:10], []),
         "emotiw": data,
+    }
+    text = "synthetic people, a few for each part"
+    return {
+        role: dataclasses.replace(parts, text=text, synthetic=True) for role, parts in roles.items()
     }
 
 

@@ -145,6 +145,24 @@ class Video:
             self._break(f"the file ends there, though it declares {declared:.3f} s")
 
 
+def frame_count(path):
+    """Counts the frames of a video without decoding them.
+
+    Args:
+        path: Video file.
+
+    Returns:
+        Number of the coded pictures in the file, whatever its header declares.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is not a video.
+    """
+    container = Video(path)._open()
+    with container:
+        return sum(1 for packet in container.demux(_stream(container)) if packet.size)
+
+
 def _open(path):
     try:
         return av.open(path)

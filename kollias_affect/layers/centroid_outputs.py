@@ -57,7 +57,7 @@ def relative_distances(representation, centroids):
     return _relative(*_centred(representation, centroids))
 
 
-def centroid_outputs(representation, centroids, normalization="softmax", scale=1.0):
+def centroid_outputs(representation, centroids, normalization="linear", scale=1.0):
     """Computes the proximity of a representation to each centroid, paper A's `1 - f(V)`.
 
     Formula: `V_i = |Z_i - X|^2` (eq. 6 and 7). `f` is the softmax of `V / scale` over the
@@ -144,7 +144,7 @@ class CentroidOutputs(keras.layers.Layer):
         Paper A, eq. 6-8.
     """
 
-    def __init__(self, classes, normalization="softmax", scale=1.0, **kwargs):
+    def __init__(self, classes, normalization="linear", scale=1.0, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.classes = _checks.positive_integer("classes", classes)
         self.normalization = _checks.one_of("normalization", normalization, NORMALIZATIONS)

@@ -19,6 +19,7 @@ from kollias_affect.models.parts import RNNS
 from kollias_affect.models.precision import native_precision
 from kollias_affect.models.reference import REFERENCES, reference
 from kollias_affect.models.streaming import Stream
+from kollias_affect.models.unit_range import for_unit_range
 
 __all__ = [
     "CROP",
@@ -32,6 +33,7 @@ __all__ = [
     "describe",
     "fast",
     "fingerprint",
+    "for_unit_range",
     "fuse",
     "load",
     "load_any",

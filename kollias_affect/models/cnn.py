@@ -2,6 +2,7 @@
 
 import keras
 
+from kollias_affect import initializers
 from kollias_affect.models import parts
 from kollias_affect.models.outputs import output_layer
 
@@ -32,13 +33,16 @@ def cnn(
             published CNNs use (4096, 4096) and (4096, 2000).
         landmark_units: Units of a layer that encodes the landmarks first (paper B §7), or `None`
             for no such layer.
-        dropout: Dropout rate after each fully connected layer, in [0, 1).
+        dropout: Dropout rate after each fully connected layer, in [0, 1). The default is that of
+            paper B §6.2 and paper C §4.2.1; paper C's baseline prints none (§4.1.1).
         length: Frames per window, for a model that takes windows as `windows.dataset` yields
             them. `None` for a model of single frames.
         output_activation: Activation of the output layer. Default: linear for valence and
             arousal, softmax for expressions. `"linear"` gives the seven linear outputs of paper A.
-        initializer: Dict of initializers of the fully connected layers, such as
-            `initializers.papers()`. Default: those of Keras.
+        initializer: Initial weights of the fully connected layers: a name in
+            `initializers.INITIALIZERS` ("authors", "papers", "keras"), what those functions
+            return for a seed, or a dict of initializers, of which every layer gets its own draw.
+            `None` for those of Keras.
         frozen: Whether to freeze the backbone's weights.
         name: Name of the model.
 
@@ -60,12 +64,13 @@ def cnn(
 
     References: Paper C §4.2.1, tables 4 and 7, figures 11 and 12; paper B §5.1; paper A §IV-A.
     """
-    output = output_layer(task, output_activation, **(initializer or {}))
+    initializer = initializers.resolve(initializer)
+    output = output_layer(task, output_activation, **initializer)
     backbone = parts.resolve_backbone(backbone, frozen)
     inputs = parts.frame_inputs(backbone, landmarks, length)
     last = backbone.layers[-1].name
     x = parts.taps(backbone, [last])(inputs["images"])[last]
-    x = parts.join_landmarks(x, inputs, landmark_units)
+    x = parts.join_landmarks(x, inputs, landmark_units, initializer)
     hidden_units = parts.hidden_units_of(backbone, hidden_units)
     x = parts.fully_connected(x, hidden_units, dropout, initializer)
     return keras.Model(inputs, output(x), name=name)

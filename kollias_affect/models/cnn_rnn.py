@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from kollias_affect import _checks, backbones, initializers
+from kollias_affect import _checks, backbones, initializers, presets
 from kollias_affect.models import parts
 from kollias_affect.models.outputs import output_layer
 
@@ -49,19 +49,25 @@ def cnn_rnn(
         fed_by: `"fc1"` or `"fc2"`: the fully connected layer that feeds the RNN.
         landmark_units: Units of a layer that encodes the landmarks first (paper B §7: 512, 1024
             or 2048), or `None` for no such layer.
-        dropout: Dropout rate after each fully connected layer, in [0, 1).
-        rnn_dropout: Dropout rate after the first RNN layer, in [0, 1). The default follows paper
-            B §6.2, "dropout with 0.8 probability", in Keras' convention. If you read it as a
-            keep probability (TensorFlow 1), pass `rnn_dropout=0.2`.
+        dropout: Dropout rate after each fully connected layer, in [0, 1); 0.5 in paper B §6.2 and
+            paper C §4.2.1.
+        rnn_dropout: Dropout rate after the first RNN layer, in [0, 1): the share of the units that
+            are set to zero. The default is a reading of paper B §6.2, "dropout with 0.8
+            probability". If you read it as a probability to keep (TensorFlow 1), pass 0.2. Paper
+            C §4.2.1 prints 0.5.
         reset_after: Form of the GRUs. `False` is the form of TensorFlow 1 and of the authors'
             weights; `True` has fast kernels.
         output_activation: Activation of the output layer. Default: linear for valence and
             arousal, softmax for expressions. `"linear"` goes with the squared error of paper A
             (eq. 5).
-        initializer: Dict of `kernel_initializer` and `bias_initializer` of the fully connected
-            layers, such as `initializers.papers()`. Default: those of Keras.
-        frozen: Whether to freeze the backbone's weights (the learning rate is 1e-3 then in paper
-            B §6.2); this changes the given model itself. `False` trains end to end (1e-4 or 1e-5).
+        initializer: Initial weights of the fully connected layers: a name in
+            `initializers.INITIALIZERS` ("authors", "papers", "keras"), what those functions
+            return for a seed, or a dict of initializers, of which every layer gets its own draw.
+            `None` for those of Keras. RNN layers have those of Keras, unless it is
+            `initializers.papers(rnn=True)`.
+        frozen: Whether to freeze the backbone's weights; this changes the given model itself.
+            `False` trains end to end. The learning rates of the papers are those of
+            `presets.PRESETS`.
         name: Name of the model.
 
     Returns:
@@ -83,15 +89,18 @@ def cnn_rnn(
 
     References: Paper C §4.2.1.3, table 8, figure 13; paper B §5.2; paper A §IV-A, table I.
     """
-    output = output_layer(task, output_activation, **(initializer or {}))
+    initializer = initializers.resolve(initializer)
+    output = output_layer(task, output_activation, **initializer)
     backbone = parts.resolve_backbone(backbone, frozen)
     inputs = parts.frame_inputs(backbone, landmarks, length)
     last = backbone.layers[-1].name
     x = parts.taps(backbone, [last])(inputs["images"])[last]
-    x = parts.join_landmarks(x, inputs, landmark_units)
+    x = parts.join_landmarks(x, inputs, landmark_units, initializer)
     hidden_units = _hidden_units(backbone, hidden_units, fed_by)
     x = parts.fully_connected(x, hidden_units, dropout, initializer)
-    x = parts.rnn_stack(x, rnn, rnn_units, rnn_layers, rnn_dropout, reset_after=reset_after)
+    x = parts.rnn_stack(
+        x, rnn, rnn_units, rnn_layers, rnn_dropout, reset_after=reset_after, initializer=initializer
+    )
     outputs = output(x)
     if representation:
         hidden = layers.Identity(dtype="float32", name="representation")(x)
@@ -115,45 +124,62 @@ def affwildnet(
     backbone="vgg_face",
     task="valence_arousal",
     hidden_units=None,
-    initializer="papers",
     width=1.0,
     input_shape=(96, 96, 3),
+    settings="C",
     seed=None,
     **options,
 ):
-    """Builds AffWildNet: `cnn_rnn` with the settings of paper C.
+    """Builds AffWildNet: `cnn_rnn` with the settings of one of the papers.
 
     Two GRU layers of 128 units follow a fully connected layer of 4096 units (1500 on a ResNet).
-    Landmarks are used, the dropout rates are 0.5 and 0.8, and the outputs are linear.
+    Landmarks are used, and the outputs are linear. The settings are the window's length, the
+    dropout rates and the initial weights of the fully connected layers: paper C has dropout 0.5
+    twice, paper B 0.5 and 0.8.
 
     Args:
         backbone: Name in `backbones.BACKBONES`, or a `keras.Model`.
         task: One of `tasks.TASKS`.
         hidden_units: Units of `fc1` (and `fc2`). Default: those of the paper, times `width`.
-        initializer: `"papers"` for `initializers.papers()`, `None` for those of Keras, or a dict.
         width: Factor on the backbone's channels and on the default of `hidden_units`.
         input_shape: `(height, width, 3)` of a backbone that is given by name.
-        seed: Seed of `initializers.papers()`.
-        **options: Further arguments of `cnn_rnn`.
+        settings: Name of the preset, one of `presets.PRESETS`: "C", "B", "B-keep" or
+            "C-baseline".
+        seed: Seed of the initial weights of the fully connected layers.
+        **options: Further arguments of `cnn_rnn`. `length`, `dropout`, `rnn_dropout` and
+            `initializer` override the settings; `initializer=None` gives Keras' initial weights.
 
     Returns:
         `keras.Model`, see `cnn_rnn`.
 
     Raises:
-        ValueError: See `cnn_rnn`.
+        ValueError: If the preset is unknown. See `cnn_rnn`.
 
-    References: Paper C §4.2.1.3, table 8, figure 13; paper B §5.2.1, table 2.
+    Example:
+
+    >>> from kollias_affect import models
+    >>> tiny = {"backbone": "cnn_m", "input_shape": (32, 32, 3), "width": 0.02, "rnn_units": 4}
+    >>> rates = []
+    >>> for settings in ("C", "B", "B-keep"):
+    ...     model = models.affwildnet(settings=settings, **tiny)
+    ...     rates.append(model.get_layer("rnn1_dropout").rate)
+    >>> rates
+    [0.5, 0.8, 0.2]
+
+    References: Paper C §4.2.1 and §4.2.1.3, table 8, figure 13; paper B §5.2.1 and §6.2, table 2.
     """
-    if initializer == "papers":
-        initializer = initializers.papers(seed)
+    preset = presets.preset(settings)
+    options = {
+        "length": preset.length,
+        "dropout": preset.dropout,
+        "rnn_dropout": preset.rnn_dropout,
+        "initializer": preset.initializer,
+        "name": "affwildnet",
+        **options,
+    }
+    options["initializer"] = initializers.resolve(options["initializer"], seed)
     if isinstance(backbone, str):
         backbone = backbones.build(backbone, input_shape=input_shape, width=width)
     if hidden_units is None:
         hidden_units = tuple(max(1, round(n * width)) for n in parts.hidden_units_of(backbone))
-    return cnn_rnn(
-        backbone,
-        task,
-        hidden_units=hidden_units,
-        initializer=initializer,
-        **{"name": "affwildnet", **options},
-    )
+    return cnn_rnn(backbone, task, hidden_units=hidden_units, **options)

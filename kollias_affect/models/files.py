@@ -14,6 +14,7 @@ import kollias_affect
 from kollias_affect import _checks, _files, _runs
 from kollias_affect.models.fast import with_plain_layers
 from kollias_affect.models.precision import use_float32_if_emulated
+from kollias_affect.models.unit_range import for_unit_range, scaling_of
 from kollias_affect.tasks import TASKS
 
 CARD = "kollias_affect.json"
@@ -32,6 +33,9 @@ KEYS = {"task", "outputs", "range", "image", "crop", "landmarks", "length", "ver
 def save(model, path, **metadata):
     """Saves a model for inference: architecture, weights and card, without optimizer and loss.
 
+    Every file takes images in [-1, 1]. A network with another scaling of its own (an imported
+    checkpoint) is saved in its form `for_unit_range`, and the card names its scaling.
+
     Args:
         model: `keras.Model`, compiled or not.
         path: File ending in `.keras`; written atomically.
@@ -41,7 +45,7 @@ def save(model, path, **metadata):
         ValueError: If the model is not one that `describe` knows.
     """
     # A model that was never compiled: a custom loss would have to be imported to load the file.
-    model = with_plain_layers(model)
+    model = with_plain_layers(for_unit_range(model))
     bare = keras.Model(model.input, model.output, name=model.name)
     with _files.atomic(path) as temporary:
         bare.save(temporary)
@@ -100,9 +104,10 @@ def read_card(path):
 
     Returns:
         Dict with the keys `task`, `outputs` (names in order), `range`, `image` (`size`, `colour`,
-        `range`), `crop`, `landmarks` (whether the model takes them), `length` (frames per window,
-        `None` for a model of single frames), `versions`, and the metadata of `save`; or `None` if
-        the file has no card.
+        `range`, and `scaling` of a network that sees other pixels within, see
+        `unit_range.scaling_of`), `crop`, `landmarks` (whether the model takes them), `length`
+        (frames per window, `None` for a model of single frames), `versions`, and the metadata of
+        `save`; or `None` if the file has no card.
 
     Raises:
         ValueError: If the card is damaged.
@@ -156,11 +161,13 @@ def describe(model):
     names, span = TASKS[task]
     size = inputs["images"][-2]
     length = inputs["images"][1] if len(inputs["images"]) == 5 else None
+    scaling = scaling_of(model)
+    scaling = {} if scaling is None else {"scaling": scaling}
     return {
         "task": task,
         "outputs": list(names),
         "range": list(span),
-        "image": {"size": size, "colour": "RGB", "range": [-1, 1]},
+        "image": {"size": size, "colour": "RGB", "range": [-1, 1], **scaling},
         "crop": CROP,
         "landmarks": "landmarks" in inputs,
         "length": length,

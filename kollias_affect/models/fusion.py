@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from kollias_affect import _checks
+from kollias_affect import _checks, initializers
 from kollias_affect.models import parts
 from kollias_affect.models.outputs import output_layer
 from kollias_affect.tasks import TASKS
@@ -19,7 +19,7 @@ def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fus
         units: Units of that layer.
         frozen: Whether to freeze the members' weights; `False` trains all end to end. The weights
             are those of the given models, not copies.
-        initializer: Dict of initializers of the fully connected layers.
+        initializer: Initial weights of the fully connected layers, see `cnn_rnn`.
         name: Name of the model.
 
     Returns:
@@ -31,6 +31,7 @@ def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fus
     References: Paper B §5.4.1.
     """
     _checks.one_of("mode", mode, ("rnn", "fc"))
+    initializer = initializers.resolve(initializer)
     task = _common([next((n for n in m.output_names if n in TASKS), None) for m in models], "tasks")
     _common([model.input["images"].shape[1:] for model in models], "shapes of windows")
     inputs = {}
@@ -46,8 +47,8 @@ def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fus
     if mode == "rnn":
         x = parts.rnn_stack(x, "gru", units, 1, 0.0, "fusion_")
     else:
-        x = layers.Dense(units, "relu", name="fusion_fc", **(initializer or {}))(x)
-    return keras.Model(inputs, output_layer(task, **(initializer or {}))(x), name=name)
+        x = layers.Dense(units, "relu", name="fusion_fc", **initializer)(x)
+    return keras.Model(inputs, output_layer(task, **initializer)(x), name=name)
 
 
 def _common(values, what):

@@ -5,6 +5,7 @@ import re
 import keras
 from keras import layers
 
+from kollias_affect import initializers
 from kollias_affect.models import parts
 from kollias_affect.models.outputs import output_layer
 
@@ -21,6 +22,7 @@ def multi_rnn(
     length=80,
     hidden_units=None,
     fc_units=128,
+    landmark_units=None,
     dropout=0.5,
     rnn_dropout=0.8,
     reset_after=True,
@@ -48,10 +50,13 @@ def multi_rnn(
         hidden_units: Units of `fc1`. Default: those of the papers for this backbone.
         fc_units: Units of the layer `fc` of the modes that have one. The paper does not print
             this number.
-        dropout: Dropout rate after `fc1`, in [0, 1).
-        rnn_dropout: Dropout rate after the first layer of each stack, in [0, 1).
+        landmark_units: Units of a layer that encodes the landmarks first (paper B §7: 512, 1024
+            or 2048), or `None` for no such layer.
+        dropout: Dropout rate after `fc1`, in [0, 1); 0.5 in paper B §6.2.
+        rnn_dropout: Dropout rate after the first layer of each stack, in [0, 1). The default is a
+            reading of paper B §6.2, see `cnn_rnn`.
         reset_after: Form of the GRUs, see `cnn_rnn`.
-        initializer: Dict of initializers of the fully connected layers.
+        initializer: Initial weights of the fully connected layers, see `cnn_rnn`.
         frozen: Whether to freeze the backbone's weights.
         name: Name of the model.
 
@@ -74,7 +79,8 @@ def multi_rnn(
     References: Paper B §5.3, figures 5 to 7, table 5.
     """
     concatenated, with_fc = _parse_mode(mode, features)
-    output = output_layer(task, **(initializer or {}))
+    initializer = initializers.resolve(initializer)
+    output = output_layer(task, **initializer)
     backbone = parts.resolve_backbone(backbone, frozen)
     inputs = parts.frame_inputs(backbone, landmarks and "fc1" in features, length)
     last = backbone.layers[-1].name
@@ -84,7 +90,7 @@ def multi_rnn(
     outputs = parts.taps(backbone, names)(inputs["images"])
     if "fc1" in features:
         units = parts.hidden_units_of(backbone)[0] if hidden_units is None else hidden_units
-        x = parts.join_landmarks(outputs[last], inputs)
+        x = parts.join_landmarks(outputs[last], inputs, landmark_units, initializer)
         outputs["fc1"] = parts.fully_connected(x, (units,), dropout, initializer)
 
     def stack(x, prefix=""):
@@ -96,7 +102,7 @@ def multi_rnn(
         stacks = [stack(outputs[name], f"{name}_") for name in features]
         x = layers.Concatenate(name="rnns")(stacks)
     if with_fc:
-        x = layers.Dense(fc_units, "relu", name="fc", **(initializer or {}))(x)
+        x = layers.Dense(fc_units, "relu", name="fc", **initializer)(x)
     return keras.Model(inputs, output(x), name=name)
 
 

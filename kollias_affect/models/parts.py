@@ -13,8 +13,12 @@ VGG_HIDDEN_UNITS = (4096, 2048)
 
 
 def _bidirectional(layer):
-    def build(units, name, **options):
-        return keras_layers.Bidirectional(layer(units, **options), name=name)
+    def build(units, name, backward=None, **options):
+        if backward is not None:  # Keras would copy the forward layer with its seeds
+            backward = layer(units, go_backwards=True, **{**options, **backward})
+        return keras_layers.Bidirectional(
+            layer(units, **options), backward_layer=backward, name=name
+        )
 
     return build
 
@@ -123,28 +127,33 @@ def taps(backbone, names):
     return extract
 
 
-def join_landmarks(features, inputs, landmark_units=None):
+def join_landmarks(features, inputs, landmark_units, initializer):
     """Concatenates features and landmarks; `landmark_units` encodes the latter (paper B §7)."""
     if "landmarks" not in inputs:
         return features
     landmarks = inputs["landmarks"]
     if landmark_units is not None:
-        landmarks = keras_layers.Dense(landmark_units, "relu", name="landmark_encoder")(landmarks)
+        units = _checks.positive_integer("landmark_units", landmark_units)
+        encoder = keras_layers.Dense(units, "relu", name="landmark_encoder", **initializer)
+        landmarks = encoder(landmarks)
     return keras_layers.Concatenate(name="features_and_landmarks")([features, landmarks])
 
 
-def fully_connected(x, hidden_units, dropout, initializer=None):
+def fully_connected(x, hidden_units, dropout, initializer):
     """Applies layers `fc1`, `fc2`, … (ReLU), each followed by dropout."""
     _checks.share("dropout", dropout)
     for i, units in enumerate(hidden_units, start=1):
         _checks.positive_integer("hidden_units", units)
-        x = keras_layers.Dense(units, "relu", name=f"fc{i}", **(initializer or {}))(x)
+        x = keras_layers.Dense(units, "relu", name=f"fc{i}", **initializer)(x)
         x = keras_layers.Dropout(dropout, name=f"fc{i}_dropout")(x)
     return x
 
 
-def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True):
-    """Applies RNN layers `<prefix>rnn1`, `<prefix>rnn2`, … with dropout after the first."""
+def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True, initializer=None):
+    """Applies RNN layers `<prefix>rnn1`, `<prefix>rnn2`, … with dropout after the first.
+
+    `initializer` is a `PerLayer`, which may be for RNN layers too.
+    """
     recurrent = RNNS[_checks.one_of("rnn", rnn, RNNS)]
     # TF1's GRU resets the state before the product, Keras' default (and cuDNN's) after it.
     options = {"reset_after": reset_after} if rnn in ("gru", "bgru") else {}
@@ -154,7 +163,11 @@ def rnn_stack(x, rnn, units, depth, dropout, prefix="", reset_after=True):
     units = _checks.positive_integer("rnn_units", units)
     _checks.share("rnn_dropout", dropout)
     for i in range(1, depth + 1):
-        x = recurrent(units, return_sequences=True, name=f"{prefix}rnn{i}", **options)(x)
+        drawn = {} if initializer is None else initializer.for_rnn()
+        if drawn and rnn in ("blstm", "bgru"):
+            drawn["backward"] = initializer.for_rnn()
+        layer = recurrent(units, return_sequences=True, name=f"{prefix}rnn{i}", **options, **drawn)
+        x = layer(x)
         if i == 1 and depth > 1:
             x = keras_layers.Dropout(dropout, name=f"{prefix}rnn1_dropout")(x)
     return x

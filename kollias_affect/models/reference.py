@@ -11,7 +11,8 @@ _TASK = "valence_arousal"
 def reference(name, length=80):
     """Builds a published network, without weights; `weights.load_tf1_checkpoint` loads them.
 
-    It takes no landmarks. Its GRUs have the form of TensorFlow 1 (`reset_after=False`).
+    It takes no landmarks. Its GRUs have the form of TensorFlow 1 (`reset_after=False`). The
+    authors' weights expect `(pixels - 128) / 128`, see there.
 
     Args:
         name: One of `REFERENCES`.

@@ -7,6 +7,7 @@ import numpy as np
 
 from kollias_affect.models.files import describe
 from kollias_affect.models.stateful import stateful
+from kollias_affect.models.unit_range import for_unit_range
 
 
 class SequenceRunner:
@@ -80,6 +81,7 @@ class Stream:
     """
 
     def __init__(self, model):
+        model = for_unit_range(model)
         card = describe(model)
         self.size = card["image"]["size"]
         self.takes_landmarks = card["landmarks"]

@@ -1,6 +1,7 @@
 """Transfer to another database or task: freezing, new heads, fine-tuning (papers B to D)."""
 
 from kollias_affect.evaluation.cost_sensitive import DEFAULT_COSTS, cost_sensitive_accuracy
+from kollias_affect.transfer.crops import ten_crops
 from kollias_affect.transfer.folds import CrossValidated, cross_validate
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
@@ -24,5 +25,6 @@ __all__ = [
     "staged",
     "step_decay",
     "swap_head",
+    "ten_crops",
     "unfreeze",
 ]

@@ -21,14 +21,14 @@ class CrossValidated:
     predictions: dict
 
 
-def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, **options):
+def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, validation_share=0.2, **options):
     """Trains a model for each fold, and scores all clips together, each by the model of its fold.
 
-    The model of fold `k` is trained by `training.train` in `out_dir/fold-<k>` on the people of
-    the other folds. Its best epoch is selected on fold `k` itself, which makes the scores slightly
-    optimistic; paper C does not state its selection. The scores are computed over the complete
-    corpus, not averaged over folds: a mean of correlations is not the correlation. An interrupted
-    call resumes.
+    The model of fold `k` is trained by `training.train` in `out_dir/fold-<k>` on people of the
+    other folds. A share of these people is held out and chooses the best epoch; the people of
+    fold `k` are only scored. Paper C does not state its selection. The scores are computed over
+    the complete corpus, not averaged over folds: a mean of correlations is not the correlation. An
+    interrupted call resumes. `out_dir/settings.json` says who is in which fold and who chose.
 
     Args:
         build: Function without arguments that returns a new model of windows, always with the
@@ -36,7 +36,8 @@ def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, **options):
         clips: List of `Clip` with labels.
         folds: Number of folds, see `sampling.person_folds`. Paper C uses 5 on AFEW-VA.
         out_dir: Folder of the run, in which `scores.csv` and `.md` are written.
-        seed: Seed of the folds and of the training.
+        seed: Seed of the folds, of the people who are held out, and of the training.
+        validation_share: Share of the people of the other folds who are held out.
         **options: Arguments of `training.train`.
 
     Returns:
@@ -44,23 +45,78 @@ def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, **options):
 
     Raises:
         OSError: If another process runs in `out_dir`.
-        ValueError: If there are too few people, or if `out_dir` holds a run with other settings.
+        ValueError: If there are too few people, or if `out_dir` holds a run with other settings,
+            or one of a version that chose the epoch on the people who are scored.
 
     References: paper C §5.1.2.
     """
-    parts = sampling.person_folds(clips, folds, seed)
+    parts = [
+        (*_held_out(others, validation_share, [seed, number]), scored)
+        for number, (others, scored) in enumerate(
+            sampling.person_folds(clips, folds, seed), start=1
+        )
+    ]
+    settings = _describe(parts, seed, validation_share)
+    _check_folder(out_dir, settings)
     out_dir = _checks.writable_folder("out_dir", out_dir)
     predictions, task = {}, None
     with _runs.Lock(out_dir):
-        for number, (train, validation) in enumerate(parts, start=1):
+        _runs.start_folder(out_dir, settings, _writes(parts), required=("folds",))
+        for number, (train, validation, scored) in enumerate(parts, start=1):
             folder = out_dir / f"fold-{number}"
             model = build()
             model, card = training.train(model, train, validation, folder, seed=seed, **options)
             task = card["task"]
-            predictions.update(_predictions(model, card, validation, folder))
+            predictions.update(_predictions(model, card, scored, folder))
         scores = evaluation.scores(clips, predictions, task)
         evaluation.write_table(scores, out_dir / "scores")
     return CrossValidated(scores, predictions)
+
+
+def _held_out(clips, share, seed):
+    """Divides the clips of the other folds into those to train on and those that choose."""
+    counted = {clip.subject for clip in clips if clip.valid.any()}
+    if len(counted) < 2:
+        raise ValueError(
+            "A fold needs two people besides those who are scored: one to train on, and one who "
+            f"chooses the epoch. Received: {len(counted)} with frames that count. Use more folds."
+        )
+    _, chosen = sampling.split([clip for clip in clips if clip.subject in counted], share, seed)
+    subjects = {clip.subject for clip in chosen}
+    return [clip for clip in clips if clip.subject not in subjects], chosen
+
+
+def _describe(parts, seed, share):
+    """The settings of a run: JSON content with the people of each fold."""
+
+    def people(clips):
+        return sorted({clip.subject for clip in clips})
+
+    return {
+        "folds": [
+            {"scored": people(scored), "choose the epoch": people(validation)}
+            for _, validation, scored in parts
+        ],
+        "seed": seed,
+        "validation_share": share,
+    }
+
+
+def _writes(parts):
+    return [f"fold-{number}" for number in range(1, len(parts) + 1)]
+
+
+def _check_folder(out_dir, settings):
+    """Refuses the folder of other folds, and that of an earlier version."""
+    folders = _writes(settings["folds"])
+    try:
+        _runs.check_folder(out_dir, settings, folders, required=("folds",))
+    except FileExistsError as error:
+        raise ValueError(
+            "The people who choose the epoch of a fold must not be scored. Received: "
+            f"{out_dir}, which holds folds without a record of who chose, as an earlier version "
+            "wrote them. Choose another folder."
+        ) from error
 
 
 def _predictions(model, card, clips, folder):

@@ -2,11 +2,12 @@
 
 import keras
 
-from kollias_affect import _checks, metrics
+from kollias_affect import _checks, metrics, training
 
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LEARNING_RATE = 1e-3
+BATCH_SIZE = 128  # Krizhevsky et al. (2012) §5; paper D prints none, but "closely follows" them
 EPOCHS_PER_STEP, STEP = 10, 0.1
 
 
@@ -35,10 +36,7 @@ def compile_sgd(model, learning_rate=LEARNING_RATE, momentum=MOMENTUM, weight_de
     rate = _checks.number_between("learning_rate", learning_rate, 0, 10)
     momentum = _checks.share("momentum", momentum)
     decay = _checks.share("weight_decay", weight_decay)
-    # Set on the variables, not in the configs of the layers: the saved model has no regularizers.
-    for variable in model.trainable_variables:
-        if len(variable.shape) > 1:
-            variable.regularizer = keras.regularizers.L2(decay / 2) if decay else None
+    training.decay_kernels(model, decay or None)
     model.compile(
         keras.optimizers.SGD(rate, momentum=momentum),
         loss={"expression": "sparse_categorical_crossentropy"},

@@ -15,13 +15,14 @@ from kollias_affect.tasks import EXPRESSIONS
 MONITOR = "val_accuracy"  # chooses the best epoch of a stage
 
 
-def evaluate_stage(stage, folder, sets):
+def evaluate_stage(stage, folder, sets, score_form=None):
     """Computes the confusion matrices of a stage's best epoch and stores them in its folder.
 
     Args:
         stage: `Stage`.
         folder: Folder of the stage.
         sets: Dict from `validation`, `target` and `test` to a list of `Clip` or `None`.
+        score_form: Function from the model to the form of it that is scored, or `None`.
 
     Returns:
         `(best epoch, confusions)`: an integer from 1, and a dict from the name of a set to its
@@ -32,10 +33,12 @@ def evaluate_stage(stage, folder, sets):
     contents = {
         name: [_runs.describe_clip(clip) for clip in clips] for name, clips in sets.items() if clips
     }
-    made_of = json.loads(json.dumps({"epochs": stage.epochs, "sets": contents}))
+    form = None if score_form is None else score_form.__name__
+    made_of = json.loads(json.dumps({"epochs": stage.epochs, "sets": contents, "form": form}))
     stored = json.loads(path.read_text()) if path.exists() else {}
     if stored.get("made_of") != made_of:
-        stored = {"made_of": made_of, "confusions": _confusions(model, sets)}
+        scored = model if score_form is None else score_form(model)
+        stored = {"made_of": made_of, "confusions": _confusions(scored, sets)}
         _files.write_json(path, stored)
     confusions = {name: np.array(counts) for name, counts in stored["confusions"].items()}
     for name, counts in confusions.items():
@@ -82,6 +85,7 @@ def report_row(stage, best_epoch, confusions):
         "epochs": stage.epochs,
         "best epoch": best_epoch,
         "training frames": int(sum(clip.valid.sum() for clip in stage.training)),
+        "validation frames": int(sum(clip.valid.sum() for clip in stage.validation)),
         "accuracy": accuracy(confusions["validation"]),
         "cost-sensitive accuracy": _cost_sensitive(confusions["validation"]),
         "target accuracy": accuracy(confusions["target"]),
@@ -92,7 +96,7 @@ def report_row(stage, best_epoch, confusions):
     return {**row, **dict(zip(EXPRESSIONS, _recalls(confusions["target"]), strict=True))}
 
 
-def write_report(rows, published, out_dir):
+def write_report(rows, published, out_dir, notes=()):
     """Writes the rows of all stages to `out_dir/report.csv` and `.md`.
 
     Args:
@@ -100,6 +104,7 @@ def write_report(rows, published, out_dir):
         published: Dict from the name of a set to the paper's accuracy, which is shown in the last
             row, or `None`.
         out_dir: Folder of the report.
+        notes: Texts that follow the table in `report.md`.
 
     Returns:
         `pandas.DataFrame` with a row for each stage.
@@ -109,6 +114,11 @@ def write_report(rows, published, out_dir):
         table[f"paper D {name} accuracy"] = np.nan
         table.loc[table.index[-1], f"paper D {name} accuracy"] = value
     write_table(table, out_dir / "report")
+    if notes:
+        path = out_dir / "report.md"
+        lines = [path.read_text(encoding="utf-8").rstrip("\n"), "", *(f"- {n}" for n in notes)]
+        with _files.atomic(path) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return table
 
 

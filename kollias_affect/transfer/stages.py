@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _checks, _runs, models, training
-from kollias_affect.transfer import optimization, stage_data, stage_report
+from kollias_affect.datasets import division
+from kollias_affect.transfer import crops, optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
 from kollias_affect.transfer.stage_report import MONITOR
@@ -27,6 +28,7 @@ class Stage:
         learning_rate: Initial learning rate. It is divided by 10 every 10 epochs.
         frozen: Arguments of `freeze`, such as `{"cnn": True}`, or `None` to train all layers.
         new_head: Whether the stage starts with a new output layer, see `swap_head`.
+        text: What the two sets are, for the report.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -41,6 +43,7 @@ class Stage:
     learning_rate: float = optimization.LEARNING_RATE
     frozen: dict | None = None
     new_head: bool = False
+    text: str = ""
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z0-9_][\w+.-]*", str(self.name)):
@@ -73,7 +76,7 @@ def staged(
     out_dir,
     target=None,
     test=None,
-    batch_size=32,
+    batch_size=optimization.BATCH_SIZE,
     momentum=optimization.MOMENTUM,
     weight_decay=optimization.WEIGHT_DECAY,
     seed=0,
@@ -81,6 +84,7 @@ def staged(
     published=None,
     metadata=None,
     verbose=None,
+    ten_crops=False,
 ):
     """Fine-tunes a model in stages, each from the best epoch of the stage before.
 
@@ -92,7 +96,8 @@ def staged(
     For each stage, `out_dir/<number>-<name>/` holds `best.keras`, `log.csv`, `tensorboard/`,
     `backup/` and `settings.json` (see `training.callbacks`), and `confusion-<set>.csv` (frames;
     rows are labels, columns predictions) and `.png`. For all stages, `out_dir` holds `report.csv`
-    and `.md`, and `distributions.csv`, `.md` and `.png` (frames of each class and set).
+    and `.md`, which also says what the sets of each stage are, and `distributions.csv`, `.md` and
+    `.png` (frames of each class and set).
 
     Args:
         model: Model of `kollias_affect.models` or `network` with the output `expression`; with
@@ -102,7 +107,8 @@ def staged(
         target: List of `Clip` that every stage is also scored on. Default: the validation set of
             the last stage.
         test: List of further `Clip` that every stage is scored on, or `None`.
-        batch_size: Pictures per batch (windows for a model of windows).
+        batch_size: Pictures per batch (windows for a model of windows). Default: that of
+            Krizhevsky et al. (2012), whose training paper D closely follows.
         momentum: Momentum of SGD, see `compile_sgd`.
         weight_decay: Weight decay, see `compile_sgd`.
         seed: Seed of shuffling, dropout and random crops.
@@ -113,17 +119,21 @@ def staged(
             that the run starts from. To resume a run, pass the same entries.
         verbose: Verbosity of `keras.Model.fit`. Default: progress bars on a terminal, one line an
             epoch elsewhere.
+        ten_crops: Whether the report averages the outputs of ten crops of each picture, see
+            `ten_crops`. The centre crop chooses the epochs in any case.
 
     Returns:
         `Staged`. For each stage, its table has `epochs`, `best epoch`, `training frames`,
-        `accuracy` and `cost-sensitive accuracy` on the validation set, `target accuracy`, `target
-        cost-sensitive accuracy`, `test accuracy`, and the recall of each class on the target.
+        `validation frames` (on which the epoch was chosen), `accuracy` and `cost-sensitive
+        accuracy` on the validation set, `target accuracy`, `target cost-sensitive accuracy`, `test
+        accuracy`, and the recall of each class on the target.
 
     Raises:
         FileExistsError: If `out_dir` holds other files.
         OSError: If another process runs in `out_dir`.
         ValueError: If labels are missing, a picture cannot be decoded, a picture is in a training
-            set and a set that is scored, or `out_dir` holds a run with other settings.
+            set and a set that is scored, the model does not cut crops but `ten_crops` is set, or
+            `out_dir` holds a run with other settings.
 
     References: paper D §3.3, figures 3 to 6.
     """
@@ -131,6 +141,9 @@ def staged(
     target = stages[-1].validation if target is None else target
     stage_data.check_sets(stages, target, test)
     model = _with_expressions(model, stages[0].new_head, seed)
+    score_form = crops.ten_crops if ten_crops else None
+    if score_form is not None:
+        score_form(model)  # refuses a model without crops before anything is trained
     common = {
         "batch_size": _checks.positive_integer("batch_size", batch_size),
         "momentum": momentum,
@@ -150,20 +163,30 @@ def staged(
             if i > 0:
                 model, _ = training.load_best(folders[i - 1], MONITOR)
                 model = _with_expressions(model, stage.new_head, seed)
-            _train(model, stage, folder, settings[i], cache, verbose)
-        table = _report(stages, folders, target, test, published, out_dir)
+            seen = _seen(stages[: i + 1], common["facts"])
+            _train(model, stage, folder, settings[i], seen, cache, verbose)
+        table = _report(stages, folders, target, test, published, out_dir, score_form)
     return Staged(*training.load_best(folders[-1], MONITOR), table)
 
 
-def _report(stages, folders, target, test, published, out_dir):
+def _report(stages, folders, target, test, published, out_dir, score_form):
     """Evaluates all stages, writes the report, and returns its table."""
     stage_report.write_distributions(stage_data.sets_of(stages, target, test), out_dir)
     rows = []
     for stage, folder in zip(stages, folders, strict=True):
         sets = {"validation": stage.validation, "target": target, "test": test}
-        evaluated = stage_report.evaluate_stage(stage, folder, sets)
+        evaluated = stage_report.evaluate_stage(stage, folder, sets, score_form)
         rows.append(stage_report.report_row(stage, *evaluated))
-    return stage_report.write_report(rows, published, out_dir)
+    notes = [f"{stage.name}: {stage.text}" for stage in stages if stage.text]
+    if score_form is not None:
+        notes.append("All accuracies are those of the mean output of ten crops of each picture.")
+    return stage_report.write_report(rows, published, out_dir, notes)
+
+
+def _seen(stages, facts):
+    """Returns the official parts in which the model and these stages were trained or chosen."""
+    clips = (clip for stage in stages for clip in (*stage.training, *stage.validation))
+    return sorted({*facts.get("trained_on", ()), *division.parts_of(clips)})
 
 
 def _checked_stages(stages):
@@ -209,8 +232,11 @@ def _epochs_done(folder):
     return training.AtomicBackup.epochs_done(folder / "backup")
 
 
-def _train(model, stage, folder, settings, cache, verbose):
-    """Trains a stage, from its last finished epoch if it was interrupted."""
+def _train(model, stage, folder, settings, seen, cache, verbose):
+    """Trains a stage, from its last finished epoch if it was interrupted.
+
+    `seen` lists the official parts that all stages so far were trained or chosen on.
+    """
     unfreeze(model)
     if stage.frozen:
         freeze(model, **stage.frozen)
@@ -221,7 +247,7 @@ def _train(model, stage, folder, settings, cache, verbose):
     _runs.start_folder(folder, settings, writes=training.RUN_FILES, required=("training",))
     if verbose or lines:
         print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
-    metadata = {**settings["facts"], "stage": folder.name}
+    metadata = {**settings["facts"], "stage": folder.name, "trained_on": seen}
     model.fit(
         stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
         validation_data=stage_data.batches(stage.validation, settings, cache),

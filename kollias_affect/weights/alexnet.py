@@ -1,4 +1,4 @@
-"""AlexNet (Krizhevsky et al., 2012) from `bvlc_alexnet.npy`."""
+"""AlexNet (Krizhevsky et al., 2012), `bvlc_alexnet.npy` or `imagenet-caffe-alex.mat`."""
 
 from kollias_affect.weights import arrays, assignment, conventions
 from kollias_affect.weights.assignment import FULLY_CONNECTED
@@ -17,10 +17,12 @@ def load_alexnet(model, path, fold=True):
 
     Args:
         model: `keras.Model` such as `backbones.alexnet()`, or a model that contains one.
-        path: `.npy` file, a dict of `[kernel, bias]`: HWIO, `conv2`, `conv4` and `conv5` with half
-            of the input channels, `fc6` on [H, W, C]. The weights expect BGR minus the mean; this
-            importer uses the mean colour of ImageNet. The script published with the file
-            subtracts each image's own mean instead.
+        path: `.npy` file, a dict of `[kernel, bias]`, or `.mat` file of MatConvNet: HWIO, `conv2`,
+            `conv4` and `conv5` with half of the input channels, `fc6` on [H, W, C]. The weights of
+            the former expect BGR minus the mean; this importer uses the mean colour of ImageNet.
+            The script published with the file subtracts each image's own mean instead. The
+            weights of the latter expect RGB minus the file's average image; its mean colour is
+            used here, and `transfer.network` subtracts the image.
         fold: Whether to rewrite `conv1` so that the model takes RGB in [-1, 1]. This is exact
             everywhere, since `conv1` has no padding, as in Caffe; see `conventions.fold`.
 
@@ -34,7 +36,12 @@ def load_alexnet(model, path, fold=True):
 
     References: Krizhevsky et al. (2012); Caffe's `bvlc_alexnet`; paper D §3.2.
     """
-    layers, unused = arrays.pairs(arrays.read_npy(path))
+    convention, unused = conventions.ALEXNET, ()
+    if arrays.kind(path) == "mat":
+        layers, average = arrays.read_matconvnet(path)
+        convention = conventions.subtract_mean(conventions.IMAGENET_RGB, average)
+    else:
+        layers, unused = arrays.pairs(arrays.read_npy(path))
     for name, grouped in GROUPED.items():
         if grouped and name in layers:
             layers.update(_groups(name, *layers.pop(name)))
@@ -43,7 +50,7 @@ def load_alexnet(model, path, fold=True):
         layers,
         required=CONVOLUTIONS,
         optional=FULLY_CONNECTED,
-        convention=conventions.ALEXNET,
+        convention=convention,
         fold=fold,
         path=path,
         unused=unused,

@@ -1,6 +1,8 @@
 """Readers of other frameworks' files, which never execute code from a file."""
 
+import dataclasses
 import itertools
+import os
 import pickle
 import re
 import zlib
@@ -9,7 +11,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _files
 
 # Codes of the dtypes of weights.
 _NUMBERS = re.compile(r"[fiu][1248]")
@@ -268,18 +270,65 @@ def _role(name):
 # --- MatConvNet
 
 
+@dataclasses.dataclass(frozen=True)
+class MatLayer:
+    """Layer of a MatConvNet file.
+
+    Attributes:
+        name: Name, such as `"conv1"`.
+        kind: Type in lower case without its package, such as `"conv"`, `"bnorm"` or `"lrn"`.
+        arrays: Tuple of its weights; `None` for one that is empty.
+        inputs, outputs: Names of the variables that it reads and writes. Layers of a SimpleNN,
+            which has no variables, read the number of the layer before and write their own.
+    """
+
+    name: str
+    kind: str
+    arrays: tuple
+    inputs: tuple
+    outputs: tuple
+
+
+# Types of the two forms of MatConvNet that mean the same.
+_KINDS = {"batchnorm": "bnorm", "normalize": "lrn"}
+
+
 def read_matconvnet(path):
     """Reads the layers with weights of a MatConvNet `.mat` file, and its average image.
 
-    Both forms are supported: `layers` and `meta` at the top, or within `net`; weights in the cell
-    `weights`, or in the older fields `filters` and `biases`.
+    Args:
+        path: `.mat` file, see `read_matconvnet_layers`.
+
+    Returns:
+        `({name: (kernel, bias)}, average)`: kernels are `[height, width, channels, filters]`;
+        `average` is `[..., 3]` in RGB, or `None`.
+
+    Raises:
+        OSError: If the file does not exist.
+        ValueError: If it is damaged or holds anything else.
+    """
+    layers, average = read_matconvnet_layers(path)
+    pairs_by_name = {}
+    for layer in layers:
+        kernel, bias = [*layer.arrays, None, None][:2]
+        if kernel is not None or bias is not None:
+            bias = None if bias is None else bias.ravel()
+            pairs_by_name[layer.name] = (_four_axes(kernel), bias)
+    return pairs_by_name, average
+
+
+def read_matconvnet_layers(path):
+    """Reads all layers of a MatConvNet `.mat` file in their order, and its average image.
+
+    These forms are supported: a SimpleNN, with `layers` and `meta` at the top or within `net`, and
+    weights in the cell `weights`, or in the older fields `filters` and `biases`; and a DagNN, whose
+    layers name their weights, which lie in `params`.
 
     Args:
         path: `.mat` file.
 
     Returns:
-        `({name: (kernel, bias)}, average)`: kernels are `[height, width, channels, filters]`;
-        `average` is `[..., 3]` in RGB, or `None`.
+        `(layers, average)`: list of `MatLayer`; `average` is `[..., 3]` in RGB, or `None`.
 
     Raises:
         OSError: If the file does not exist.
@@ -292,6 +341,7 @@ def read_matconvnet(path):
     except (
         EOFError,
         LookupError,
+        MemoryError,
         NotImplementedError,
         OSError,
         TypeError,
@@ -301,20 +351,21 @@ def read_matconvnet(path):
     ) as error:
         raise ValueError(f"{rule}, which is damaged ({error}). Download it again.") from error
     root = _unwrap(root.get("net", root))
-    layers = _field(root, "layers")
-    if layers is None:
+    cells = _field(root, "layers")
+    if cells is None:
         raise ValueError(
-            f"{rule}, without `layers` at the top or in `net`. Use a network of its SimpleNN form."
+            f"{rule}, without `layers` at the top or in `net`. Use a network of its SimpleNN or "
+            "DagNN form."
         )
-    pairs_by_name = {}
-    for layer in map(_unwrap, np.ravel(layers)):
-        name, pair = _name_and_pair(layer)
-        if pair and pairs_by_name.setdefault(name, pair) is not pair:
-            raise ValueError(f"{rule}, with several layers {name!r}. Rename them.")
+    params = _dag_params(root)
+    layers = [_mat_layer(n, _unwrap(cell), params) for n, cell in enumerate(np.ravel(cells))]
+    names = [layer.name for layer in layers if layer.arrays]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{rule}, with several layers {', '.join(repeated)}. Rename them.")
     normalization = _field(_field(root, "meta"), "normalization")
     if normalization is None:
         normalization = _field(root, "normalization")
-    return pairs_by_name, _field(normalization, "averageImage")
+    return layers, _field(normalization, "averageImage")
 
 
 def _unwrap(value):
@@ -336,17 +387,42 @@ def _field(struct, name):
     return value if np.size(value) else None
 
 
-def _name_and_pair(layer):
-    """Returns the name of a layer, and `(kernel, bias)` if it has weights, else `None`."""
-    name = str(np.ravel(_field(layer, "name"))[0])
-    weights = _field(layer, "weights")
-    if weights is None:
-        kernel, bias = _field(layer, "filters"), _field(layer, "biases")
+def _text(value):
+    value = _unwrap(value)
+    return "" if value is None or not np.size(value) else str(np.ravel(value)[0])
+
+
+def _texts(struct, name):
+    """Returns a field that holds one text or a cell of texts as a tuple."""
+    value = _field(struct, name)
+    return () if value is None else tuple(map(_text, np.ravel(value)))
+
+
+def _dag_params(root):
+    """Returns the weights of a DagNN by name; an empty dict for a SimpleNN."""
+    params = _field(root, "params")
+    if params is None:
+        return {}
+    return {_text(_field(p, "name")): _unwrap(_field(p, "value")) for p in np.ravel(params)}
+
+
+def _mat_layer(number, layer, params):
+    kind = _text(_field(layer, "type")).rsplit(".", 1)[-1].lower()
+    names = _texts(layer, "params")
+    if names:
+        arrays = [params.get(name) for name in names]
+    elif (cell := _field(layer, "weights")) is not None:
+        arrays = [*cell.ravel()]
     else:
-        kernel, bias = [*weights.ravel(), None][:2]
-    if kernel is None and bias is None:
-        return name, None
-    return name, (_four_axes(kernel), None if bias is None else bias.ravel())
+        arrays = [_field(layer, "filters"), _field(layer, "biases")]
+    arrays = [a if isinstance(a, np.ndarray) and a.size and a.ndim else None for a in arrays]
+    return MatLayer(
+        name=_text(_field(layer, "name")),
+        kind=_KINDS.get(kind, kind),
+        arrays=tuple(arrays) if any(a is not None for a in arrays) else (),
+        inputs=_texts(layer, "inputs") or (number - 1,),
+        outputs=_texts(layer, "outputs") or (number,),
+    )
 
 
 def _four_axes(kernel):
@@ -357,11 +433,23 @@ def _four_axes(kernel):
 # --- Keras' HDF5
 
 
+CONVOLUTION = ("kernel", "bias")
+NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
+# Variables of a layer in files of Keras 3, which number them, by the layer's class.
+_VARIABLES = {
+    "conv2d": CONVOLUTION,
+    "dense": CONVOLUTION,
+    "batch_normalization": NORMALIZATION,
+}
+
+
 def read_keras_h5(path):
     """Reads the weights of a Keras HDF5 file.
 
-    The names in the file differ between versions of Keras; the attributes `layer_names` and
-    `weight_names` list them. Files of complete models have the weights under `model_weights`.
+    Two layouts are supported. That of Keras 2, and of `.h5` files of Keras 3, lists its names in
+    the attributes `layer_names` and `weight_names`; complete models have it under `model_weights`.
+    That of `.weights.h5` files of Keras 3 has a group `vars` for each layer, with the layer's name
+    as an attribute.
 
     Args:
         path: `.h5` file.
@@ -372,25 +460,64 @@ def read_keras_h5(path):
 
     Raises:
         OSError: If the file does not exist.
-        ValueError: If it is damaged or holds anything else.
+        ValueError: If it is damaged, refers to other files, or holds anything else.
     """
     check_kind(path, "h5")
     try:
         with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
+            root, read = file.get("model_weights", file), _Reader(file, path)
+            if "layers" in root and not any(name.startswith("layer_names") for name in root.attrs):
+                return dict(_numbered_layers(root["layers"], read))
             return {
                 layer: {
-                    re.split(r"[/.]", name)[-1].removesuffix(":0"): np.asarray(root[layer][name])
+                    re.split(r"[/.]", name)[-1].removesuffix(":0"): read(root[layer], name)
                     for name in _names(root[layer], "weight_names")
                 }
                 for layer in _names(root, "layer_names")
             }
-    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             "`path` must be weights that Keras saved as HDF5, with the attributes layer_names "
-            f"and weight_names. Received: {path} ({error}). Download it again; save .weights.h5 "
-            "files of Keras 3 again with `model.save('model.h5')`, or use `model.load_weights`."
+            f"and weight_names, or as .weights.h5. Received: {path} ({error}). Download it again, "
+            "or save the network again with `model.save_weights('model.weights.h5')`."
         ) from error
+
+
+class _Reader:
+    """Reads arrays of an HDF5 file, as long as all of them together fit into the file.
+
+    Keras does not compress arrays. A file may claim any shape, and may take data from other files.
+    """
+
+    def __init__(self, file, path):
+        self.file, self.bytes_left = file, os.path.getsize(path)
+
+    def __call__(self, group, name):
+        data = group[name]
+        if not isinstance(data, h5py.Dataset):
+            raise TypeError(f"{name} is not an array")
+        if data.file.filename != self.file.filename or data.external or data.is_virtual:
+            raise ValueError(f"{name} lies in another file")
+        self.bytes_left -= data.nbytes
+        if self.bytes_left < 0:
+            raise ValueError(f"{name} of shape {data.shape} is larger than the file allows")
+        return np.asarray(data)
+
+
+def _numbered_layers(group, read):
+    """Yields `(layer, {variable: array})` of the groups of a `.weights.h5` file, in their order."""
+    for key in sorted(group, key=_files.natural_key):
+        if not isinstance(group[key], h5py.Group):
+            continue
+        stored = group[key].get("vars", {})
+        variables = _VARIABLES.get(re.sub(r"_\d+$", "", key), ())
+        if len(stored) and variables:
+            if "name" not in stored.attrs:
+                raise KeyError(f"no name of the layer {key}: it was saved by an early Keras 3")
+            numbers = zip(sorted(stored, key=int), variables, strict=False)
+            yield str(stored.attrs["name"]), {name: read(stored, n) for n, name in numbers}
+        if "layers" in group[key]:  # a model in the model
+            yield from _numbered_layers(group[key]["layers"], read)
 
 
 def _names(group, attribute):

@@ -22,6 +22,7 @@ class ImportReport:
         unused: Names of entries of the file that no layer uses.
         convention: `InputConvention` of the weights in the file.
         folded: Whether the first convolution was rewritten, see `model_takes`.
+        neutral: Names of batch normalisations that the file lacks, and that do nothing now.
     """
 
     filled: tuple
@@ -29,6 +30,7 @@ class ImportReport:
     unused: tuple
     convention: conventions.InputConvention
     folded: bool
+    neutral: tuple = ()
 
     @property
     def model_takes(self):
@@ -36,7 +38,9 @@ class ImportReport:
         return conventions.OURS if self.folded else self.convention
 
 
-def assign_weights(model, entries, required, optional, convention, fold, path, unused=()):
+def assign_weights(
+    model, entries, required, optional, convention, fold, path, unused=(), neutral=()
+):
     """Assigns `entries` to the layers of a model; folds the first required layer on request.
 
     Args:
@@ -48,8 +52,11 @@ def assign_weights(model, entries, required, optional, convention, fold, path, u
         optional: Names of layers that are assigned if model and file have the same shape.
         convention: `InputConvention` of the weights.
         fold: Whether to rewrite the first required layer so that the model takes RGB in [-1, 1].
+            If that layer has no bias, the second one is its batch normalisation, whose moving mean
+            takes the shift.
         path: Path of the file, for messages.
         unused: Names of further contents of the file, for the report.
+        neutral: Names of layers in `entries` that the file lacks, for the report.
 
     Returns:
         `ImportReport`.
@@ -68,17 +75,27 @@ def assign_weights(model, entries, required, optional, convention, fold, path, u
         )
     values |= _match_optional(layers, entries, optional)
     if fold:
-        first = required[0]
-        values[first] = [*conventions.fold(*values[first], convention)]
+        _fold(values, *required[:2], convention)
     for name, arrays in values.items():
         layers[name].set_weights(arrays)
     return ImportReport(
-        filled=tuple(values),
+        filled=tuple(name for name in values if name not in neutral),
         unfilled=tuple(name for name in optional if name in layers and name not in values),
         unused=(*(name for name in entries if name not in values), *unused),
         convention=convention,
         folded=bool(fold),
+        neutral=tuple(neutral),
     )
+
+
+def _fold(values, first, following, convention):
+    """Rewrites the arrays of the first layer; see `conventions.fold`."""
+    kernel, *bias = values[first]
+    kernel, shift = conventions.fold(kernel, *(bias or [None]), convention)
+    values[first] = [kernel, shift] if bias else [kernel]
+    if not bias:
+        gamma, beta, mean, variance = values[following]
+        values[following] = [gamma, beta, mean - shift, variance]
 
 
 def _layers_by_name(model, names):

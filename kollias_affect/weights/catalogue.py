@@ -51,7 +51,10 @@ def _checkpoint(name, folder):
             f"Open {_AFF_WILD}; its README links to the files.",
             f"Fetch the checkpoint of the folder {folder}: its .index, .data-* and .meta files.",
             f"kollias-affect weights import {name} PATH/model.ckpt --out {name}.keras",
-            "In Python: weights.load_tf1_checkpoint(models.reference(name), path).",
+            "In Python: weights.load_tf1_checkpoint(model, path) for a model of models.reference, "
+            "then models.save(model, out).",
+            "The file takes RGB in [-1, 1], and converts it to (pixels - 128) / 128, which the "
+            "authors fed.",
         ),
     )
 
@@ -94,11 +97,15 @@ ENTRIES = (
         "by hand",
         "ImageNet classes (a backbone)",
         "Creative Commons Attribution, as Keras states for these weights",
-        "Simonyan & Zisserman (2015), the page of pretrained models of MatConvNet",
+        "Keras Applications, or the page of pretrained models of MatConvNet; Simonyan & Zisserman "
+        "(2015)",
         (
-            "Open the page of pretrained models of MatConvNet.",
-            "Fetch imagenet-vgg-verydeep-16.mat, whose layers have the names of VGG-Face's.",
-            'weights.load_vgg_face(backbones.vgg16(), "imagenet-vgg-verydeep-16.mat")',
+            "With an internet connection, run keras.applications.VGG16(include_top=False) once.",
+            "Take the .h5 file that Keras stores in the folder .keras/models of your home folder; "
+            "or fetch imagenet-vgg-verydeep-16.mat from MatConvNet's page of pretrained models.",
+            "weights.load_vgg16(backbones.vgg16(), "
+            '"vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5")',
+            "For the tables of the papers: kollias-affect table NAME --weights vgg16=FILE",
         ),
     ),
     Entry(
@@ -121,11 +128,12 @@ ENTRIES = (
         "BSD 3-clause",
         _KERAS,
         (
-            "No importer is needed: the layers are those of Keras, in the same order.",
-            "With an internet connection: backbones.densenet121().set_weights("
-            "keras.applications.DenseNet121(include_top=False).get_weights())",
-            "These weights expect RGB in [0, 1] minus (0.485, 0.456, 0.406), divided by "
-            "(0.229, 0.224, 0.225).",
+            "With an internet connection, run "
+            "keras.applications.DenseNet121(include_top=False) once.",
+            "Take the .h5 file that Keras stores in the folder .keras/models of your home folder.",
+            "weights.load_densenet121(backbones.densenet121(), "
+            '"densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5")',
+            "For the tables of the papers: kollias-affect table NAME --weights densenet121=FILE",
         ),
     ),
     Entry(
@@ -151,6 +159,20 @@ ENTRIES = (
             "Fetch imagenet-vgg-m-2048.mat.",
             'weights.load_vgg_cnn_m(backbones.cnn_m(form="vgg_cnn_m_2048"), '
             '"imagenet-vgg-m-2048.mat")',
+        ),
+    ),
+    Entry(
+        "cnn_m_faces",
+        "by hand",
+        "identity or expressions (a backbone)",
+        "as its owners state",
+        "CNN-M with batch normalisation, trained on faces, of the Visual Geometry Group, Oxford: "
+        "that of FaceValue (Albanie & Vedaldi, 2016), from which paper C starts its baseline; or "
+        "vgg_m_face_bn",
+        (
+            "Fetch the MatConvNet model, a .mat file, from its owners.",
+            'weights.load_cnn_m(backbones.cnn_m(), "vgg-m-face-bn.mat")',
+            "For paper C's table 5: kollias-affect table C5 --weights cnn_m=FILE",
         ),
     ),
 )

@@ -13,7 +13,7 @@ class InputConvention:
 
     Args:
         colour: Order of the channels, `"RGB"` or `"BGR"`.
-        scale: Factor, 1 for the range 0–255.
+        scale: Factor, 1 for the range 0–255; or three, in the order `colour`.
         mean: Three numbers in 0–255, in the order `colour`.
 
     Raises:
@@ -28,16 +28,18 @@ class InputConvention:
     """
 
     colour: str
-    scale: float = 1.0
+    scale: float | tuple = 1.0
     mean: tuple = (0.0, 0.0, 0.0)
 
     def __post_init__(self):
         _checks.one_of("colour", self.colour, ("RGB", "BGR"))
         mean = tuple(float(value) for value in np.ravel(self.mean))
-        if len(mean) != 3 or not np.isfinite([*mean, self.scale]).all() or self.scale <= 0:
+        scale = np.ravel(self.scale)
+        is_finite = np.isfinite([*mean, *scale]).all()
+        if len(mean) != 3 or len(scale) not in (1, 3) or not is_finite or (scale <= 0).any():
             raise ValueError(
-                "An input convention must have a positive `scale` and three numbers as `mean`. "
-                f"Received: scale={self.scale}, mean={self.mean}. Give the mean as in "
+                "An input convention must have a positive `scale`, or three, and three numbers as "
+                f"`mean`. Received: scale={self.scale}, mean={self.mean}. Give the mean as in "
                 f"{VGG_FACE_RGB}."
             )
         object.__setattr__(self, "mean", mean)
@@ -71,6 +73,12 @@ ALEXNET = InputConvention("BGR", 1.0, (104.00699, 116.66877, 122.67891))
 # The ImageNet mean that Keras ("caffe" mode) and slim (in RGB) subtract.
 IMAGENET_BGR = InputConvention("BGR", 1.0, (103.939, 116.779, 123.68))
 IMAGENET_RGB = InputConvention("RGB", 1.0, (123.68, 116.779, 103.939))
+# Keras' "torch" mode: RGB in [0, 1], minus mean, divided by standard deviation.
+IMAGENET_STANDARDIZED = InputConvention(
+    "RGB",
+    tuple(1 / (255 * std) for std in (0.229, 0.224, 0.225)),
+    tuple(255 * mean for mean in (0.485, 0.456, 0.406)),
+)
 
 
 def subtract_mean(convention, average):
@@ -102,7 +110,8 @@ def fold(kernel, bias, convention):
     """Rewrites the first convolution of a network so that it takes RGB in [-1, 1].
 
     Formula: With `pixels = 127.5 (x + 1)`, `sum K s (pixels - m) + b` is
-    `sum (127.5 s K) x + b + sum K s (127.5 - m)`. For BGR, K's input channels are reversed.
+    `sum (127.5 s K) x + b + sum K s (127.5 - m)`, where s and m may differ between channels. For
+    BGR, K's input channels are reversed.
 
     This is exact where the kernel lies completely on the image. Results differ where the kernel
     covers zero padding, because zero means mid-grey (127.5) now and meant the mean colour before.
@@ -129,7 +138,7 @@ def fold(kernel, bias, convention):
             "The first convolution's kernel must be [height, width, 3, filters]. Received: shape "
             f"{kernel.shape}. Transpose it, or pass `fold=False`."
         )
-    scaled = kernel * convention.scale
+    scaled = kernel * np.reshape(convention.scale, (-1, 1))  # a factor for each input channel
     bias = (0.0 if bias is None else np.asarray(bias, "float64")) + np.einsum(
         "hwcf,c->f", scaled, 127.5 - np.array(convention.mean)
     )

@@ -3,9 +3,6 @@
 from kollias_affect.backbones.resnet import BLOCKS
 from kollias_affect.weights import arrays, assignment, conventions
 
-_CONVOLUTION = ("kernel", "bias")
-_NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
-
 
 def _layers():
     """Yields the names of all layers with weights, from input to output."""
@@ -25,8 +22,8 @@ def load_resnet50(model, path, fold=True):
     Args:
         model: `keras.Model` such as `backbones.resnet50(form="keras")`, or a model that contains
             one.
-        path: `.h5` file of `keras.applications`, with or without its top, which is ignored. The
-            weights expect BGR minus the ImageNet mean.
+        path: `.h5` or `.weights.h5` file of `keras.applications`, with or without its top, which
+            is ignored. The weights expect BGR minus the ImageNet mean.
         fold: Whether to rewrite `conv1_conv` so that the model takes RGB in [-1, 1]. Border pixels
             differ slightly, see `conventions.fold`.
 
@@ -42,8 +39,9 @@ def load_resnet50(model, path, fold=True):
     `res2a_branch2a` and so on, belong to a network with another epsilon and are refused.
     """
     layers = arrays.read_keras_h5(path)
+    variables = {False: arrays.CONVOLUTION, True: arrays.NORMALIZATION}
     entries = {
-        name: [parts.get(v) for v in (_NORMALIZATION if name.endswith("_bn") else _CONVOLUTION)]
+        name: [parts.get(v) for v in variables[name.endswith("_bn")]]
         for name, parts in layers.items()
         if parts
     }

@@ -9,6 +9,7 @@ import numpy as np
 from kollias_affect import _checks
 from kollias_affect.models import REFERENCES
 from kollias_affect.models.parts import leaves
+from kollias_affect.models.unit_range import remember_scaling
 
 # Name of a GRU's variables in the authors' code; and, by network, the scopes of the RNNs by the
 # prefix of our layers, and the name of the output layer's variables.
@@ -24,6 +25,8 @@ _SCOPES = {
         "rnn_max_pool_1/{}",
     ),
 }
+# The authors' code feeds `(pixels - 128) / 128`.
+_OFFSET, _SCALE = 128, 128
 # Variables that do not belong to the network: counters and slots of optimizers, and the logits of
 # slim's ResNet.
 _IGNORED = re.compile(
@@ -51,6 +54,12 @@ class _Target:
 
 def load_tf1_checkpoint(model, path):
     """Loads a TensorFlow 1 checkpoint into a reference network.
+
+    The network sees images as in the authors' code: `(pixels - 128) / 128` for RGB pixels in 0–255.
+    Called directly, the model expects such images. All other functions of this package feed images
+    in [-1, 1], `pixels / 127.5 - 1`. Therefore `evaluation.predict`, `models.Stream` and
+    `models.save` use the form `models.for_unit_range(model)`, which converts them exactly. Train
+    and export that form, too.
 
     Args:
         model: `keras.Model` of `models.reference`.
@@ -81,6 +90,7 @@ def load_tf1_checkpoint(model, path):
     _compare(expected, shapes, path)
     for target in targets:
         target.layer.set_weights(target.weights(reader.get_tensor))
+    remember_scaling(model, _OFFSET, _SCALE)
     return model
 
 

@@ -76,7 +76,7 @@ def _from_h5(path):
         raise ValueError(
             "`path` must be weights of VGG-Face. Received: "
             f"{path}, whose layers are named like those of Keras' VGG16, which is trained on "
-            "ImageNet. Use the file of VGG-Face."
+            "ImageNet. Use the file of VGG-Face, or `load_vgg16`."
         )
     if len(layers) not in (len(CONVOLUTIONS), len(_LAYERS)):
         raise ValueError(

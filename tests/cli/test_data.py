@@ -3,6 +3,7 @@
 import io
 import tarfile
 
+import database_trees
 import pytest
 
 
@@ -128,3 +129,15 @@ def test_damaged_data_are_refused(refused, tmp_path, monkeypatch):
         archive.addfile(tarfile.TarInfo("a.csv"))
     unwritable = message("images_csv", "a.tar", whole.getvalue())
     assert "`cache folder` must be a folder that can be written" in unwritable
+
+
+def test_official_parts_are_counted_besides_the_complete_database(ok, tmp_path):
+    root = database_trees.omg(tmp_path, labelled=False)
+    lines = [" ".join(line.split()) for line in ok("data", "omg", root).splitlines()]
+    assert "clips 6" in lines
+    assert lines[-3:] == [
+        "part train: 4 clips, 4 frames, every clip counts as a person",
+        "part validation: 2 clips, 2 frames, every clip counts as a person",
+        "part test: absent, or without labels",
+    ]
+    assert "part " not in ok("data", "omg", root, "--split", "train")

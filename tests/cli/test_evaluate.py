@@ -2,11 +2,14 @@
 
 import json
 
+import database_trees
 import keras
+import numpy as np
 import pandas as pd
 import pytest
 
 from kollias_affect import models
+from kollias_affect.clip import Clip
 from kollias_affect.datasets import frames_csv
 
 
@@ -18,6 +21,15 @@ def listed(make_clip, tmp_path):
     ]
     frames_csv.write(clips, tmp_path / "frames.csv")
     return tmp_path / "frames.csv"
+
+
+@pytest.fixture
+def fer_faces(tmp_path):
+    """FER-2013 without PrivateTest, of grey images."""
+    root = database_trees.fer2013(tmp_path / "fer", private=0)
+    for i, path in enumerate(sorted(root.rglob("*.jpg"))):
+        keras.utils.save_img(path, np.full((48, 48, 3), 9 * i), scale=False)
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +84,43 @@ def test_damaged_images_and_models_are_refused(refused, linear, listed, tmp_path
     assert "image" in message and image.name in message
     (tmp_path / "text.keras").write_text("no model")
     assert "not a .keras archive" in refused("evaluate", tmp_path / "text.keras", listed)
+
+
+def test_the_official_test_part_is_scored_and_named(ok, linear, tmp_path):
+    for part, count in (("train", 3), ("validation", 2), ("test", 2)):
+        clips = []
+        for i in range(count):
+            file = tmp_path / f"{part}{i}.png"
+            keras.utils.save_img(file, np.full((16, 16, 3), 40 * i + 9), scale=False)
+            labels = [[0.1 * i, 0.2 * i]]
+            clips.append(Clip(f"{part}{i}", [str(file)], valence_arousal=labels))
+        frames_csv.write(clips, tmp_path / f"{part}.csv")
+    assert "Scored: frames_csv, part test: 2 clips" in ok("evaluate", linear, tmp_path)
+    (tmp_path / "test.csv").unlink()
+    assert "part validation, the test part is absent" in ok("evaluate", linear, tmp_path)
+    mixed = ok("evaluate", linear, tmp_path, "--split", "all", "--significance", "--levels")
+    assert "p-value" in mixed and "sequence " in mixed
+    assert "all parts mixed on request: 5 clips" in mixed
+
+
+def test_post_processing_is_not_chosen_on_the_test_part(ok, refused, linear, tmp_path):
+    for part in ("train", "validation", "test"):
+        file = tmp_path / f"{part}.png"
+        keras.utils.save_img(file, np.full((16, 16, 3), 90), scale=False)
+        clip = Clip(part, [str(file)] * 3, valence_arousal=[[0.1, 0.2], [0.3, 0.1], [0.2, 0.4]])
+        frames_csv.write([clip], tmp_path / f"{part}.csv")
+    search = ["--search", tmp_path / "steps.json"]
+    assert "Scored: frames_csv, part validation: 1 clip, 3 frames" in ok(
+        "evaluate", linear, tmp_path, *search
+    )
+    (tmp_path / "validation.csv").unlink()
+    assert "must not be the test part" in refused("evaluate", linear, tmp_path, *search)
+    assert "part train: 1 clip, 3 frames" in ok(
+        "evaluate", linear, tmp_path, *search, "--split", "train"
+    )
+
+
+def test_a_model_that_has_seen_what_is_scored_is_named(ok, fer_faces):
+    printed = ok("evaluate", "expression_vgg_fer2013", fer_faces, "--dataset", "fer2013")
+    assert "official part PublicTest" in printed
+    assert "fer2013/PublicTest, on which expression_vgg_fer2013 was trained" in printed

@@ -1,5 +1,7 @@
 """The command `kollias-affect finetune`."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -58,6 +60,9 @@ def test_two_stages_and_their_report(ok, refused, fer, own, tmp_path):
         ([], "either stages, or one of the paper's paths"),
         (["--path", "3"], "with `fer` and `emotiw`"),
         (["--path", "4", "--fer", "x", "--emotiw", "y"], "`path` must be one of"),
+        (["--path", "3", "--emotiw", "y"], "fine-tuned on FER-2013"),
+        (["--path", "x", "--fer", "x", "--emotiw", "y"], "`path` must be one of"),
+        (["--stage", "fer2013:x", "--without-private-test"], "belongs to the paper's paths"),
         (["--stage", "fer2013"], "A stage must be DATASET:PATH"),
         (["--stage", "ck48:nowhere.h5"], "which does not exist"),
     ],
@@ -66,6 +71,64 @@ def test_bad_input_ends_with_one_message(refused, arguments, message, tmp_path):
     output = refused("finetune", *arguments, "--out", tmp_path / "run")
     assert message in output and output.count("Error:") == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def sfew(tmp_path):
+    """Full frames and aligned faces; two movies."""
+    rng = np.random.default_rng(0)
+    for i, name in enumerate(NAMES):
+        for movie, part in (("A", "Train"), ("B", "Val")):
+            for kind, side in (("", 64), ("_Aligned_Faces", 32)):
+                folder = tmp_path / "sfew" / f"{part}{kind}" / name.capitalize()
+                folder.mkdir(parents=True)
+                picture = rng.integers(0, 255, (side, side, 3), np.uint8)
+                cv2.imwrite(str(folder / f"{movie}_00010{i}240_0000000{i}.png"), picture)
+    return tmp_path / "sfew"
+
+
+@pytest.fixture
+def cropped(monkeypatch, tmp_path):
+    """Crops the middle of full frames, as if all had a face there."""
+
+    def crop(clips, out_dir, size=256, **_):
+        result = []
+        for clip in clips:
+            path = out_dir / f"{clip.key}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), cv2.imread(clip.paths[0])[16:48, 16:48])
+            result.append(dataclasses.replace(clip, paths=[str(path)]))
+        return type(clips)(result)
+
+    monkeypatch.setattr("kollias_affect.experiments.sources.paper_d_crops", crop)
+
+
+def test_the_direct_path_with_the_options_of_krizhevsky_et_al(ok, sfew, cropped, tmp_path):
+    out = tmp_path / "run"
+    command = [
+        *("finetune", "--path", "direct-alexnet", "--emotiw", sfew, *SMALL.split()),
+        *("--colour", "0.1", "--ten-crops", "--out", out),
+    ]
+    ok(*command)
+    report = (out / "report.md").read_text()
+    assert "0.378" in report and "mean output of ten crops" in report
+    assert "- EmotiW: sfew (aligned=False), official parts: training = train (7 clips" in report
+    assert "validation = validation (7 clips" in report
+    names = {layer.name for layer in models.load(out / "1-EmotiW" / "best.keras")[0].layers}
+    assert "random_colour" in names
+    picture = cv2.imread(str(out / "figure-1.png"))
+    assert picture.shape[1] > picture.shape[0] > 300  # three rows of five pictures
+
+
+def test_fer32_without_privatetest(ok, refused, fer, sfew, tmp_path):
+    command = ["finetune", "--path", "6", "--fer", fer, "--emotiw", sfew, "--no-crop"]
+    command += [*SMALL.split(), "--out", tmp_path / "run"]
+    output = refused(*command)
+    assert "validation data of FER32 are PrivateTest" in output
+    assert "--without-private-test" in output and not (tmp_path / "run").exists()
+    output = ok(*command, "--without-private-test")
+    assert "FER32-held-out" in output
+    assert "validation = 11% of the persons" in (tmp_path / "run" / "report.md").read_text()
 
 
 def test_an_unreadable_second_database_stops_before_the_first_stage(refused, fer, tmp_path):
@@ -83,3 +146,4 @@ def test_weights_that_cannot_be_used_are_refused(refused, fer, tmp_path):
     assert "existing file" in refused(*command, "--weights", tmp_path / "none.npy")
     message = refused(*command, "--model", "x.keras", "--network", "alexnet")
     assert "Leave one out" in message
+    assert "Leave one out" in refused(*command, "--model", "x.keras", "--colour", "0.1")

@@ -11,8 +11,8 @@ from kollias_affect.cli._group import message_of, raise_errors
 
 def test_help_names_every_command(ok):
     output = ok("--help")
-    assert {"demo", "extract", "data", "train", "evaluate", "predict", "adapt", "finetune", "table",
-            "weights"} <= set(main.commands)  # fmt: skip
+    assert {"demo", "extract", "data", "train", "evaluate", "predict", "submit", "adapt",
+            "finetune", "table", "weights"} <= set(main.commands)  # fmt: skip
     for command in main.commands:
         assert command in output
         assert "Usage" in ok(command, "--help")

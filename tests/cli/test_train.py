@@ -1,6 +1,8 @@
 """The command `kollias-affect train`, and the commands that use its model."""
 
 import csv
+import hashlib
+import json
 import shutil
 import zipfile
 
@@ -8,6 +10,13 @@ import av
 import keras
 import numpy as np
 import pytest
+
+from kollias_affect import models
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager(eager_functions):
+    """Tiny networks train faster without the compilation of a graph."""
 
 
 def write_grey_video(path, frames):
@@ -125,6 +134,67 @@ def test_unknown_precisions_and_features_of_a_trained_cnn_are_refused(
     assert "one of ('auto', 'float32'" in refused(*train, "--precision", "float8")
     message = refused(*train, "--features", tmp_path / "features")
     assert "one frozen CNN" in message and "--frozen" in message
+
+
+def settings_of(folder):
+    return json.loads((folder / "settings.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def many_options(ok, synthetic_root, tmp_path_factory):
+    """Folder of a multi-RNN that was trained with every kind of option, and its output."""
+    out = tmp_path_factory.mktemp("many") / "run"
+    options = (
+        "--network multi_rnn --taps pool2,fc1 --mode 2rnn --rnn bgru --landmark-units 3 "
+        "--size 32 --width 0.02 --hidden-units 8 --rnn-units 4 --length 8 --settings B-keep "
+        "--loss mse --weight-decay 0.001 --decay 5 0.9 --choose-by sequence --balance all "
+        "--initializer papers --epochs 1"
+    )
+    data = [synthetic_root / "train.csv", "--validation", synthetic_root / "validation.csv"]
+    return out, ok("train", *data, "--out", out, *options.split())
+
+
+def test_every_option_of_a_training_is_in_its_settings_and_its_card(many_options):
+    out, output = many_options
+    settings, card = settings_of(out), models.read_card(out / "best.keras")
+    expected = {
+        "network": "multi_rnn", "preset": "B-keep", "loss": "mse", "weight_decay": 0.001,
+        "decay": [5, 0.9], "choose_by": "sequence", "initializer": "papers", "length": 8,
+        "size": 32, "learning_rate": 1e-4, "batch_size": 40, "start": "random weights, seed 0",
+    }  # fmt: skip
+    assert {name: settings[name] for name in expected} == expected
+    assert settings["layers"]["pool2_rnn1_dropout"] == 0.2  # paper B's 0.8 as share to keep
+    assert "landmark_encoder" in settings["layers"]
+    for name in ("network", "preset", "start", "division", "balance"):
+        assert card[name] == settings[name]
+    assert "all: 20 -> " in settings["balance"] and settings["balance"][5:] in output
+    assert settings["division"] in output and "val_sequence_ccc" in output
+    assert card["val_sequence_ccc"] is not None
+
+
+def test_a_trained_model_continues_on_another_database_for_another_task(
+    ok, refused, many_options, synthetic_root, tmp_path
+):
+    file = many_options[0] / "best.keras"
+    data = [synthetic_root / "validation.csv", "--validation", synthetic_root / "train.csv"]
+    train = ["train", *data, "--out", tmp_path / "run", "--epochs", 1, "--task", "valence"]
+    ok(*train, "--model", file)
+    settings, card = settings_of(tmp_path / "run"), models.read_card(tmp_path / "run/best.keras")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert f"best.keras, sha256 {digest}; new output layer for valence" in settings["start"]
+    # The lists of frames are the user's: that another list is scored is no reason for a warning.
+    assert "Warning" not in ok("evaluate", tmp_path / "run/best.keras", data[0])
+    assert (card["task"], card["start"], card["length"]) == ("valence", settings["start"], 8)
+    shutil.copy(file, tmp_path / "same.keras")
+    assert "start" in refused(*train, "--model", tmp_path / "same.keras")  # another start
+    assert "new network" in refused(*train, "--model", file, "--rnn", "gru", "--width", "0.5")
+
+
+def test_texts_of_options_are_checked(refused, synthetic_root, tmp_path):
+    train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
+    assert "4096,2048" in refused(*train, "--hidden-units", "many")
+    assert "no option `taps`" in refused(*train, "--taps", "pool5")
+    assert not (tmp_path / "run").exists()
 
 
 def test_options_of_the_loader_are_passed_on(refused, tmp_path):

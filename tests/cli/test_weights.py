@@ -32,6 +32,7 @@ def test_published_weights_give_outputs_for_a_video(ok, face_video, tmp_path):
     model = tmp_path / "published.keras"
     output = ok("weights", "import", name, path, "--out", model, "--length", "8")
     assert "published.keras: affwildnet_resnet_gru with" in output
+    assert "It sees (pixels - 128) / 128, and converts images to that itself." in output
     assert models.read_card(model)["source"] == "affwildnet_resnet_gru, checkpoint model.ckpt"
     ok("predict", model, face_video, "--out", tmp_path / "out", "--no-annotate")
     with open(tmp_path / "out" / f"{face_video.stem}.csv", newline="") as file:

@@ -30,6 +30,10 @@ def entry(valence=1, arousal=-2.5, landmarks=None):
     }
 
 
+def complete(root):
+    return afew_va.load(root, frames="complete")
+
+
 def two_clips(root, grouped):
     first = root / "01/001" if grouped else root / "001"
     second = root / "12/600" if grouped else root / "600"
@@ -72,7 +76,7 @@ def test_both_layouts_give_the_same_clips(root):
 
 
 def test_frames_are_sorted_by_number(root):
-    clip = afew_va.load(root)[0]
+    clip = complete(root)[0]
     assert [path[-9:] for path in clip.paths] == ["00000.png", "", "00002.png"]
 
 
@@ -99,7 +103,7 @@ def test_a_missing_entry_counts_as_no_landmarks(flat):
 @pytest.mark.parametrize("place", [[0, 0], [10.0, 20.0], [10.1, 20.3]])
 def test_frames_with_coinciding_landmarks_keep_the_image(flat, place, tmp_path, count):
     write_clip(flat / "600", {"00000": entry(), "00001": entry(landmarks=[place] * 68)})
-    clips = afew_va.load(flat)
+    clips = complete(flat)
     assert clips[1].valid.tolist() == [True, True] and clips[1].paths[1].endswith("00001.png")
     assert np.isfinite(clips[1].landmarks[0]).all() and np.isnan(clips[1].landmarks[1]).all()
     assert count(clips, "landmarks coincide") == 1
@@ -111,7 +115,7 @@ def test_frames_with_coinciding_landmarks_keep_the_image(flat, place, tmp_path, 
 def test_a_clip_without_any_landmarks_keeps_its_images(flat, count):
     frames = {f"{i:05d}": {"valence": i, "arousal": 0} for i in range(3)}
     write_clip(flat / "600", frames, images=["00000", "00001"])
-    clips = afew_va.load(flat)
+    clips = complete(flat)
     assert clips[1].landmarks is None and clips[1].valid.tolist() == [True, True, False]
     assert count(clips, "clips without landmarks") == 1
 
@@ -119,15 +123,15 @@ def test_a_clip_without_any_landmarks_keeps_its_images(flat, count):
 def test_labels_without_images_are_kept(flat, tmp_path):
     for path in flat.rglob("*.png"):
         path.unlink()
-    for crops in (None, tmp_path / "crops"):
-        clips = afew_va.load(flat, crops=crops)
+    for options in ({}, {"crops": tmp_path / "crops"}, {"frames": "complete"}):
+        clips = afew_va.load(flat, **options)
         assert [len(clip) for clip in clips] == [3, 2]
         assert not any(clip.valid.any() for clip in clips)
         assert clips[0].valence_arousal[2].tolist() == [1, -1]
 
 
 def test_landmarks_are_relative_to_the_frame(flat):
-    clip = afew_va.load(flat)[0]
+    clip = complete(flat)[0]
     x, y = corner_face().tolist()[30]
     assert np.allclose(clip.landmarks[0, 30], [2 * x / (WIDTH - 1) - 1, 2 * y / (HEIGHT - 1) - 1])
     assert np.isnan(clip.landmarks[1]).all()
@@ -135,10 +139,10 @@ def test_landmarks_are_relative_to_the_frame(flat):
 
 def test_the_first_readable_image_gives_the_size_of_the_frame(flat, count):
     (flat / "001/00000.png").write_bytes(b"")
-    assert afew_va.load(flat)[0].landmarks is not None
+    assert complete(flat)[0].landmarks is not None
     for path in (flat / "001").glob("*.png"):
         path.write_bytes(b"no image")
-    clips = afew_va.load(flat)
+    clips = complete(flat)
     assert clips[0].landmarks is None and clips[1].landmarks is not None
     assert count(clips, "without an image that can be read") == 1
 
@@ -217,6 +221,46 @@ def test_crops_are_aligned_by_the_landmarks(root, tmp_path):
     assert np.allclose(clip.landmarks[0], faces.normalize(corner_face().tolist(), SIZE), atol=1e-4)
     assert clip.subject == "A. Actor" and clip.times is None
     assert clip.valence_arousal[2].tolist() == [1, -1]
+
+
+def test_faces_are_aligned_without_options(flat, cache, count):
+    """Film frames squeezed to a square are no input of networks that saw aligned faces."""
+    clip = afew_va.load(flat)[0]
+    for path in filter(None, clip.paths):
+        assert path.startswith(str(cache)) and cv2.imread(path).shape == (96, 96, 3)
+    expected = faces.normalize(faces.align(np.zeros((128, 160, 3), np.uint8), corner_face())[1], 96)
+    np.testing.assert_allclose(clip.landmarks[0], expected, atol=1e-4)
+    assert not any("complete" in reason for reason in afew_va.load(flat).report.notes)
+
+
+def test_complete_frames_are_given_on_request_and_noted(flat, tmp_path, count):
+    clips = complete(flat)
+    assert clips[0].paths[0] == str(flat / "001" / "00000.png")
+    assert count(clips, "complete frames, whose faces are not aligned") == 2
+    with pytest.raises(ValueError, match="Complete frames have no crops"):
+        afew_va.load(flat, crops=tmp_path, frames="complete")
+    with pytest.raises(ValueError, match="`frames` must be one of"):
+        afew_va.load(flat, frames="whole")
+
+
+def test_faces_in_the_cache_follow_their_sources(flat):
+    def level(clip):
+        return round(cv2.imread(clip.paths[0]).mean())
+
+    assert level(afew_va.load(flat)[1]) == 40
+    cv2.imwrite(str(flat / "600/00000.png"), np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
+    assert level(afew_va.load(flat)[1]) == 200
+    assert cv2.imread(afew_va.load(flat, size=64)[0].paths[0]).shape == (64, 64, 3)
+    before = afew_va.load(flat)[1].landmarks[0]
+    other = entry(landmarks=corner_face()[::-1].tolist())
+    write_clip(flat / "600", {"00000": other, "00001": entry()})
+    assert not np.allclose(afew_va.load(flat)[1].landmarks[0], before)
+
+
+def test_a_clip_without_any_landmarks_has_no_faces(flat, count):
+    write_clip(flat / "600", {f"{i:05d}": {"valence": i, "arousal": 0} for i in range(2)})
+    clips = afew_va.load(flat)
+    assert not clips[1].valid.any() and count(clips, "clips without landmarks") == 1
 
 
 def test_crops_are_made_once(flat, tmp_path):

@@ -516,6 +516,53 @@ def test_invalid_roots_and_arguments_are_refused(root, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"read from .*Train_Set.*Received: .*nowhere"):
         affwild2.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="`split` must be one of"):
-        affwild2.load(root, "test")
+        affwild2.load(root, "holdout")
     with pytest.raises(ValueError, match="`task` must be one of"):
         affwild2.load(root, task="va")
+
+
+def add_test_people(root):
+    """Images of two people of the test set, one with a face in frame 3 at last, and a video."""
+    touch_images(root, "video59", [2, 3])
+    touch_images(root, "video59_right", [1])
+    return root
+
+
+def test_the_test_set_are_the_people_without_annotations(root):
+    clips = affwild2.load(add_test_people(root), "test")
+    assert [clip.key for clip in clips] == ["video59", "video59_right"]
+    assert stems(clips[0]) == ["", "00002", "00003"] and stems(clips[1]) == ["00001"]
+    assert all(c.valence_arousal is None and c.expression is None for c in clips)
+    assert clips.report.videos == 1
+
+
+def test_the_test_set_has_the_frames_of_its_videos(root, write_video):
+    picture = np.zeros((48, 64, 3), np.uint8)
+    write_video([picture] * 6, write(root / "batch1" / "video59.mp4", ""))
+    clips = affwild2.load(add_test_people(root), "test")
+    assert [len(clip) for clip in clips] == [6, 6]
+    assert stems(clips[0]) == ["", "00002", "00003", "", "", ""]
+
+
+def test_names_of_a_list_choose_the_test_set(root, count, tmp_path):
+    names = write(tmp_path / "names.txt", "video59\r\n\nvideo10_1_left\nvideo99\n")
+    clips = affwild2.load(add_test_people(root), "test", names=names)
+    assert [clip.key for clip in clips] == ["video10_1_left", "video59"]
+    assert count(clips, "names of the list without images or a video") == 1
+    with pytest.raises(ValueError, match="`names` choose the people of the split 'test'"):
+        affwild2.load(root, "train", names=names)
+    with pytest.raises(ValueError, match="at least one person"):
+        affwild2.load(root, "test", names=[" "])
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "values"),
+    [
+        ("arousal,valence\n0.25,0.5\n-5,-5\n", "valence_arousal", [[0.5, 0.25], [np.nan] * 2]),
+        (f"{HEADER}\n4\n-1\n", "expression", [EXPRESSIONS.index("happiness"), -1]),
+    ],
+)
+def test_the_file_of_one_person_is_read_by_its_header(tmp_path, text, field, values):
+    fields = affwild2.read_person(write(tmp_path / "105.txt", text))
+    np.testing.assert_array_equal(fields[field], values)
+    assert fields["valid"].tolist() == [True, False] and len(fields) == 2

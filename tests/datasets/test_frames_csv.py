@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kollias_affect import datasets
+from kollias_affect.clip import Clip
 from kollias_affect.datasets import frames_csv
 
 
@@ -302,3 +303,18 @@ def test_obstacles_to_a_label_list_are_found_before_the_extraction(root):
     with pytest.raises(FileExistsError, match=r"frames\.csv, which exists already"):
         frames_csv.read_label_list(["105.mp4"], root, root)
     assert (root / "frames.csv").read_text() == "mine"
+
+
+def test_what_is_known_about_persons_is_written_and_read(tmp_path):
+    (tmp_path / "x.png").touch()
+    written = [
+        Clip("a", [str(tmp_path / "x.png")] * 2, subject="anna", gender="female"),
+        Clip("b", [str(tmp_path / "x.png")], subject="film", names_person=False),
+        Clip("c", [str(tmp_path / "x.png")], names_person=True),
+        Clip("d", [str(tmp_path / "x.png")]),
+    ]
+    frames_csv.write(written, tmp_path / "frames.csv")
+    read = frames_csv.load(tmp_path / "frames.csv")
+    assert [c.subject for c in read] == ["anna", "film", "c", "d"]
+    assert [c.gender for c in read] == ["female", None, None, None]
+    assert [c.person_known for c in read] == [True, False, True, False]

@@ -1,6 +1,7 @@
 import json
 import os
 
+import database_trees
 import numpy as np
 import pytest
 
@@ -197,7 +198,9 @@ def test_the_split_is_in_the_name(root):
 def test_raw_ratings_have_no_split(root):
     raw(root)
     assert len(recola.load(root)) == 1
-    with pytest.raises(ValueError, match=r"split='train' with recordings of participants \(P16"):
+    with pytest.raises(
+        FileNotFoundError, match=r"split='train' with recordings of participants \(P16"
+    ):
         recola.load(root, "train")
 
 
@@ -394,3 +397,25 @@ def test_a_gold_standard_that_would_be_unreadable_is_not_written(
     with pytest.raises(ValueError, match=message):
         recola.write_gold_standard(tmp_path / "x.arff", name, dimension, times, values)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_rater_who_follows_the_landmarks_labels_all_recordings(root, tmp_path):
+    database_trees.recola_raters(root, tmp_path / "crops", follower="FF1")
+    clips = recola.load(root, rater="landmarks", crops=tmp_path / "crops")
+    expected = recola.load(root, rater="FF1", crops=tmp_path / "crops")
+    for clip, other in zip(clips, expected, strict=True):
+        assert np.array_equal(clip.valence_arousal, other.valence_arousal)
+    (reason,) = clips.report.notes
+    assert reason == "clips labelled by FF1, who follows the landmarks most"
+    count, (text,) = clips.report.notes[reason]
+    assert count == 2 and text.startswith("FM1 ") and float(text.split("FF1 ")[1][:5]) > 0.95
+
+
+def test_the_rater_who_follows_the_landmarks_needs_faces_and_raters(root, tmp_path):
+    with pytest.raises(ValueError, match="rater='landmarks' with the ratings 'gold_standard'"):
+        recola.load(gold(root), rater="landmarks")
+    raw(root)
+    with pytest.raises(ValueError, match="labels_only"):
+        recola.load(root, ratings="raters", rater="landmarks", labels_only=True)
+    with pytest.raises(ValueError, match="needs clips with landmarks"):
+        recola.load(root, ratings="raters", rater="landmarks")

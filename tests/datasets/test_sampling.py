@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -149,6 +151,60 @@ def test_shares_may_be_a_dict():
     )
     with pytest.raises(ValueError, match="`quadrant` must be one of"):
         sampling.balance_quadrants(clips, {"v+a+": 1})
+
+
+def clip_of(counts):
+    """A clip with so many frames in the quadrants, in the order of `QUADRANTS`."""
+    signs = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
+    labels = [sign for sign, n in zip(signs, counts, strict=True) for _ in range(n)]
+    return [Clip("a", ["1"] * len(labels), valence_arousal=np.array(labels) / 2)]
+
+
+def test_only_the_quadrants_that_paper_c_names_are_duplicated_and_reach_their_shares():
+    # 800 frames of the other quadrants are 1 - 0.19 - 0.14 = 67 % of the total, which is 1194.
+    balanced = sampling.balance_quadrants(
+        clip_of([500, 300, 50, 40]), duplicate=sampling.PAPER_DUPLICATED
+    )
+    assert quadrants(balanced) == {"+v+a": 500, "-v+a": 300, "+v-a": 227, "-v-a": 167}
+    assert balanced.report.above == ()
+    assert balanced.report.after["+v-a"] == pytest.approx(0.19, abs=1e-3)
+    assert balanced.report.after["-v-a"] == pytest.approx(0.14, abs=1e-3)
+
+
+def test_a_duplicated_quadrant_above_its_share_stays_and_the_others_reach_theirs():
+    clips = clip_of([430, 240, 400, 10])
+    with pytest.warns(UserWarning, match=r"\+v-a have more already"):
+        balanced = sampling.balance_quadrants(clips, duplicate=sampling.PAPER_DUPLICATED)
+    # 1070 other frames are 1 - 0.14 = 86 % of the total, which is 1244.
+    assert quadrants(balanced) == {"+v+a": 430, "-v+a": 240, "+v-a": 400, "-v-a": 174}
+    assert balanced.report.above == ("+v-a",)
+    assert "+v-a not duplicated" in str(balanced.report)
+    with pytest.warns(UserWarning, match="-v-a have more"):
+        same = sampling.balance_quadrants(clip_of([1, 1, 1, 9]), duplicate="-v-a")
+    assert len(same) == 1 and same.report.above == ("-v-a",)
+
+
+@given(SEEDS, SHARES, st.sets(st.sampled_from(sampling.QUADRANTS), min_size=1))
+def test_quadrants_that_may_not_be_duplicated_keep_their_frames(seed, shares, names):
+    clips = affect_clips(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        balanced = sampling.balance_quadrants(clips, shares, seed, 5, duplicate=names)
+    before, after = quadrants(clips), quadrants(balanced)
+    total = sum(after.values())
+    for name, share in zip(sampling.QUADRANTS, shares, strict=True):
+        if name not in names or name in balanced.report.above:
+            assert after[name] == before[name]
+        elif len(names) < 4:
+            assert abs(after[name] - share * total) <= 3  # rounding of four quadrants
+        if name in balanced.report.above:
+            assert after[name] > share * total - 1
+
+
+def test_unknown_quadrants_to_duplicate_are_refused():
+    for names in ((), ("-a-v",), "v"):
+        with pytest.raises(ValueError, match="`duplicate` must be one of"):
+            sampling.balance_quadrants(affect_clips(1), duplicate=names)
 
 
 def test_a_quadrant_with_frames_needs_a_share():

@@ -4,6 +4,8 @@ import pytest
 
 from kollias_affect.datasets import fer2013, sfew
 
+# Most trees here have full frames alone.
+pytestmark = pytest.mark.filterwarnings("ignore:SFEW in")
 NAMES = ("Airheads_000519240_00000005", "Crying_Game_011603320_00000049")
 
 
@@ -31,7 +33,7 @@ def aligned(root, val="Val_Aligned_Faces"):
 
 
 def test_folders_are_labels_and_names_contain_the_movie(root, labels_of):
-    clips = sfew.load(root)
+    clips = sfew.load(root, aligned=False)
     assert labels_of(clips) == {
         f"train/{NAMES[0]}": "anger",
         f"train/{NAMES[1]}": "surprise",
@@ -39,8 +41,43 @@ def test_folders_are_labels_and_names_contain_the_movie(root, labels_of):
     }
     assert [clip.subject for clip in clips] == ["Airheads", "Crying_Game", "Airheads"]
     assert clips.report.subjects == 2 and clips.report.clips == 3
-    assert clips.report.notes == {"splits without labels, not read": (1, ("test",))}
+    notes = {k: v for k, v in clips.report.notes.items() if k not in counts_noted(clips)}
+    assert notes == {"splits without labels, not read": (1, ("test",))}
     assert len(sfew.load(root, "train")) == 2 and len(sfew.load(root, "validation")) == 1
+
+
+def numbered(folder, count):
+    for i in range(count):
+        touch(folder / f"Movie_000000000_{i:08d}.png")
+
+
+def counts_noted(clips):
+    return {reason for reason in clips.report.notes if reason.endswith("as published")}
+
+
+@pytest.mark.parametrize(
+    ("split", "folders", "is_aligned", "published"),
+    [
+        ("train", ("Train", "Sad"), False, 958),
+        ("validation", ("Val", "Sad"), False, 436),
+        ("test", ("Test",), False, 372),
+        ("train", ("Train_Aligned_Faces", "Sad"), True, 891),
+        ("validation", ("Val_Aligned_Faces_new", "Sad"), True, 431),
+    ],
+)
+def test_counts_that_differ_from_the_published_ones_are_noted(
+    tmp_path, split, folders, is_aligned, published
+):
+    """Dhall et al. (2015); the sum of paper D's test images is 372, too."""
+    folder = tmp_path.joinpath("sfew", *folders)
+    numbered(folder, published)
+    clips = sfew.load(tmp_path / "sfew", split, aligned=is_aligned)
+    assert len(clips) == published and not counts_noted(clips)
+    next(folder.iterdir()).unlink()
+    kind = "aligned faces" if is_aligned else "full frames"
+    reason = f"{kind} of {split}, not {published} as published"
+    clips = sfew.load(tmp_path / "sfew", split, aligned=is_aligned)
+    assert clips.report.notes[reason] == (published - 1, (folders[0],))
 
 
 def test_the_test_split_has_no_labels(root):
@@ -67,6 +104,18 @@ def test_aligned_faces_are_the_default(root, val):
             assert ("Aligned" in clip.paths[0]) == bool(part)
     with pytest.raises(ValueError, match="`aligned` must be one of"):
         sfew.load(root, aligned="yes")
+
+
+def test_full_frames_are_not_read_silently(root, recwarn):
+    with pytest.warns(UserWarning, match=r"no aligned faces: its full frames.*aligned=False"):
+        clips = sfew.load(root)
+    note = clips.report.notes["splits of full frames, whose faces are not cropped"]
+    assert note == (2, ("train", "validation"))
+    recwarn.clear()
+    chosen = sfew.load(root, aligned=False)
+    assert not any("full frames, whose" in reason for reason in chosen.report.notes)
+    sfew.load(aligned(root))
+    assert not recwarn
 
 
 def test_the_new_aligned_faces_replace_the_old(root, labels_of):

@@ -52,6 +52,39 @@ def test_steps_of_utterances_apply_to_utterances_only(model, clips, tmp_path):
         evaluate_model(model, clips, postprocessing=file)
 
 
+def test_all_levels_come_from_one_prediction(model, clips, tmp_path, monkeypatch):
+    calls = []
+    original = evaluation.model_evaluation.predict
+    monkeypatch.setattr(
+        evaluation.model_evaluation, "predict", lambda *a: calls.append(1) or original(*a)
+    )
+    file = tmp_path / "steps.json"
+    options = {"search": file, "by": "utterance", "out_dir": tmp_path / "out"}
+    result = evaluate_model(model, clips, levels=True, significance=True, **options)
+    assert len(calls) == 1 and list(result.levels.index) == ["frame", "sequence", "utterance"]
+    utterance = result.levels.loc["utterance"]
+    assert utterance["CCC valence"] == pytest.approx(result.scores.loc["valence", "CCC"])
+    assert utterance["p-value arousal"] == pytest.approx(result.scores.loc["arousal", "p-value"])
+    written = pd.read_csv(tmp_path / "out" / "levels.csv", index_col=0)
+    assert np.allclose(written["CCC mean"], result.levels["CCC mean"], atol=1e-6)
+    assert evaluate_model(model, clips).levels is None
+
+
+def test_pictures_of_omg_have_its_range_of_arousal(model, clips, tmp_path, monkeypatch):
+    limits = []
+
+    def keep(figure, path):
+        if path.name == "histogram.png":
+            limits.append(figure.axes[0].get_ylim())
+
+    monkeypatch.setattr(evaluation.results.plots, "save", keep)
+    for clip in clips:
+        clip.valence_arousal[:] = np.abs(clip.valence_arousal)
+    evaluate_model(model, clips, out_dir=tmp_path)
+    evaluate_model(model, clips, out_dir=tmp_path, ranges={})
+    assert np.allclose(limits, [(0, 1), (-1, 1)])
+
+
 def test_two_models_are_compared_after_the_same_steps(model, clips):
     comparison = evaluate_model(model, clips, by="utterance", against=model).comparison
     assert (comparison["p-value"] == 1).all() and (comparison["difference"] == 0).all()

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
@@ -58,6 +59,63 @@ def test_scores_differ_from_the_mean_over_clips(scored):
     clips[1].valence_arousal[:] /= 10
     scores = [evaluation.scores([c], {c.key: predictions[c.key]}).loc["mean", "CCC"] for c in clips]
     assert abs(evaluation.scores(clips, predictions).loc["mean", "CCC"] - np.mean(scores)) > 0.01
+
+
+def t_test_of_correlation(labels, predictions):
+    """Computes the two-sided p-value from Student's t, the textbook's formula."""
+    r, degrees = np.corrcoef(labels, predictions)[0, 1], len(labels) - 2
+    return 2 * stats.t.sf(abs(r) * np.sqrt(degrees / (1 - r**2)), degrees)
+
+
+def test_p_values_are_those_of_the_correlation(scored):
+    clips, predictions = scored
+    table = evaluation.scores(clips, predictions, significance=True)
+    labels, values = together(clips, predictions)
+    for i, name in enumerate(("valence", "arousal")):
+        expected = t_test_of_correlation(labels[:, i], values[:, i])
+        assert 0 < table.loc[name, "p-value"] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(table.loc["mean", "p-value"])  # a mean of correlations has none
+    plain = evaluation.scores(clips, predictions)
+    assert table.drop(columns="p-value").equals(plain)
+
+
+def test_utterances_and_videos_have_p_values_of_their_own_rows(make_clip):
+    clips = [make_clip(f"v{i}/utterance_1", 4, 10 * i) for i in range(8)]
+    random = np.random.default_rng(1)
+    predictions = {c.key: c.valence_arousal + random.normal(0, 0.3, (4, 2)) for c in clips}
+    utterances = evaluation.aggregate(predictions, clips, by="utterance")
+    table = evaluation.scores(clips, utterances, significance=True)
+    columns = utterances["label valence"], utterances["valence"]
+    assert table.loc["valence", "p-value"] == pytest.approx(t_test_of_correlation(*columns))
+    videos = evaluation.scores(clips, predictions, per_video=True, significance=True)
+    columns = clips[3].valence_arousal[:, 1].astype(float), predictions["v3/utterance_1"][:, 1]
+    assert videos.loc["v3", "p-value arousal"] == pytest.approx(t_test_of_correlation(*columns))
+    assert "p-value mean" not in videos
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_a_correlation_there_is_no_p_value(make_clip):
+    clip = make_clip(frames=10)
+    table = evaluation.scores([clip], {"a": np.full((10, 2), 0.1)}, significance=True)
+    assert table["p-value"].isna().all()
+    clip = make_clip("b", 2)
+    table = evaluation.scores([clip], {"b": clip.valence_arousal / 2}, significance=True)
+    assert table["p-value"].isna().all()  # a line fits two points exactly
+
+
+def test_expressions_have_no_p_value(expressions):
+    with pytest.raises(ValueError, match="P-values are those of the correlation"):
+        evaluation.scores(*expressions, "expression", significance=True)
+
+
+def test_small_p_values_are_written_and_not_rounded_to_zero(tmp_path):
+    table = pd.DataFrame({"CCC": [0.5, 0.25], "p-value": [2.4e-26, np.nan]}, ["valence", "mean"])
+    evaluation.write_table(table, tmp_path / "scores")
+    again = pd.read_csv(tmp_path / "scores.csv", index_col=0)
+    assert again.loc["valence", "p-value"] == 2.4e-26 and again["p-value"].isna().tolist()[1]
+    text = (tmp_path / "scores.md").read_text()
+    assert "2e-26" in text and "0.500" in text and "nan" not in text
+    assert evaluation.markdown(pd.DataFrame({"p-value": [0.0123]})).endswith("| 0.012     |")
 
 
 @pytest.mark.filterwarnings("error")

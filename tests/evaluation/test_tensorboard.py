@@ -222,8 +222,9 @@ def test_models_of_one_dimension_have_no_histogram(clips, tmp_path, no_pixels):
 
 
 def test_a_resumed_run_continues_the_steps(clips, tmp_path, no_pixels):
+    options = {"learning_rate": 2e-4, "verbose": 0}
     for epochs in (1, 2, 2):  # the last run has nothing to do
-        training.train(tiny(), clips[:1], clips[1:2], tmp_path, epochs=epochs, verbose=0)
+        training.train(tiny(), clips[:1], clips[1:2], tmp_path, epochs=epochs, **options)
     summaries = events(tmp_path / "tensorboard" / "validation")
     for tag in ("epoch_ccc", "affect/ccc_mean", "pictures/histogram"):
         assert steps(summaries, tag) == [0, 1]
@@ -231,7 +232,7 @@ def test_a_resumed_run_continues_the_steps(clips, tmp_path, no_pixels):
     content = run.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     values = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
     assert values["training frames"].number_value == 9 and "training" not in values
-    assert values["learning_rate"].number_value == 1e-4
+    assert values["learning_rate"].number_value == 2e-4
 
 
 class Stopwatch:
@@ -362,3 +363,24 @@ def test_clips_without_labels_are_refused_before_training(clips, tmp_path):
     for wrong in ([], clips):
         with pytest.raises(ValueError, match="labels of the model's task 'expression'"):
             AffectTensorBoard(tmp_path, wrong).set_model(tiny("expression"))
+
+
+def test_pictures_of_omg_and_of_discrete_labels_have_their_axes(tmp_path, make_clip, monkeypatch):
+    """OMG's arousal is in [0, 1], also in parts of clips; levels have cells of their own."""
+    figures = []
+    monkeypatch.setattr(
+        tensorboard,
+        "_pixels",
+        lambda figure: figures.append(figure) or np.zeros((1, 1, 3), np.uint8),
+    )
+    levels = np.stack([np.tile([-1, 0, 1], 8), np.tile([0, 0.5, 0.5, 1], 6)], axis=1)
+    clip = make_clip("v/utterance_1", 24, size=8, valence_arousal=levels)
+    drive(tiny(), AffectTensorBoard(tmp_path, [clip], frames=20, points=0))
+    histogram, traces = figures[:2]
+    (cells,) = [c for c in histogram.axes[0].collections if hasattr(c, "get_coordinates")]
+    assert cells.get_array().shape == (3, 3)
+    assert np.allclose(histogram.axes[0].get_ylim(), (-0.25, 1.25))
+    assert traces.axes[1].get_ylabel() == "arousal (0 … 1)"
+    figures.clear()
+    drive(tiny(), AffectTensorBoard(tmp_path, [clip], points=0, ranges={}))
+    assert figures[1].axes[1].get_ylabel() == "arousal (−1 … 1)"

@@ -20,9 +20,15 @@ def published(name, row, column=""):
 
 def test_every_table_is_declared():
     of_a = [f"A{n}" for n in range(2, 8)]
-    of_b = [f"B{n}" for n in range(3, 8)]
-    of_c = [f"C{n}" for n in (5, *range(9, 19))]
-    assert list(TABLES) == [*of_a, *of_b, *of_c, "D3", "D4", "D5"]
+    of_b = [f"B{n}" for n in range(3, 9)]
+    of_text_b = ["frozen", "tasks", "variants", "encoder", "folds", "dropout", "median"]
+    of_c = [f"C{n}" for n in (2, 3, 5, *range(9, 15))]
+    of_text_c = ["C-starts", "C-fc"]
+    others = [f"C{n}" for n in (*range(15, 19), 6, 19)]
+    assert list(TABLES) == [
+        *of_a, *of_b, *(f"B-{name}" for name in of_text_b), *of_c, *of_text_c, *others,
+        "D3", "D4", "D5",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
@@ -31,7 +37,17 @@ def test_a_declaration_is_complete(table):
     assert len(set(places)) == len(places)
     assert all(set(cell.published) <= set(table.measures) for cell in table.cells)
     assert set(table.roles) <= set(ROLES) and set(table.optional) < set(table.roles)
-    assert table.varies and table.fixed and table.split
+    assert table.varies and table.fixed and table.split and table.facts
+
+
+def test_rows_without_a_network_have_published_numbers():
+    rows = {
+        name: [cell for cell in table.cells if cell.setting is None]
+        for name, table in TABLES.items()
+    }
+    assert all(cell.published for cells in rows.values() for cell in cells)
+    counts = {"B8": 8, "C6": 3, "C16": 1, "C19": 13}
+    assert {name: len(rows[name]) for name in counts} == counts
 
 
 def test_paper_a_confusion_has_the_accuracies_of_table_3():
@@ -65,6 +81,36 @@ def test_paper_b_tables_agree_on_the_networks_they_share():
     assert published("B5", "2nd pool + last pool + fc") == published("B3", three, "post-processed")
 
 
+def test_paper_b_comparison_has_the_numbers_of_table_3():
+    for row in ("CNN-3RNN 2nd-pool last-pool fc", "Model-level fusion + RNN"):
+        ours = published("B8", f"{row}, video")
+        assert ours.items() <= published("B3", row, "post-processed").items()
+
+
+def test_paper_c_comparisons_have_the_numbers_of_its_own_tables():
+    assert published("C6", "AffWildNet") == published("C12", "CNN-GRU")
+    total = published("C18", "fine-tuned AffWildNet")["total"]
+    assert published("C19", "Fine-tuned AffWildNet")["original"] == total
+
+
+@pytest.mark.parametrize("name", ["C9", "C10", "C11", "C12", "C13", "C14"])
+def test_networks_of_section_4_2_are_trained_on_balanced_quadrants(name):
+    """Paper C §4.2; the other databases are not balanced (tables 15 to 18)."""
+    for cell in TABLES[name].cells:
+        training = cell.setting.network
+        assert training.labels in training.balance and training.settings == "C"
+    for other in ("C15", "C16", "C17", "C18"):
+        cells = [cell for cell in TABLES[other].cells if cell.setting is not None]
+        assert all("data" not in cell.setting.network.balance for cell in cells)
+
+
+def test_paper_b_and_the_baseline_have_their_own_settings():
+    assert {m.settings for c in TABLES["B3"].cells for m in c.setting.network.members} == {"B"}
+    assert {c.setting.network.settings for c in TABLES["C5"].cells} == {"C-baseline"}
+    readings = {m.settings for c in TABLES["B-dropout"].cells for m in c.setting.network.members}
+    assert readings == {"B", "B-keep"}
+
+
 def test_paper_c_tables_agree_on_the_networks_they_share():
     cnn = published("C9", "VGG-Face")
     assert published("C10", "with landmarks") == cnn
@@ -76,7 +122,7 @@ def test_paper_c_tables_agree_on_the_networks_they_share():
 
 
 def test_paper_d_confusions_give_the_test_accuracies_of_figure_3():
-    confusion = {(cell.setting.number, cell.setting.label): cell for cell in TABLES["D4"].cells}
+    confusion = {(cell.setting.path, cell.setting.label): cell for cell in TABLES["D4"].cells}
     for number, submission in SUBMISSIONS.items():
         rows = np.array([[*confusion[number, name].published.values()] for name in EXPRESSIONS])
         assert rows.sum(axis=1) == pytest.approx(np.full(7, 100), abs=0.31)

@@ -17,7 +17,9 @@ def people(make_clip, tmp_path):
 
 def test_what_chooses_an_epoch_is_not_scored(people):
     parts = roles.divide(Source("frames_csv", people / "all.csv"))
-    sets = [{clip.subject for clip in clips} for clips in vars(parts).values()]
+    sets = [
+        {clip.subject for clip in clips} for clips in (parts.training, parts.validation, parts.test)
+    ]
     assert [len(each) for each in sets] == [6, 2, 2]
     assert len(set.union(*sets)) == 10
 

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from kollias_affect.experiments import SMOKE, Laboratory, Parts, runner
@@ -31,7 +32,30 @@ def test_ours_stand_beside_the_papers_numbers(laboratory, tmp_path):
     assert frame.loc["two"].isna().sum() == 3
     page = (tmp_path / "T1.md").read_text()
     assert "No paper" in page and "0.250" in page and "test 1 clips, 4 frames" in page
+    assert "Seeds: 0, one training for each number, so no spread is known." in page
     assert (tmp_path / "T1.csv").read_text().startswith(",left: CCC,left: CCC (paper)")
+
+
+def test_several_seeds_give_means_and_standard_deviations(laboratory, tmp_path):
+    def evaluate(one, setting):
+        return {"CCC": setting + one.scale.seed}
+
+    three = Laboratory(laboratory.roles, tmp_path / "trainings", SMOKE, seeds=3)
+    frame = runner.run(table(evaluate), three, tmp_path)
+    assert frame.loc["one", "left: CCC"] == 2 and frame.loc["two", "left: CCC"] == 4
+    assert frame.loc["one", "left: CCC (sd)"] == 1  # of 1, 2 and 3
+    assert "Seeds: 0 to 2; the numbers are means" in (tmp_path / "T1.md").read_text()
+    one = runner.run(table(evaluate), laboratory, tmp_path)
+    assert one.loc["one", "left: CCC"] == 1 and "left: CCC (sd)" not in one
+
+
+def test_a_row_without_a_network_has_the_papers_numbers_alone(laboratory, tmp_path):
+    other = dataclasses.replace(
+        table(lambda _, setting: {"CCC": 0.1}), cells=(Cell("theirs", "", None, {"CCC": 0.3}),)
+    )
+    frame = runner.run(other, laboratory, tmp_path)
+    assert np.isnan(frame.loc["theirs", "CCC"]) and frame.loc["theirs", "CCC (paper)"] == 0.3
+    assert "Left empty" not in (tmp_path / "T1.md").read_text()
 
 
 def test_a_killed_run_resumes_after_the_last_cell(laboratory, tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kollias_affect.experiments import SMOKE, Laboratory, Parts, scoring
-from kollias_affect.experiments.declaration import Network, Training
+from kollias_affect.experiments.declaration import Fusion, Network, Training
 
 
 def test_a_video_without_a_valid_frame_is_not_counted(make_clip, tmp_path):
@@ -43,3 +43,53 @@ def test_utterances_count_as_one_each(make_clip, tmp_path, processed):
     fewer = scoring.dimensional(laboratory, setting)
     assert fewer["MSE valence"] != numbers["MSE valence"]
     assert np.isfinite(list(fewer.values())).all()
+
+
+def test_decision_fusion_averages_the_final_estimates_of_utterances(make_clip, tmp_path):
+    """Paper B, eq. 1: the medians of each network are averaged, not its frames."""
+    clips = [
+        make_clip(f"v{i}/utterance_{j}", 5, size=8, subject=f"v{i}",
+                  valence_arousal=np.full((5, 2), 0.1 * i + 0.05 * j))
+        for i in range(3) for j in (1, 2, 3)
+    ]  # fmt: skip
+    laboratory = Laboratory({"data": Parts([], clips[:4], clips[4:])}, tmp_path, SMOKE)
+    random = np.random.default_rng(0)
+    members = (Training(Network("cnn")), Training(Network("cnn", "cnn_m")))
+    of_member = {
+        member.network.backbone: {
+            c.key: (c.valence_arousal + random.normal(0, 0.2, (5, 2))).astype(np.float32)
+            for c in clips
+        }
+        for member in members
+    }
+    original = laboratory.predictions
+
+    def predictions(setting):
+        if isinstance(setting, Fusion):
+            return original(setting)
+        values = of_member[setting.network.backbone]
+        return {
+            part: (chosen, {clip.key: values[clip.key] for clip in chosen})
+            for part, chosen in (("validation", clips[:4]), ("test", clips[4:]))
+        }
+
+    laboratory.predictions = predictions
+    numbers = scoring.dimensional(laboratory, scoring.Scored(Fusion(members, "decision")))
+
+    def medians(backbone, chosen):
+        return np.array([np.median(of_member[backbone][c.key], axis=0) for c in chosen])
+
+    def labels(chosen):
+        return np.array([c.valence_arousal[0] for c in chosen])
+
+    weights = []
+    for member in members:
+        x, y = labels(clips[:4]), medians(member.network.backbone, clips[:4])
+        covariance = ((x - x.mean(0)) * (y - y.mean(0))).mean(0)
+        weights.append(2 * covariance / (x.var(0) + y.var(0) + (x.mean(0) - y.mean(0)) ** 2))
+    weights = np.maximum(weights, 0)
+    estimates = [medians(member.network.backbone, clips[4:]) for member in members]
+    fused = sum(w * e for w, e in zip(weights, estimates, strict=True)) / weights.sum(0)
+    error = ((fused - labels(clips[4:])) ** 2).mean(0)
+    assert numbers["MSE valence"] == pytest.approx(error[0], rel=1e-5)
+    assert numbers["MSE arousal"] == pytest.approx(error[1], rel=1e-5)

@@ -1,6 +1,8 @@
+import database_trees
 import numpy as np
 import pytest
 
+from kollias_affect import datasets
 from kollias_affect.clip import Clip
 from kollias_affect.experiments.sources import Source, limited, parse, stage
 
@@ -53,6 +55,32 @@ def test_a_database_with_splits_has_its_own_validation(fer):
     assert loaded.name == "FER32" and (len(loaded.training), len(loaded.validation)) == (14, 7)
     loaded = stage([Source("fer2013", fer, "Training", 0.3)])
     assert (len(loaded.training), len(loaded.validation)) == (5, 2)
+
+
+def test_a_stage_trains_and_validates_on_official_parts(tmp_path):
+    tree = database_trees.fer2013(tmp_path)
+    loaded = stage([Source("fer2013", tree)])
+    parts = [
+        {clip.official_part for clip in clips} for clips in (loaded.training, loaded.validation)
+    ]
+    assert parts == [{"fer2013/Training"}, {"fer2013/PublicTest"}]
+    tree = database_trees.omg(tmp_path / "omg", 20, 10, 10, persons=10)
+    loaded = stage([Source("omg", tree)])
+    assert (len(loaded.training), len(loaded.validation)) == (20, 10)
+    mixed = stage(parse(f"omg:{tree}:split=all")[1])
+    assert len(mixed.training) + len(mixed.validation) == 40
+
+
+def test_an_option_of_a_loader_may_be_named_like_the_seed_of_the_draw(monkeypatch):
+    seeds = []
+
+    def load(root, split=None, seed=0):
+        seeds.append(seed)
+        return [Clip(name, [f"{name}.jpg"]) for name in "abcdefghij"]
+
+    monkeypatch.setattr(datasets.synthetic, "load", load)
+    source = Source("synthetic", "root", "all", options={"seed": 3})
+    assert len(source.divide(seed=1).training) == 6 and seeds == [3]
 
 
 def test_limited_sets_have_classes_of_the_same_size():

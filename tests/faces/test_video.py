@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from kollias_affect.faces import Video
+from kollias_affect.faces.video import frame_count
 
 
 def pictures(count, height=48, width=64):
@@ -151,3 +152,11 @@ def test_other_files_are_refused(tmp_path, name, write, error, message):
     write(tmp_path / name)
     with pytest.raises(error, match=message):
         Video(tmp_path / name)
+
+
+def test_frames_are_counted_without_decoding(write_video, tmp_path):
+    path = write_video(pictures(7), rate=10)
+    assert frame_count(path) == 7 == sum(1 for _ in Video(path))
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(ValueError, match="must be a video"):
+        frame_count(tmp_path / "text.mp4")

@@ -129,6 +129,34 @@ def test_outputs_are_float32_under_mixed_precision(backbone, random_inputs):
         keras.mixed_precision.set_global_policy("float32")
 
 
+# Paper B compares networks of one dimension with those of both (§7).
+@pytest.mark.parametrize("task", ["valence", "arousal"])
+@pytest.mark.parametrize("network", ["cnn", "cnn_rnn", "affwildnet", "multi_rnn", "rnn", "fc"])
+def test_a_network_of_one_dimension_learns(task, network, random_inputs, tmp_path):
+    backbone = backbones.cnn_m((32, 32, 3), width=0.02)
+    options = {"hidden_units": 6, "length": LENGTH, "dropout": 0.0}
+    rnn = {"rnn_units": 3, "rnn_dropout": 0.0, **options}
+    if network == "cnn":
+        model = models.cnn(backbone, task, **options)
+    elif network in ("rnn", "fc"):
+        others = [backbones.cnn_m((32, 32, 3), width=0.02) for _ in range(2)]
+        members = [models.cnn_rnn(other, task, **rnn) for other in others]
+        model = models.fuse(members, network, units=4, frozen=False)
+    else:
+        model = getattr(models, network)(backbone, task, **rnn)
+    model = training.compile_model(model, 1e-3, task=task)
+    model.run_eagerly = True  # A graph would take longer than the test.
+    data = random_inputs(model)
+    assert model.output_names == [task]
+    assert np.asarray(model(data)).shape == (2, LENGTH, 1)
+    labels = np.random.default_rng(2).uniform(-1, 1, (2, LENGTH, 1)).astype("float32")
+    assert np.isfinite(model.train_on_batch(data, labels)).all()
+    models.save(model, tmp_path / "model.keras")
+    again, card = models.load(tmp_path / "model.keras")
+    assert card["task"] == task
+    assert np.allclose(again(data), model(data), atol=1e-5)
+
+
 MIRRORED = """
 import json, sys
 import tensorflow as tf

@@ -52,11 +52,14 @@ def test_affwildnet_has_the_papers_sizes(affwildnet):
     assert model.get_layer("fc1").kernel.shape == (3 * 3 * 512 + 136, 4096)
     assert [model.get_layer(name).units for name in ("rnn1", "rnn2")] == [128, 128]
     assert model.get_layer("fc1_dropout").rate == 0.5
-    assert model.get_layer("rnn1_dropout").rate == 0.8
+    assert model.get_layer("rnn1_dropout").rate == 0.5  # paper C §4.2.1
     assert model.input["images"].shape == (None, 80, 96, 96, 3)
     assert model.input["landmarks"].shape == (None, 80, 136)
     assert model.output.shape == (None, 80, 2)
-    assert np.allclose(model.get_layer("fc1").bias, 1)  # paper A, paper C
+    # The authors' code: truncated normal of stddev 0.01, biases of 0.
+    kernel = np.asarray(model.get_layer("fc1").kernel)
+    assert abs(kernel).max() <= 0.02 and kernel.std() == pytest.approx(0.0088, rel=0.01)
+    assert not np.asarray(model.get_layer("fc1").bias).any()
 
 
 def test_parameters_of_paper_c_table_8_by_arithmetic(affwildnet):
@@ -67,6 +70,33 @@ def test_parameters_of_paper_c_table_8_by_arithmetic(affwildnet):
     gates = 3 * units * (fc1 + units + 2) + 3 * units * (units + units + 2)
     backbone = backbones.vgg_face().count_params()
     assert affwildnet.count_params() == backbone + connected + gates
+
+
+# Dropout after the RNN and bias of `fc1`, which tells the initializers apart.
+@pytest.mark.parametrize(
+    ("options", "rnn_dropout", "bias"),
+    [
+        ({}, 0.5, 0),
+        ({"settings": "C"}, 0.5, 0),
+        ({"settings": "B"}, 0.8, 0),
+        ({"settings": "B-keep"}, 0.2, 0),
+        ({"settings": "C-baseline"}, 0.0, 1),
+        ({"settings": "B", "rnn_dropout": 0.3, "initializer": "papers"}, 0.3, 1),
+        ({"initializer": None}, 0.5, 0),
+        ({"initializer": {"bias_initializer": keras.initializers.Constant(3)}}, 0.5, 3),
+    ],
+)
+def test_settings_of_the_papers_hold_unless_an_argument_overrides_them(options, rnn_dropout, bias):
+    model = models.affwildnet(**TINY, **options)
+    assert model.get_layer("rnn1_dropout").rate == rnn_dropout
+    assert np.asarray(model.get_layer("fc1").bias).tolist() == [bias] * 8
+    no_dropout = options.get("settings") == "C-baseline"
+    assert model.get_layer("fc1_dropout").rate == (0 if no_dropout else 0.5)
+
+
+def test_settings_give_the_length_of_the_windows():
+    tiny = {name: value for name, value in TINY.items() if name != "length"}
+    assert models.affwildnet(**tiny).input["images"].shape[1] == 80
 
 
 def test_grus_of_tensorflow_1_have_one_bias_per_gate():
@@ -129,6 +159,9 @@ def test_a_keras_model_can_be_the_backbone():
         ({"backbone": "vgg_foot"}, "`backbone` must be one of"),
         ({"rnn": "transformer"}, "`rnn` must be one of"),
         ({"length": 0}, "`length` must be an integer"),
+        ({"settings": "A"}, "`settings` must be one of .*'C-baseline'"),
+        ({"initializer": "he"}, "`initializer` must be one of .*'papers'"),
+        ({"landmark_units": 0}, "`landmark_units` must be an integer"),
     ],
 )
 def test_unknown_names(options, message):

@@ -59,6 +59,21 @@ def test_landmarks_reach_only_fc1():
     assert model.get_layer("pool5_rnn1").cell.kernel.shape[0] == features
 
 
+@pytest.mark.parametrize("mode", ["1rnn", "3rnn"])
+def test_landmarks_are_encoded_before_fc1(mode, random_inputs):
+    """Paper B §7: a fully connected layer of 512 to 2048 units on the landmarks alone."""
+    model = models.multi_rnn(tiny_backbone(), "arousal", mode=mode, landmark_units=16, **TINY)
+    encoder = model.get_layer("landmark_encoder")
+    assert encoder.kernel.shape == (136, 16)
+    assert encoder.activation.__name__ == "relu"
+    features = tiny_backbone().output.shape[-1]
+    assert model.get_layer("fc1").kernel.shape[0] == features + 16
+    data = random_inputs(model)
+    before = np.asarray(model(data))
+    data["landmarks"] = data["landmarks"] * 0
+    assert not np.allclose(before, model(data), atol=1e-6)
+
+
 def test_parameters_of_cnn_3rnn_by_arithmetic():
     model = models.multi_rnn(backbones.vgg_face(), "valence_arousal")
 

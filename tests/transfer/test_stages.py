@@ -1,4 +1,5 @@
 import csv
+import inspect
 import itertools
 import json
 import signal
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 from kollias_affect import EXPRESSIONS, _runs, evaluation, models, training
-from kollias_affect.transfer import Stage, optimization, staged
+from kollias_affect.transfer import Stage, network, optimization, stage_report, staged
 
 QUIET = {"batch_size": 7, "verbose": 0}
 OPTIONS = {**QUIET, "published": {"validation": 0.485, "test": 0.556}, "metadata": {"a": 1}}
@@ -62,6 +63,43 @@ def test_a_run_of_two_stages_leaves_models_and_one_report(run):
     counts = pd.read_csv(out / "distributions.csv", index_col=0)
     assert counts.loc["A+1 training"].tolist() == [2] * 7 and len(counts) == 4
     assert (out / "distributions.png").stat().st_size > 10_000
+
+
+def test_the_default_batch_is_that_of_krizhevsky_et_al():
+    assert inspect.signature(staged).parameters["batch_size"].default == 128
+
+
+def test_the_report_says_what_the_sets_of_a_stage_are(pictures, tiny, tmp_path, quick):
+    sets = (pictures("a", 7), pictures("b", 14))
+    stage = Stage("A", *sets, epochs=1, text="training = seven, validation = fourteen.")
+    table = staged(tiny(), [stage], tmp_path / "run", **QUIET).table
+    assert table.loc["A", "validation frames"] == 14
+    report = (tmp_path / "run" / "report.md").read_text()
+    assert report.endswith("\n\n- A: training = seven, validation = fourteen.\n")
+
+
+def test_ten_crops_score_the_report_and_leave_the_training_as_it_is(pictures, tmp_path, quick):
+    stage = Stage("A", pictures("a", 7, 48), pictures("b", 14, 48), epochs=1)
+    scored = []
+    with pytest.MonkeyPatch.context() as patch:
+        counts = stage_report.confusion_counts
+        patch.setattr(
+            stage_report,
+            "confusion_counts",
+            lambda model, clips: scored.append(model.name) or counts(model, clips),
+        )
+        for ten_crops in (False, True):
+            model = network("alexnet", 48, 0.02)
+            staged(model, [stage], tmp_path / "run", ten_crops=ten_crops, **QUIET)
+    # The second call only scores again.
+    assert scored == ["alexnet", "alexnet_ten_crops"]
+    assert "mean output of ten crops" in (tmp_path / "run" / "report.md").read_text()
+
+
+def test_ten_crops_of_a_model_without_crops_are_refused_before_training(stages, tiny, tmp_path):
+    with pytest.raises(ValueError, match="Ten crops need a model of `transfer.network`"):
+        staged(tiny(), stages, tmp_path / "run", ten_crops=True, **OPTIONS)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_rate_falls_within_each_stage(run):

@@ -82,6 +82,24 @@ def save_keras_h5(tmp_path):
     return save
 
 
+@pytest.fixture(scope="session")
+def legacy_h5():
+    """Returns a function that writes the weights of a model to a path as Keras 2 does."""
+
+    def write(path, model):
+        with h5py.File(path, "w") as root:
+            root.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+            root.attrs["backend"], root.attrs["keras_version"] = b"tensorflow", b"2.2.4"
+            for layer in model.layers:
+                group = root.create_group(layer.name)
+                names = [f"{layer.name}/{v.name}:0" for v in layer.weights]
+                group.attrs["weight_names"] = [name.encode() for name in names]
+                for name, value in zip(names, layer.get_weights(), strict=True):
+                    group[name] = value
+
+    return write
+
+
 @pytest.fixture
 def save_npy(tmp_path):
     """Returns a function that saves a dict as pickled `.npy`."""

@@ -52,6 +52,21 @@ def test_output_equals_that_of_the_source(save_npy, pixels, random_weights, fold
     np.testing.assert_allclose(output, expected, rtol=1e-3, atol=1e-3 * expected.std())
 
 
+def test_a_file_of_matconvnet_is_rgb_minus_its_average(save_matconvnet, pixels, random_weights):
+    source, model = random_weights(network()), network()
+    image = np.random.default_rng(2).uniform(90, 130, (99, 99, 3)).astype("float32")
+    content = as_in_caffe(source)
+    for name, side in zip(FULLY_CONNECTED, (2, 1, 1), strict=True):  # convolutions in the file
+        kernel = content[name][0]
+        content[name][0] = kernel.reshape(side, side, -1, kernel.shape[-1])
+    report = load_alexnet(model, save_matconvnet(content, image))
+    assert set(report.filled) == {*CONVOLUTIONS, *FULLY_CONNECTED} and report.unused == ()
+    assert report.convention.colour == "RGB"
+    expected = np.asarray(source((pixels - image.reshape(-1, 3).mean(0)).astype("float32")))
+    output = np.asarray(model(report.model_takes.prepare(pixels)))
+    np.testing.assert_allclose(output, expected, rtol=1e-3, atol=1e-3 * expected.std())
+
+
 def test_groups_are_those_of_a_grouped_convolution(save_npy, random_weights, pixels):
     content = as_in_caffe(random_weights(network()))
     model = network()

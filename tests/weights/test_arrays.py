@@ -3,6 +3,7 @@ import pickle
 import struct
 
 import h5py
+import keras
 import numpy as np
 import pytest
 import scipy.io
@@ -255,8 +256,66 @@ def test_keras_h5_in_all_forms(save_keras_h5, options):
     np.testing.assert_array_equal(read["conv1_1"]["conv1_1_W"], np.ones((3, 3, 3, 2)))
 
 
-def test_other_h5_files_are_refused(tmp_path):
+def test_files_of_early_keras_3_have_no_names_and_are_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["layers/conv2d/vars/0"] = np.ones(3)
+    with pytest.raises(ValueError, match=r"no name of the layer conv2d.*an early Keras 3"):
+        arrays.read_keras_h5(tmp_path / "a.h5")
+
+
+def test_other_h5_files_are_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = np.ones(3)
     with pytest.raises(ValueError, match=r"attributes layer_names and weight_names.*weights.h5"):
         arrays.read_keras_h5(tmp_path / "a.h5")
+
+
+def test_arrays_of_models_in_a_model_are_read_by_layer(tmp_path):
+    inner = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 1, name="conv1")])
+    head = [keras.layers.Flatten(), keras.layers.Dense(2, name="fc")]
+    model = keras.Sequential([keras.Input((4, 4, 3)), inner, *head])
+    model.save_weights(tmp_path / "model.weights.h5")
+    read = arrays.read_keras_h5(tmp_path / "model.weights.h5")
+    assert {layer: list(parts) for layer, parts in read.items()} == {
+        "fc": ["kernel", "bias"],
+        "conv1": ["kernel", "bias"],
+    }
+    np.testing.assert_array_equal(read["fc"]["kernel"], model.get_layer("fc").kernel)
+
+
+def claim_a_huge_array(folder):
+    with h5py.File(folder / "huge.h5", "w") as file:
+        # 4 TB of zeros that take no space in the file.
+        file.create_dataset("conv1/kernel", (10**6, 10**6), "f4", chunks=(10, 10))
+        file["conv1"].attrs["weight_names"] = ["kernel"]
+        file.attrs["layer_names"] = ["conv1"]
+    return folder / "huge.h5", "larger than the file allows"
+
+
+def refer_to_another_file(folder):
+    with h5py.File(folder / "other.h5", "w") as file:
+        file["kernel"] = np.ones((3, 3))
+    with h5py.File(folder / "link.h5", "w") as file:
+        file["conv1/kernel"] = h5py.ExternalLink("other.h5", "kernel")
+        file["conv1"].attrs["weight_names"] = ["kernel"]
+        file.attrs["layer_names"] = ["conv1"]
+    return folder / "link.h5", "lies in another file"
+
+
+def take_bytes_of_another_file(folder):
+    (folder / "secret").write_bytes(b"secret" * 100)
+    with h5py.File(folder / "bytes.h5", "w") as file:
+        parts = [(str(folder / "secret"), 0, 16)]
+        file.create_dataset("conv1/kernel", (4,), "f4", external=parts)
+        file["conv1"].attrs["weight_names"] = ["kernel"]
+        file.attrs["layer_names"] = ["conv1"]
+    return folder / "bytes.h5", "lies in another file"
+
+
+@pytest.mark.parametrize(
+    "write", [claim_a_huge_array, refer_to_another_file, take_bytes_of_another_file]
+)
+def test_h5_files_cannot_claim_memory_or_read_other_files(tmp_path, write):
+    path, reason = write(tmp_path)
+    with pytest.raises(ValueError, match=reason):
+        arrays.read_keras_h5(path)

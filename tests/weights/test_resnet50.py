@@ -35,13 +35,17 @@ def test_layers_are_those_of_keras(model):
     assert sorted(LAYERS) == sorted(names) and len(LAYERS) == 106
 
 
-def test_a_file_by_keras_gives_the_output_of_keras(tmp_path, pixels, random_weights):
+@pytest.mark.parametrize("name", ["keras3.h5", "keras3.weights.h5", "keras2.h5"])
+def test_a_file_by_keras_gives_the_output_of_keras(
+    tmp_path, pixels, random_weights, legacy_h5, name
+):
     source = random_weights(
         keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=5)
     )
-    source.save(tmp_path / "resnet50.h5")
+    save = {"keras3.h5": source.save, "keras3.weights.h5": source.save_weights}
+    save.get(name, lambda path: legacy_h5(path, source))(tmp_path / name)
     model = backbones.resnet50((64, 64, 3), form="keras")
-    report = load_resnet50(model, tmp_path / "resnet50.h5", fold=False)
+    report = load_resnet50(model, tmp_path / name, fold=False)
     assert set(report.filled) == set(LAYERS) and report.unused == ("predictions",)
     assert report.convention == conventions.IMAGENET_BGR
 

@@ -181,3 +181,17 @@ def test_only_reference_networks_have_checkpoints(tmp_path):
 def test_unknown_reference_names_the_six():
     with pytest.raises(ValueError, match="'omg_cnn_gru_3rnn'"):
         models.reference("omg_cnn_gru_4rnn")
+
+
+def test_files_of_imported_checkpoints_convert_images_to_the_authors_pixels(network, tmp_path):
+    """The network called directly takes (pixels - 128) / 128, its file images in [-1, 1]."""
+    variables = random_variables(network)
+    weights.load_tf1_checkpoint(network, write_checkpoint(tmp_path / "model.ckpt", variables))
+    models.save(network, tmp_path / "model.keras")
+    loaded, card = models.load(tmp_path / "model.keras")
+    assert card["image"]["scaling"] == {"offset": 128, "scale": 128}
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    expected = np.asarray(network({"images": (pixels - 128) / 128}))
+    for model in (loaded, models.for_unit_range(network)):
+        output = np.asarray(model({"images": pixels / np.float32(127.5) - 1}))
+        np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())

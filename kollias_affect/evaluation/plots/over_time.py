@@ -5,6 +5,7 @@ import numpy as np
 
 from kollias_affect import tasks
 from kollias_affect.evaluation import measures
+from kollias_affect.evaluation.label_ranges import ranges_of
 from kollias_affect.evaluation.plots import style
 from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
@@ -52,11 +53,11 @@ def traces_figure(times, predictions, names, labels=None, title=None, ranges=Non
     return figure
 
 
-def traces(times, predictions, names, path, labels=None, title=None):
+def traces(times, predictions, names, path, labels=None, title=None, ranges=None):
     """Writes `traces_figure` to a file.
 
     Args:
-        times, predictions, names, labels, title: See `traces_figure`.
+        times, predictions, names, labels, title, ranges: See `traces_figure`.
         path: PNG or SVG file, written atomically.
 
     Example:
@@ -67,10 +68,10 @@ def traces(times, predictions, names, path, labels=None, title=None):
     >>> path.exists()
     True
     """
-    style.save(traces_figure(times, predictions, names, labels, title), path)
+    style.save(traces_figure(times, predictions, names, labels, title, ranges), path)
 
 
-def clip_picture(clip, predictions, names, path, title=None, faces=8):
+def clip_picture(clip, predictions, names, path, title=None, faces=8, ranges=None):
     """Writes crops of a clip above the traces of its labels and predictions.
 
     Labels are drawn where frames are valid.
@@ -82,6 +83,8 @@ def clip_picture(clip, predictions, names, path, title=None, faces=8):
         path: PNG or SVG file, written atomically.
         title: Title of the figure.
         faces: Largest number of crops, at equal distances among the frames with a face.
+        ranges: See `traces_figure`. Default: those of the clip's database, see
+            `label_ranges.ranges_of`.
 
     Example:
 
@@ -93,7 +96,8 @@ def clip_picture(clip, predictions, names, path, title=None, faces=8):
     >>> path.exists()
     True
     """
-    drawing = _Traces(clip.times, predictions, names, _labels(clip, names))
+    ranges = ranges_of([clip]) if ranges is None else ranges
+    drawing = _Traces(clip.times, predictions, names, _labels(clip, names), ranges)
     figure = style.new_figure(9, 2 + drawing.height, title)
     top, bottom = figure.subfigures(2, height_ratios=(1.2, 0.6 + drawing.height))
     _draw_crops(top, clip, faces)

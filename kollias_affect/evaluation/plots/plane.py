@@ -8,23 +8,26 @@ import numpy as np
 
 from kollias_affect import _checks
 from kollias_affect.evaluation.plots import style
+from kollias_affect.evaluation.plots.cells import cell_edges, count_cells
 from kollias_affect.tasks import DIMENSIONS
 
 
-def histogram(values, labels=None, title=None, ranges=None, bins=20):
+def histogram(values, labels=None, title=None, ranges=None, bins=None, unit="frames"):
     """Draws the number of frames in each cell of the valence-arousal plane.
 
     Labels are drawn beside the predictions with the same cells, axes and colours (logarithmic;
-    white where there is no frame). Frames with NaN or infinity are left out of both; the title of
-    a panel has the number of remaining frames. Predictions beyond the range count in the outermost
-    cells.
+    white where there is no frame). Discrete labels, such as the 21 levels of AFEW-VA, have a cell
+    around each level. Frames with NaN or infinity are left out of both; the title of a panel has
+    the number of remaining frames. Predictions beyond the range count in the outermost cells.
 
     Args:
         values: Numbers `[frames, 2]`, valence then arousal: predictions, or labels alone.
         labels: Labels `[frames, 2]` of the same frames, or `None`.
         title: Title of the figure.
         ranges: See `traces_figure`.
-        bins: Number of cells per axis.
+        bins: Number of cells per axis. Default: one for each level where labels are discrete (see
+            `cells.find_levels`), otherwise cells of 0.1.
+        unit: What is counted, in the plural.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -38,26 +41,46 @@ def histogram(values, labels=None, title=None, ranges=None, bins=20):
     >>> [axes.get_title() for axes in figure.axes[:2]]
     ['labels: 2 frames', 'predictions: 2 frames']
 
-    References: Paper C, figures 6 and 15.
+    References: Paper C, figures 6, 10, 15, 16 and 19.
     """
-    points_of_panels = _points_of_panels(values, labels, ranges)
-    bins = _checks.positive_integer("bins", bins)
-    edges = [np.linspace(*style.output_range(name, ranges), bins + 1) for name in DIMENSIONS]
-    counts = {name: _counts(points, edges) for name, points in points_of_panels.items()}
+    sets = _points_of_panels(values, labels, ranges)
+    figure, panels = new_panels(len(sets), title, ranges)
+    draw_histograms(figure, panels, sets, ranges, bins, unit)
+    return figure
+
+
+def draw_histograms(figure, panels, sets, ranges=None, bins=None, unit="frames"):
+    """Draws one histogram of the plane per panel, with the same cells and colours.
+
+    Args:
+        figure: Figure or subfigure, which gets the bar of colours.
+        panels: Sequence of axes.
+        sets: Dict from the title of a panel to its points, finite numbers `[frames, 2]`. The
+            first set determines the cells.
+        ranges, bins, unit: See `histogram`.
+    """
+    if bins is not None:
+        bins = _checks.positive_integer("bins", bins)
+    first = next(iter(sets.values()))
+    edges = [
+        cell_edges(column, *style.output_range(name, ranges), bins)
+        for name, column in zip(DIMENSIONS, first.T, strict=True)
+    ]
+    counts = {name: count_cells(points, edges) for name, points in sets.items()}
     scale = matplotlib.colors.LogNorm(1, max(10, max(count.max() for count in counts.values())))
-    figure, panels = _new_panels(len(counts), title, ranges)
     options = {"cmap": style.COUNT_COLOURMAP, "norm": scale, "rasterized": True}
     for panel, (name, count) in zip(panels, counts.items(), strict=True):
         image = panel.pcolormesh(*edges, np.ma.masked_equal(count.T, 0), **options)
-        frames = style.format_frames(count.sum())
+        frames = style.format_frames(count.sum(), unit)
         panel.set_title(f"{name}: {frames}" if name else frames, fontsize=10)
-        _set_up_axes(panel, ranges)
-    bar = figure.colorbar(image, ax=panels, label="frames per square", shrink=0.85)
+        set_up_axes(panel, ranges)
+        panel.set_xlim(edges[0][0], edges[0][-1])
+        panel.set_ylim(edges[1][0], edges[1][-1])
+    bar = figure.colorbar(image, ax=panels, label=f"{unit} per cell", shrink=0.85)
     subs = (1, 2, 5) if scale.vmax <= 1000 else (1,)
     bar.ax.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=subs))
     bar.ax.yaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
     bar.ax.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-    return figure
 
 
 def trajectory(times, values, labels=None, title=None, ranges=None):
@@ -92,10 +115,10 @@ def trajectory(times, values, labels=None, title=None, ranges=None):
     known_times, times = times is not None, style.checked_times(times, len(values))
     last = times[-1] if times[-1] > times[0] else times[0] + 1
     scale = matplotlib.colors.Normalize(times[0], last)
-    figure, panels = _new_panels(len(paths), title, ranges)
+    figure, panels = new_panels(len(paths), title, ranges)
     lows, highs = zip(*(style.output_range(name, ranges) for name in DIMENSIONS), strict=True)
     for panel, (name, points) in zip(panels, paths.items(), strict=True):
-        _set_up_axes(panel, ranges, margin=0.04)
+        set_up_axes(panel, ranges, margin=0.04)
         panel.add_patch(matplotlib.patches.Circle((0, 0), 1, fill=False, color="0.6", lw=0.8))
         path = _draw_path(panel, times, np.clip(points, lows, highs), scale)
         panel.set_title(name, fontsize=10)
@@ -148,12 +171,13 @@ def _points_of_panels(values, labels, ranges):
     return {"labels": labels[known], "predictions": values[known]}
 
 
-def _counts(points, edges):
-    lows, highs = zip(*((edge[0], edge[-1]) for edge in edges), strict=True)
-    return np.histogram2d(*np.clip(points, lows, highs).T, bins=edges)[0]
+def new_panels(count, title, ranges):
+    """Returns a figure and its panels side by side, with the proportions of the plane.
 
-
-def _new_panels(count, title, ranges):
+    Args:
+        count: Number of panels.
+        title, ranges: See `traces_figure`.
+    """
     (left, right), (low, high) = (style.output_range(name, ranges) for name in DIMENSIONS)
     height = 1 + 3.4 * (high - low) / (right - left)
     figure = style.new_figure(1.2 + 4.3 * count, height, title)
@@ -162,8 +186,14 @@ def _new_panels(count, title, ranges):
     return figure, figure.subplots(1, count, squeeze=False)[0]
 
 
-def _set_up_axes(panel, ranges, margin=0):
-    """Sets square axes of valence and arousal, with lines between the quadrants."""
+def set_up_axes(panel, ranges, margin=0):
+    """Sets square axes of valence and arousal, with lines between the quadrants.
+
+    Args:
+        panel: Axes.
+        ranges: See `traces_figure`.
+        margin: Distance between the ranges and the frame.
+    """
     panel.set_aspect("equal")
     limits = [style.output_range(name, ranges) for name in DIMENSIONS]
     panel.set_xlim(limits[0][0] - margin, limits[0][1] + margin)

@@ -132,9 +132,14 @@ def checked_times(times, frames):
     return times
 
 
-def format_frames(count):
-    """Returns a number of frames as text: `1 frame`, `2 frames`, `1,000 frames`."""
-    return f"{count:,.0f} frame{'' if count == 1 else 's'}"
+def format_frames(count, unit="frames"):
+    """Returns a number of frames as text: `1 frame`, `2 frames`, `1,000 frames`.
+
+    Args:
+        count: Number.
+        unit: Another unit, in the plural with an s.
+    """
+    return f"{count:,.0f} {unit.removesuffix('s') if count == 1 else unit}"
 
 
 def isolated_frames(present):

@@ -4,6 +4,7 @@
 a `PostProcessing`, is saved and applied unchanged to the test set (paper B, section 6.3).
 """
 
+from kollias_affect.evaluation.postprocess._settings import WITHIN
 from kollias_affect.evaluation.postprocess.grid_search import SMOOTHING, WINDOWS, search
 from kollias_affect.evaluation.postprocess.median import median_filter
 from kollias_affect.evaluation.postprocess.smoothing import smooth
@@ -12,6 +13,7 @@ from kollias_affect.evaluation.postprocess.steps import PostProcessing, no_steps
 __all__ = [
     "SMOOTHING",
     "WINDOWS",
+    "WITHIN",
     "PostProcessing",
     "median_filter",
     "no_steps",

@@ -4,10 +4,13 @@ import numbers
 
 from kollias_affect import _checks
 
+# What the median filter is applied to: sequences of a clip (paper B), or the whole clip.
+WITHIN = ("sequence", "clip")
+
 
 def per_dimension(name, values, dims):
     """Returns a tuple with one value per dimension; a single value applies to all of them."""
-    if values is None or isinstance(values, numbers.Number):
+    if values is None or isinstance(values, (numbers.Number, str)):
         values = (values,) * dims
     values = tuple(values)
     if len(values) != dims:
@@ -27,6 +30,18 @@ def odd_windows(name, windows, dims):
             f"Received: {windows}. Add or subtract one."
         )
     return tuple(windows)
+
+
+def filtered_parts(within, dims):
+    """Returns a tuple with `"sequence"` or `"clip"` per dimension, else raises `ValueError`."""
+    return tuple(
+        _checks.one_of("within", part, WITHIN) for part in per_dimension("within", within, dims)
+    )
+
+
+def sequence_length(length):
+    """Returns a positive integer or `None`, else raises `ValueError`."""
+    return None if length is None else _checks.positive_integer("length", length)
 
 
 def frame_limits(few, dims):

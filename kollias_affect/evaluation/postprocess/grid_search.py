@@ -7,9 +7,15 @@ import numpy as np
 from kollias_affect import _checks
 from kollias_affect.evaluation.aggregation import aggregate
 from kollias_affect.evaluation.measures import ccc
-from kollias_affect.evaluation.postprocess._settings import frame_limits, odd_windows
+from kollias_affect.evaluation.postprocess._settings import (
+    WITHIN,
+    filtered_parts,
+    frame_limits,
+    odd_windows,
+)
 from kollias_affect.evaluation.postprocess.steps import AFFECT_TASKS, by_key, no_steps
 from kollias_affect.evaluation.scored_rows import LABEL_PREFIX, scored_rows
+from kollias_affect.evaluation.sequences import LENGTH
 from kollias_affect.tasks import TASKS
 
 # Windows of the median filter, in frames.
@@ -26,15 +32,17 @@ def search(
     smoothing=None,
     by=None,
     statistic="median",
-    length=80,
+    length=LENGTH,
     task="valence_arousal",
+    within=WITHIN,
 ):
     """Searches the steps that raise the CCC of a validation set, with their best windows.
 
-    First the windows of `median_filter` are tried; then, for utterances, those of `smooth` on the
-    filtered predictions. Each dimension is searched separately. A step is used only if the CCC is
-    strictly higher with it; of equally good windows, the first is used. Hence the validation CCC
-    never decreases. Test clips take no part: pass them to `PostProcessing.apply`.
+    First the windows of `median_filter` are tried, within sequences and over whole clips; then, for
+    utterances, those of `smooth` on the filtered predictions. Each dimension is searched
+    separately. A step is used only if the CCC is strictly higher with it; of equally good settings,
+    the first is used. Hence the validation CCC never decreases. Test clips take no part: pass them
+    to `PostProcessing.apply`.
 
     Args:
         predictions: Predictions of every frame of the validation set; see `paired`.
@@ -45,8 +53,10 @@ def search(
         by: `None` for the CCC over all valid frames, or `"utterance"` for the CCC over utterances
             with a valid frame, with labels and predictions of `aggregate`.
         statistic: Argument of `aggregate`, `"median"` or `"mean"`; for utterances only.
-        length: Argument of `aggregate`; for utterances only.
+        length: Frames of a sequence, for `median_filter` and `aggregate`.
         task: `"valence_arousal"`, `"valence"` or `"arousal"`.
+        within: What the median filter is tried on, in this order: `"sequence"` (paper B),
+            `"clip"`, or both.
 
     Returns:
         `PostProcessing`.
@@ -64,12 +74,12 @@ def search(
     >>> noise = np.where(np.arange(60) % 2, 0.3, -0.3)
     >>> steps = search({"a": labels + np.stack([noise, 0 * noise], axis=1)}, [clip], windows=(1, 5))
     >>> print(steps)
-    median filter of 5 for valence improves the validation CCC
+    median filter of 5 within sequences of 80 frames for valence improves the validation CCC
 
     References: Paper B, section 6.3.
     """
     names, _ = TASKS[_checks.one_of("task", task, AFFECT_TASKS)]
-    filters, smoothers = _candidates(windows, smoothing, by, len(names))
+    filters, smoothers = _candidates(windows, within, smoothing, by, len(names))
     predictions = by_key(predictions, clips)
     steps = no_steps(task, by, statistic, length)
     score = _score_function(steps, predictions, clips, task)
@@ -85,7 +95,7 @@ def search(
     return dataclasses.replace(steps, validation=ccc_after)
 
 
-def _candidates(windows, smoothing, by, dims):
+def _candidates(windows, within, smoothing, by, dims):
     """Returns values of `PostProcessing` to try: for the median filter, and for the smoothing."""
     if by is None and smoothing is not None:
         raise ValueError(
@@ -93,7 +103,11 @@ def _candidates(windows, smoothing, by, dims):
             "it out, or pass by='utterance'."
         )
     windows = np.atleast_1d(windows).tolist()
-    filters = [{"windows": odd_windows("windows", window, dims)} for window in windows]
+    filters = [
+        {"windows": odd_windows("windows", window, dims), "within": filtered_parts(part, dims)}
+        for part in np.atleast_1d(within).tolist()
+        for window in windows
+    ]
     smoothers = [
         {"smoothing": odd_windows("smoothing", window, dims), "few": frame_limits(few, dims)}
         for window, few in (SMOOTHING if smoothing is None else smoothing)

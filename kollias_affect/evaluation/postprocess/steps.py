@@ -11,13 +11,16 @@ import kollias_affect
 from kollias_affect import _checks, _files
 from kollias_affect.evaluation.aggregation import aggregate
 from kollias_affect.evaluation.postprocess._settings import (
+    filtered_parts,
     frame_limits,
     odd_windows,
     per_dimension,
+    sequence_length,
 )
 from kollias_affect.evaluation.postprocess.median import median_filter
 from kollias_affect.evaluation.postprocess.smoothing import smooth
 from kollias_affect.evaluation.predictions import paired
+from kollias_affect.evaluation.sequences import LENGTH
 from kollias_affect.tasks import TASKS
 
 AFFECT_TASKS = ("valence_arousal", "valence", "arousal")  # the tasks that are scored by the CCC
@@ -31,11 +34,13 @@ class PostProcessing:
     Attributes:
         names: Names of the dimensions, `("valence", "arousal")` or one of them.
         windows: Windows of `median_filter`, one per dimension; 1 where it is off.
+        within: What it filters, one per dimension: `"sequence"` or `"clip"`.
         smoothing: Windows of `smooth`, one per dimension; 1 where it is off.
         few: Argument `few` of `smooth`, one per dimension.
         by: `None` for outputs per frame, or `"utterance"`.
         statistic: Argument of `aggregate`; `None` for outputs per frame.
-        length: Argument of `aggregate`, frames or `None`.
+        length: Frames of a sequence, for `median_filter` and `aggregate`; `None` does not split
+            clips.
         validation: Dict from step (`"none"`, `"median_filter"`, `"smooth"`) to the CCC of each
             dimension on the validation set after the search of that step.
         versions: Dict from library to version.
@@ -49,12 +54,15 @@ class PostProcessing:
     >>> steps = dataclasses.replace(no_steps("arousal"), windows=(3,))
     >>> steps.apply({"a": [[0.0], [0.9], [0.1]]})["a"].round(2).ravel().tolist()
     [0.45, 0.1, 0.5]
+    >>> print(steps)
+    median filter of 3 within sequences of 80 frames for arousal improves the validation CCC
 
     References: Paper B, section 6.3.
     """
 
     names: tuple
     windows: tuple
+    within: tuple
     smoothing: tuple
     few: tuple
     by: str | None
@@ -70,11 +78,12 @@ class PostProcessing:
         checked = {
             "names": names,
             "windows": odd_windows("windows", self.windows, dims),
+            "within": filtered_parts(self.within, dims),
             "smoothing": odd_windows("smoothing", self.smoothing, dims),
             "few": frame_limits(self.few, dims),
             "by": _checks.one_of("by", self.by, (None, "utterance")),
             "statistic": _checks.one_of("statistic", self.statistic, _statistics(self.by)),
-            "length": _length(self.by, self.length),
+            "length": sequence_length(self.length),
             "validation": _validation(self.validation, dims),
             "versions": _versions(self.versions),
         }
@@ -83,14 +92,28 @@ class PostProcessing:
 
     def __str__(self):
         """Returns a summary in one line."""
-        windows_of_steps = {"median filter": self.windows, "smoothing": self.smoothing}
-        active = [
-            f"{step} of {window} for {name}"
-            for step, windows in windows_of_steps.items()
-            for name, window in zip(self.names, windows, strict=True)
-            if window > 1
-        ]
+        parts = [self._part(within) for within in self.within]
+        filters = zip(self.names, self.windows, parts, strict=True)
+        active = [f"median filter of {w} within {p} for {name}" for name, w, p in filters if w > 1]
+        smoothers = zip(self.names, self.smoothing, strict=True)
+        active += [f"smoothing of {window} for {name}" for name, window in smoothers if window > 1]
         return f"{', '.join(active) or 'no step'} improves the validation CCC"
+
+    def _part(self, within):
+        if within == "clip" or self.length is None:
+            return "clips"
+        return f"sequences of {self.length} frames"
+
+    def filter(self, predictions):
+        """Applies the median filter alone.
+
+        Args:
+            predictions: See `median_filter`.
+
+        Returns:
+            Predictions of every frame, as `median_filter` returns them.
+        """
+        return median_filter(predictions, self.windows, self.within, self.length)
 
     def apply(self, predictions, clips=None):
         """Applies the steps. Labels and `valid` of the clips are not used.
@@ -111,7 +134,7 @@ class PostProcessing:
         if clips is not None:
             predictions = by_key(predictions, clips)
             clips = [clip.labelled(valence_arousal=None, expression=None) for clip in clips]
-        outputs = median_filter(predictions, self.windows)
+        outputs = self.filter(predictions)
         if self.by is None:
             return outputs
         if clips is None:
@@ -131,13 +154,19 @@ class PostProcessing:
     def load(cls, path):
         """Reads a file that `save` wrote.
 
+        Files from before the filter worked within sequences have no `within`. Their median filter
+        crossed the sequences of a clip, so they are read as `within="clip"`.
+
         Raises:
             FileNotFoundError: If the file is missing.
             ValueError: If the file is damaged or has other content.
         """
         path = _checks.existing_file("post-processing", path)
         try:
-            return cls(**_fields(cls, json.loads(path.read_text(encoding="utf-8"))))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(content, dict):
+                content.setdefault("within", "clip")
+            return cls(**_fields(cls, content))
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
                 "Post-processing is read from a file that `PostProcessing.save` wrote. Received: "
@@ -145,7 +174,7 @@ class PostProcessing:
             ) from error
 
 
-def no_steps(task="valence_arousal", by=None, statistic="median", length=80):
+def no_steps(task="valence_arousal", by=None, statistic="median", length=LENGTH):
     """Creates a `PostProcessing` without steps; with `by`, it only aggregates utterances.
 
     Args:
@@ -162,11 +191,12 @@ def no_steps(task="valence_arousal", by=None, statistic="median", length=80):
     return PostProcessing(
         names=TASKS[task][0],
         windows=1,
+        within="sequence",
         smoothing=1,
         few=None,
         by=by,
         statistic=None if by is None else statistic,
-        length=None if by is None else length,
+        length=length,
         validation={},
         versions={m.__name__: m.__version__ for m in (kollias_affect, np, pd)},
     )
@@ -180,14 +210,6 @@ def by_key(predictions, clips):
 
 def _statistics(by):
     return (None,) if by is None else ("median", "mean")
-
-
-def _length(by, length):
-    if length is None:
-        return None
-    if by is None:
-        return _checks.one_of("length", length, (None,))
-    return _checks.positive_integer("length", length)
 
 
 def _validation(validation, dims):

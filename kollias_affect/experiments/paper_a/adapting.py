@@ -3,10 +3,11 @@
 import dataclasses
 from pathlib import Path
 
-from kollias_affect import datasets, faces
 from kollias_affect.datasets import sampling
+from kollias_affect.experiments import seen
 from kollias_affect.experiments.paper_a import backbone as backbones
 from kollias_affect.experiments.paper_a import experiment, report
+from kollias_affect.experiments.sources import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +17,10 @@ class Database:
     Args:
         name: Name in `datasets.DATASETS`.
         root: Folder or file of the database.
-        splits: Names of the training split and the test split. Default: half of the subjects
-            each, see `sampling.stratified_split`.
+        splits: Names of the training split and the test split. Default: the official training part,
+            and the official test part or, if it is absent or has no labels, the official validation
+            part. Without official parts, and with `("all", "all")`, which mixes them: half of the
+            subjects each, see `sampling.stratified_split`.
         crop: Whether the images are complete pictures, from which `faces.paper_d_crops` cuts the
             faces.
         options: Dict of options of the database's loader.
@@ -38,19 +41,22 @@ class Database:
             log: Function that is called with a line of text for every set of cropped clips.
 
         Returns:
-            `(training, test)`, two lists of `Clip`.
+            `datasets.Division` without a validation part: nothing is chosen on it.
         """
-        parts = [
-            datasets.load(self.name, self.root, split, **self.options)
-            for split in self.splits or (None,)
-        ]
-        if self.crop:
-            parts = [faces.paper_d_crops(clips, crops_dir, size) for clips in parts]
-            for clips in parts:
-                log(f"{self.name}: {clips.report}")
-        if self.splits:
-            return parts
-        return sampling.stratified_split([clip for clip in parts[0] if clip.valid.any()])
+        split, test = self.splits or (None, None)
+        if (split, test) == ("all", "all"):
+            test = None
+        source = Source(
+            self.name, self.root, split, test=test, crop=self.crop, options=self.options
+        )
+        return source.divide(
+            ("training", "test"), crops_dir, size=size, log=log, share=0.5, draw=_halves
+        )
+
+
+def _halves(clips, share, seed):
+    """Returns halves by subject with similar shares of the classes; `share` is not used."""
+    return sampling.stratified_split([clip for clip in clips if clip.valid.any()], seed=seed)
 
 
 def adapt(a, b, backbone, out_dir, settings=None, log=print):
@@ -79,14 +85,20 @@ def adapt(a, b, backbone, out_dir, settings=None, log=print):
     References: paper A §IV, tables II to V and VII, figures 5 to 9.
     """
     out_dir, fixed, clips = Path(out_dir), backbones.load_backbone(backbone), {}
+    texts = []
     for letter, database in (("a", a), ("b", b)):
         crops_dir, size = out_dir / f"crops_{letter}", fixed.input_shape[1]
-        training, test = database.parts(crops_dir, size, log)
-        clips[f"{letter}_train"], clips[f"{letter}_test"] = training, test
+        division = database.parts(crops_dir, size, log)
+        clips[f"{letter}_train"], clips[f"{letter}_test"] = division.training, division.test
+        what = f"the test clips of {letter.upper()}"
+        warning = seen.warning(backbone, database.name, division.test, what)
+        texts += [f"{letter.upper()}: {division.text}", *filter(None, [warning])]
+    for text in texts:
+        log(text)
     run = experiment.Experiment(clips, fixed, out_dir, settings)
     log(f"Classes: {', '.join(run.names)}. Frames of other classes, left out: {run.left_out}")
     run.run(log)
-    tables = report.write_report(run)
+    tables = report.write_report(run, texts)
     log(tables["table2_accuracy"].to_string(index=False, float_format="%.3f"))
     log(f"Report: {out_dir / 'report.md'}")
     return tables

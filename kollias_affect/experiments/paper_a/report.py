@@ -34,11 +34,12 @@ def predictor_of(lam):
     return "centroids" if lam == 0 else "outputs"
 
 
-def write_report(experiment):
+def write_report(experiment, data=()):
     """Writes all tables as csv and markdown, and the figures as PNG, to the folder of the run.
 
     Args:
         experiment: `Experiment` after `run`.
+        data: Texts that describe the parts of the databases.
 
     Returns:
         Dict from the name of a table to `pandas.DataFrame`.
@@ -52,7 +53,7 @@ def write_report(experiment):
     }
     for name, table in tables.items():
         write_table(table, experiment.out_dir / name, index=_has_index(name))
-    lines = _introduction(experiment)
+    lines = [*_introduction(experiment), *(f"\n{text}" for text in data)]
     for name, table in tables.items():
         lines += ["", f"## {name}", "", markdown(table, _has_index(name))]
     net_b = experiment.centroids()

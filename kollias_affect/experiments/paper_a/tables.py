@@ -112,8 +112,27 @@ def distance(laboratory, setting):
 
 
 def accuracy_of_ours(laboratory, setting):
-    """Computes our accuracy; other methods have only the number that the paper reports."""
-    return {} if setting is None else {"original": accuracy(laboratory, setting)["accuracy"]}
+    """Computes our accuracy in the column of methods without further data."""
+    return {"original": accuracy(laboratory, setting)["accuracy"]}
+
+
+def facts(laboratory, table):
+    """Describes what is true of a run: the start, the steps and the classes."""
+    experiment = _experiment(laboratory)
+    settings = experiment.settings
+    left_out = [name for name in EXPRESSIONS if name not in experiment.names]
+    return [
+        f"Start: the fixed CNN is {laboratory.backbone_text()}; all other layers start from RANDOM "
+        f"weights (`{settings.initializer}`).",
+        f"Epochs: none is chosen; every network is the one after {settings.steps:,} batches of "
+        f"{settings.batch_size} windows of {settings.length} frames.",
+        f"Units of the fully connected layer: {settings.hidden_units:,}.",
+        *(
+            [f"Classes left out, as one part lacks them: {', '.join(left_out)}."]
+            if left_out
+            else []
+        ),
+    ]
 
 
 def _table(name, title, number, varies, split, measures, cells, evaluate):
@@ -130,6 +149,8 @@ def _table(name, title, number, varies, split, measures, cells, evaluate):
         evaluate,
         _ROLES,
         labels="expression",
+        facts=facts,
+        seeds="table",
     )
 
 

@@ -1,40 +1,60 @@
-"""Paper B: networks on OMG-Emotion, tables 3 to 7."""
+"""Paper B: networks on OMG-Emotion, tables 3 to 8."""
 
-from kollias_affect.experiments import scoring
-from kollias_affect.experiments.declaration import Cell, Fusion, Network, Table, Training
+from kollias_affect.experiments import facts, scoring
+from kollias_affect.experiments.declaration import Cell, Figure, Network, Table
+from kollias_affect.experiments.paper_b.networks import (
+    CNN_RNNS,
+    CNNS,
+    FUSION_NAME,
+    ONE_RNN,
+    ONE_RNN_NAME,
+    THREE_RNN,
+    THREE_RNN_NAME,
+    fused,
+    trained,
+)
 from kollias_affect.experiments.scoring import Scored
 
-_SPLIT = "test part (OMG-Emotion: per utterance, else per frame); epochs chosen on validation"
-_FIXED = (
-    "CCC loss, Adam 1e-4 end to end, batches of 4 windows of 80 frames, dropout 0.5 and 0.8, 2 x "
-    "128 GRU"
+SPLIT = (
+    "test part. Where all frames of a clip have one label, as in OMG-Emotion, CCC is that of the "
+    "utterances (mean over sequences of 80 frames of their medians), and (sequences) is that of "
+    "the means of the sequences, as in the authors' code; otherwise CCC is that of the frames"
 )
-_CCC = ("CCC valence", "CCC arousal", "CCC mean")
-_V_A = _CCC[:2]
-_ROLES = ("data", "test", "pretrain", "pretrain2")
-
-CNNS = {
-    "VGG-Face": Network("cnn", options={"hidden_units": (4096,)}),
-    "DenseNet-121": Network("cnn", "densenet121", {"hidden_units": (1500,)}),
-    "ResNet-50": Network("cnn", "resnet50", {"hidden_units": (1500,)}),
-}
-CNN_RNNS = {
-    "AffWildNet": Network("affwildnet", "resnet50", {"initializer": None}),  # paper B table 2
-    "DenseNet-RNN": Network("affwildnet", "densenet121", {"initializer": None}),
-}
-ONE_RNN = Network("multi_rnn", options={"mode": "1rnn"})
-THREE_RNN = Network("multi_rnn", options={"mode": "3rnn"})
-_1RNN, _3RNN = "CNN-1RNN 2nd-pool last-pool fc", "CNN-3RNN 2nd-pool last-pool fc"
-# Role of the database for pre-training in table 3 and tables 5 to 7: Aff-Wild2, if given.
-_LAST = "pretrain2"
+FIXED = "2 x 128 GRU; 4096 units before them on VGG-Face, 1500 on ResNet and DenseNet"
+CHOSEN = f"{FIXED}; post-processing (median filter, smoothing) as chosen on the validation part"
+DEVIATIONS = (
+    "the paper does not print a number of epochs, nor the formula of its smoothing; ours is a mean "
+    "over neighbouring utterances weighted by frames",
+    "faces are those of the loader of the database, see databases.md; the paper's come from a "
+    "deformable part model",
+)
+CCC = ("CCC valence", "CCC arousal", "CCC mean")
+SEQUENCES = tuple(f"{name} (sequences)" for name in CCC)
+ROLES = ("data", "test", "pretrain", "pretrain2")
 
 
-def _trained(network, before=_LAST, **more):
-    return Training(network, before=before, **more)
+def table(name, title, place, varies, fixed, measures, cells, **more):
+    """A table of paper B.
+
+    Args:
+        name, title, varies, fixed, measures: See `Table`.
+        place: Place in the paper.
+        cells: Sequence of `Cell`.
+        **more: Further fields of `Table`.
+
+    Returns:
+        `Table`.
+    """
+    options = {"evaluate": scoring.dimensional, "deviations": DEVIATIONS, **more}
+    return Table(
+        name, title, f"Paper B, {place}", varies, fixed, SPLIT, measures, tuple(cells),
+        roles=ROLES, optional=ROLES[1:], facts=facts.of_networks, **options,
+    )  # fmt: skip
 
 
-def _fused(mode, before=_LAST, networks=(ONE_RNN, THREE_RNN), **more):
-    return Fusion(tuple(_trained(network, before, **more) for network in networks), mode)
+def published(measures, values):
+    """Dict from measure to the paper's number."""
+    return dict(zip(measures, values, strict=True))
 
 
 # Networks of table 3, and their CCC of valence, arousal and the mean, with and without
@@ -45,80 +65,68 @@ _TABLE_3 = {
     "ResNet-50": (0.359, 0.195, 0.277, 0.344, 0.189, 0.267),
     "AffWildNet": (0.409, 0.224, 0.317, 0.390, 0.219, 0.305),
     "DenseNet-RNN": (0.394, 0.211, 0.303, 0.378, 0.209, 0.294),
-    _1RNN: (0.449, 0.303, 0.376, 0.441, 0.297, 0.369),
-    _3RNN: (0.472, 0.329, 0.401, 0.463, 0.322, 0.393),
+    ONE_RNN_NAME: (0.449, 0.303, 0.376, 0.441, 0.297, 0.369),
+    THREE_RNN_NAME: (0.472, 0.329, 0.401, 0.463, 0.322, 0.393),
     "Decision-level fusion": (0.501, 0.332, 0.417, 0.482, 0.321, 0.402),
     "Model-level fusion + FC": (0.518, 0.348, 0.433, 0.500, 0.328, 0.414),
-    "Model-level fusion + RNN": (0.535, 0.365, 0.450, 0.512, 0.340, 0.426),
+    FUSION_NAME: (0.535, 0.365, 0.450, 0.512, 0.340, 0.426),
 }
-_SETTINGS = {
-    **{name: _trained(network) for name, network in {**CNNS, **CNN_RNNS}.items()},
-    _1RNN: _trained(ONE_RNN),
-    _3RNN: _trained(THREE_RNN),
-    "Decision-level fusion": _fused("decision"),
-    "Model-level fusion + FC": _fused("fc"),
-    "Model-level fusion + RNN": _fused("rnn"),
+SETTINGS = {
+    **{name: trained(network) for name, network in {**CNNS, **CNN_RNNS}.items()},
+    ONE_RNN_NAME: trained(ONE_RNN),
+    THREE_RNN_NAME: trained(THREE_RNN),
+    "Decision-level fusion": fused("decision"),
+    "Model-level fusion + FC": fused("fc"),
+    FUSION_NAME: fused("rnn"),
 }
 
-
-def _published(measures, values):
-    return dict(zip(measures, values, strict=True))
-
-
-B3 = Table(
+B3 = table(
     "B3",
     "Networks, with and without post-processing",
-    "Paper B, table 3 (OMG-Emotion test set)",
-    "network; post-processing (median filter, smoothing) as chosen on validation",
-    f"{_FIXED}; pre-trained on the role pretrain2 (Aff-Wild2) if it is given; DenseNet-121 never "
-    "has published weights to start from",
-    _SPLIT,
-    _CCC,
-    tuple(
-        Cell(name, column, Scored(_SETTINGS[name], processed), _published(_CCC, values[part]))
+    "table 3 (OMG-Emotion test set)",
+    "network; post-processing (median filter, smoothing) as chosen on the validation part",
+    FIXED,
+    (*CCC, *SEQUENCES),
+    (
+        Cell(name, column, Scored(SETTINGS[name], processed), published(CCC, values[part]))
         for name, values in _TABLE_3.items()
         for column, processed, part in (
             ("post-processed", True, slice(0, 3)),
             ("as predicted", False, slice(3, 6)),
         )
     ),
-    scoring.dimensional,
-    _ROLES,
-    _ROLES[1:],
+    note=facts.p_values,
+    figures=(Figure("B3", "Annotations of the parts (figure 3 of the paper)", part="parts"),),
 )
 
 # Valence and arousal: from scratch, pre-trained on Aff-Wild, on Aff-Wild2.
 _TABLE_4 = {
-    _1RNN: ((0.371, 0.210), (0.419, 0.278), (0.449, 0.303)),
-    _3RNN: ((0.385, 0.192), (0.448, 0.302), (0.472, 0.329)),
-    "Model-level fusion + RNN": ((0.431, 0.265), (0.511, 0.342), (0.535, 0.365)),
+    ONE_RNN_NAME: ((0.371, 0.210), (0.419, 0.278), (0.449, 0.303)),
+    THREE_RNN_NAME: ((0.385, 0.192), (0.448, 0.302), (0.472, 0.329)),
+    FUSION_NAME: ((0.431, 0.265), (0.511, 0.342), (0.535, 0.365)),
 }
 _STARTS = {"from scratch": None, "after pretrain": "pretrain", "after pretrain2": "pretrain2"}
 
 
 def _start(name, before):
     more = {"needs_before": before is not None}
-    if name == "Model-level fusion + RNN":
-        return _fused("rnn", before, **more)
-    return _trained(ONE_RNN if name == _1RNN else THREE_RNN, before, **more)
+    if name == FUSION_NAME:
+        return fused("rnn", before, **more)
+    return trained(ONE_RNN if name == ONE_RNN_NAME else THREE_RNN, before, **more)
 
 
-B4 = Table(
+B4 = table(
     "B4",
     "From scratch or pre-trained",
-    "Paper B, table 4 (OMG-Emotion test set; pretrain is Aff-Wild, pretrain2 Aff-Wild2)",
+    "table 4 (OMG-Emotion test set; pretrain is Aff-Wild, pretrain2 Aff-Wild2)",
     "network; database of its pre-training",
-    f"{_FIXED}; post-processing as chosen on validation",
-    _SPLIT,
-    _V_A,
-    tuple(
-        Cell(name, column, Scored(_start(name, before), True), _published(_V_A, values))
+    CHOSEN,
+    (*CCC[:2], *SEQUENCES[:2]),
+    (
+        Cell(name, column, Scored(_start(name, before), True), published(CCC[:2], values))
         for name, groups in _TABLE_4.items()
         for (column, before), values in zip(_STARTS.items(), groups, strict=True)
     ),
-    scoring.dimensional,
-    _ROLES,
-    _ROLES[1:],
 )
 
 # The backbone's convolutions, counted from the first one.
@@ -151,62 +159,56 @@ def _layers(row):
     # The default features are left out, so that the training is shared with the other tables.
     is_default = features == ("pool2", "pool5", "fc1")
     options = {"mode": "3rnn", **({} if is_default else {"features": features})}
-    return Scored(_trained(Network("multi_rnn", options=options)), True)
+    return Scored(trained(Network("multi_rnn", options=options)), True)
 
 
-B5 = Table(
+B5 = table(
     "B5",
     "Layers whose features are the inputs of the RNNs",
-    "Paper B, table 5 (OMG-Emotion test set)",
+    "table 5 (OMG-Emotion test set)",
     "layers of the CNN-3RNN",
-    f"{_FIXED}; pre-trained on pretrain2 if it is given; post-processing as chosen on validation",
-    _SPLIT,
-    _CCC,
-    tuple(Cell(row, "", _layers(row), _published(_CCC, v)) for row, v in _TABLE_5.items()),
-    scoring.dimensional,
-    _ROLES,
-    _ROLES[1:],
+    "2 x 128 GRU for each layer; where fc is one of them, 4096 units, which landmarks enter; "
+    "post-processing as chosen on the validation part",
+    (*CCC, *SEQUENCES),
+    (Cell(row, "", _layers(row), published(CCC, values)) for row, values in _TABLE_5.items()),
+    note=facts.p_values,
 )
 
 _TABLE_6 = {
-    _1RNN: ((0.429, 0.291, 0.360), (0.449, 0.303, 0.376)),
-    _3RNN: ((0.454, 0.310, 0.382), (0.472, 0.329, 0.401)),
-    "Model-level fusion + RNN": ((0.524, 0.352, 0.438), (0.535, 0.365, 0.450)),
+    ONE_RNN_NAME: ((0.429, 0.291, 0.360), (0.449, 0.303, 0.376)),
+    THREE_RNN_NAME: ((0.454, 0.310, 0.382), (0.472, 0.329, 0.401)),
+    FUSION_NAME: ((0.524, 0.352, 0.438), (0.535, 0.365, 0.450)),
 }
 _BLIND = tuple(
     Network("multi_rnn", options={"mode": mode, "landmarks": False}) for mode in ("1rnn", "3rnn")
 )
 _WITHOUT = {
-    _1RNN: _trained(_BLIND[0]),
-    _3RNN: _trained(_BLIND[1]),
-    "Model-level fusion + RNN": _fused("rnn", networks=_BLIND),
+    ONE_RNN_NAME: trained(_BLIND[0]),
+    THREE_RNN_NAME: trained(_BLIND[1]),
+    FUSION_NAME: fused("rnn", networks=_BLIND),
 }
 
-B6 = Table(
+B6 = table(
     "B6",
     "Landmarks as further inputs",
-    "Paper B, table 6 (OMG-Emotion test set)",
+    "table 6 (OMG-Emotion test set)",
     "network; with or without the 68 landmarks",
-    f"{_FIXED}; pre-trained on pretrain2 if it is given; post-processing as chosen on validation",
-    _SPLIT,
-    _CCC,
-    tuple(
+    CHOSEN,
+    (*CCC, *SEQUENCES),
+    (
         Cell(
             name,
             column,
-            Scored(settings[name], True, needs_landmarks=settings is _SETTINGS),
-            _published(_CCC, values),
+            Scored(settings[name], True, needs_landmarks=settings is SETTINGS),
+            published(CCC, values),
         )
         for name, groups in _TABLE_6.items()
         for (column, settings), values in zip(
-            {"without landmarks": _WITHOUT, "with landmarks": _SETTINGS}.items(),
+            {"without landmarks": _WITHOUT, "with landmarks": SETTINGS}.items(),
             groups,
             strict=True,
         )
     ),
-    scoring.dimensional,
-    _ROLES,
-    _ROLES[1:],
 )
 
 _ERRORS = ("MSE valence", "MSE arousal")
@@ -219,21 +221,54 @@ _TABLE_7 = {
     "whole": (0.110, 0.041),
 }
 
-B7 = Table(
+B7 = table(
     "B7",
     "Errors in regions of the V-A plane",
-    "Paper B, table 7 (OMG-Emotion test set, whose arousal is in [0, 1])",
+    "table 7 (OMG-Emotion test set, whose arousal is in [0, 1])",
     "region that the label lies in",
-    f"CNN-3RNN, {_FIXED}; pre-trained on pretrain2 if it is given; post-processed",
-    _SPLIT,
+    f"CNN-3RNN, {CHOSEN}",
     (*_ERRORS, "frames or utterances"),
-    tuple(
-        Cell(region, "", Scored(_SETTINGS[_3RNN], True, region), _published(_ERRORS, values))
+    (
+        Cell(
+            region,
+            "",
+            Scored(SETTINGS[THREE_RNN_NAME], True, region),
+            published(_ERRORS, values),
+        )
         for region, values in _TABLE_7.items()
     ),
-    scoring.regions,
-    _ROLES,
-    _ROLES[1:],
+    evaluate=scoring.regions,
 )
 
-TABLES = (B3, B4, B5, B6, B7)
+# Other methods on OMG-Emotion with the paper's reference number and the modalities they use.
+_TABLE_8 = {
+    "VNet [51], video": (0.438, 0.244),
+    "ANet + VNet [51], audio and video": (0.442, 0.236),
+    "openSMILE + LSTMs, VGG-FACE-BLSTM [60], A: audio, V: video": (0.258, 0.277),
+    "openSMILE + LSTMs, VGG-FACE-BLSTM + openSMILE + LSTMs [60], A: audio, V: audio and video": (
+        0.369, 0.286,
+    ),
+    "openSMILE + LSTMs [60], audio": (0.361, 0.293),
+    "Single Multi-Modal [64], audio and video": (0.484, 0.345),
+    "Ensemble I [64], audio and video": (0.496, 0.356),
+    "Ensemble II [64], audio and video": (0.499, 0.361),
+}  # fmt: skip
+_OURS_8 = {THREE_RNN_NAME: (0.472, 0.329), FUSION_NAME: (0.535, 0.365)}
+
+B8 = table(
+    "B8",
+    "Comparison with other methods, whose numbers are the paper's",
+    "table 8 (OMG-Emotion test set)",
+    "method, and the modalities it uses",
+    CHOSEN,
+    CCC[:2],
+    (
+        *(Cell(row, "", None, published(CCC[:2], values)) for row, values in _TABLE_8.items()),
+        *(
+            Cell(f"{row}, video", "", Scored(SETTINGS[row], True), published(CCC[:2], values))
+            for row, values in _OURS_8.items()
+        ),
+    ),
+)
+
+TABLES = (B3, B4, B5, B6, B7, B8)

@@ -30,7 +30,7 @@ def test_labels_and_predictions_share_cells_axes_and_colours():
         assert mesh(panel)[0].sum() == 500
     assert left.get_title() == "labels: 500 frames"
     assert right.get_title() == "predictions: 500 frames"
-    assert bar.get_ylabel() == "frames per square"
+    assert bar.get_ylabel() == "frames per cell"
 
 
 def test_valence_is_horizontal_and_arousal_vertical():
@@ -75,7 +75,41 @@ def test_clips_without_a_face_give_an_empty_plane(labels, tmp_path):
 def test_ranges_of_omg():
     panel = plots.histogram(np.abs(LABELS), ranges={"arousal": (0, 1)}).axes[0]
     assert panel.get_ylim() == (0, 1) and panel.get_ylabel() == "arousal (0 … 1)"
-    assert mesh(panel)[0].shape == (20, 20)
+    assert mesh(panel)[0].shape == (10, 20)  # arousal, valence: cells are squares
+
+
+def edges_of(panel):
+    """Returns the edges of the cells of valence and of arousal."""
+    (cells,) = [c for c in panel.collections if hasattr(c, "get_coordinates")]
+    corners = cells.get_coordinates()
+    return corners[0, :, 0], corners[:, 0, 1]
+
+
+def test_each_level_of_afew_va_has_a_cell_and_no_stripe_is_white():
+    """AFEW-VA: integers from -10 to 10, divided by 10 (paper C, figure 19)."""
+    levels = np.arange(-10, 11) / 10
+    labels = np.stack(np.meshgrid(levels, levels), axis=-1).reshape(-1, 2)
+    labels = np.repeat(labels, 3, axis=0).astype(np.float32)
+    left, right, _ = plots.histogram(labels * 0.5, labels).axes
+    counts, _ = mesh(left)
+    assert counts.shape == (21, 21) and (counts.filled(0) == 3).all()
+    for panel in (left, right):
+        for edges in edges_of(panel):
+            assert np.allclose((edges[1:] + edges[:-1]) / 2, levels, atol=1e-6)
+        assert np.allclose(panel.get_xlim(), (-1.05, 1.05))
+    assert mesh(right)[0].sum() == len(labels)
+
+
+def test_fine_levels_fill_all_cells_equally():
+    """Labels in hundredths lie on edges too; rounding errors do not move them between cells."""
+    valence = (np.arange(-100, 100) / 100).astype(np.float32)
+    counts, _ = mesh(plots.histogram(np.stack([valence, 0 * valence + 0.05], axis=1)).axes[0])
+    assert counts.filled(0).sum(axis=0).tolist() == [10] * 20
+
+
+def test_an_explicit_number_of_cells_is_used():
+    counts, _ = mesh(plots.histogram(np.round(LABELS, 1), bins=7).axes[0])
+    assert counts.shape == (7, 7)
 
 
 def test_the_path_is_coloured_by_time_and_interrupted_at_gaps():

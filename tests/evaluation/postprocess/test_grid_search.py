@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from kollias_affect import evaluation
-from kollias_affect.evaluation.postprocess import search
+from kollias_affect.clip import Clip
+from kollias_affect.evaluation.postprocess import WITHIN, search
 
 
 def ccc_of(clips, outputs):
@@ -68,12 +69,28 @@ def test_of_equally_good_windows_the_first_is_used(noisy):
         assert search(predictions, clips, windows=windows).windows == (windows[0],) * 2
 
 
+def test_the_search_tries_sequences_and_clips_for_each_dimension():
+    """Valence jumps at the borders of sequences; arousal has spikes there that belong to none."""
+    border = np.arange(240) % 20 == 0
+    valence = np.repeat(np.linspace(-0.9, 0.9, 12), 20)
+    arousal = np.sin(np.arange(240) / 40)
+    clip = Clip("a", ["face.png"] * 240, valence_arousal=np.stack([valence, arousal], axis=1))
+    spikes = np.where(np.arange(240) % 20 == 10, 1.0, 0)
+    predictions = np.stack([valence + spikes, arousal + np.where(border, 0.8, 0)], axis=1)
+    steps = search({"a": predictions}, [clip], windows=(3,), length=20)
+    assert steps.windows == (3, 3) and steps.within == ("sequence", "clip")
+    only = {w: search({"a": predictions}, [clip], (3,), within=w, length=20) for w in WITHIN}
+    best = np.max([steps.validation["median_filter"] for steps in only.values()], axis=0)
+    assert np.array_equal(steps.validation["median_filter"], best)
+
+
 def test_each_dimension_is_searched_separately(noisy):
     clips, predictions = noisy(3, frames=(200, 300))
     both = search(predictions, clips)
     for i, task in enumerate(("valence", "arousal")):
         single = search({k: v[:, [i]] for k, v in predictions.items()}, clips, task=task)
         assert single.names == (task,) and single.windows == (both.windows[i],)
+        assert single.within == (both.within[i],)
         assert single.validation["median_filter"] == (both.validation["median_filter"][i],)
 
 
@@ -118,7 +135,7 @@ def test_clips_and_options_that_cannot_be_scored_are_refused(noisy):
         search({**predictions, clips[0].key: np.full((60, 2), np.nan)}, clips)
     with pytest.raises(ValueError, match="Only utterances"):
         search(predictions, clips, smoothing=((3, None),))
-    for wrong in ({"windows": (4,)}, {"by": "video"}, {"task": "expression"}):
+    for wrong in ({"windows": (4,)}, {"by": "video"}, {"task": "expression"}, {"within": "x"}):
         with pytest.raises(ValueError, match="must be"):
             search(predictions, clips, **wrong)
     with pytest.raises(ValueError, match="statistic"):

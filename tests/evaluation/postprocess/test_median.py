@@ -18,16 +18,66 @@ def naive_median(values, window):
     return np.where(np.isnan(values), np.nan, medians)
 
 
+@pytest.mark.parametrize("length", [80, 7, 1, None])
 @pytest.mark.parametrize("window", [1, 3, 5, 81, 161])
 @pytest.mark.parametrize("frames", [0, 1, 2, 7, 80, 200])
-def test_the_median_equals_that_of_a_loop(window, frames):
+def test_the_median_equals_that_of_a_loop(window, frames, length):
     random = np.random.default_rng(frames)
     values = random.normal(size=(frames, 2))
     values[random.random((frames, 2)) < 0.2] = np.nan
-    expected = [naive_median(values[:, 0], window), naive_median(values[:, 1], 3)]
-    assert np.array_equal(
-        median_filter(values, (window, 3)), np.transpose(expected), equal_nan=True
-    )
+    starts = range(0, frames, length or frames + 1)
+    parts = [values[start : start + (length or frames)] for start in starts] or [values]
+    sequences = np.concatenate([naive_median(part[:, 0], window) for part in parts])
+    expected = np.stack([sequences, naive_median(values[:, 1], 3)], axis=1)
+    medians = median_filter(values, (window, 3), within=("sequence", "clip"), length=length)
+    assert np.array_equal(medians, expected, equal_nan=True)
+
+
+def test_each_sequence_is_filtered_on_its_own_by_default():
+    """Paper B, section 6.3: "median filtering of the per frame predictions within a sequence"."""
+    values = np.concatenate([np.zeros(80), np.ones(80), np.full(5, 2.0)])[:, None]
+    assert np.array_equal(median_filter(values, 81), values)
+    across = median_filter(values, 81, within="clip")
+    assert not np.array_equal(across, values)
+
+
+def test_a_window_is_cut_at_both_ends_of_a_sequence():
+    values = np.array([[5.0], [1.0], [3.0], [9.0], [7.0], [8.0], [2.0], [6.0]])
+    # Sequences: 5 1 3, 9 7 8, 2 6. By hand, the medians of each frame and its neighbours:
+    expected = [3, 3, 2, 8, 8, 7.5, 4, 4]
+    assert median_filter(values, 3, length=3)[:, 0].tolist() == expected
+    # Across sequences: 5 1 | 5 1 3 | 1 3 9 | 3 9 7 | 9 7 8 | 7 8 2 | 8 2 6 | 2 6.
+    assert median_filter(values, 3, within="clip")[:, 0].tolist() == [3, 3, 3, 7, 8, 7, 6, 4]
+
+
+def test_the_papers_window_of_81_covers_a_sequence_of_80_from_its_middle_frames_only():
+    ramp = np.arange(160.0)[:, None]
+    medians = median_filter(ramp, 81)[:, 0]
+    # Frame i of a sequence has the frames from max(0, i - 40) to min(79, i + 40).
+    assert medians[[0, 1, 39, 40, 78, 79]].tolist() == [20, 20.5, 39.5, 39.5, 58.5, 59]
+    assert np.array_equal(medians[80:], medians[:80] + 80)
+
+
+def test_the_sequences_are_those_of_aggregation(noisy):
+    """A window that is longer than two sequences gives each frame its sequence's median."""
+    clips, predictions = noisy(0, frames=(100, 37))
+    medians = median_filter(predictions, 201, length=30)
+    sequences = evaluation.aggregate(predictions, clips, "sequence", "median", length=30)
+    for clip in clips:
+        rows = sequences[sequences["clip"] == clip.key][["valence", "arousal"]].to_numpy()
+        expected = np.repeat(rows, 30, axis=0)[: len(clip)]
+        seen = clip.has_image
+        assert np.array_equal(medians[clip.key][seen], expected[seen])
+
+
+def test_within_and_length_are_checked():
+    values = np.zeros((3, 2))
+    with pytest.raises(ValueError, match="`within` must be one of"):
+        median_filter(values, within="video")
+    with pytest.raises(ValueError, match="each of the 2 dimensions"):
+        median_filter(values, within=("clip",))
+    with pytest.raises(ValueError, match="`length` must be an integer"):
+        median_filter(values, length=0)
 
 
 @pytest.mark.parametrize("frames", range(1, 81, 13))
@@ -67,6 +117,10 @@ def test_windows_do_not_cross_clips(noisy):
     together = median_filter(predictions)
     for key, values in predictions.items():
         assert np.array_equal(together[key], median_filter(values), equal_nan=True)
+    across = median_filter(predictions, within="clip")
+    for key, values in predictions.items():
+        expected = median_filter(values, within="clip")
+        assert np.array_equal(across[key], expected, equal_nan=True)
 
 
 def test_a_table_with_rows_in_any_order_is_accepted(noisy):

@@ -46,7 +46,7 @@ def test_other_clips_get_the_windows_of_the_search(noisy):
     test_clips, test_predictions = noisy(1, frames=(30, 200))
     outputs = steps.apply(test_predictions)
     for clip in test_clips:
-        expected = median_filter(test_predictions[clip.key], steps.windows)
+        expected = median_filter(test_predictions[clip.key], steps.windows, steps.within)
         assert np.array_equal(outputs[clip.key], expected, equal_nan=True)
 
 
@@ -69,6 +69,43 @@ def test_saved_steps_are_loaded(saved):
     assert path.read_bytes() == path.with_name("again.json").read_bytes()
 
 
+@pytest.mark.parametrize("within", ["sequence", "clip"])
+def test_the_part_that_was_searched_is_stored_and_applied(within, noisy, tmp_path):
+    clips, predictions = noisy(0, frames=(400, 500))
+    steps = search(predictions, clips, windows=(21,), within=within, length=50)
+    assert steps.windows == (21, 21) and steps.within == (within, within) and steps.length == 50
+    part = "sequences of 50 frames" if within == "sequence" else "clips"
+    assert str(steps).startswith(f"median filter of 21 within {part} for valence")
+    steps.save(tmp_path / "steps.json")
+    outputs = PostProcessing.load(tmp_path / "steps.json").apply(predictions)
+    for key, values in predictions.items():
+        expected = median_filter(values, 21, within=within, length=50)
+        assert np.array_equal(outputs[key], expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("by", [None, "utterance"])
+def test_older_files_mean_filters_over_whole_clips(by, noisy, tmp_path):
+    older = {
+        "names": ["valence", "arousal"],
+        "windows": [81, 3],
+        "smoothing": [1, 1],
+        "few": [None, None],
+        "by": by,
+        "statistic": "median" if by else None,
+        "length": 80 if by else None,
+        "validation": {"none": [0.1, 0.2]},
+        "versions": {"numpy": "2.0.0"},
+    }
+    (tmp_path / "steps.json").write_text(json.dumps(older))
+    steps = PostProcessing.load(tmp_path / "steps.json")
+    assert steps.within == ("clip", "clip")
+    assert "median filter of 81 within clips for valence" in str(steps)
+    _, predictions = noisy(0, frames=(200, 300))
+    for key, values in steps.filter(predictions).items():
+        expected = median_filter(predictions[key], (81, 3), within="clip")
+        assert np.array_equal(values, expected, equal_nan=True)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -78,6 +115,9 @@ def test_saved_steps_are_loaded(saved):
         ("windows", [81, 4]),
         ("windows", ["81", 3]),
         ("windows", {"a": 1}),
+        ("within", ["sequence", "video"]),
+        ("within", ["clip"]),
+        ("within", None),
         ("smoothing", [3, True]),
         ("few", [0, None]),
         ("by", "video"),

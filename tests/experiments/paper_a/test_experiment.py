@@ -2,6 +2,7 @@ import csv
 import json
 
 import cv2
+import database_trees
 import keras
 import numpy as np
 import pytest
@@ -89,13 +90,35 @@ def finished(domains, tmp_path_factory):
 
 def test_the_network_of_every_lambda_and_seed_is_stored(finished):
     run, lines, _ = finished
-    assert lines[1:3] == [
+    assert lines[3:5] == [
         "1 of 2: NetA, lambda 0, seed 0 trained",
         "2 of 2: NetA, lambda 1, seed 0 trained",
     ]
-    assert "A by centroids" in lines[3] and lines[4] == f"Report: {run.out_dir / 'report.md'}"
+    assert "A by centroids" in lines[5] and lines[6] == f"Report: {run.out_dir / 'report.md'}"
     names = {path.stem for path in (run.out_dir / "models").glob("*.keras")}
     assert names == {"net_b", *(experiment.cell_name(*cell) for cell in run.cells())}
+
+
+def test_the_log_and_the_report_say_what_the_parts_are(finished):
+    run, lines, _ = finished
+    content = (run.out_dir / "report.md").read_text()
+    for letter, line in zip("AB", lines, strict=False):
+        assert line.startswith(f"{letter}: images_csv, which has no official parts: training = ")
+        assert "12 persons" in line and line in content
+
+
+def test_official_parts_are_used_without_names_of_splits(tmp_path):
+    tree = database_trees.fer2013(tmp_path)
+    for root, scored in ((tree, "PrivateTest"), (tmp_path / "cut", "PublicTest")):
+        if scored == "PublicTest":
+            database_trees.fer2013(root, private=0)
+        division = adapting.Database("fer2013", root).parts(tmp_path, 48)
+        assert {clip.official_part for clip in division.training} == {"fer2013/Training"}
+        assert {clip.official_part for clip in division.test} == {f"fer2013/{scored}"}
+        assert not division.validation and len(division.training) == 14
+    mixed = adapting.Database("fer2013", tree, ("all", "all")).parts(tmp_path, 48)
+    assert len(mixed.training) == len(mixed.test) == 14
+    assert "all parts mixed on request" in mixed.text
 
 
 def test_the_splits_are_stored(finished, domains):
@@ -200,7 +223,7 @@ def test_classes_that_one_dataset_lacks_are_left_out_and_counted(finished):
     run, lines, tables = finished
     assert run.names == EXPRESSIONS[1:]
     assert run.left_out == {"a_train": 12, "a_test": 12, "b_train": 0, "b_test": 0}
-    assert str(run.left_out) in lines[0]
+    assert str(run.left_out) in lines[2]
     assert run.outputs(experiment.cell_name(0.0, 0), "a_test")["outputs"].shape == (72, 6)
     assert tuple(tables["table5_confusion_of_b"].index) == run.names
 

@@ -1,0 +1,121 @@
+"""The page of a table: the numbers, and everything that says how they were obtained."""
+
+import dataclasses
+
+import kollias_affect
+from kollias_affect.evaluation.tables import markdown
+from kollias_affect.experiments.declaration import Scale
+
+PAPER = "paper"
+# Of these, `Scale`'s default is not a number of the papers, or has no effect on the numbers.
+_NOT_SCALE = ("cache", "seed")
+
+
+def page(table, frame, laboratory, cells, figures=()):
+    """Writes the markdown page of a table.
+
+    Args:
+        table: `Table`.
+        frame: `pandas.DataFrame` of `runner.run`.
+        laboratory: `Laboratory`.
+        cells: Dict from the name of a cell to its dict with `numbers` and `empty`.
+        figures: List of `(file name or None, text)`: pictures that were drawn with their captions,
+            or the reasons why they were not.
+
+    Returns:
+        Text.
+    """
+    empty = {name: cell["empty"] for name, cell in cells.items() if cell["empty"]}
+    facts = table.facts(laboratory, table) if table.facts else []
+    note = table.note([cell["numbers"] for cell in cells.values()]) if table.note else None
+    lines = [
+        f"# {table.name}: {table.title}",
+        "",
+        f"{table.source}. Columns with ({PAPER}) are the paper's numbers on its own data; the "
+        "others are ours, on the given data.",
+        "",
+        f"- Kind: {_kind(laboratory)}.",
+        f"- Varies: {table.varies}.",
+        f"- Fixed: {table.fixed}.",
+        f"- Scored: {table.split}.",
+        *_data(table, laboratory),
+        *(f"- {fact}" for fact in facts),
+        f"- Seeds: {_seeds(table, laboratory)}.",
+        *(
+            f"- Differs from the paper: {text}."
+            for text in (*table.deviations, *_smaller(laboratory))
+        ),
+        *([] if note is None else [f"- {note}"]),
+        f"- Version: kollias_affect {kollias_affect.__version__}.",
+        *(f"- Left empty: {name}: {reason}." for name, reason in empty.items()),
+        "",
+        markdown(frame),
+        *(line for figure in figures for line in _figure(*figure)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _figure(file, text):
+    return ["", f"![{text}]({file})", "", f"{text}."] if file else ["", f"{text}."]
+
+
+def _kind(laboratory):
+    """Whether the numbers mean something."""
+    if any(parts.synthetic for parts in laboratory.roles.values()):
+        return (
+            "a trial on synthetic clips, which show no affect. The numbers show that every step "
+            "runs, and nothing else"
+        )
+    return "real data"
+
+
+def _smaller(laboratory):
+    """What `Scale` changes against the papers, as texts."""
+    scale, full = laboratory.scale, Scale()
+    changed = [
+        f"{field.name} {getattr(scale, field.name)} instead of {getattr(full, field.name)}"
+        for field in dataclasses.fields(Scale)
+        if field.name not in _NOT_SCALE and getattr(scale, field.name) != getattr(full, field.name)
+    ]
+    changed = [text.replace(" instead of None", "") for text in changed]
+    landmarks = (
+        [] if laboratory.landmarks else ["no network has landmarks, as some clips lack them"]
+    )
+    return [*([", ".join(changed)] if changed else []), *landmarks]
+
+
+def _data(table, laboratory):
+    """Lines about the data of each role: how they were divided, and how many there are."""
+    lines = []
+    for role in table.roles:
+        if role == "test":  # it is the test part of another role
+            continue
+        if not laboratory.has(role):
+            lines.append(f"- Data, {role}: not given.")
+            continue
+        parts = laboratory.parts(role)
+        counts = [
+            f"{name} {len(clips):,} clips, {sum(int(clip.valid.sum()) for clip in clips):,} frames"
+            for name, clips in parts.lists.items()
+            if clips
+        ]
+        text = f" Division: {parts.text}." if parts.text else ""
+        lines.append(f"- Data, {role}: {'; '.join(counts)}.{text}")
+    return lines
+
+
+def _seeds(table, laboratory):
+    if table.seeds == "none":
+        return "none, as nothing is trained or drawn"
+    if table.seeds == "table":
+        count = laboratory.options.get("seeds", 3)
+        return (
+            f"{count} networks with the seeds 0 to {count - 1}, averaged; the data are divided once"
+        )
+    first, count = laboratory.scale.seed, laboratory.seeds
+    if count == 1:
+        return f"{first}, one training for each number, so no spread is known"
+    return (
+        f"{first} to {first + count - 1}; the numbers are means, and (sd) is the sample standard "
+        "deviation over the seeds. The data are divided once"
+    )

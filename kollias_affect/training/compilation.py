@@ -1,0 +1,113 @@
+"""Compiling as papers B and C do: Adam, losses, decay of the learning rate and of the weights."""
+
+import keras
+
+from kollias_affect import _checks, losses, metrics
+from kollias_affect.models.parts import leaves
+
+LOSSES = ("ccc", "mse")
+
+
+def compile_model(
+    model,
+    learning_rate,
+    task="valence_arousal",
+    level="frame",
+    decay=None,
+    loss="ccc",
+    weight_decay=None,
+):
+    """Compiles a model as the papers do: Adam and the CCC loss, or cross entropy for expressions.
+
+    Args:
+        model: Model of `kollias_affect.models`.
+        learning_rate: Initial learning rate.
+        task: Task of the model, one of `tasks.TASKS`; it selects loss and metrics.
+        level: Level of the CCC loss, see `losses.ccc_loss`.
+        decay: `None` for a constant learning rate, or `(steps, rate)`: the learning rate is
+            multiplied by `rate` after every `steps` batches (paper C: exponential decay).
+        loss: Loss of valence and arousal: `"ccc"`, or `"mse"` as for paper C's baseline.
+        weight_decay: `None`, or the factor of `decay_kernels`.
+
+    Returns:
+        `model`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+
+    >>> from kollias_affect import backbones, models
+    >>> backbone = backbones.cnn_m((32, 32, 3), width=0.02)
+    >>> model = models.cnn(backbone, "valence_arousal", hidden_units=8)
+    >>> compile_model(model, learning_rate=1e-4).loss["valence_arousal"].name
+    'ccc_loss'
+
+    References: Paper B, §5.4; paper C, §4.1.1 and §4.2.1.
+    """
+    _checks.one_of("loss", loss, LOSSES)
+    learning_rate = _checks.number_between("learning_rate", learning_rate, 0, 10)
+    if decay is not None:
+        steps = _checks.positive_integer("decay steps", decay[0])
+        rate = _checks.number_between("decay rate", decay[1], 0, 1)
+        learning_rate = keras.optimizers.schedules.ExponentialDecay(
+            learning_rate, steps, rate, staircase=True
+        )
+    if task == "expression":
+        loss = "sparse_categorical_crossentropy"
+    elif loss == "ccc":
+        loss = losses.CCCLoss(level)
+    decay_kernels(model, weight_decay)
+    model.compile(
+        keras.optimizers.Adam(learning_rate),
+        loss={task: loss},
+        weighted_metrics={task: metrics.for_task(task)},
+    )
+    return model
+
+
+def decay_kernels(model, weight_decay):
+    """Adds the weight decay of the authors' framework to the loss of a model, or removes it.
+
+    `weight_decay / 2 * sum(w ** 2)` over the kernels of the convolutional and fully connected
+    layers is added to the loss, so that their gradients grow by `weight_decay * w`. This is
+    `slim.l2_regularizer` of TensorFlow 1, with which the authors build ResNet-50. It is the L2
+    penalty, not the decoupled decay of `keras.optimizers.AdamW`, which came later: Adam rescales
+    this gradient like any other. Frozen kernels, biases, normalization and recurrent layers do not
+    decay. The logs show the loss with the penalty.
+
+    The penalty is a property of the variables and not of the layers' configurations: saved models
+    do not have it.
+
+    Args:
+        model: `keras.Model`. Compile it afterwards.
+        weight_decay: Factor in (0, 1), or `None` to remove what an earlier call added.
+
+    Raises:
+        ValueError: If the factor is out of range.
+
+    Example:
+
+    >>> layers = [keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")]
+    >>> model = keras.Sequential(layers)
+    >>> decay_kernels(model, 0.1)
+    >>> [round(float(loss), 3) for loss in model.losses]  # 0.1 / 2 * (1 + 1)
+    [0.1]
+
+    References: Paper C, §4.2.1 (a weight decay whose value is not printed); paper D, §3.3; the
+        authors' code, `affwildnet/resnet-gru`.
+    """
+    if weight_decay is not None:
+        weight_decay = _checks.number_between("weight_decay", weight_decay, 0, 1)
+    for layer in leaves(model):
+        kernel = getattr(layer, "kernel", None)
+        if not isinstance(kernel, keras.Variable):  # recurrent layers have theirs in a cell
+            continue
+        if weight_decay is not None:
+            kernel.regularizer = _WeightDecay(weight_decay / 2)
+        elif isinstance(kernel.regularizer, _WeightDecay):
+            kernel.regularizer = None
+
+
+class _WeightDecay(keras.regularizers.L2):
+    """The penalty of `decay_kernels`, which knows its own from that of a layer."""

@@ -1,0 +1,134 @@
+"""Callbacks by which a killed run resumes and equals an uninterrupted one."""
+
+import csv
+import math
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kollias_affect import _files, models
+
+
+class AtomicBackup(keras.callbacks.BackupAndRestore):
+    """`BackupAndRestore` with a single file, `epoch-<completed epochs>.weights.h5`.
+
+    The file holds weights and optimizer and appears atomically, by a rename. A run that is killed
+    at any moment resumes from the end of an epoch, with the right number of epochs.
+
+    Args:
+        backup_dir: Folder of the file.
+        every: Epochs from one backup to the next. The last epoch always has a backup.
+    """
+
+    def __init__(self, backup_dir, every=1):
+        super().__init__(str(backup_dir), delete_checkpoint=False)
+        self.every = every
+
+    def is_due(self, epoch):
+        """Returns whether this epoch, counted from 0, ends with a backup."""
+        return (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves the state if a backup is due."""
+        if self.is_due(epoch):
+            super().on_epoch_end(epoch, logs)
+
+    @staticmethod
+    def epochs_done(backup_dir):
+        """Returns the completed epochs of the backup in a folder; 0 if there is none."""
+        numbers = [int(path.name[6:-11]) for path in Path(backup_dir).glob("epoch-*.weights.h5")]
+        return max(numbers, default=0)
+
+    def _path(self, epochs):
+        return Path(self.backup_dir) / f"epoch-{epochs}.weights.h5"
+
+    def _save_model(self):
+        temporary = Path(self.backup_dir) / "next.weights.h5"
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        self.model.save_weights(temporary, overwrite=True)
+        os.replace(temporary, self._path(self._current_epoch))
+        for path in temporary.parent.glob("epoch-*.weights.h5"):
+            if path != self._path(self._current_epoch):
+                path.unlink()
+
+    def _load_model(self):
+        epochs = self.epochs_done(self.backup_dir)
+        if epochs:
+            if not self.model.optimizer.built:
+                self.model.optimizer.build(self.model.trainable_variables)
+            self.model.load_weights(self._path(epochs))
+            self.model._initial_epoch = epochs
+
+
+class SeedEpochs(keras.callbacks.Callback):
+    """Sets all random states by seed and epoch, so that a resumed run equals an uninterrupted one.
+
+    Args:
+        seed: Seed of the run.
+    """
+
+    def __init__(self, seed=0):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the state of every seed generator, including those of nested models."""
+        states = [state for state in self.model.variables if state.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            random = np.random.default_rng([self.seed, epoch, number])
+            state.assign(random.integers(2**31, size=2))
+
+
+class BestModel(keras.callbacks.Callback):
+    """Saves the model with its card whenever `monitor` reaches a new maximum.
+
+    The maximum is read from an existing file, so that a resumed run does not replace a better model
+    by a worse one.
+
+    Args:
+        path: `.keras` file.
+        monitor: Name of the quantity in the logs that is maximised.
+        saved: Model that is saved. Default: the model that is trained.
+        **metadata: Further entries of the card, see `models.save`.
+    """
+
+    def __init__(self, path, monitor="val_ccc", saved=None, **metadata):
+        super().__init__()
+        self.saved = saved
+        self.metadata = metadata
+        self.path = Path(path)
+        self.monitor = monitor
+        self.best = None
+
+    def on_train_begin(self, logs=None):
+        """Reads the maximum of an earlier part of the run."""
+        if self.path.exists():
+            self.best = (models.read_card(self.path) or {}).get(self.monitor)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves the model if this epoch is the best."""
+        if self.monitor not in (logs or {}):
+            raise ValueError(
+                f"`monitor` must be in the logs: {sorted(logs or {})}. Received: "
+                f"monitor={self.monitor!r}. Pass `validation_data` to `fit`, and that metric to "
+                "`compile`."
+            )
+        value = float(logs[self.monitor])
+        if math.isfinite(value) and (self.best is None or value > self.best):
+            self.best = value
+            metadata = {**self.metadata, "epoch": epoch + 1, self.monitor: value}
+            models.save(self.saved or self.model, self.path, **metadata)
+
+
+def drop_unfinished_epochs(log, epochs):
+    """Drops the rows of epochs that run again because their backup was not written."""
+    if not log.exists():
+        return
+    with open(log, newline="") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    complete = [row for row in rows if len(row) == len(header) and int(row[0]) < epochs]
+    if len(complete) < len(rows):
+        with _files.atomic(log) as temporary, open(temporary, "w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([header, *complete])
