@@ -58,7 +58,7 @@ def _rounded(seconds):
 
 def _gaps(times, duration):
     edges = np.concatenate([[0.0], times, [max(duration, times[-1] if len(times) else 0)]])
-    wide = np.flatnonzero(np.diff(edges) > traces.GAP)
+    wide = np.flatnonzero(np.diff(edges) > traces.gap_of(times))
     return [(float(edges[i]), float(edges[i + 1])) for i in wide]
 
 
@@ -66,7 +66,7 @@ def _constant(times, values):
     """Stretches of at least `CONSTANT` seconds in which no value changes and nothing is missing."""
     if not len(times):
         return []
-    changes = (np.diff(values, axis=0) != 0).any(axis=1) | (np.diff(times) > traces.GAP)
+    changes = (np.diff(values, axis=0) != 0).any(axis=1) | (np.diff(times) > traces.gap_of(times))
     starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
     stops = np.concatenate([starts[1:] - 1, [len(times) - 1]])
     long = times[stops] - times[starts] >= CONSTANT

@@ -4,6 +4,8 @@ import typing
 
 import numpy as np
 
+from kollias_affect.annotations import matching
+
 GAP = 0.5  # seconds of video time without a sample that count as a gap
 
 
@@ -64,14 +66,44 @@ def effective(segments, values=1):
     return Trace(rows[:, 0], rows[:, 2:-1], rows[:, 1], rows[:, -1].astype(int))
 
 
-def without(trace, dropped):
-    """Returns a trace without the samples of dropped stretches.
+def gap_of(times):
+    """Returns from how many seconds without a sample on a trace has a gap.
+
+    That is 0.5 s, or, for files with fewer samples, 1.5 times their usual distance.
+    """
+    spacing = np.diff(np.unique(times))
+    return max(GAP, 1.5 * float(np.median(spacing))) if len(spacing) else GAP
+
+
+def sampled(times, values, grid, dropped=()):
+    """Returns the values of a trace at other times, as `matching.match` does; NaN in gaps.
 
     Args:
-        trace: `Trace`.
-        dropped: Pairs of seconds.
+        times: Times of the samples in seconds, sorted.
+        values: Values `[samples]`.
+        grid: Times in seconds.
+        dropped: Pairs of seconds in which the trace does not count.
+
+    Returns:
+        Float64 array of the length of `grid`.
+
+    Example:
+        >>> sampled([0, 0.4, 0.8, 3.0], [1, 2, 3, 4], [0.1, 0.7, 2.0, 3.1]).tolist()
+        [1.0, 3.0, nan, 4.0]
     """
-    kept = np.ones(len(trace.times), bool)
+    times, values = np.asarray(times, np.float64), np.asarray(values, np.float64)
+    grid = np.asarray(grid, np.float64)
+    kept = np.ones(len(times), bool)
+    outside = np.zeros(len(grid), bool)
     for start, stop in dropped:
-        kept &= (trace.times < start) | (trace.times > stop)
-    return Trace(*(column[kept] for column in trace))
+        kept &= (times < start) | (times > stop)
+        outside |= (grid >= start) & (grid <= stop)
+    bound = gap_of(times) / 2
+    times, values = times[kept], values[kept]
+    if not len(times):
+        return np.full(len(grid), np.nan)
+    after = np.searchsorted(times, grid).clip(0, len(times) - 1)
+    before = (after - 1).clip(0)
+    distance = np.minimum(np.abs(times[after] - grid), np.abs(times[before] - grid))
+    outside |= distance > bound
+    return np.where(outside, np.nan, matching.match(grid, times, values))

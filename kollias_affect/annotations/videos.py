@@ -293,7 +293,7 @@ class Unplayable:
     problems: tuple
 
 
-def register(store, paths, convert=False, report=lambda text: None):
+def register(store, paths, convert=False, report=lambda text: None, play=True):
     """Adds videos to a store, and makes the copies that are needed.
 
     A video is known by its content: one that was moved or renamed keeps its annotations.
@@ -303,6 +303,7 @@ def register(store, paths, convert=False, report=lambda text: None):
         paths: Video files.
         convert: Whether copies are made of videos that browsers do not play.
         report: Function that receives lines of progress.
+        play: Whether a browser is going to play them. Otherwise no copies are needed.
 
     Returns:
         Pair: the videos as dicts of the store, in order and once each, and the list of
@@ -314,7 +315,7 @@ def register(store, paths, convert=False, report=lambda text: None):
     videos, unplayable, errors = {}, [], []
     for path in paths:
         try:
-            video = _registered(store, path, convert, report)
+            video = _registered(store, path, convert, report, play)
         except (OSError, ValueError) as error:
             errors.append(error)
             continue
@@ -329,12 +330,12 @@ def register(store, paths, convert=False, report=lambda text: None):
     return list(videos.values()), unplayable
 
 
-def _registered(store, path, convert, report):
+def _registered(store, path, convert, report, play):
     path = Path(os.path.abspath(_checks.existing_file("video", path)))
     stat = path.stat()
     known = store.videos.known(path, stat.st_size, stat.st_mtime_ns)
     copies = store.folder / COPIES
-    if known is not None and (known["copy"] is None or (copies / known["copy"]).is_file()):
+    if known is not None and (not play or _has_played_file(known, copies)):
         return known
     if store.read_only:
         found = store.videos.with_sha256(_files.sha256(path))
@@ -346,7 +347,7 @@ def _registered(store, path, convert, report):
         return {**found, "path": str(path)}
     facts = inspect(path)
     copy, start, duration = None, 0.0, facts.duration
-    if not facts.playable:
+    if play and not facts.playable:
         if not convert:
             return Unplayable(path, facts.problems)
         report(f"{path.name}: copy for browsers ({', '.join(facts.problems)})")
@@ -357,6 +358,12 @@ def _registered(store, path, convert, report):
         modified=stat.st_mtime_ns, duration=duration, start=start, rate=facts.rate,
         copy=copy and copy.name, facts=dataclasses.asdict(facts),
     )  # fmt: skip
+
+
+def _has_played_file(video, copies):
+    if video["copy"] is None:
+        return not video["facts"]["problems"]
+    return (copies / video["copy"]).is_file()
 
 
 def played_file(store, video):

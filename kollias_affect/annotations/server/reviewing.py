@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kollias_affect.annotations import agreement, matching, traces
+from kollias_affect.annotations import agreement, traces
 from kollias_affect.annotations.server import fields
 from kollias_affect.annotations.server.errors import RequestError, invalid
 from kollias_affect.annotations.server.lists import served, summary
@@ -117,19 +117,10 @@ def _comparable(context, video, person, dimension):
 
 def _on_grid(context, take, column, grid):
     """Values of a take at the times of a grid; NaN in gaps and in dropped stretches."""
-    whole = context.store.takes.trace(take["id"])
+    trace = context.store.takes.trace(take["id"])
     dropped = [(d["start"], d["stop"]) for d in context.store.reviews.drops(take["id"])]
-    trace = traces.without(whole, dropped)
-    if not len(trace.times):
-        return np.full(len(grid), np.nan)
     values = trace.values[:, column if take["dimension"] == "both" else 0]
-    after = np.searchsorted(trace.times, grid).clip(0, len(trace.times) - 1)
-    before = (after - 1).clip(0)
-    distance = np.minimum(np.abs(trace.times[after] - grid), np.abs(trace.times[before] - grid))
-    matched = matching.match(grid, trace.times, values)
-    for start, stop in dropped:
-        distance[(grid >= start) & (grid <= stop)] = np.inf
-    return np.where(distance <= traces.GAP / 2, matched, np.nan)
+    return traces.sampled(trace.times, values, grid, dropped)
 
 
 def _proposal(takes, sampled, shared):
