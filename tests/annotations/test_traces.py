@@ -35,7 +35,26 @@ def test_samples_of_one_frame_stay_in_the_order_of_the_clock():
     assert traces.effective([samples]).values[:, 0].tolist() == [0.1, 0.2, 0.3]
 
 
-def test_dropped_stretches_take_their_samples_away():
-    trace = traces.without(traces.effective([segment(0, 10, 1)]), [(2, 4), (9, 99)])
-    assert trace.times.min() == 0 and trace.times.max() == 8.75
-    assert not ((trace.times >= 2) & (trace.times <= 4)).any()
+def test_values_at_other_times_are_the_nearest_ones_and_missing_in_gaps():
+    times = np.concatenate([np.arange(0, 2, 0.02), np.arange(3, 5, 0.02)])
+    grid = np.arange(0, 5, 0.1)
+    values = traces.sampled(times, times * 10, grid)
+    gap = (grid > 1.98 + 0.25) & (grid < 3 - 0.25)
+    assert np.isnan(values[gap]).all() and np.isfinite(values[~gap]).all()
+    inside = (grid <= 1.98) | ((grid >= 3) & (grid <= 4.98))
+    np.testing.assert_allclose(values[inside], grid[inside] * 10, atol=0.11)
+
+
+def test_dropped_stretches_have_no_values_and_lend_none():
+    times = np.arange(0, 10, 0.02)
+    values = traces.sampled(times, times, np.array([1.99, 2.0, 3.0, 4.0, 4.01]), [(2, 4)])
+    assert np.isnan(values).tolist() == [False, True, True, True, False]
+    assert values[0] < 2 and values[-1] > 4
+
+
+def test_sparse_traces_have_wider_gaps():
+    """A mean of each second, as other tools write it, covers the second."""
+    times = np.arange(0.5, 10)
+    assert traces.gap_of(times) == 1.5
+    assert np.isfinite(traces.sampled(times, times, np.arange(0, 10, 0.04))).all()
+    assert traces.gap_of(np.arange(0, 9, 1 / 60)) == 0.5

@@ -147,8 +147,12 @@ def _per_frame(path, defaults, frame_times, values, times=None):
         times = np.asarray(frame_times(video))
         parts.check_frames(len(values), len(times), path, video)
     values = parts.check_range(values, path)
+    # Frames without a value must not borrow one from their neighbours.
     return [
-        parts.recording({"dimension": dimension}, {**defaults, "video": video}, times, column)
+        parts.recording(
+            {"dimension": dimension}, {**defaults, "video": video}, times, column,
+            dropped=parts.stretches(times, np.isnan(column)),
+        )
         for dimension, column in zip(DIMENSIONS, values.T, strict=True)
         if np.isfinite(column).any()
-    ]
+    ]  # fmt: skip

@@ -54,12 +54,5 @@ def _recording(fields, rows, defaults, path):
     times, values = rows["time"].to_numpy(), rows["value"].to_numpy()
     if mode == "bounded":
         values = parts.check_range(values, path)
-    dropped = _stretches(times, rows["dropped"].astype(int)) if "dropped" in rows else ()
+    dropped = parts.stretches(times, rows["dropped"].astype(int)) if "dropped" in rows else ()
     return parts.recording(fields, defaults, times, values, mode=mode, dropped=dropped)
-
-
-def _stretches(times, flags):
-    """Pairs of the first and last time of each run of flags."""
-    flags = np.concatenate([[0], np.asarray(flags) != 0, [0]]).astype(int)
-    starts, stops = np.flatnonzero(np.diff(flags) == 1), np.flatnonzero(np.diff(flags) == -1) - 1
-    return tuple((float(times[a]), float(times[b])) for a, b in zip(starts, stops, strict=True))

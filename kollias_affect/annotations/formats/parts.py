@@ -46,6 +46,13 @@ def check_range(values, path):
     return np.clip(values, -1, 1)
 
 
+def stretches(times, flags):
+    """Pairs of the first and last time of each run of flags that are set."""
+    flags = np.concatenate([[0], np.asarray(flags) != 0, [0]]).astype(int)
+    starts, stops = np.flatnonzero(np.diff(flags) == 1), np.flatnonzero(np.diff(flags) == -1) - 1
+    return tuple((float(times[a]), float(times[b])) for a, b in zip(starts, stops, strict=True))
+
+
 def file_name(*names):
     """A file name made of texts such as identifiers, which never holds a folder."""
     parts = [re.sub(r"[^\w.-]+", "-", name).strip(".-") or "x" for name in names]
