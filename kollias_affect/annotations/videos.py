@@ -339,10 +339,10 @@ def _registered(store, path, convert, report, play):
         return known
     if store.read_only:
         found = store.videos.with_sha256(_files.sha256(path))
-        if found is None:
+        if found is None or not _has_played_file(found, copies):
             raise ValueError(
-                f"With --read-only, every video must be in the store. Received: {path}, which is "
-                "not. Leave the video or the option out."
+                "With --read-only, every video must be in the store, and playable. Received: "
+                f"{path}, which is not. Leave the video or the option out."
             )
         return {**found, "path": str(path)}
     facts = inspect(path)

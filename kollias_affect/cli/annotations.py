@@ -47,13 +47,6 @@ def _open(path, read_only=True):
     return Store(path, read_only=read_only)
 
 
-def _write_table(table, path):
-    from kollias_affect import _files
-
-    with _files.atomic(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
-
-
 def _recordings(store, states):
     from kollias_affect.annotations import recordings
 
@@ -201,13 +194,13 @@ def agree(store, out, form, lag, states):
     a picture of their traces (paper C, figure 9).
     """
     from kollias_affect import _checks
-    from kollias_affect.annotations import comparison
+    from kollias_affect.annotations import comparison, tables
 
     with _open(store) as opened:
         found = comparison.compare(_recordings(opened, states), form, lag)
     out = _checks.writable_folder("out", out)
-    _write_table(found.tracks, out / "tracks.csv")
-    _write_table(found.pairs, out / "pairs.csv")
+    tables.write(found.tracks, out / "tracks.csv")
+    tables.write(found.pairs, out / "pairs.csv")
     for track, sampled in found.traces.items():
         _draw(out, track, sampled, found.tracks)
     columns = ["video", "person", "dimension", "annotators", "correlation", "ccc", "icc", "alpha"]
@@ -254,7 +247,7 @@ def label(store, crops, choice, lag, states):
     Beside it, annotations_recordings.csv and annotations_frames.csv say what became of every
     recording and of every frame.
     """
-    from kollias_affect.annotations import labelling
+    from kollias_affect.annotations import labelling, tables
     from kollias_affect.datasets import frames_csv
 
     states = states or ("finished", "accepted")
@@ -267,8 +260,8 @@ def label(store, crops, choice, lag, states):
             f"{_problems(done.frames)}. Extract the videos into {crops}, or finish both dimensions."
         )
     frames_csv.write(usable, crops / frames_csv.LABEL_LIST)
-    _write_table(done.recordings, crops / "annotations_recordings.csv")
-    _write_table(done.frames, crops / "annotations_frames.csv")
+    tables.write(done.recordings, crops / "annotations_recordings.csv")
+    tables.write(done.frames, crops / "annotations_frames.csv")
     click.echo(done.frames.to_string(index=False))
     unused = done.recordings[~done.recordings["used"]]
     for reason, rows in unused.groupby("reason"):

@@ -9,13 +9,14 @@ import uvicorn
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def token_for(store, host, token=None):
+def token_for(store, host, token=None, names=()):
     """Returns the token that a server on `host` needs, or `None`.
 
     Args:
         store: `Store`. It keeps a token that is made here, so that pages survive a restart.
         host: Name or address to listen on.
         token: The owner's token, or `None`.
+        names: Further host names, of a server in front of this one.
 
     Raises:
         ValueError: If `token` is too short to be a secret.
@@ -27,7 +28,7 @@ def token_for(store, host, token=None):
                 f"{len(token)} characters. Leave it out: one is made."
             )
         return token
-    if host in LOOPBACK:
+    if host in LOOPBACK and not names:
         return None
     made = store.meta("token")
     if made is None:
@@ -37,14 +38,18 @@ def token_for(store, host, token=None):
     return made
 
 
-def hosts_for(host):
+def hosts_for(host, further=()):
     """Returns the host names under which a server that listens on `host` is reached.
+
+    Args:
+        host: Name or address to listen on.
+        further: Names of a server in front of this one.
 
     Returns:
         Dict of the fields `hosts` and `any_address` of `Settings`. A name that another site makes
         point to this machine is never a numeric address.
     """
-    names = {host.lower(), *LOOPBACK}
+    names = {host.lower(), *LOOPBACK, *(name.lower() for name in further)}
     if host not in LOOPBACK:
         names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     return {"hosts": tuple(sorted(names)), "any_address": _is_any(host)}

@@ -38,6 +38,7 @@ def prepare(
     paths, out, *, confirm, report=lambda text: None, dimensions=(), modes=(), persons=(),
     order="random", seed=0, playlist=None, practice=None, guidelines=None, texts=None, experts=(),
     first_viewing=True, countdown=3, read_only=False, host="127.0.0.1", port=0, token=None,
+    names=(),
 ):  # fmt: skip
     """Checks the options, opens the store and adds the videos to it.
 
@@ -48,7 +49,7 @@ def prepare(
             are made.
         report: Function that receives lines of progress.
         dimensions, modes, persons, order, seed, playlist, practice, guidelines, texts, experts,
-            first_viewing, countdown, read_only, host, port, token: Options of the command.
+            first_viewing, countdown, read_only, host, port, token, names: Options of the command.
 
     Yields:
         `Prepared`.
@@ -64,7 +65,7 @@ def prepare(
         listener = run.listen(host, port)
         with contextlib.closing(listener):
             _add_persons(store, found, persons)
-            secret = run.token_for(store, host, token)
+            secret = run.token_for(store, host, token, names)
             chosen = settings.Settings(
                 videos=tuple(found),
                 practice=_practice(found, practice),
@@ -79,7 +80,7 @@ def prepare(
                 read_only=read_only,
                 token=secret,
                 **pages,
-                **run.hosts_for(host),
+                **run.hosts_for(host, names),
             )
             yield Prepared(
                 app.create_app(store, chosen), listener, run.address_of(listener, host, secret),

@@ -52,7 +52,7 @@ def tab_to(page, selector):
 
 def test_the_keyboard_alone_suffices(serve, open_page, second_video, tmp_path):
     """From log-in over the first viewing and the recording to the accepted trace."""
-    page = open_page(serve(second_video, first_viewing=True).address)
+    page = open_page(serve(second_video, first_viewing=True, countdown=1).address)
     page.keyboard.type("Ada")
     tab_to(page, "button[type=submit]")
     page.keyboard.press("Enter")
@@ -68,6 +68,7 @@ def test_the_keyboard_alone_suffices(serve, open_page, second_video, tmp_path):
     page.keyboard.press("Enter")
     page.wait_for_selector("[data-state=ready]")
     page.keyboard.press("Space")
+    page.wait_for_selector(".overlay.count:has-text('1')")
     until(page, "recording")
     page.keyboard.down("ArrowUp")
     time.sleep(0.4)
@@ -117,6 +118,8 @@ def test_samples_come_at_the_displays_rate_with_the_time_of_the_frame_that_is_sh
     seen = index >= 0
     error = samples[seen, 0] - shown[index[seen], 1] / 30
     assert np.abs(error).max() <= 1 / 30 + 1e-6
+    saved = [np.ptp([row[1] for row in b["samples"]]) for b in page.evaluate("window.sent")]
+    assert max(saved) <= 1000  # milliseconds between two savings
     rate = len(samples) / np.ptp(samples[:, 1]) * 1000
     assert rate > 25  # 60 on an idle machine
     assert (np.diff(samples[:, 0]) >= 0).all() and (np.diff(samples[:, 1]) > 0).all()

@@ -146,6 +146,23 @@ def test_another_address_makes_a_token_and_needs_it(serve, numbered_video):
         assert client.get("/", headers={"host": f"{host}:{port}"}).status_code == 200
 
 
+def test_a_server_in_front_has_a_name_and_needs_the_token(serve, numbered_video):
+    prepared = serve(numbered_video, names=["affect.example.org"])
+    token = prepared.address.split("token=")[1]
+    cookie = send(prepared, path=f"/?token={token}", host="affect.example.org").headers[
+        "set-cookie"
+    ]
+    cookie = cookie.split(";")[0]
+    assert send(prepared, host="affect.example.org").status_code == 403
+    assert send(prepared, host="affect.example.org", cookie=cookie).status_code == 200
+    answer = send(
+        prepared, "POST", "/api/session", host="affect.example.org", cookie=cookie,
+        origin="https://affect.example.org",
+    )  # fmt: skip
+    assert answer.status_code == 422  # It is read, and lacks its fields.
+    assert send(prepared, host="other.example.org", cookie=cookie).status_code == 421
+
+
 def test_a_made_token_stays_the_same_after_a_restart(serve, numbered_video):
     first, second = (serve(numbered_video, host="0.0.0.0").address for _ in range(2))
     assert first.split("token=")[1] == second.split("token=")[1]

@@ -13,7 +13,7 @@ const MAX_WAITING = 3_000_000;  // characters; browsers store about five million
 export class Outbox extends EventTarget {
   constructor(store, annotator) {
     super();
-    this.prefix = `kollias:${store}:${annotator}:`;
+    this.prefix = `kollias:${store}:${encodeURIComponent(annotator)}:`;
     this.queue = [];
     this.size = 0;
     this.sequences = new Map();
@@ -100,11 +100,12 @@ export class Outbox extends EventTarget {
     this.changed();
   }
 
-  // A refused batch is kept aside, so that it neither blocks the others nor disappears.
+  // A refused batch is kept aside, so that it neither blocks the others nor disappears. One of a
+  // video that is not served today is sent again by the next page.
   refuse(item, error) {
     this.queue.shift();
     this.size -= item.text.length;
-    try {
+    if (error.status !== 404) try {
       localStorage.setItem(`refused:${item.key}`, item.text);
       localStorage.removeItem(item.key);
     } catch { /* It stays under its own name and is tried again. */ }
