@@ -11,7 +11,8 @@ from kollias_affect.annotations.server import run
 def send(prepared, method="GET", path="/api/config", **headers):
     """Sends a request with headers of one's choice, such as a wrong Host."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    with httpx.Client(base_url=prepared.address, timeout=20) as client:
+    base = prepared.address.split("?")[0]
+    with httpx.Client(base_url=base, timeout=20) as client:
         content = b"{}" if method == "POST" else None
         if method == "POST":
             names.setdefault("content-type", "application/json")
@@ -149,10 +150,8 @@ def test_another_address_makes_a_token_and_needs_it(serve, numbered_video):
 def test_a_server_in_front_has_a_name_and_needs_the_token(serve, numbered_video):
     prepared = serve(numbered_video, names=["affect.example.org"])
     token = prepared.address.split("token=")[1]
-    cookie = send(prepared, path=f"/?token={token}", host="affect.example.org").headers[
-        "set-cookie"
-    ]
-    cookie = cookie.split(";")[0]
+    entered = send(prepared, path=f"/?token={token}", host="affect.example.org")
+    cookie = entered.headers["set-cookie"].split(";")[0]
     assert send(prepared, host="affect.example.org").status_code == 403
     assert send(prepared, host="affect.example.org", cookie=cookie).status_code == 200
     answer = send(

@@ -78,6 +78,8 @@ export class Recorder extends EventTarget {
       await new Promise((resolve) => { setTimeout(resolve, 1000); });
       if (this.state !== "countdown") return;
     }
+    // The frame at which the segment starts is shown before the video moves.
+    const first = [this.clock.time(), performance.now(), ...this.control.values];
     try {
       await this.video.play();
     } catch (error) {
@@ -88,6 +90,7 @@ export class Recorder extends EventTarget {
     if (this.state !== "countdown") { this.video.pause(); return; }
     this.segment += 1;
     this.frames = this.counted();
+    this.samples.push(first);
     this.set("recording");
     this.note("start", this.clock.exact ? "frame" : "currentTime");
   }
