@@ -353,6 +353,7 @@ def _registered(store, path, convert, report, play):
         report(f"{path.name}: copy for browsers ({', '.join(facts.problems)})")
         copy = make_copy(path, copies)
         start, duration = facts.start, inspect(copy).duration
+    report(f"{path.name}: new, {duration:.1f} s")
     return store.videos.add(
         sha256=_files.sha256(path), name=path.name, path=str(path), size=stat.st_size,
         modified=stat.st_mtime_ns, duration=duration, start=start, rate=facts.rate,

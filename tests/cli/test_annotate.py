@@ -38,12 +38,16 @@ def test_the_command_prints_an_address_that_answers_and_ends_at_an_interrupt(vid
     command = [sys.executable, "-m", "kollias_affect", "annotate", str(video), "--port", "0",
                "--out", str(tmp_path / "out"), "--no-open"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        lines = [process.stdout.readline() for _ in range(2)]
-        address = re.search(r"http://127\.0\.0\.1:\d+/", lines[1])[0]
+        lines = [process.stdout.readline() for _ in range(3)]
+        address = re.search(r"http://127\.0\.0\.1:\d+/", lines[2])[0]
         assert httpx.get(f"{address}api/config", timeout=20).json()["first_viewing"] is True
         process.send_signal(2)
         assert process.wait(20) in (0, 1, -2)
-    assert lines[0].startswith("1 videos.") and (tmp_path / "out/annotations.sqlite").is_file()
+    assert (
+        lines[0].startswith("clip.mp4: new")
+        and lines[1].startswith("1 videos.")
+        and (tmp_path / "out/annotations.sqlite").is_file()
+    )
 
 
 def test_texts_are_printed_for_translators(ok):

@@ -211,6 +211,21 @@ def test_times_of_samples_are_time_stamps_of_frames_even_if_the_first_one_is_lat
 
 
 @pytest.mark.nightly
+def test_the_page_and_its_first_frame_are_there_in_two_seconds(
+    serve, open_page, log_in, numbered_video
+):
+    page = open_page(serve(numbered_video).address)
+    painted = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    assert page.evaluate(painted) < 2000  # milliseconds
+    log_in(page)
+    start = time.perf_counter()
+    annotate(page)
+    assert time.perf_counter() - start < 2
+    loaded = "performance.getEntriesByType('resource').filter(r => !r.name.includes('media'))"
+    assert page.evaluate(f"{loaded}.reduce((sum, r) => sum + r.transferSize, 0)") < 150_000
+
+
+@pytest.mark.nightly
 def test_the_mouse_moves_in_the_plane(serve, open_page, log_in, numbered_video, tmp_path):
     page = log_in(open_page(serve(numbered_video).address), dimension="both", device="mouse")
     annotate(page)
@@ -230,6 +245,7 @@ def test_the_mouse_moves_in_the_plane(serve, open_page, log_in, numbered_video, 
     np.testing.assert_allclose(samples[-1, 2:], [-0.5, -1], atol=0.02)
 
 
+@pytest.mark.nightly
 def test_what_is_recorded_again_counts_and_the_rest_stays(
     serve, open_page, log_in, numbered_video, tmp_path
 ):
@@ -321,6 +337,7 @@ def test_without_bounds_values_go_on(serve, open_page, log_in, numbered_video, t
     assert take["mode"] == "unbounded" and samples[-1, 2] == pytest.approx(2.5)
 
 
+@pytest.mark.nightly
 def test_the_replay_moves_the_slider_and_drops_a_stretch(
     serve, visit, open_page, log_in, numbered_video, tmp_path
 ):
@@ -405,7 +422,8 @@ def test_read_only_offers_nothing_that_changes(serve, visit, open_page, numbered
     assert page.locator("button[name=accept], button[name=redo], button[name=drop]").count() == 0
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(100, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("kills", [1, 100])
 def test_a_page_whose_server_is_killed_while_it_records_loses_and_doubles_nothing(
     kills, open_page, log_in, long_video, tmp_path
 ):
