@@ -5,7 +5,8 @@
 The script first trains a narrow VGG-Face on the training images of FER-2013. Its convolutions are
 the fixed backbone of all further networks. For each pair of datasets A -> B, `run/<pair>/report.md`
 holds paper A's tables and figures. `run/study.md` compares variants of the method for the smallest
-and the largest lambda. The same command resumes a killed run.
+and the largest lambda. `run/protocols.md` has the paper's protocol, which scores what it trains on,
+beside the one that holds clips out. The same command resumes a killed run.
 """
 
 import argparse
@@ -47,10 +48,14 @@ def main():
     arguments = parse_arguments()
     backbone = trained_backbone(arguments)
     parts = halves(arguments, backbone.input_shape[1])
-    rows = []
+    rows, compared = [], []
     for a, b in PAIRS[: arguments.pairs]:
         clips = {**named("a", parts[a]), **named("b", parts[b])}
         rows += run_pair(f"{a}_to_{b}", clips, backbone, arguments)
+        compared += compare_protocols(f"{a}_to_{b}", clips, backbone, arguments)
+    protocols = pd.DataFrame(compared)
+    evaluation.write_table(protocols, arguments.out / "protocols", index=False)
+    print(protocols.to_string(index=False, float_format="%.3f"))
     study = pd.DataFrame(rows)
     evaluation.write_table(study, arguments.out / "study", index=False)
     print(study.to_string(index=False, float_format="%.3f"))
@@ -76,10 +81,7 @@ def parse_arguments():
 
 def run_pair(pair, clips, backbone, arguments):
     """Runs the experiment of a pair of datasets, and returns the rows of its study."""
-    settings = experiment.Settings(
-        lambdas=tuple(arguments.lambdas), seeds=arguments.seeds, steps=arguments.steps
-    )
-    base = experiment.Experiment(clips, backbone, arguments.out / pair, settings)
+    base = held_out(pair, clips, backbone, arguments)
     base.run(lambda line: print(f"{pair}: {line}", flush=True))
     table = report.write_report(base)["table2_accuracy"]
     print(table.to_string(index=False, float_format="%.3f"), flush=True)
@@ -87,6 +89,37 @@ def run_pair(pair, clips, backbone, arguments):
     for variant, changes in list(VARIANTS.items())[: arguments.variants]:
         run = run_variant(pair, variant, dict(changes), clips, backbone, base)
         rows += study_rows(pair, variant, run)
+    return rows
+
+
+def held_out(pair, clips, backbone, arguments):
+    """Returns the experiment of a pair whose test clips no network is trained on."""
+    settings = experiment.Settings(
+        lambdas=tuple(arguments.lambdas), seeds=arguments.seeds, steps=arguments.steps
+    )
+    return experiment.Experiment(clips, backbone, arguments.out / pair, settings)
+
+
+def compare_protocols(pair, clips, backbone, arguments):
+    """Runs a pair by the paper's protocol too, and returns the rows of both protocols."""
+    base = held_out(pair, clips, backbone, arguments)
+    whole = {}
+    for letter in "ab":
+        everything = [*clips[f"{letter}_train"], *clips[f"{letter}_test"]]
+        whole |= {f"{letter}_train": everything, f"{letter}_test": everything}
+    settings = replace(base.settings, protocol="paper", choose=None)
+    paper = experiment.Experiment(whole, backbone, arguments.out / "paper" / pair, settings)
+    paper.run(lambda line: print(f"{pair}, protocol of the paper: {line}", flush=True))
+    report.write_report(paper)
+    rows = []
+    for protocol, run in (("held-out", base), ("paper", paper)):
+        table = report.accuracies(run).set_index("lambda")
+        row = {"pair": pair.replace("_to_", " → "), "protocol": protocol}
+        for lam in run.settings.extreme_lambdas:
+            by = report.predictor_of(lam)
+            for part in "AB":
+                row[f"{part}, λ = {lam:g}"] = table.loc[f"{lam:g}", f"{part} by {by}"]
+        rows.append(row)
     return rows
 
 

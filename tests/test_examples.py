@@ -135,6 +135,8 @@ def test_adaptation_example(collections, tmp_path):
     assert (tmp_path / "run" / "fer2013_to_facial_expressions" / "report.md").exists()
     study = (tmp_path / "run" / "study.md").read_text()
     assert study.count("fer2013 → facial_expressions") == 3 and "small lambdas" in study
+    protocols = (tmp_path / "run" / "protocols.md").read_text()
+    assert protocols.count("held-out") == 1 and protocols.count("| paper") == 1
 
 
 @pytest.mark.nightly  # tests/test_train_fer2013.py checks the parts of the script

@@ -10,6 +10,7 @@ from kollias_affect.adaptation.adapted import (
     compile_adapted,
     facets,
     with_classes,
+    with_representation,
 )
 from kollias_affect.adaptation.alternation import Alternated, alternate
 from kollias_affect.adaptation.centroids import Centroids
@@ -29,4 +30,5 @@ __all__ = [
     "targets",
     "video_decision",
     "with_classes",
+    "with_representation",
 ]

@@ -143,6 +143,51 @@ def copy(model):
     return clone
 
 
+def with_representation(model, task=None):
+    """Adds the last hidden outputs to a network, so that it can be NetA or NetB.
+
+    Args:
+        model: Any network of `kollias_affect.models`, trained or not: of expressions or of valence
+            and arousal, of windows or single images, with one RNN or several. Its layers are
+            shared, not copied.
+        task: Name of the output to keep, for a network of several tasks.
+
+    Returns:
+        `keras.Model` with the outputs `task` and `"representation"`, X (eq. 4): the input of the
+        output layer.
+
+    Raises:
+        ValueError: If the model has several outputs and `task` names none of them, or if its
+            output is not that of a fully connected layer.
+
+    Example:
+        >>> from kollias_affect import adaptation, backbones, models
+        >>> tiny = backbones.cnn_m((32, 32, 3), width=0.02)
+        >>> options = {"rnn_units": 4, "hidden_units": 8, "length": 5}
+        >>> model = models.multi_rnn(tiny, "valence_arousal", ("pool2", "fc1"), "2rnn", **options)
+        >>> adapted = adaptation.with_representation(model)
+        >>> {name: tensor.shape for name, tensor in adapted.output.items()}
+        {'valence_arousal': (None, 5, 2), 'representation': (None, 5, 8)}
+
+    References: paper A §III ("any new NetB"), eq. 1 and 4.
+    """
+    outputs = model.output if isinstance(model.output, dict) else {}
+    if REPRESENTATION in outputs and len(outputs) == 2:
+        return model
+    names = [name for name in model.output_names if name != REPRESENTATION]
+    if task is None and len(names) == 1:
+        task = names[0]
+    layer = next((layer for layer in model.layers if layer.name == task), None)
+    if task not in names or not isinstance(layer, keras.layers.Dense):
+        raise ValueError(
+            "A representation is the input of the fully connected layer of one output. Received: "
+            f"task={task!r} and a model with the outputs {names}. Pass the name of one of them, of "
+            "a model from `kollias_affect.models`."
+        )
+    hidden = keras.layers.Identity(dtype="float32", name=REPRESENTATION)(layer.input)
+    return keras.Model(model.input, {task: layer.output, REPRESENTATION: hidden}, name=model.name)
+
+
 def with_classes(model, classes, name):
     """Replaces the output layer of a model by a linear one for other classes.
 

@@ -28,6 +28,12 @@ from kollias_affect.cli._group import KerasCommand
 @click.option("--backbone", help="For paper A: model whose convolutions are the fixed CNN.")
 @click.option("--steps", default=1000, show_default=True, help="For paper A: batches per network.")
 @click.option(
+    "--protocol",
+    default="held-out",
+    show_default=True,
+    help="For paper A: held-out, or paper, which scores the clips that are trained on.",
+)
+@click.option(
     "--seeds", type=int, help="Trainings for every number.  [default: 3 for paper A, otherwise 1]"
 )
 @click.option(
@@ -55,7 +61,7 @@ from kollias_affect.cli._group import KerasCommand
 @click.option("--weight-decay", type=float, help="Papers B and C: weight decay.  [default: none]")
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
 @shared.seed_option
-def table(names, data, out, smoke, weights, backbone, steps, seeds, **scale):
+def table(names, data, out, smoke, weights, backbone, steps, protocol, seeds, **scale):
     """Runs the papers' tables NAMES on your data, beside the papers' numbers.
 
     Without NAMES it lists the tables and the roles of their data. `all` stands for every table.
@@ -74,7 +80,7 @@ def table(names, data, out, smoke, weights, backbone, steps, seeds, **scale):
         return
     frames = experiments.reproduce(
         names, data, out, experiments.Scale(**scale), smoke, weights, backbone, steps, seeds,
-        log=click.echo,
+        log=click.echo, protocol=protocol,
     )  # fmt: skip
     for name, frame in frames.items():
         click.echo(f"\n{name}: {experiments.TABLES[name].title}\n{markdown(frame)}")

@@ -5,6 +5,12 @@ from collections.abc import Callable
 
 from kollias_affect import _checks
 
+# Fields of `Scale` that the networks of papers B and C depend on.
+SCALE = (
+    "width", "units", "size", "length", "batch_size", "epochs", "stride", "learning_rate", "decay",
+    "weight_decay",
+)  # fmt: skip
+
 
 class Empty(Exception):
     """Raised for a cell that cannot be computed with the given data; its text gives the reason."""
@@ -166,7 +172,8 @@ class Table:
         measures: Tuple of the names of a cell's numbers, in order.
         cells: Tuple of `Cell`. A cell with the setting `None` has published numbers only.
         evaluate: Function of a `Laboratory` and the setting of a cell. It returns a dict from the
-            measures to numbers, or raises `Empty`.
+            measures to numbers, or raises `Empty`; with `seeds="table"` a list of such dicts, one
+            for each seed.
         roles: Tuple of the roles of data that the table uses, see `data.ROLES`.
         optional: Those of them that may be missing.
         labels: Labels of the clips, `"valence_arousal"` or `"expression"`. Roles that networks
@@ -176,7 +183,8 @@ class Table:
             networks started from, who chose the epochs, how many steps they were trained.
         deviations: Tuple of texts of the report: what differs from the paper on any data.
         figures: Tuple of `Figure`.
-        seeds: Who averages over seeds: `"runner"`, `"table"` (`evaluate` itself, as paper A's
+        scale: Tuple of the fields of `Scale` that the numbers depend on, besides the seed.
+        seeds: Who trains with several seeds: `"runner"`, `"table"` (`evaluate` itself, as paper A's
             tables do) or `"none"` (nothing is trained).
         note: Function of the list of the cells' numbers that returns a line of the page.
     """
@@ -197,6 +205,7 @@ class Table:
     facts: Callable | None = None
     deviations: tuple = ()
     figures: tuple = ()
+    scale: tuple = SCALE
     seeds: str = "runner"
     note: Callable | None = None
 

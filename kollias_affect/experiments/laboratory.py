@@ -27,8 +27,8 @@ class Laboratory:
         weight_files: Dict from a backbone's name to the file of its published weights.
         log: Function that is called with a line of progress.
         options: Dict of further settings of paper A: `backbone` (a `keras.Model`),
-            `backbone_text` (its description for pages), `steps` and `seeds` (see
-            `paper_a.experiment.Settings`).
+            `backbone_text` (its description), `steps`, `seeds`, `protocol` and `bins` (see
+            `paper_a.settings.Settings`).
         seeds: Number of trainings for every cell, with the seeds `scale.seed`, `scale.seed + 1`
             and so on. The data are divided once.
     """

@@ -1,14 +1,10 @@
 """The page of a table: the numbers, and everything that says how they were obtained."""
 
-import dataclasses
-
 import kollias_affect
 from kollias_affect.evaluation.tables import markdown
 from kollias_affect.experiments.declaration import Scale
 
 PAPER = "paper"
-# Of these, `Scale`'s default is not a number of the papers, or has no effect on the numbers.
-_NOT_SCALE = ("cache", "seed")
 
 
 def page(table, frame, laboratory, cells, figures=()):
@@ -43,7 +39,7 @@ def page(table, frame, laboratory, cells, figures=()):
         f"- Seeds: {_seeds(table, laboratory)}.",
         *(
             f"- Differs from the paper: {text}."
-            for text in (*table.deviations, *_smaller(laboratory))
+            for text in (*table.deviations, *_smaller(table, laboratory))
         ),
         *([] if note is None else [f"- {note}"]),
         f"- Version: kollias_affect {kollias_affect.__version__}.",
@@ -69,18 +65,18 @@ def _kind(laboratory):
     return "real data"
 
 
-def _smaller(laboratory):
+def _smaller(table, laboratory):
     """What `Scale` changes against the papers, as texts."""
     scale, full = laboratory.scale, Scale()
     changed = [
-        f"{field.name} {getattr(scale, field.name)} instead of {getattr(full, field.name)}"
-        for field in dataclasses.fields(Scale)
-        if field.name not in _NOT_SCALE and getattr(scale, field.name) != getattr(full, field.name)
+        f"{name} {getattr(scale, name)} instead of {getattr(full, name)}"
+        for name in table.scale
+        if getattr(scale, name) != getattr(full, name)
     ]
     changed = [text.replace(" instead of None", "") for text in changed]
-    landmarks = (
-        [] if laboratory.landmarks else ["no network has landmarks, as some clips lack them"]
-    )
+    # Networks of single pictures, as in paper D, never have landmarks.
+    lacks_landmarks = "length" in table.scale and not laboratory.landmarks
+    landmarks = ["no network has landmarks, as some clips lack them"] if lacks_landmarks else []
     return [*([", ".join(changed)] if changed else []), *landmarks]
 
 
@@ -99,7 +95,7 @@ def _data(table, laboratory):
             for name, clips in parts.lists.items()
             if clips
         ]
-        text = f" Division: {parts.text}." if parts.text else ""
+        text = f" Division: {parts.text.rstrip('.')}." if parts.text else ""
         lines.append(f"- Data, {role}: {'; '.join(counts)}.{text}")
     return lines
 
@@ -109,8 +105,11 @@ def _seeds(table, laboratory):
         return "none, as nothing is trained or drawn"
     if table.seeds == "table":
         count = laboratory.options.get("seeds", 3)
+        if count == 1:
+            return "0, one training for each number, so no spread is known"
         return (
-            f"{count} networks with the seeds 0 to {count - 1}, averaged; the data are divided once"
+            f"{count} networks with the seeds 0 to {count - 1}; the numbers are means, and (sd) is "
+            "the sample standard deviation over the seeds. The data are divided once"
         )
     first, count = laboratory.scale.seed, laboratory.seeds
     if count == 1:

@@ -1,5 +1,6 @@
 """Runs the papers' tables: what is checked before, and everything that is needed for it."""
 
+import dataclasses
 from pathlib import Path
 
 from kollias_affect import _checks, _files, transfer
@@ -16,6 +17,7 @@ from kollias_affect.experiments import (
 from kollias_affect.experiments.declaration import SMOKE, Scale
 from kollias_affect.experiments.laboratory import Laboratory
 from kollias_affect.experiments.paper_a.backbone import load_backbone
+from kollias_affect.experiments.paper_a.settings import PROTOCOLS
 from kollias_affect.experiments.synthetic_roles import synthetic_roles
 from kollias_affect.weights import model_file
 
@@ -25,7 +27,7 @@ TABLES = {
 # Roles whose clips have valence and arousal, whatever the labels of the table.
 _VALENCE_AROUSAL = ("pretrain", "pretrain2", "annotator")
 # Settings of paper A's networks with `SMOKE`.
-SMOKE_OPTIONS = {"steps": 2, "seeds": 1}
+SMOKE_OPTIONS = {"steps": 2, "seeds": 1, "bins": 4}
 
 
 def list_tables():
@@ -49,6 +51,7 @@ def reproduce(
     steps=1000,
     seeds=None,
     log=print,
+    protocol="held-out",
 ):
     """Runs tables on databases that are named by texts; the command `table` calls it.
 
@@ -63,6 +66,8 @@ def reproduce(
         steps: Batches that every network of paper A is trained on.
         seeds: Trainings for every number. Default: 3 for paper A's tables, 1 for the others.
         log: Function that is called with a line of progress.
+        protocol: For paper A's tables: `"held-out"`, or `"paper"`, which scores the clips that the
+            networks are trained on, see `paper_a.settings.Settings`.
 
     Returns:
         Dict from the name of a table to its `pandas.DataFrame`.
@@ -74,6 +79,7 @@ def reproduce(
     """
     names = list(TABLES) if "all" in names else list(names)
     _check_names(names)
+    _check_protocol(protocol, names)
     if out_dir is None:
         raise ValueError("Tables need a folder. Received: no --out. Name one.")
     if smoke and data:
@@ -83,15 +89,18 @@ def reproduce(
     files = parse_weights(weights)
     if smoke:
         loaded = synthetic_roles(Path(out_dir) / "synthetic")
-        return run_tables(names, loaded, out_dir, SMOKE, files, log, SMOKE_OPTIONS)
+        if protocol == "paper":
+            loaded = {role: _everything(parts) for role, parts in loaded.items()}
+        options = {**SMOKE_OPTIONS, "protocol": protocol}
+        return run_tables(names, loaded, out_dir, SMOKE, files, log, options)
     scale = scale or Scale()
-    options = {"steps": steps, "seeds": seeds or 3}
+    options = {"steps": steps, "seeds": seeds or 3, "protocol": protocol}
     if backbone is not None:
         path = model_file(backbone)
         options["backbone"] = load_backbone(backbone)
         digest = _files.sha256(path)
         options["backbone_text"] = f"the convolutions of {path.name}, sha256 {digest[:12]}"
-    loaded = role_texts.load_roles(data, _roles_of(names), scale.seed)
+    loaded = role_texts.load_roles(data, _roles_of(names), scale.seed, protocol)
     return run_tables(names, loaded, out_dir, scale, files, log, options, seeds or 1)
 
 
@@ -144,6 +153,23 @@ def parse_weights(texts):
         _checks.one_of("weights", name, (*builders.IMPORTERS, *transfer.NETWORKS))
         files[name] = _checks.existing_file("weights", path)
     return files
+
+
+def _check_protocol(protocol, names):
+    _checks.one_of("protocol", protocol, PROTOCOLS)
+    others = [name for name in names if not name.startswith("A")]
+    if protocol == "paper" and others:
+        raise ValueError(
+            "--protocol paper is that of paper A, whose tables have names with A. Received: "
+            f"{others}. Run these without it."
+        )
+
+
+def _everything(parts):
+    """Clips of a role that are trained on and scored."""
+    clips = parts.everything
+    text = f"{parts.text}, trained on and scored on the same clips"
+    return dataclasses.replace(parts, training=clips, validation=[], test=clips, text=text)
 
 
 def _roles_of(names):

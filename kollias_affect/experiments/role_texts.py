@@ -3,14 +3,14 @@
 import dataclasses
 
 from kollias_affect import _checks
-from kollias_affect.experiments.roles import ROLES, SCORED, divide, refuse_leaks, relabel
+from kollias_affect.experiments.roles import ROLES, SCORED, divide, refuse_leaks, relabel, whole
 from kollias_affect.experiments.sources import parse
 
 # Roles that the clips of `test` may belong to.
 _WITH_TEST = ("data", "emotiw")
 
 
-def load_roles(texts, allowed, seed=0):
+def load_roles(texts, allowed, seed=0, protocol="held-out"):
     """Loads the parts of the roles that tables need.
 
     Args:
@@ -18,6 +18,7 @@ def load_roles(texts, allowed, seed=0):
             default of ROLE is `data`.
         allowed: Roles that are needed; others are refused.
         seed: Seed of the divisions.
+        protocol: `"held-out"`, or `"paper"`, paper A's: everything is trained on and scored.
 
     Returns:
         Dict from role to `Parts`.
@@ -44,6 +45,15 @@ def load_roles(texts, allowed, seed=0):
             f"`test` belongs to one of {_WITH_TEST}. Received: test with {sorted(sources)}. Run "
             "tables with other test data, and those of paper A, separately."
         )
+    if protocol == "paper":
+        if test is not None:
+            raise ValueError(
+                "With --protocol paper, what is trained on is scored. Received: other clips as "
+                "`test`. Leave them out."
+            )
+        roles = {role: whole(source) for role, source in sources.items()}
+        refuse_leaks(roles)
+        return roles
     roles = {
         role: divide(source, test if role in with_test else None, seed, role in SCORED)
         for role, source in sources.items()

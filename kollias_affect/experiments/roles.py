@@ -14,12 +14,13 @@ ROLES = {
     "pretrain2": "another one (paper B: Aff-Wild2)",
     "annotator": "the clips of `data` with the labels of one annotator",
     "other": "the dataset of NetB (paper A: the validation part of AFEW)",
+    "other2": "a second dataset of NetB, for another facet of NetA (paper A, figure 3)",
     "fer28": "FER-2013 split as in paper D's FER28",
     "fer32": "FER-2013 split as in paper D's FER32",
     "emotiw": "the target database of paper D (SFEW)",
 }
 # Roles whose test part is scored.
-SCORED = ("data", "other", "emotiw")
+SCORED = ("data", "other", "other2", "emotiw")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +86,31 @@ def divide(source, test=None, seed=0, scored=True):
     for part in ("training", "validation"):
         sampling.refuse_common_subjects(getattr(result, part), clips, f"{part} and test")
     return dataclasses.replace(result, test=clips, text=f"{result.text} test = {text}")
+
+
+def whole(source):
+    """Loads a database whose clips are trained on and scored on, as paper A does.
+
+    Args:
+        source: `sources.Source`; its `split` names the clips. Default: all.
+
+    Returns:
+        `Parts` whose training part and test part are the same clips.
+
+    Raises:
+        ValueError: If the source names a validation or test part.
+    """
+    if source.test is not None or source.validation is not None:
+        raise ValueError(
+            "With --protocol paper a database is scored on what is trained on. Received for "
+            f"{source.dataset}: validation={source.validation}, test={source.test}. Name one part "
+            "by split=PART, or leave all out."
+        )
+    clips, text = dataclasses.replace(source, split=source.split or "all").load_scored()
+    return Parts(
+        clips, [], clips, f"trained on and scored on the same clips, {text}",
+        synthetic=source.dataset == "synthetic", source=source,
+    )  # fmt: skip
 
 
 def relabel(data, clips):

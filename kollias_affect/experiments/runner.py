@@ -72,7 +72,9 @@ def _evaluate(table, laboratory, cell):
     repeated = table.seeds == "runner"
     laboratories = laboratory.of_each_seed() if repeated else [laboratory]
     try:
-        numbers = [_finite(table.evaluate(each, cell.setting)) for each in laboratories]
+        found = [table.evaluate(each, cell.setting) for each in laboratories]
+        (found,) = found if table.seeds == "table" else (found,)
+        numbers = [_finite(each) for each in found]
     except Empty as reason:
         return {"numbers": {}, "spread": {}, "empty": str(reason)}
     if len(numbers) == 1:

@@ -61,18 +61,18 @@ class Source:
             **self._described(),
         )  # fmt: skip
 
-    def load_scored(self, crops_dir=None):
+    def load_scored(self, crops_dir=None, size=256, log=None):
         """Loads the clips of a database that is only scored on.
 
         Args:
-            crops_dir: Folder of the crops, used if `crop` is set.
+            crops_dir, size, log: See `divide`.
 
         Returns:
             `(clips, text)`, see `datasets.load_scored`; `test` names the part, or else `split`.
         """
         split = self.split if self.test is None else self.test
         return datasets.load_scored(
-            self.dataset, self.root, split, lambda split: self._read(split, crops_dir),
+            self.dataset, self.root, split, lambda split: self._read(split, crops_dir, size, log),
             **self._described(),
         )  # fmt: skip
 

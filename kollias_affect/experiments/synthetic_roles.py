@@ -32,6 +32,7 @@ def synthetic_roles(root):
         "pretrain2": second,
         "annotator": relabel(data, [_with_error(clip) for clip in data.everything]),
         "other": Parts(second.training, [], second.validation),
+        "other2": Parts(first.training, [], first.validation),
         "fer28": Parts(clips[5:7], clips[7:8], []),
         "fer32": Parts(clips[6:9], clips[9:10], []),
         "emotiw": data,

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 
 from kollias_affect import models, weights, windows
+from kollias_affect.experiments.paper_a.network import split_network
+from kollias_affect.models.parts import is_model_of_frames
 
 
 def load_backbone(name):
@@ -18,19 +20,35 @@ def load_backbone(name):
     return fixed_backbone(models.load_any(weights.model_file(name)))
 
 
+def load_network(name):
+    """Loads a CNN-RNN of the package that NetA and NetB start from.
+
+    Args:
+        name: Path of a `.keras` file, or name in `weights.list_pretrained`.
+
+    Returns:
+        `(cnn, start)`, see `network.split_network`.
+    """
+    return split_network(models.load_any(weights.model_file(name)))
+
+
 def fixed_backbone(model):
     """Returns the part of a model before its first fully connected layer.
 
     Args:
-        model: Model of single images, such as one of `models.cnn` or `transfer.network`. A model
-            without fully connected layers is returned unchanged.
+        model: Model of single images, such as one of `models.cnn` or `transfer.network`, or a
+            network of windows such as `models.cnn_rnn`, whose CNN is taken. A model without fully
+            connected layers is returned unchanged.
 
     Returns:
         `keras.Model` from images `[batch, size, size, 3]` to features of any shape.
 
     Raises:
-        ValueError: If the model does not take single images.
+        ValueError: If the model neither takes single images nor has one CNN that does.
     """
+    cnns = [layer for layer in model.layers if is_model_of_frames(layer)]
+    if any(len(tensor.shape) == 5 for tensor in model.inputs) and len(cnns) == 1:
+        model = keras.Model(cnns[0].input, cnns[0].outputs[-1], name="backbone")
     shapes = [tuple(tensor.shape) for tensor in model.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise ValueError(

@@ -6,132 +6,97 @@ interrupted run resumes after the last finished one.
 """
 
 import dataclasses
+import json
 import warnings
 
 import keras
 import numpy as np
 
 from kollias_affect import _checks, _files, _runs
-from kollias_affect.adaptation.centroids import METHODS, Centroids, squared_distances
-from kollias_affect.adaptation.decision import RULES
+from kollias_affect.adaptation.alternation import alternate
+from kollias_affect.adaptation.centroids import Centroids
 from kollias_affect.datasets import sampling
-from kollias_affect.experiments.paper_a.network import build_network, train_network
-from kollias_affect.experiments.paper_a.part import Part, expressions_of
-from kollias_affect.layers.centroid_outputs import NORMALIZATIONS, positive_scale
-from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect.experiments.paper_a import decisions, network
+from kollias_affect.experiments.paper_a.classes import Classes
+from kollias_affect.experiments.paper_a.part import Part
+from kollias_affect.experiments.paper_a.settings import LAMBDAS, Settings
 
-LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)  # paper A, table II
+__all__ = ["LAMBDAS", "PARTS", "Experiment", "Settings", "cell_name"]
+
 PARTS = ("a_train", "a_test", "b_train", "b_test")
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Settings of an experiment, written to `settings.json` before anything is trained.
-
-    Args:
-        lambdas: Values of λ in [0, 1].
-        seeds: Number of networks for each λ; their seeds are 0, 1, …
-        normalization: Normalization f of `losses.CentroidLoss`, `"linear"` or `"softmax"`.
-        scale: Scale of `losses.CentroidLoss`, a number or `"centroids"`.
-        method: Method of `Centroids.fit`, `"kmeans"` (paper) or `"class_means"`.
-        balanced: Whether all classes have the same weight in training, in E_a and in E_b.
-        initializer: `"papers"` (variance 0.1, biases 1; §IV.A) or `"keras"`.
-        hidden_units: Units of the fully connected layer (paper: 4096 on the 4608 features of
-            VGG-Face).
-        dropout: Dropout rate after the fully connected layer (paper: 0.5).
-        rnn_dropout: Dropout rate of the RNN, see `models.cnn_rnn`.
-        decision: Rule by which the frames of a clip become one decision, `"mean"` or
-            `"majority"`, see `adaptation.video_decision`. `"frames"` scores single frames.
-        length: Frames per window (paper: 80); 1 for single images.
-        steps: Number of batches that every network is trained on.
-        batch_size: Windows per batch.
-        learning_rate: Learning rate of Adam (paper: 0.001, constant).
-
-    Raises:
-        ValueError: If a value is out of its range.
-    """
-
-    lambdas: tuple = LAMBDAS
-    seeds: int = 3
-    normalization: str = "linear"
-    scale: float | str = 1.0
-    method: str = "kmeans"
-    balanced: bool = False
-    initializer: str = "papers"
-    hidden_units: int = 1024
-    dropout: float = 0.5
-    rnn_dropout: float = 0.8
-    decision: str = "mean"
-    length: int = 1
-    steps: int = 1000
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-
-    def __post_init__(self):
-        _checks.one_of("initializer", self.initializer, ("papers", "keras"))
-        for name in ("seeds", "hidden_units", "length", "steps", "batch_size"):
-            _checks.positive_integer(name, getattr(self, name))
-        _checks.one_of("normalization", self.normalization, NORMALIZATIONS)
-        _checks.one_of("method", self.method, METHODS)
-        _checks.one_of("decision", self.decision, (*RULES, "frames"))
-        if self.scale != "centroids":
-            positive_scale(self.scale)
-        if not self.lambdas or not all(0 <= lam <= 1 for lam in self.lambdas):
-            raise ValueError(
-                f"`lambdas` must be numbers from 0 to 1. Received: {self.lambdas}. The paper uses "
-                f"{LAMBDAS}."
-            )
-
-    @property
-    def extreme_lambdas(self):
-        """The smallest and the largest λ."""
-        return min(self.lambdas), max(self.lambdas)
 
 
 class Experiment:
     """The networks of one experiment, trained on demand and stored in a folder.
 
     Args:
-        clips: Dict from the names in `PARTS` to lists of `Clip` with expressions: two databases,
-            A and B, each with a training part and a test part. NetB sees `b_train` only.
+        clips: Dict from the names in `PARTS` to lists of `Clip` with labels: two databases, A and
+            B, each with a training part and a test part. NetB sees `b_train` only. With the
+            paper's protocol both parts of a database are the same clips.
         backbone: Fixed `keras.Model` from float RGB images `[batch, size, size, 3]` in [-1, 1] to
             features of any shape, which are flattened.
         out_dir: Folder of the run.
         settings: `Settings`. Default: `Settings()`.
+        start: Network that NetA and NetB start from, on these features, see
+            `network.split_network`. Default: the paper's network with random weights.
 
     Attributes:
-        classes: Indices into `EXPRESSIONS` of the classes that occur in both training parts.
-            Frames of other classes do not count.
+        settings: `Settings` with the defaults that depend on the clips.
+        classes: `Classes` that occur in both training parts. Frames of other expressions do not
+            count.
         parts: Dict from the names in `PARTS` to `Part`.
 
     Raises:
         FileExistsError: If the folder holds other files.
-        ValueError: If a subject is in both parts of a database, if fewer than two classes occur
-            in both training parts, or if the folder holds a run with other settings.
+        ValueError: If a picture is in A and in B, if a subject is in both parts of a database
+            (with the protocol `"paper"`: if these differ), if fewer than two classes occur in both
+            training parts, or if the folder holds a run with other settings.
 
     References: paper A §III and §IV.
     """
 
-    def __init__(self, clips, backbone, out_dir, settings=None):
-        self.settings = settings or Settings()
+    def __init__(self, clips, backbone, out_dir, settings=None, start=None):
         clips = {part: list(clips[part]) for part in PARTS}
-        for name in "ab":
-            both = (clips[f"{name}_{part}"] for part in ("train", "test"))
-            sampling.refuse_common_subjects(*both, "parts of a dataset")
-        occurring = {part: set(expressions_of(clips[part]).tolist()) for part in PARTS}
-        self.classes = sorted((occurring["a_train"] & occurring["b_train"]) - {-1})
-        if len(self.classes) < 2:
-            raise ValueError(
-                "At least two expressions must occur in both training parts. Received: "
-                f"{self.names}. Choose other datasets or splits."
-            )
+        self.settings = (settings or Settings()).for_clips([c for p in PARTS for c in clips[p]])
+        if start is not None:
+            self.settings = dataclasses.replace(self.settings, length=_length(start))
+        self._check_division(clips)
+        training = [clips["a_train"], clips["b_train"]]
+        self.classes = Classes(training, self.settings.task, self.settings.bins)
         self.out_dir = _checks.writable_folder("out_dir", out_dir)
+        self.start = start
         folder = self.out_dir / "features"
-        self.parts = {
-            part: Part(clips[part], self.classes, backbone, folder / f"{part}.npy")
-            for part in PARTS
-        }
+        self.parts = {}
+        for part in PARTS:
+            same = self.parts.get(self._alias(part))
+            self.parts[part] = same or Part(
+                clips[part], self.classes, backbone, folder / f"{part}.npy"
+            )
         self._start_folder(backbone)
+
+    def _alias(self, part):
+        """Returns the part whose clips are the same with this protocol."""
+        return part.replace("test", "train") if self.settings.protocol == "paper" else part
+
+    def _check_division(self, clips):
+        pictures = {name: sampling.pictures(_both(clips, name)) for name in "ab"}
+        both = sorted(pictures["a"] & pictures["b"])
+        if both:
+            raise ValueError(
+                "A and B must be different data. Received in both: "
+                f"{both[:3]} ({len(both)} pictures). Name two parts of one database, for example "
+                "--split-a train train --split-b validation validation."
+            )
+        for name in "ab":
+            train, test = (clips[f"{name}_{part}"] for part in ("train", "test"))
+            if self.settings.protocol == "held-out":
+                sampling.refuse_common_subjects(train, test, "parts of a dataset")
+            elif [clip.key for clip in train] != [clip.key for clip in test]:
+                raise ValueError(
+                    "With the protocol 'paper' a network is scored on the clips that it is trained "
+                    f"on. Received for {name.upper()}: {len(train)} clips to train on and "
+                    f"{len(test)} others to score. Give the same clips twice."
+                )
 
     def _start_folder(self, backbone):
         content = {
@@ -144,15 +109,17 @@ class Experiment:
                 name: _runs.fingerprint_arrays(part.labels) for name, part in self.parts.items()
             },
         }
+        if self.start is not None:
+            content["start"] = _runs.fingerprint_arrays(*self.start.get_weights())
         # The crops of the faces, made before the experiment, may lie in its folder.
-        names = {path.name for path in self.out_dir.iterdir()}
+        names = (path.name for path in self.out_dir.iterdir())
         writes = ["models", *(name for name in names if not name.startswith("crops"))]
         _runs.start_folder(self.out_dir, content, writes, required=("settings", "clips"))
 
     @property
     def names(self):
         """Names of the classes, in order."""
-        return tuple(EXPRESSIONS[i] for i in self.classes)
+        return self.classes.names
 
     @property
     def left_out(self):
@@ -163,6 +130,14 @@ class Experiment:
         """Returns NetB, which is trained on B by E_a (eq. 5)."""
         # With the seed of a NetA, both networks would start with the same hidden layers.
         return self._network("net_b", "b_train", None, 1.0, seed=self.settings.seeds)
+
+    def step(self, name):
+        """Returns the number of batches that a network has seen at the step that is scored.
+
+        Args:
+            name: See `outputs`.
+        """
+        return json.loads(self._model_file(name).with_suffix(".json").read_text())["step"]
 
     def centroids(self):
         """Returns Z (eq. 2), the centroids of NetB's representations of its training part."""
@@ -195,26 +170,31 @@ class Experiment:
             part: One of `PARTS`.
 
         Returns:
-            Dict of arrays, see `Part.outputs`, with `distances` besides: V (eq. 7), the squared
-            distances of the representation to the centroids, float32 `[frames, classes]`.
+            Dict of arrays, see `Part.outputs` and `decisions.with_proximity`.
         """
+        part = self._alias(part)
         self._write_outputs(name, [part])
         with np.load(self._outputs_file(name, part), allow_pickle=False) as arrays:
             return dict(arrays)
 
     def _write_outputs(self, name, parts):
         """Writes the outputs of a network for the parts for which they do not exist yet."""
+        parts = dict.fromkeys(self._alias(part) for part in parts)
         missing = [part for part in parts if not self._outputs_file(name, part).exists()]
         if not missing:
             return
         model = keras.saving.load_model(self._model_file(name), compile=False)
-        z = self.centroids().values
         for part in missing:
-            outputs = self.parts[part].outputs(model, self.settings.length)
-            x = outputs["representation"].astype(np.float64)
-            distances = squared_distances(x, z).astype(np.float32)
+            frames = self._frames(model, part, self.centroids())
             with _files.atomic(self._outputs_file(name, part)) as temporary:
-                np.savez(temporary, distances=distances, **outputs)
+                np.savez(temporary, **frames)
+
+    def _frames(self, model, part, centroids):
+        """The outputs of a network for a part; without centroids, those of the network alone."""
+        frames = self.parts[part].outputs(model, self.settings.length)
+        if centroids is None:
+            return frames
+        return decisions.with_proximity(frames, centroids, self.settings)
 
     def cells(self):
         """Returns the pairs `(lam, seed)` in the order in which they are trained."""
@@ -244,14 +224,74 @@ class Experiment:
         path = self._model_file(name)
         if path.exists():
             return keras.saving.load_model(path, compile=False)
-        units = self.parts["a_train"].features.shape[1]
         keras.utils.set_random_seed(seed)
-        model = build_network(self.settings, units, len(self.classes), seed)
-        train_network(model, self.parts[part], lam, self.settings, centroids, seed)
+        model = self._new(seed)
+        score = self._score_on_b(centroids, lam) if self.settings.chosen == "b" else None
+        record = network.train_network(
+            model, self.parts[part], lam, self.settings, centroids, seed, score
+        )
         uncompiled = keras.Model(model.input, model.output, name=name)
+        _files.write_json(path.with_suffix(".json"), record)
         with _files.atomic(path) as temporary:
             uncompiled.save(temporary)
         return model
+
+    def _new(self, seed):
+        if self.start is not None:
+            return network.start_network(self.start, len(self.classes), seed)
+        units = self.parts["a_train"].features.shape[1]
+        return network.build_network(self.settings, units, len(self.classes), seed)
+
+    def _score_on_b(self, centroids, lam):
+        """Returns the function that chooses the step: the accuracy of a network on B."""
+        by = decisions.predictor_of(lam)
+
+        def score(model):
+            frames = self._frames(model, self._alias("b_test"), centroids)
+            return decisions.accuracy(frames, by, self.settings.decision)
+
+        return score
+
+    def alternated(self, lam, seed, rounds=10, log=None):
+        """Lets NetA and NetB adapt to each other in turn (paper A §V, block component form).
+
+        Both start as they are trained by E_a alone. A round is an epoch of each; its networks are
+        kept if their accuracy on their own training parts is the best so far.
+
+        Args:
+            lam: λ in [0, 1], see `adaptation.alternate`.
+            seed: Seed of NetA.
+            rounds: Maximum number of rounds.
+            log: Function that is called with a line of text, or `None`.
+
+        Returns:
+            `(frames, history)`: dict from `"a"` and `"b"` to a dict from part to the outputs of
+            that network, see `decisions.with_proximity`; and the history of `alternate`.
+        """
+        settings, nets = self.settings, {"a": self.net_a(1.0, seed), "b": self.net_b()}
+        data = {
+            (letter, kind): self.parts[f"{letter}_train"].batches(
+                nets[letter], settings.length, settings.batch_size,
+                settings.balanced and kind == "train", seed, endless=False,
+            )
+            for letter in "ab"
+            for kind in ("train", "validation")
+        }  # fmt: skip
+        result = alternate(
+            nets["a"], nets["b"], data["a", "train"], data["b", "train"],
+            data["a", "validation"], data["b", "validation"], lam, rounds,
+            normalization=settings.normalization, scale=settings.scale,
+            learning_rate=settings.learning_rate, method=settings.method, names=self.names,
+            seed=seed, out_dir=self.out_dir / "alternation" / cell_name(lam, seed),
+        )  # fmt: skip
+        if log is not None:
+            log(f"Block form, lambda {lam:g}, seed {seed}: {result.history[-1]['round']} rounds")
+        pairs = {"a": (result.net_a, result.centroids_a), "b": (result.net_b, result.centroids_b)}
+        frames = {
+            letter: {part: self._frames(net, self._alias(part), z) for part in ("a_test", "b_test")}
+            for letter, (net, z) in pairs.items()
+        }
+        return frames, result.history
 
     def _model_file(self, name):
         return self.out_dir / "models" / f"{name}.keras"
@@ -263,3 +303,12 @@ class Experiment:
 def cell_name(lam, seed):
     """Returns the name of the network of one λ and seed, such as `lambda0.25_seed0`."""
     return f"lambda{lam:g}_seed{seed}"
+
+
+def _both(clips, letter):
+    return [*clips[f"{letter}_train"], *clips[f"{letter}_test"]]
+
+
+def _length(model):
+    """Frames per window of a network."""
+    return model.outputs[0].shape[1]

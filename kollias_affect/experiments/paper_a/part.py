@@ -6,21 +6,22 @@ import numpy as np
 
 from kollias_affect import _files, windows
 from kollias_affect.experiments.paper_a.backbone import extract_features
-from kollias_affect.tasks import EXPRESSIONS
+
+_FRAMES_PER_BATCH = 1024
 
 
 class Part:
     """Frames of one part of a database, with the features of a fixed backbone.
 
     Args:
-        clips: List of `Clip` with expressions.
-        classes: Sorted indices into `EXPRESSIONS` of the classes of the experiment.
+        clips: List of `Clip`.
+        classes: `Classes` of the experiment.
         backbone: Fixed `keras.Model`, see `backbone.extract_features`.
         file: Path of the `.npy` file that caches the features.
 
     Attributes:
-        labels: Int64 `[frames]`, indices into `classes`; -1 for frames that do not count.
-        left_out: Number of valid frames whose expression is not in `classes`.
+        labels: Class of every frame, int64 `[frames]`; -1 for frames that do not count.
+        left_out: Number of valid frames whose expression is not a class.
     """
 
     def __init__(self, clips, classes, backbone, file):
@@ -28,9 +29,8 @@ class Part:
         self.classes = classes
         self.backbone = backbone
         self.file = file
-        expressions = expressions_of(clips)
-        self.labels = _renumber(expressions, classes)
-        self.left_out = int(((self.labels < 0) & (expressions >= 0)).sum())
+        self.labels = classes.labels(clips)
+        self.left_out = classes.left_out(clips)
 
     @functools.cached_property
     def features(self):
@@ -40,6 +40,23 @@ class Part:
             with _files.atomic(self.file) as temporary:
                 np.save(temporary, values, allow_pickle=False)
         return np.load(self.file, allow_pickle=False)
+
+    @functools.cached_property
+    def landmarks(self):
+        """The landmarks of every frame, float32 `[frames, 136]`, for networks that take them."""
+        nothing = [np.zeros((len(clip), 1), np.float32) for clip in self.clips]
+        data = windows.dataset(self.clips, length=1, batch_size=256, labels=False, features=nothing)
+        return np.concatenate([batch["landmarks"][:, 0] for batch in data.as_numpy_iterator()])
+
+    def _inputs(self, model):
+        """Returns the arrays `[frames, ...]` for the inputs of a network, by name."""
+        arrays = {}
+        for name, tensor in model.input.items():
+            if name == "landmarks":
+                arrays[name] = self.landmarks
+            else:  # `images` of one pixel, or `features` of `features.split`
+                arrays[name] = self.features.reshape(-1, *tensor.shape[2:])
+        return arrays
 
     def windows(self, length):
         """Divides the clips into windows without overlap.
@@ -66,41 +83,38 @@ class Part:
             weights = weights * by_class[np.maximum(self.labels, 0)].astype(np.float32)
         return weights
 
-    def batches(self, length, batch_size, balanced=False, seed=0):
-        """Yields batches of windows of features without end, reshuffled in every epoch.
+    def batches(self, model, length, batch_size, balanced=False, seed=0, endless=True):
+        """Yields batches of windows of features, reshuffled in every epoch.
 
         Args:
+            model: Network whose inputs are yielded.
             length: Frames per window.
             batch_size: Windows per batch.
             balanced: See `weights`.
             seed: Seed of the shuffling.
+            endless: Whether epoch follows epoch without end.
 
         Returns:
-            `tf.data.Dataset` of `({"images": features}, labels, weights)`, with the features
-            float32 `[batch, length, 1, 1, units]`.
+            `tf.data.Dataset` of `(inputs, labels, weights)`.
         """
         import tensorflow as tf
 
         index, inside = self.windows(length)
         weights = self.weights(balanced)
         counting = np.flatnonzero((weights[index] * inside).sum(axis=1))
-        features, weights = tf.constant(self.features), tf.constant(weights)
+        inputs = {name: tf.constant(values) for name, values in self._inputs(model).items()}
+        weights = tf.constant(weights)
         labels, index = tf.constant(self.labels), tf.constant(index)
         inside = tf.constant(inside, tf.float32)
 
         def batch(rows):
             frames = tf.gather(index, rows)
-            images = tf.gather(features, frames)[:, :, None, None, :]
+            gathered = {name: tf.gather(values, frames) for name, values in inputs.items()}
             weight = tf.gather(weights, frames) * tf.gather(inside, rows)
-            return {"images": images}, tf.gather(labels, frames), weight
+            return gathered, tf.gather(labels, frames), weight
 
-        return (
-            tf.data.Dataset.from_tensor_slices(counting)
-            .shuffle(len(counting), seed=seed)
-            .repeat()
-            .batch(batch_size)
-            .map(batch)
-        )
+        order = tf.data.Dataset.from_tensor_slices(counting).shuffle(len(counting), seed=seed)
+        return (order.repeat() if endless else order).batch(batch_size).map(batch)
 
     def outputs(self, model, length):
         """Computes the outputs of a network for the frames that count.
@@ -110,48 +124,23 @@ class Part:
             length: Frames per window.
 
         Returns:
-            Dict of `clips` (index of the clip of each frame) and `labels`, int64 `[frames]`, and
+            Dict of `frames` (index of each frame among all frames of the clips), `clips` (index of
+            its clip) and `labels`, int64 `[frames]`, and
             the network's outputs by name, float32: that of the task as `outputs`,
             `[frames, classes]`, and `representation`, `[frames, units]`.
         """
         index, inside = self.windows(length)
-        images = self.features[index][:, :, None, None, :]
-        predictions = model.predict({"images": images}, batch_size=1024, verbose=0)
+        inputs = {name: values[index] for name, values in self._inputs(model).items()}
+        batch_size = max(1, _FRAMES_PER_BATCH // length)
+        predictions = model.predict(inputs, batch_size=batch_size, verbose=0)
         counts = inside & (self.labels[index] >= 0)
         representation = predictions.pop("representation")
         (outputs,) = predictions.values()
         clip_of = np.repeat(np.arange(len(self.clips)), [len(clip) for clip in self.clips])
         return {
+            "frames": index[counts],
             "clips": clip_of[index][counts],
             "labels": self.labels[index][counts],
             "outputs": outputs[counts],
             "representation": representation[counts],
         }
-
-
-def expressions_of(clips):
-    """Returns the expression of every frame of clips, int64 `[frames]`.
-
-    Args:
-        clips: List of `Clip`.
-
-    Returns:
-        Indices into `EXPRESSIONS`; -1 for frames that are not valid.
-
-    Raises:
-        ValueError: If there are no clips, or if a clip has no expressions.
-    """
-    unlabelled = [clip.key for clip in clips if clip.expression is None]
-    if unlabelled or not clips:
-        raise ValueError(
-            f"Every part needs clips with expressions. Received: {len(clips)} clips, of which "
-            f"without expressions: {unlabelled[:5]}. Choose another dataset or split."
-        )
-    return np.concatenate([np.where(clip.valid, clip.expression, -1) for clip in clips])
-
-
-def _renumber(expressions, classes):
-    """Replaces indices into `EXPRESSIONS` by indices into `classes`, -1 where there is none."""
-    table = np.full(len(EXPRESSIONS) + 1, -1, np.int64)  # the last row is for -1
-    table[classes] = np.arange(len(classes))
-    return table[expressions]

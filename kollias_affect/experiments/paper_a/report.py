@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 
 from kollias_affect import _files
-from kollias_affect.adaptation.decision import video_decision
+from kollias_affect.evaluation import measures
 from kollias_affect.evaluation.tables import markdown, write_table
+from kollias_affect.experiments.paper_a import decisions as decisions_module
+from kollias_affect.experiments.paper_a import texts
+from kollias_affect.experiments.paper_a.decisions import predictor_of
 from kollias_affect.experiments.paper_a.experiment import cell_name
 from kollias_affect.experiments.paper_a.figures import draw_centroids
 
@@ -17,21 +20,7 @@ PAPER_TABLE_2 = {
     0.75: (0.398, 0.611),
     1.0: (0.384, 0.606),
 }
-PREDICTORS = ("outputs", "centroids")
-
-
-def predictor_of(lam):
-    """Returns the predictor that the tables by category use for a λ.
-
-    λ = 0 does not train the output layer, so the nearest centroid predicts.
-
-    Args:
-        lam: λ in [0, 1].
-
-    Returns:
-        One of `PREDICTORS`.
-    """
-    return "centroids" if lam == 0 else "outputs"
+PREDICTORS = tuple(decisions_module.SCORES)
 
 
 def write_report(experiment, data=()):
@@ -44,22 +33,26 @@ def write_report(experiment, data=()):
     Returns:
         Dict from the name of a table to `pandas.DataFrame`.
     """
-    tables = {
-        "table2_accuracy": accuracies(experiment),
-        "table3_categories_of_b": per_category(experiment, "b_test"),
-        "table4_categories_of_a": per_category(experiment, "a_test"),
-        "table5_confusion_of_b": confusion_table(experiment),
-        "table7_distances": centroid_distances(experiment),
-    }
+    expressions = experiment.settings.task == "expression"
+    tables = {"table2_accuracy": accuracies(experiment)}
+    if expressions:
+        tables["table3_categories_of_b"] = per_category(experiment, "b_test")
+        tables["table4_categories_of_a"] = per_category(experiment, "a_test")
+        tables["table5_confusion_of_b"] = confusion_table(experiment)
+        tables["table7_distances"] = centroid_distances(experiment)
+    else:  # hundreds of classes
+        tables["valence_and_arousal"] = agreements(experiment)
+        tables["table7_distances"] = centroid_distances(experiment).loc[["mean"]]
     for name, table in tables.items():
         write_table(table, experiment.out_dir / name, index=_has_index(name))
     lines = [*_introduction(experiment), *(f"\n{text}" for text in data)]
     for name, table in tables.items():
         lines += ["", f"## {name}", "", markdown(table, _has_index(name))]
-    net_b = experiment.centroids()
-    clusters = pd.DataFrame(net_b.confusion, index=net_b.names, columns=net_b.names)
-    lines += ["", "## NetB's clusters (rows) and labels (columns)", "", markdown(clusters), ""]
-    lines += [f"![{path.stem}]({path.name})" for path in draw_centroids(experiment)]
+    if expressions:
+        net_b = experiment.centroids()
+        clusters = pd.DataFrame(net_b.confusion, index=net_b.names, columns=net_b.names)
+        lines += ["", "## NetB's clusters (rows) and labels (columns)", "", markdown(clusters), ""]
+        lines += [f"![{path.stem}]({path.name})" for path in draw_centroids(experiment)]
     with _files.atomic(experiment.out_dir / "report.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return tables
@@ -67,23 +60,61 @@ def write_report(experiment, data=()):
 
 def _has_index(name):
     """Whether the rows of a table have names."""
-    return name != "table2_accuracy"
+    return name not in ("table2_accuracy", "valence_and_arousal")
 
 
 def _introduction(experiment):
     """Returns the lines of the report before the tables."""
-    training, test = (_accuracy(experiment, "net_b", part) for part in ("b_train", "b_test"))
+    numbers = {part: _accuracy(experiment, "net_b", part) for part in ("b_train", "b_test")}
+    numbers["a_test"] = _accuracy(experiment, "net_b", "a_test")
+    same = experiment.settings.protocol == "paper"
+    on_b = f"{numbers['b_train']:.3f} on its training clips of B"
+    on_b += " (the paper: 0.99)" if same else f", {numbers['b_test']:.3f} on B's test part"
+    on_a = f"{numbers['a_test']:.3f} on A{' (the paper: 0.334)' * same}"
+    count = experiment.settings.seeds
     return [
         "# Training with knowledge of another dataset (paper A)",
         "",
-        f"Classes: {', '.join(experiment.names)}. Frames of other classes, left out: "
-        f"{experiment.left_out}. NetB: accuracy {training:.3f} on its training part, {test:.3f} "
-        f"on its test part; purity of its clusters {experiment.centroids().purity:.3f}.",
-        "",
-        "Accuracies are means over the seeds of NetA. Rule of the decision for a clip: "
-        f"{experiment.settings.decision}. In tables 3 to 5, the nearest centroid predicts where "
-        "lambda is 0, and the outputs elsewhere.",
+        *(f"- {text}." for text in texts.lines(experiment)),
+        f"- {texts.ours(experiment.settings)}.",
+        f"- NetB: accuracy {on_b}, {on_a}; purity of its clusters "
+        f"{experiment.centroids().purity:.3f}. One network, seed {count}.",
+        f"- Seeds of NetA: 0 to {count - 1}; numbers are means over the seeds, and `std` is their "
+        "standard deviation (NaN for one seed).",
     ]
+
+
+def agreements(experiment):
+    """Computes the CCC of valence and arousal, decoded from the classes of frames.
+
+    Args:
+        experiment: Finished `Experiment` of valence and arousal.
+
+    Returns:
+        `pandas.DataFrame` with a row for each λ, by the predictor of `predictor_of`. Values are
+        means over the seeds.
+    """
+    rows = []
+    for lam in experiment.settings.lambdas:
+        row = {"lambda": f"{lam:g}", "by": predictor_of(lam)}
+        for part, title in (("a_test", "A"), ("b_test", "B")):
+            values = [
+                agreement(experiment, lam, seed, part) for seed in range(experiment.settings.seeds)
+            ]
+            for number, name in enumerate(("valence", "arousal")):
+                row[f"CCC {name}, {title}"] = np.mean([value[number] for value in values])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def agreement(experiment, lam, seed, part):
+    """Computes the CCC of valence and of arousal of one network, `[2]`."""
+    name, clips = cell_name(lam, seed), experiment.parts[part].clips
+    frames = experiment.outputs(name, part)
+    _, predicted = decisions(experiment, name, part, predictor_of(lam))
+    truth = np.concatenate([clip.valence_arousal for clip in clips])[frames["frames"]]
+    estimates = experiment.classes.grid.centres[predicted]
+    return measures.ccc(truth, estimates)
 
 
 def accuracies(experiment):
@@ -104,8 +135,9 @@ def accuracies(experiment):
             for by in PREDICTORS:
                 values = _accuracies(experiment, lam, part, by)
                 row[f"{title} by {by}"] = np.mean(values)
-                row[f"{title} by {by}, std"] = np.std(values)
-        row["paper, B"], row["paper, A"] = PAPER_TABLE_2.get(lam, (np.nan, np.nan))
+                row[f"{title} by {by}, std"] = texts.spread(values)
+        if experiment.settings.task == "expression":
+            row["paper, B"], row["paper, A"] = PAPER_TABLE_2.get(lam, (np.nan, np.nan))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -156,17 +188,20 @@ def centroid_distances(experiment):
         `pandas.DataFrame` with a row for each category and `mean`, a column for each λ. Values
         are means over the seeds.
     """
-    z, columns = experiment.centroids().values, {}
+    columns = {}
     for lam in experiment.settings.extreme_lambdas:
-        by_seed = [
-            experiment.net_a_centroids(lam, seed).values
-            for seed in range(experiment.settings.seeds)
-        ]
-        distances = [np.sqrt(((values - z) ** 2).mean(axis=1)) for values in by_seed]
+        seeds = range(experiment.settings.seeds)
+        distances = [distances_of(experiment, lam, seed) for seed in seeds]
         columns[f"lambda {lam:g}"] = np.mean(distances, axis=0)
     table = pd.DataFrame(columns, index=experiment.names)
     table.loc["mean"] = table.mean()
     return table
+
+
+def distances_of(experiment, lam, seed):
+    """Computes the distances of one NetA's centroids to Z, `[classes]`."""
+    z = experiment.centroids().values
+    return np.sqrt(((experiment.net_a_centroids(lam, seed).values - z) ** 2).mean(axis=1))
 
 
 def decisions(experiment, name, part, by="outputs"):
@@ -186,16 +221,7 @@ def decisions(experiment, name, part, by="outputs"):
     References: paper A §IV.C ("video classification based on frame aggregation").
     """
     frames = experiment.outputs(name, part)
-    scores = frames["outputs"] if by == "outputs" else -frames["distances"]
-    clips = np.unique(frames["clips"])
-    if experiment.settings.decision == "frames" or len(clips) == len(scores):
-        return frames["labels"], scores.argmax(axis=1)
-    labels, predicted = [], []
-    for clip in clips:
-        inside = frames["clips"] == clip
-        labels.append(np.bincount(frames["labels"][inside]).argmax())
-        predicted.append(video_decision(scores[inside], experiment.settings.decision))
-    return np.array(labels), np.array(predicted)
+    return decisions_module.decide(frames, by, experiment.settings.decision)
 
 
 def _accuracy(experiment, name, part, by="outputs"):

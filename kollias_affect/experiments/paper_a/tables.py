@@ -5,137 +5,120 @@ import dataclasses
 import numpy as np
 
 from kollias_affect.experiments import scoring
-from kollias_affect.experiments.declaration import Cell, Table
-from kollias_affect.experiments.paper_a import report
-from kollias_affect.experiments.paper_a.experiment import Experiment, Settings, cell_name
+from kollias_affect.experiments.declaration import Cell, Empty, Figure, Table
+from kollias_affect.experiments.paper_a import decisions, figures, report, runs
+from kollias_affect.experiments.paper_a.experiment import cell_name
 from kollias_affect.tasks import EXPRESSIONS
 
-_FIXED = (
-    "fixed CNN, fully connected layer and 2 x 128 GRU, linear f, Adam 1e-3; the decision for a "
-    "video is the mean of its frames; means over the seeds. Lambda 0 predicts by the nearest "
-    "centroid, the others by their outputs"
-)
+_FIXED = "fixed CNN, fully connected layer and RNN, see below; means over the seeds"
 _ROLES = ("data", "other")
-A_TEST, B_TEST = "a_test", "b_test"
+A_TEST, B_TEST, B_TRAIN = "a_test", "b_test", "b_train"
 _PARTS = {
-    B_TEST: "test part of `other` (the paper: validation set of EmotiW 2017)",
-    A_TEST: "test part of `data` (the paper: training set of EmotiW 2017, which it trained on)",
+    B_TEST: "B, see the protocol (the paper: validation set of EmotiW 2017)",
+    A_TEST: "A, see the protocol (the paper: training set of EmotiW 2017, which it trained on)",
 }
+# Sizes that paper A's networks have; a backbone that is given has its own width.
+SCALE = ("width", "units", "size", "length", "batch_size", "learning_rate")
 
 
 @dataclasses.dataclass(frozen=True)
 class Adapted:
-    """Setting of a cell: the part of the results of one λ that it shows.
+    """Setting of a cell: the part of the results of one network that it shows.
 
     Args:
-        lam: Weight λ of E_a against E_b, in [0, 1].
-        part: `"a_test"` or `"b_test"`.
+        lam: Weight λ of E_a against E_b, in [0, 1]; `None` for NetB.
+        part: One of `experiment.PARTS`.
         label: Expression of a row or column, or `None`.
     """
 
-    lam: float
+    lam: float | None
     part: str = B_TEST
     label: str | None = None
 
 
-def _experiment(laboratory):
-    """The `Experiment` on the roles `data` (A) and `other` (B)."""
-    return laboratory.once("paper A", lambda: _new_experiment(laboratory))
-
-
-def _new_experiment(laboratory):
-    scale, options = laboratory.scale, laboratory.options
-    a, b = laboratory.parts("data"), laboratory.parts("other")
-    clips = {
-        "a_train": [*a.training, *a.validation],
-        "a_test": a.test,
-        "b_train": [*b.training, *b.validation],
-        "b_test": b.test,
-    }
-    settings = Settings(
-        seeds=options.get("seeds", 3),
-        steps=options.get("steps", 1000),
-        hidden_units=max(2, round(4096 * scale.units)),
-        length=scale.length,
-        batch_size=scale.batch_size or 4,
-    )
-    content = laboratory.fingerprint(
-        dataclasses.asdict(settings),
-        laboratory.options_fingerprint(),
-        laboratory.contents("data", "other"),
-    )
-    folder = laboratory.out_dir / f"adaptation-{content}"
-    return Experiment(clips, laboratory.backbone(), folder, settings)
-
-
 def _decisions(experiment, setting):
-    """Labels and predictions of all seeds on the setting's part, as indices of EXPRESSIONS."""
-    pairs = []
-    for seed in range(experiment.settings.seeds):
-        experiment.net_a(setting.lam, seed)
-        by = report.predictor_of(setting.lam)
-        name = cell_name(setting.lam, seed)
-        pairs.append(report.decisions(experiment, name, setting.part, by))
-    labels, chosen = (np.concatenate(values) for values in zip(*pairs, strict=True))
-    classes = np.array(experiment.classes)
-    return classes[labels], classes[chosen]
+    """Labels and predictions of every seed on the setting's part, as indices of EXPRESSIONS."""
+    numbers, pairs = np.array(experiment.classes.numbers), []
+    for name, by in _networks(experiment, setting.lam):
+        labels, chosen = report.decisions(experiment, name, setting.part, by)
+        pairs.append((numbers[labels], numbers[chosen]))
+    return pairs
+
+
+def _networks(experiment, lam):
+    """Trains NetB or every NetA of one λ, and returns pairs of its name and its predictor."""
+    if lam is None:
+        experiment.net_b()
+        return [("net_b", "outputs")]
+    by, seeds = decisions.predictor_of(lam), range(experiment.settings.seeds)
+    for seed in seeds:
+        experiment.net_a(lam, seed)
+    return [(cell_name(lam, seed), by) for seed in seeds]
 
 
 def accuracy(laboratory, setting):
-    """Computes the accuracy on a part, in [0, 1]."""
-    return {"accuracy": per_category(laboratory, setting)["total"]}
+    """Computes the accuracy on a part for each seed, in [0, 1]."""
+    return [{"accuracy": each["total"]} for each in per_category(laboratory, setting)]
 
 
 def per_category(laboratory, setting):
-    """Computes the accuracy of every expression; `None` for one that does not occur."""
-    return scoring.accuracies(*_decisions(_experiment(laboratory), setting))
+    """Computes the accuracy of every expression for each seed; `None` where there is none."""
+    pairs = _decisions(runs.experiment(laboratory), setting)
+    return [scoring.accuracies(*pair) for pair in pairs]
 
 
 def confusion_row(laboratory, setting):
-    """Computes the shares of the predictions for one label."""
-    experiment = _experiment(laboratory)
-    labels, chosen = _decisions(experiment, setting)
-    chosen = chosen[labels == EXPRESSIONS.index(setting.label)]
-    if not len(chosen):
-        return dict.fromkeys(EXPRESSIONS)
-    return {name: float((chosen == i).mean()) for i, name in enumerate(EXPRESSIONS)}
+    """Computes the shares of the predictions for one label, for each seed."""
+    rows = []
+    for labels, chosen in _decisions(runs.experiment(laboratory), setting):
+        chosen = chosen[labels == EXPRESSIONS.index(setting.label)]
+        none = dict.fromkeys(EXPRESSIONS)
+        shares = {name: float((chosen == i).mean()) for i, name in enumerate(EXPRESSIONS)}
+        rows.append(shares if len(chosen) else none)
+    return rows
 
 
 def distance(laboratory, setting):
-    """Computes the distance of a category's centroids, see `report.centroid_distances`."""
-    experiment = _experiment(laboratory)
-    for lam in experiment.settings.extreme_lambdas:
-        for seed in range(experiment.settings.seeds):
-            experiment.net_a(lam, seed)
-    column = report.centroid_distances(experiment)[f"lambda {setting.lam:g}"]
-    return {"distance": float(column[setting.label]) if setting.label in column else None}
+    """Computes the distance of a category's centroids, see `report.distances_of`."""
+    experiment = runs.experiment(laboratory)
+    _networks(experiment, setting.lam)
+    if setting.label not in experiment.names:
+        return [{"distance": None}]
+    place = experiment.names.index(setting.label)
+    seeds = range(experiment.settings.seeds)
+    values = [report.distances_of(experiment, setting.lam, seed)[place] for seed in seeds]
+    return [{"distance": float(value)} for value in values]
 
 
 def accuracy_of_ours(laboratory, setting):
     """Computes our accuracy in the column of methods without further data."""
-    return {"original": accuracy(laboratory, setting)["accuracy"]}
+    return [{"original": each["accuracy"]} for each in accuracy(laboratory, setting)]
 
 
 def facts(laboratory, table):
-    """Describes what is true of a run: the start, the steps and the classes."""
-    experiment = _experiment(laboratory)
-    settings = experiment.settings
-    left_out = [name for name in EXPRESSIONS if name not in experiment.names]
-    return [
-        f"Start: the fixed CNN is {laboratory.backbone_text()}; all other layers start from RANDOM "
-        f"weights (`{settings.initializer}`).",
-        f"Epochs: none is chosen; every network is the one after {settings.steps:,} batches of "
-        f"{settings.batch_size} windows of {settings.length} frames.",
-        f"Units of the fully connected layer: {settings.hidden_units:,}.",
-        *(
-            [f"Classes left out, as one part lacks them: {', '.join(left_out)}."]
-            if left_out
-            else []
-        ),
-    ]
+    """Describes what is true of a run: the start, the steps, the protocol and the classes."""
+    del table
+    return runs.facts(laboratory, runs.experiment(laboratory))
 
 
-def _table(name, title, number, varies, split, measures, cells, evaluate):
+def draw_centroids(name):
+    """Returns a function that draws the centroids of a category, see `figures.draw_category`."""
+
+    def draw(laboratory, path):
+        experiment = runs.experiment(laboratory)
+        if name not in experiment.names:
+            raise Empty(f"{name} is not among the classes of this run")
+        for lam in experiment.settings.extreme_lambdas:
+            _networks(experiment, lam)
+        points = laboratory.once(
+            ("centroids of paper A", experiment.out_dir.name), lambda: figures.embed(experiment)
+        )
+        figures.draw_category(points, experiment.names, name, path)
+
+    return draw
+
+
+def _table(name, title, number, varies, split, measures, cells, evaluate, figures=()):
     source = f"Paper A, table {number} (EmotiW 2017)"
     return Table(
         name,
@@ -150,7 +133,9 @@ def _table(name, title, number, varies, split, measures, cells, evaluate):
         _ROLES,
         labels="expression",
         facts=facts,
+        figures=figures,
         seeds="table",
+        scale=SCALE,
     )
 
 
@@ -158,13 +143,23 @@ A2 = _table(
     "A2",
     "Accuracy by lambda",
     "II",
-    "lambda; dataset of the test",
+    "lambda; dataset that is scored. NetB is the network whose centroids NetA is given",
     "; ".join(_PARTS.values()),
     ("accuracy",),
     [
-        Cell(f"lambda {lam:g}", column, Adapted(lam, part), {"accuracy": value})
-        for lam, values in report.PAPER_TABLE_2.items()
-        for (column, part), value in zip((("B", B_TEST), ("A", A_TEST)), values, strict=True)
+        *(
+            Cell(f"lambda {lam:g}", column, Adapted(lam, part), {"accuracy": value})
+            for lam, values in report.PAPER_TABLE_2.items()
+            for (column, part), value in zip((("B", B_TEST), ("A", A_TEST)), values, strict=True)
+        ),
+        Cell("NetB", "A", Adapted(None, A_TEST), {"accuracy": 0.334}),
+        Cell(
+            "NetB, on the clips of B it is trained on",
+            "B",
+            Adapted(None, B_TRAIN),
+            {"accuracy": 0.99},
+        ),
+        Cell("Baseline of the challenge (Dhall et al. 2017)", "B", None, {"accuracy": 0.3881}),
     ],
     accuracy,
 )
@@ -253,6 +248,7 @@ A6 = _table(
     _PARTS[B_TEST],
     _VARIANTS,
     [
+        Cell("Baseline of the challenge (Dhall et al. 2017)", "", None, {"original": 0.3881}),
         *(Cell(row, "", None, values) for row, values in _WINNERS.items()),
         Cell("CNN-RNN with lambda 0", "", Adapted(0.0), {"original": 0.446}),
     ],
@@ -274,7 +270,7 @@ A7 = _table(
     "Distance of NetA's centroids to NetB's",
     "VII",
     "category; lambda",
-    "training part of `data`",
+    "clips of A that NetA is trained on, and of B that NetB is trained on",
     ("distance",),
     [
         Cell(label, f"lambda {lam:g}", Adapted(lam, label=label), {"distance": value})
@@ -282,6 +278,15 @@ A7 = _table(
         for lam, value in zip((0.0, 1.0), values, strict=True)
     ],
     distance,
+    tuple(
+        Figure(
+            f"A{number}",
+            f"Centroids of {name} (paper A, figure {number}): t-SNE of NetB's (dots), of NetA's "
+            "with lambda 0 (stars) and with lambda 1 (crosses), one of each for every seed",
+            draw_with=draw_centroids(name),
+        )
+        for number, name in enumerate(("neutral", "anger", "disgust", "sadness", "happiness"), 5)
+    ),
 )
 
 TABLES = (A2, A3, A4, A5, A6, A7)

@@ -1,6 +1,6 @@
 """Paper B: comparisons that its text reports without a table of numbers."""
 
-from kollias_affect.experiments.declaration import Cell, Network, Repeated, Separate
+from kollias_affect.experiments.declaration import SCALE, Cell, Network, Repeated, Separate
 from kollias_affect.experiments.paper_b.networks import (
     CNN_RNNS,
     CNNS,
@@ -15,10 +15,10 @@ from kollias_affect.experiments.paper_b.tables import CCC, CHOSEN, SEQUENCES, SE
 from kollias_affect.experiments.scoring import Scored
 
 
-def _ablation(name, title, place, varies, settings, fixed=CHOSEN):
+def _ablation(name, title, place, varies, settings, fixed=CHOSEN, **more):
     """A table without published numbers: one row for each network."""
     cells = (Cell(row, "", Scored(setting, True), {}) for row, setting in settings.items())
-    return table(name, title, place, varies, fixed, (*CCC, *SEQUENCES), cells)
+    return table(name, title, place, varies, fixed, (*CCC, *SEQUENCES), cells, **more)
 
 
 _AFFWILDNET = CNN_RNNS["AffWildNet"]
@@ -116,6 +116,7 @@ REPEATS = _ablation(
         "mean of folds of the training and validation part": Repeated(trained(THREE_RNN), "folds"),
     },
     f"CNN-3RNN, {CHOSEN}",
+    scale=(*SCALE, "repeats"),
 )
 
 DROPOUT = _ablation(

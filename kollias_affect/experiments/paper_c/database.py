@@ -100,7 +100,8 @@ def facts(laboratory, table):
 def _table(name, title, source, varies, measures, cells, evaluate, **more):
     return table(
         name, title, source, varies, "everything", measures, cells, split="nothing",
-        evaluate=evaluate, facts=facts, deviations=(), seeds="none", roles=("data",), **more,
+        evaluate=evaluate, facts=facts, deviations=(), seeds="none", scale=(), roles=("data",),
+        **more,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ _FIXED = (
 )
 _ROLES = ("fer28", "fer32", "emotiw", "test")
 _OPTIONAL = ("fer28", "fer32", "test")
+_SCALE = ("width", "picture", "batch_size", "epochs", "learning_rate")
 _SPLIT = "two parts of `emotiw`, or the role `test` as its test part, as the lines on accuracy say"
 _DEVIATIONS = (
     "it prints no numbers of epochs, of pictures in a batch and of crops in scoring. Krizhevsky et "
@@ -130,6 +131,7 @@ D3 = Table(
     facts=texts.facts,
     deviations=(*_DEVIATIONS, *_DIRECT),
     figures=figures.FIGURES,
+    scale=_SCALE,
 )
 
 
@@ -161,6 +163,7 @@ def _figure(name, figure, title, part, published, numbers, drawing):
         facts=texts.facts,
         deviations=_DEVIATIONS,
         figures=(drawing,),
+        scale=_SCALE,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from kollias_affect import EXPRESSIONS, _runs, cli, datasets, models, transfer
-from kollias_affect.experiments.paper_a import adapting, experiment, report
+from kollias_affect.experiments.paper_a import adapting, decisions, experiment, report
 from kollias_affect.experiments.paper_a.backbone import fixed_backbone, load_backbone
 from kollias_affect.experiments.paper_a.network import build_network
 
@@ -18,6 +18,7 @@ SMALL = experiment.Settings(
     seeds=1,
     initializer="keras",
     hidden_units=32,
+    length=1,
     dropout=0.0,
     rnn_dropout=0.0,
     steps=60,
@@ -90,11 +91,11 @@ def finished(domains, tmp_path_factory):
 
 def test_the_network_of_every_lambda_and_seed_is_stored(finished):
     run, lines, _ = finished
-    assert lines[3:5] == [
+    assert lines[5:7] == [
         "1 of 2: NetA, lambda 0, seed 0 trained",
         "2 of 2: NetA, lambda 1, seed 0 trained",
     ]
-    assert "A by centroids" in lines[5] and lines[6] == f"Report: {run.out_dir / 'report.md'}"
+    assert "A by centroids" in lines[7] and lines[8] == f"Report: {run.out_dir / 'report.md'}"
     names = {path.stem for path in (run.out_dir / "models").glob("*.keras")}
     assert names == {"net_b", *(experiment.cell_name(*cell) for cell in run.cells())}
 
@@ -104,7 +105,7 @@ def test_the_log_and_the_report_say_what_the_parts_are(finished):
     content = (run.out_dir / "report.md").read_text()
     for letter, line in zip("AB", lines, strict=False):
         assert line.startswith(f"{letter}: images_csv, which has no official parts: training = ")
-        assert "12 persons" in line and line in content
+        assert "12 subjects, persons unknown" in line and line in content
 
 
 def test_official_parts_are_used_without_names_of_splits(tmp_path):
@@ -223,7 +224,7 @@ def test_classes_that_one_dataset_lacks_are_left_out_and_counted(finished):
     run, lines, tables = finished
     assert run.names == EXPRESSIONS[1:]
     assert run.left_out == {"a_train": 12, "a_test": 12, "b_train": 0, "b_test": 0}
-    assert str(run.left_out) in lines[2]
+    assert str(run.left_out) in lines[4]
     assert run.outputs(experiment.cell_name(0.0, 0), "a_test")["outputs"].shape == (72, 6)
     assert tuple(tables["table5_confusion_of_b"].index) == run.names
 
@@ -245,16 +246,11 @@ def test_one_common_class_is_not_enough(domains, tmp_path):
     ("decision", "predicted"), [("mean", [0, 1]), ("majority", [1, 1]), ("frames", [0, 1, 1, 1])]
 )
 def test_frames_of_a_clip_become_one_decision(decision, predicted):
-    class Run:
-        settings = experiment.Settings(decision=decision)
-
-        def outputs(self, name, part):
-            outputs = np.array([[9.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
-            labels, clips = np.array([0, 0, 0, 1]), np.array([3, 3, 3, 5])
-            return {"outputs": outputs, "distances": -outputs, "labels": labels, "clips": clips}
-
+    scores = np.array([[9.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    labels, clips = np.array([0, 0, 0, 1]), np.array([3, 3, 3, 5])
+    frames = {"outputs": scores, "proximity": scores, "labels": labels, "clips": clips}
     for by in report.PREDICTORS:
-        labels, classes = report.decisions(Run(), "net_b", "b_test", by)
+        labels, classes = decisions.decide(frames, by, decision)
         assert classes.tolist() == predicted
         assert labels.tolist() == ([0, 0, 0, 1] if decision == "frames" else [0, 1])
 
@@ -277,10 +273,13 @@ def test_a_backbone_is_loaded_from_files_with_and_without_a_card(tmp_path):
     assert load_backbone(file).output_shape == (None, 14)
 
 
-def test_a_backbone_of_windows_is_refused():
+def test_the_cnn_of_a_network_of_windows_is_its_backbone():
     windows = models.cnn(backbone(), "expression", landmarks=False, hidden_units=(8,), length=4)
+    assert fixed_backbone(windows).output_shape == (None, 14)
+    images = keras.Input((4, 32, 32, 3))
+    without_cnn = keras.Model(images, keras.layers.Flatten()(images))
     with pytest.raises(ValueError, match="takes single images"):
-        fixed_backbone(windows)
+        fixed_backbone(without_cnn)
 
 
 @pytest.mark.parametrize("lambdas", [(), (2.0,), (-0.1, 1.0)])
@@ -302,10 +301,17 @@ def test_balanced_classes_have_the_same_weight(domains, tmp_path):
 
 def test_the_command_passes_its_options_on(tmp_path, monkeypatch):
     received = []
-    monkeypatch.setattr(adapting, "adapt", lambda *args, log: received.extend(args))
+    more = {}
+
+    def record(*args, log, **options):
+        received.extend(args)
+        more.update(options)
+
+    monkeypatch.setattr(adapting, "adapt", record)
     arguments = ["adapt", "--out", tmp_path, "--backbone", "file.keras", "--lambda", 0]
     arguments += ["--a", "images_csv", "A", "--b", "fer2013", "B", "--split-b", "train", "test"]
     arguments += ["--crop-a", "--option-b", "variant=FER28", "--steps", 2, "--balanced"]
+    arguments += ["--rnn-dropout", 0.2, "--dropout", 0.1]
     arguments = list(map(str, arguments))
     result = CliRunner().invoke(cli.main, arguments)
     assert result.exit_code == 0, result.output
@@ -314,8 +320,9 @@ def test_the_command_passes_its_options_on(tmp_path, monkeypatch):
         adapting.Database("fer2013", "B", ("train", "test"), options={"variant": "FER28"}),
         "file.keras",
         tmp_path,
-        experiment.Settings(lambdas=(0.0,), steps=2, balanced=True),
+        experiment.Settings(lambdas=(0.0,), steps=2, balanced=True, rnn_dropout=0.2, dropout=0.1),
     ]
+    assert more == {"network": None, "alternate": False, "rounds": 10}
     refused = CliRunner().invoke(cli.main, [*arguments, "--scale", "wide"])
     assert refused.exit_code == 2 and "Received" in refused.output
     assert "Traceback" not in refused.output
