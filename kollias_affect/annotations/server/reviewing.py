@@ -4,7 +4,7 @@ import numpy as np
 
 from kollias_affect.annotations import agreement, traces
 from kollias_affect.annotations.server import fields
-from kollias_affect.annotations.server.errors import RequestError, invalid
+from kollias_affect.annotations.server.errors import RequestError, invalid, missing
 from kollias_affect.annotations.server.lists import served, summary
 from kollias_affect.annotations.server.recording import take_of
 from kollias_affect.annotations.server.sessions import current
@@ -97,10 +97,11 @@ def _require_expert(session):
 
 def _track(context, content):
     video = served(context, str(content.get("video", "")))
-    try:
-        person = int(content.get("person", ""))
-    except ValueError as error:
-        raise invalid("person is a number.") from error
+    wanted = str(content.get("person"))  # text in an address, a number in a body
+    persons = [p["id"] for p in context.store.videos.persons(video["id"])]
+    person = next((number for number in persons if str(number) == wanted), None)
+    if person is None:
+        raise missing("This person")
     return video, person, fields.one_of(content, "dimension", ("valence", "arousal"))
 
 

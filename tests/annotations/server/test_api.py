@@ -256,6 +256,15 @@ def test_an_expert_accepts_two_to_four(serve, visit, numbered_video):
     assert [(c["name"], c["takes"]) for c in found["choices"]] == [("Eve", takes[1:4])]
 
 
+@pytest.mark.parametrize("person", ["9" * 25, "9" * 5000, "-1", "1e3", "", None, [], 0])
+def test_a_person_that_does_not_exist_is_refused(module_server, visit, person):
+    expert = visit(module_server, "Eve", role="expert")
+    track = {"video": expert.listed()["numbers.mp4"]["video"], "dimension": "valence"}
+    answer = expert.get("api/compare", params={**track, "person": str(person)})
+    assert answer.status_code == 404
+    assert expert.refusal("api/choices", **track, person=person, takes=[]) == (404, "missing")
+
+
 def test_annotators_may_not_compare(serve, visit, numbered_video):
     page = visit(serve(numbered_video), "Ada")
     video = page.listed()["numbers.mp4"]
