@@ -244,6 +244,7 @@ def _draw(out, track, sampled, table):
 def label(store, crops, choice, lag, states):
     """Writes CROPS/frames.csv: extracted faces with the mean of the annotators that agree.
 
+    Clips that the file lists already stay in it; those with new labels are replaced.
     Beside it, annotations_recordings.csv and annotations_frames.csv say what became of every
     recording and of every frame.
     """
@@ -259,14 +260,16 @@ def label(store, crops, choice, lag, states):
             "At least one extracted person must have valence and arousal. Received: "
             f"{_problems(done.frames)}. Extract the videos into {crops}, or finish both dimensions."
         )
-    frames_csv.write(usable, crops / frames_csv.LABEL_LIST)
+    path = crops / frames_csv.LABEL_LIST
+    listed = {clip.key: clip for clip in (frames_csv.load(path) if path.exists() else ())}
+    frames_csv.write(list({**listed, **{clip.key: clip for clip in usable}}.values()), path)
     tables.write(done.recordings, crops / "annotations_recordings.csv")
     tables.write(done.frames, crops / "annotations_frames.csv")
     click.echo(done.frames.to_string(index=False))
     unused = done.recordings[~done.recordings["used"]]
     for reason, rows in unused.groupby("reason"):
         click.echo(f"{len(rows)} recordings not used: {reason}")
-    click.echo(f"{crops / frames_csv.LABEL_LIST}: {len(usable)} clips with labels.")
+    click.echo(f"{path}: {len(usable)} clips with labels.")
 
 
 def _problems(frames):

@@ -129,6 +129,11 @@ def test_crops_get_the_mean_of_the_annotators(ok, store, paths, tmp_path):
     sides = {clip: rows.set_index("time")["valence"] for clip, rows in valid.groupby("clip")}
     both = sides["duo_left"].index.intersection(sides["duo_right"].index)
     np.testing.assert_allclose(sides["duo_left"][both], -sides["duo_right"][both], atol=1e-5)
+    other = frames.assign(clip="other_" + frames["clip"], valence=0.5)
+    other.to_csv(crops / "frames.csv", index=False)  # labels that came from somewhere else
+    ok("annotations", "label", store, "--crops", crops)
+    both = pd.read_csv(crops / "frames.csv")
+    assert both["clip"].nunique() == 6 and both["clip"].str.startswith("other").sum() == len(frames)
     assert pd.read_csv(crops / "annotations_recordings.csv")["used"].all()
     assert (pd.read_csv(crops / "annotations_frames.csv")["no_label"] == 0).all()
 

@@ -331,10 +331,22 @@ def test_without_bounds_values_go_on(serve, open_page, log_in, numbered_video, t
     wait(page, "parseFloat(document.querySelector('.slider output').textContent) > 2")
     page.wait_for_timeout(100)
     page.keyboard.press("Space")
+    until(page, "paused")
+    page.select_option("select[name=device]", "keyboard")  # the value stays, the keys move it
+    page.keyboard.press("Space")
+    until(page, "recording")
+    page.keyboard.press("ArrowUp")
+    page.wait_for_timeout(200)
+    page.keyboard.press("Space")
+    until(page, "paused")
     page.click("button[name=finish]")
     page.wait_for_selector("table.facts")
-    take, (samples,), _ = stored(tmp_path / "out")
-    assert take["mode"] == "unbounded" and samples[-1, 2] == pytest.approx(2.5)
+    take, (wheel, keyboard), _ = stored(tmp_path / "out")
+    assert take["mode"] == "unbounded" and wheel[-1, 2] == pytest.approx(2.5)
+    assert keyboard[0, 2] == pytest.approx(2.5) and 2.5 < keyboard[-1, 2] < 3
+    with Store(tmp_path / "out", read_only=True) as store:
+        kinds = [s["device"]["kind"] for s in store.takes.devices(take["id"])]
+    assert kinds == ["wheel", "keyboard"]
 
 
 @pytest.mark.nightly

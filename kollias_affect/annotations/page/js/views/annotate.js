@@ -51,7 +51,7 @@ class Annotation {
   build() {
     this.overlay = h("div", { class: "overlay", role: "status", "aria-live": "assertive" });
     this.lamp = h("span", { class: "lamp" });
-    this.position = h("input", { type: "range", min: 0, max: this.found.duration, step: 0.01, value: "0", "aria-label": t("annotate.position"), onchange: () => this.recorder.seek(Number(this.position.value)) });
+    this.position = h("input", { type: "range", min: 0, max: this.found.duration, step: 0.01, value: "0", "aria-label": t("annotate.position"), onchange: () => this.recorder.seek(Number(this.position.value)), onpointerup: () => this.toggle.focus() });
     this.time = h("span", { class: "time" });
     this.toggle = button("annotate.start", () => this.recorder.toggle(), { class: "primary big", name: "toggle", "data-focus": true });
     this.chart = h("canvas", { class: "chart", "aria-hidden": "true" });
@@ -59,7 +59,7 @@ class Annotation {
     const stage = h("div", { class: "stage" },
       h("div", { class: "grow screen" }, this.video, this.overlay), this.scale.element);
     this.stage = stage;
-    this.deviceSelect = select(DEVICES.map((d) => [d, t(`device.${d}`)]), this.kind, (kind) => this.use(kind), { name: "device" });
+    this.deviceSelect = select(DEVICES.map((d) => [d, t(`device.${d}`)]), this.kind, (kind) => { this.use(kind); this.toggle.focus(); }, { name: "device" });
     this.element = h("section", { class: "card annotate" },
       h("div", { class: "row wrap" },
         h("h1", { class: "grow" }, t("annotate.title", { dimension: t(`dimension.${this.take.dimension}`), person: this.person.label })),
