@@ -71,7 +71,8 @@ DATASETS = (
 )
 REFERENCES = """affwildnet_vggface_gru affwildnet_resnet_gru vggface_4096x4096x2 vggface_4096x2000x2
 omg_cnn_gru_1rnn omg_cnn_gru_3rnn"""
-COMMANDS = "demo extract data train evaluate predict adapt finetune table weights"
+COMMANDS = """demo extract annotate annotations data train evaluate predict adapt finetune table
+weights"""
 
 
 @pytest.mark.parametrize("line", FIXED, ids=lambda line: line.partition("(")[0])

@@ -10,6 +10,8 @@ import click
 from kollias_affect import __version__
 from kollias_affect.cli._group import ErrorGroup
 from kollias_affect.cli.adapt import adapt
+from kollias_affect.cli.annotate import annotate
+from kollias_affect.cli.annotations import annotations
 from kollias_affect.cli.data import data
 from kollias_affect.cli.demo import demo
 from kollias_affect.cli.evaluate import evaluate
@@ -39,7 +41,8 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, data, train, evaluate, predict, submit, adapt, finetune, table, weights
+    demo, extract, annotate, annotations, data, train, evaluate, predict, submit, adapt, finetune,
+    table, weights,
 ):  # fmt: skip
     main.add_command(_command)
 
