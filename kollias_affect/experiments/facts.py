@@ -114,8 +114,8 @@ def _steps(records):
     epochs = _range([record["epochs"] for record in records])
     best = _range([record["best_epoch"] for record in records])
     batches = [record["batches"] for record in records if record["batches"]]
-    of_batches = f" of {_range(batches)} batches" if batches else ""
-    return [f"Steps: {epochs} epochs{of_batches} each; the chosen epochs are {best}."]
+    of_batches = f", each of {_range(batches)} batches" if batches else ""
+    return [f"Steps: epochs {epochs}{of_batches}; chosen epochs {best}."]
 
 
 def _balance(records):

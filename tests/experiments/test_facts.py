@@ -92,7 +92,7 @@ def test_finished_trainings_record_epochs_batches_and_balance(laboratory):
     clips = laboratory.parts().training
     assert record["batches"] >= sum(len(clip) for clip in clips) / 4
     text = text_of(laboratory, setting)
-    assert "Steps: 1 epochs of" in text and "Duplicated runs (§4.2):" in text
+    assert "Steps: epochs 1, each of" in text and "Duplicated runs (§4.2):" in text
     assert record["balance"] in text
 
 

@@ -30,7 +30,7 @@ DEVIATIONS = (
 )
 CCC = ("CCC valence", "CCC arousal", "CCC mean")
 SEQUENCES = tuple(f"{name} (sequences)" for name in CCC)
-ROLES = ("data", "test", "pretrain", "pretrain2")
+ROLES = ("data", "test", "pretrain2")
 
 
 def table(name, title, place, varies, fixed, measures, cells, **more):
@@ -45,10 +45,11 @@ def table(name, title, place, varies, fixed, measures, cells, **more):
     Returns:
         `Table`.
     """
+    roles = more.pop("roles", ROLES)
     options = {"evaluate": scoring.dimensional, "deviations": DEVIATIONS, **more}
     return Table(
         name, title, f"Paper B, {place}", varies, fixed, SPLIT, measures, tuple(cells),
-        roles=ROLES, optional=ROLES[1:], facts=facts.of_networks, **options,
+        roles=roles, optional=roles[1:], facts=facts.of_networks, **options,
     )  # fmt: skip
 
 
@@ -127,6 +128,7 @@ B4 = table(
         for name, groups in _TABLE_4.items()
         for (column, before), values in zip(_STARTS.items(), groups, strict=True)
     ),
+    roles=("data", "test", "pretrain", "pretrain2"),
 )
 
 # The backbone's convolutions, counted from the first one.
