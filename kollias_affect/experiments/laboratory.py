@@ -169,15 +169,24 @@ class Laboratory:
 
     def _side_by_side(self, separate):
         """The outputs of two networks, valence and arousal, as one array `[frames, 2]`."""
-        members = [self.predictions(member) for member in separate.members]
-        return _combined(members, lambda arrays: np.concatenate(arrays, axis=-1))
+        valence, arousal = (self.predictions(member) for member in separate.members)
+        return {
+            part: (
+                clips,
+                {c.key: np.hstack([values[c.key], arousal[part][1][c.key]]) for c in clips},
+            )
+            for part, (clips, values) in valence.items()
+        }
 
     def _repeated(self, repeated):
         """The mean of the predictions of several trainings."""
         if repeated.by == "folds":
             return self.trainings.folds_of_training(repeated.member, self.scale.repeats)
         members = [other.predictions(repeated.member) for other in self.repetitions()]
-        return _combined(members, lambda arrays: np.mean(arrays, axis=0))
+        return {
+            part: (clips, evaluation.average([member[part][1] for member in members]))
+            for part, (clips, _) in members[0].items()
+        }
 
     def repetitions(self):
         """Returns the laboratories of the trainings whose predictions are averaged."""
@@ -198,17 +207,6 @@ class Laboratory:
             )
             for part in (VALIDATION, TEST)
         }
-
-
-def _combined(members, combine):
-    """Results of `predictions` whose arrays are combined clip by clip."""
-    return {
-        part: (
-            clips,
-            {clip.key: combine([m[part][1][clip.key] for m in members]) for clip in clips},
-        )
-        for part, (clips, _) in members[0].items()
-    }
 
 
 def _validation_ccc(clips, predictions):

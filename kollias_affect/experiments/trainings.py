@@ -127,8 +127,7 @@ class Trainings:
             model = self._trained(lambda: self._initial(setting), setting, parts, path, setting)
             held_out.update(cached_predictions(model, fold, path / f"{VALIDATION}.npz"))
             tests.append(cached_predictions(model, data.test, path / f"{TEST}.npz"))
-        means = {c.key: np.mean([test[c.key] for test in tests], axis=0) for c in data.test}
-        return {VALIDATION: (clips, held_out), TEST: (data.test, means)}
+        return {VALIDATION: (clips, held_out), TEST: (data.test, evaluation.average(tests))}
 
     def _folder_of_folds(self, setting):
         folder = self.folder(setting)

@@ -443,6 +443,24 @@ _VARIABLES = {
 }
 
 
+def read_keras_entries(path, convolution=CONVOLUTION):
+    """Reads the layers of a Keras file as lists, as `assignment.assign_weights` takes them.
+
+    Args:
+        path: `.h5` or `.weights.h5` file, see `read_keras_h5`.
+        convolution: Names of the variables of a layer that is no batch normalisation. The name of a
+            batch normalisation ends in `bn`, as in `keras.applications`.
+
+    Returns:
+        Dict from layer to a list of arrays, `None` for a variable that is absent.
+    """
+    return {
+        name: [parts.get(v) for v in (NORMALIZATION if name.endswith("bn") else convolution)]
+        for name, parts in read_keras_h5(path).items()
+        if parts
+    }
+
+
 def read_keras_h5(path):
     """Reads the weights of a Keras HDF5 file.
 

@@ -40,16 +40,9 @@ def load_densenet121(model, path, fold=True):
 
     References: `keras.applications.densenet`; paper B §5.1 and §5.2.2.
     """
-    # DenseNet's convolutions have no biases.
-    variables = {False: ("kernel",), True: arrays.NORMALIZATION}
-    entries = {
-        name: [parts.get(variable) for variable in variables[name.endswith("bn")]]
-        for name, parts in arrays.read_keras_h5(path).items()
-        if parts
-    }
     return assignment.assign_weights(
         model,
-        entries,
+        arrays.read_keras_entries(path, ("kernel",)),  # DenseNet's convolutions have no biases
         required=LAYERS,
         optional=(),
         convention=conventions.IMAGENET_STANDARDIZED,

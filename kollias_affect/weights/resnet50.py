@@ -38,16 +38,9 @@ def load_resnet50(model, path, fold=True):
     References: `keras.applications.resnet`. Its files from before 2019, with layers named
     `res2a_branch2a` and so on, belong to a network with another epsilon and are refused.
     """
-    layers = arrays.read_keras_h5(path)
-    variables = {False: arrays.CONVOLUTION, True: arrays.NORMALIZATION}
-    entries = {
-        name: [parts.get(v) for v in variables[name.endswith("_bn")]]
-        for name, parts in layers.items()
-        if parts
-    }
     return assignment.assign_weights(
         model,
-        entries,
+        arrays.read_keras_entries(path),
         required=LAYERS,
         optional=(),
         convention=conventions.IMAGENET_BGR,

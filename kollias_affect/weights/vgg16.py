@@ -45,12 +45,10 @@ def load_vgg16(model, path, fold=True):
         entries, average = arrays.read_matconvnet(path)
         convention = conventions.subtract_mean(conventions.IMAGENET_RGB, average)
     else:
-        layers = arrays.read_keras_h5(path)
         convention = conventions.IMAGENET_BGR
         entries = {
-            _OF_KERAS.get(name, name): [parts.get("kernel"), parts.get("bias")]
-            for name, parts in layers.items()
-            if parts
+            _OF_KERAS.get(name, name): values
+            for name, values in arrays.read_keras_entries(path).items()
         }
     return assignment.assign_weights(
         model,
