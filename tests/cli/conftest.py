@@ -1,8 +1,10 @@
 """Runs commands, and a small model for them."""
 
+import keras
 import pytest
 from click.testing import CliRunner
 
+from kollias_affect import models
 from kollias_affect.cli import main
 
 # A training that takes seconds, with the initial weights of Keras.
@@ -49,6 +51,22 @@ def refused(run):
         return " ".join(result.output.split())
 
     return check
+
+
+@pytest.fixture(scope="session")
+def save_linear(tmp_path_factory):
+    """Returns a function that saves a linear model of the mean colour of single frames."""
+
+    def save(activation):
+        keras.utils.set_random_seed(1)
+        images = keras.Input((16, 16, 3), name="images")
+        colours = keras.layers.GlobalAveragePooling2D()(images)
+        outputs = keras.layers.Dense(2, activation, name="valence_arousal")(colours)
+        path = tmp_path_factory.mktemp("linear") / "model.keras"
+        models.save(keras.Model({"images": images}, outputs), path)
+        return path
+
+    return save
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kollias_affect import models
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import frames_csv
 
@@ -33,15 +32,9 @@ def fer_faces(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def linear(tmp_path_factory):
+def linear(save_linear):
     """File of a linear model of the mean colour of single frames."""
-    keras.utils.set_random_seed(1)
-    images = keras.Input((16, 16, 3), name="images")
-    colours = keras.layers.GlobalAveragePooling2D()(images)
-    outputs = keras.layers.Dense(2, "tanh", name="valence_arousal")(colours)
-    path = tmp_path_factory.mktemp("linear") / "model.keras"
-    models.save(keras.Model({"images": images}, outputs), path)
-    return path
+    return save_linear("tanh")
 
 
 def test_tables_and_pictures_are_written_to_a_folder(ok, linear, listed, tmp_path):

@@ -2,7 +2,6 @@
 
 import csv
 
-import keras
 import numpy as np
 import pytest
 from skimage import io
@@ -17,15 +16,9 @@ KEYS = ["b/utterance_3", "a/utterance_10", "a/utterance_2", "c/utterance_1"]
 
 
 @pytest.fixture(scope="module")
-def linear(tmp_path_factory):
+def linear(save_linear):
     """File of a linear model of the mean colour of single frames."""
-    keras.utils.set_random_seed(1)
-    images = keras.Input((16, 16, 3), name="images")
-    colours = keras.layers.GlobalAveragePooling2D()(images)
-    outputs = keras.layers.Dense(2, "sigmoid", name="valence_arousal")(colours)
-    path = tmp_path_factory.mktemp("linear") / "model.keras"
-    models.save(keras.Model({"images": images}, outputs), path)
-    return path
+    return save_linear("sigmoid")
 
 
 def faces(folder, numbers):

@@ -239,6 +239,7 @@ def test_a_mean_image_of_the_pictures_is_subtracted_before_they_are_cropped(
 def test_mean_images_without_weights_or_without_an_image_are_refused(tmp_path):
     with pytest.raises(ValueError, match="belongs to published weights"):
         network("alexnet", 64, 0.02, mean="mean.binaryproto")
+    # The published form of the file, which has no mean image. It is read without unpickling.
     np.save(tmp_path / "w.npy", {"conv1": 1}, allow_pickle=True)
     with pytest.raises(ValueError, match="must be a file with a mean image"):
         network("alexnet", 64, 0.02, pretrained=tmp_path / "w.npy", mean=tmp_path / "w.npy")

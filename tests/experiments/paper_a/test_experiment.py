@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from striped import backbone, picture
 
 from kollias_affect import EXPRESSIONS, _runs, cli, datasets, models, transfer
 from kollias_affect.experiments.paper_a import adapting, decisions, experiment, report
@@ -43,12 +44,9 @@ def domains(tmp_path_factory):
             for number, expression in enumerate(EXPRESSIONS):
                 if name == "b" and expression == "neutral":
                     continue
-                angle = np.pi * number / len(EXPRESSIONS)
-                x, y = np.meshgrid(np.arange(32), np.arange(32))
-                wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 0.7 + random.uniform(0, 6))
-                picture = shade + 60 * wave + random.normal(0, 10, (32, 32))
                 file = f"person{chr(97 + person)}_{number}.png"
-                cv2.imwrite(str(root / "images" / file), picture.clip(0, 255).astype(np.uint8))
+                face = picture(number, shade, random)
+                cv2.imwrite(str(root / "images" / file), face)
                 rows.append((file, expression))
         with open(root / "labels.csv", "w", newline="") as out:
             csv.writer(out).writerows(rows)
@@ -62,20 +60,6 @@ def clips_of(domains):
         halves = datasets.sampling.stratified_split(datasets.load("images_csv", domains[name]))
         parts[f"{name}_train"], parts[f"{name}_test"] = halves
     return parts
-
-
-def backbone():
-    """A fixed CNN whose features distinguish the stripes: energies of a few gratings."""
-    images = keras.Input((32, 32, 3), name="images")
-    conv = keras.layers.Conv2D(14, 9, strides=2, activation="relu", use_bias=False, name="conv")
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(conv(images))
-    model = keras.Model(images, x, name="tiny")
-    u, v = np.meshgrid(np.arange(9) - 4, np.arange(9) - 4)
-    angles = np.pi * np.arange(14) / 14
-    gratings = np.cos(0.7 * (u[..., None] * np.cos(angles) + v[..., None] * np.sin(angles)))
-    gratings -= gratings.mean(axis=(0, 1))
-    conv.set_weights([np.repeat(gratings[:, :, None], 3, axis=2) / 20])
-    return model
 
 
 @pytest.fixture(scope="module")
