@@ -8,6 +8,7 @@ from kollias_affect.datasets import sampling
 from kollias_affect.training import choice
 from kollias_affect.training.compilation import compile_model
 from kollias_affect.training.output import callbacks, epoch_output
+from kollias_affect.training.released import gradients_released
 from kollias_affect.training.resuming import AtomicBackup, SeedEpochs
 
 # What a run writes besides its settings.
@@ -93,7 +94,7 @@ def train(
     # A folder that is refused gets no lock file.
     _runs.check_folder(out_dir, content, RUN_FILES, required=("training",))
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    with _runs.Lock(out_dir):
+    with _runs.Lock(out_dir), gradients_released():
         verbose, lines = epoch_output(verbose)
         with windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(

@@ -248,16 +248,17 @@ def _train(model, stage, folder, settings, seen, cache, verbose):
     if verbose or lines:
         print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
     metadata = {**settings["facts"], "stage": folder.name, "trained_on": seen}
-    model.fit(
-        stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
-        validation_data=stage_data.batches(stage.validation, settings, cache),
-        epochs=stage.epochs,
-        shuffle=False,  # the pictures are shuffled already; Keras would shuffle batches
-        callbacks=[
-            training.SeedEpochs(settings["seed"]),
-            optimization.step_decay(stage.learning_rate),
-            *training.callbacks(folder, MONITOR, stage.validation, settings, **metadata),
-            *lines,
-        ],
-        verbose=verbose,
-    )
+    with training.gradients_released():
+        model.fit(
+            stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
+            validation_data=stage_data.batches(stage.validation, settings, cache),
+            epochs=stage.epochs,
+            shuffle=False,  # the pictures are shuffled already; Keras would shuffle batches
+            callbacks=[
+                training.SeedEpochs(settings["seed"]),
+                optimization.step_decay(stage.learning_rate),
+                *training.callbacks(folder, MONITOR, stage.validation, settings, **metadata),
+                *lines,
+            ],
+            verbose=verbose,
+        )
