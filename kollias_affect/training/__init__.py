@@ -1,7 +1,8 @@
 """Training that resumes after a kill: compiling, callbacks, and a complete run."""
 
-from kollias_affect.training.choice import AggregateScores
+from kollias_affect.training.choice import AggregateScores, CombinedScore
 from kollias_affect.training.compilation import compile_model, decay_kernels
+from kollias_affect.training.objectives import published_units, read_units, training_form
 from kollias_affect.training.output import EpochLines, callbacks, epoch_output
 from kollias_affect.training.resuming import AtomicBackup, BestModel, SeedEpochs
 from kollias_affect.training.run import (
@@ -17,6 +18,7 @@ __all__ = [
     "AggregateScores",
     "AtomicBackup",
     "BestModel",
+    "CombinedScore",
     "EpochLines",
     "SeedEpochs",
     "callbacks",
@@ -25,6 +27,9 @@ __all__ = [
     "describe_run",
     "epoch_output",
     "load_best",
+    "published_units",
+    "read_units",
     "resolve_options",
     "train",
+    "training_form",
 ]
