@@ -15,7 +15,7 @@ from kollias_affect import _checks, _files, _runs
 from kollias_affect.models.fast import with_plain_layers
 from kollias_affect.models.precision import use_float32_if_emulated
 from kollias_affect.models.unit_range import for_unit_range, scaling_of
-from kollias_affect.tasks import TASKS
+from kollias_affect.tasks import TASKS, tasks_of
 
 CARD = "kollias_affect.json"
 # Names in cards of the crop layouts of `faces.LAYOUTS`. Prediction reads the card of a model to
@@ -107,7 +107,8 @@ def read_card(path):
         `range`, and `scaling` of a network that sees other pixels within, see
         `unit_range.scaling_of`), `crop`, `landmarks` (whether the model takes them), `length`
         (frames per window, `None` for a model of single frames), `versions`, and the metadata of
-        `save`; or `None` if the file has no card.
+        `save`; or `None` if the file has no card. Of a model with several tasks, `task` is a list,
+        and `outputs` and `range` are dicts by task, see `tasks_of`.
 
     Raises:
         ValueError: If the card is damaged.
@@ -118,8 +119,10 @@ def read_card(path):
         content = archive.read(CARD)
     try:
         card = json.loads(content)
-        is_complete = set(card) >= KEYS and card["task"] in TASKS
-    except (ValueError, TypeError):
+        is_complete = (
+            set(card) >= KEYS and bool(tasks_of(card)) and set(tasks_of(card)) <= set(TASKS)
+        )
+    except (KeyError, ValueError, TypeError):
         is_complete = False
     if not is_complete:
         raise ValueError(
@@ -150,23 +153,25 @@ def describe(model):
     (['valence'], [-1, 1], 32, True)
     """
     outputs = list(getattr(model, "output_names", []))
-    task = next((name for name in outputs if name in TASKS), None)
+    tasks = [name for name in outputs if name in TASKS]
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
-    if task is None or len(inputs.get("images", ())) not in (4, 5):
+    if not tasks or len(inputs.get("images", ())) not in (4, 5):
         raise ValueError(
             "A model of faces must take `images`, single or in windows, and have an output named "
             f"after its task, one of {tuple(TASKS)}. Received: inputs {inputs} and outputs "
             f"{outputs}. Build it with `kollias_affect.models`."
         )
-    names, span = TASKS[task]
     size = inputs["images"][-2]
     length = inputs["images"][1] if len(inputs["images"]) == 5 else None
     scaling = scaling_of(model)
     scaling = {} if scaling is None else {"scaling": scaling}
+    names = {task: list(TASKS[task][0]) for task in tasks}
+    spans = {task: list(TASKS[task][1]) for task in tasks}
+    several = len(tasks) > 1
     return {
-        "task": task,
-        "outputs": list(names),
-        "range": list(span),
+        "task": tasks if several else tasks[0],
+        "outputs": names if several else names[tasks[0]],
+        "range": spans if several else spans[tasks[0]],
         "image": {"size": size, "colour": "RGB", "range": [-1, 1], **scaling},
         "crop": CROP,
         "landmarks": "landmarks" in inputs,

@@ -101,7 +101,8 @@ def staged(
 
     Args:
         model: Model of `kollias_affect.models` or `network` with the output `expression`; with
-            another output if the first stage has `new_head=True`.
+            another output if the first stage has `new_head=True`. Other tasks of the model are
+            left out.
         stages: List of `Stage`.
         out_dir: Folder of the run.
         target: List of `Clip` that every stage is also scored on. Default: the validation set of
@@ -204,6 +205,9 @@ def _with_expressions(model, new_head, seed):
     if new_head:
         model = swap_head(model, "expression", seed=seed)
     task = models.describe(model)["task"]
+    if "expression" in task and not isinstance(task, str):
+        # The other outputs would not fit the changed layers below them.
+        model, task = swap_head(model, "expression", keep=("expression",)), "expression"
     if task != "expression" or len(model.outputs) != 1:
         raise ValueError(
             "`staged` trains models with the single output `expression`. Received: "
