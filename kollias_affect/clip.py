@@ -91,6 +91,19 @@ class Clip:
         return np.array([path != "" for path in self.paths], bool)
 
     @property
+    def shown(self):
+        """Integers `[frames]`: the frame to show for each frame.
+
+        It is the frame itself if it has an image, otherwise the last one before it that has one
+        (at the start, the first one), so that a recurrent network never sees a blank image.
+        """
+        here = np.flatnonzero(self.has_image)
+        if not len(here):
+            return np.arange(len(self))
+        before = np.searchsorted(here, np.arange(len(self)), side="right") - 1
+        return here[np.maximum(before, 0)]
+
+    @property
     def person_known(self):
         """Whether `subject` names the person, and not only a video or another group."""
         return self.subject != self.key if self.names_person is None else self.names_person

@@ -267,17 +267,9 @@ def _class_weights(clips, task, class_weights):
 
 
 def _shown(clips):
-    """Position of the frame to show for each frame: itself, or the last (else first) face."""
-    positions, start = [], 0
-    for clip in clips:
-        here = np.flatnonzero(clip.has_image)
-        if len(here):
-            before = np.searchsorted(here, np.arange(len(clip)), side="right") - 1
-            positions.append(start + here[np.maximum(before, 0)])
-        else:
-            positions.append(start + np.arange(len(clip)))
-        start += len(clip)
-    return np.concatenate(positions)
+    """Position of the frame to show for each frame, see `Clip.shown`."""
+    starts = np.cumsum([0, *(len(clip) for clip in clips)])
+    return np.concatenate([start + clip.shown for start, clip in zip(starts, clips, strict=False)])
 
 
 def _landmarks(clips):
