@@ -91,19 +91,6 @@ class Clip:
         return np.array([path != "" for path in self.paths], bool)
 
     @property
-    def shown(self):
-        """Integers `[frames]`: the frame to show for each frame.
-
-        It is the frame itself if it has an image, otherwise the last one before it that has one
-        (at the start, the first one), so that a recurrent network never sees a blank image.
-        """
-        here = np.flatnonzero(self.has_image)
-        if not len(here):
-            return np.arange(len(self))
-        before = np.searchsorted(here, np.arange(len(self)), side="right") - 1
-        return here[np.maximum(before, 0)]
-
-    @property
     def person_known(self):
         """Whether `subject` names the person, and not only a video or another group."""
         return self.subject != self.key if self.names_person is None else self.names_person
@@ -205,3 +192,27 @@ class Clips(list):
     """
 
     report = None
+
+
+def shown_frames(has_image):
+    """Returns the position of the frame to show for each frame.
+
+    It is the frame itself, the last one before it with a face, or else the first one with a face.
+
+    Args:
+        has_image: bool `[frames]`, whether there is a face.
+
+    Returns:
+        Integers `[frames]`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> shown_frames(np.array([False, True, False, True])).tolist()
+    [1, 1, 1, 3]
+    """
+    here = np.flatnonzero(has_image)
+    if not len(here):
+        return np.arange(len(has_image))
+    before = np.searchsorted(here, np.arange(len(has_image)), side="right") - 1
+    return here[np.maximum(before, 0)]

@@ -5,21 +5,22 @@ import numpy as np
 
 ANGLES = ("pitch", "yaw", "roll")
 
-# Landmarks that move little with expressions, and their places on an average face: vertices of the
-# canonical face model of MediaPipe (Apache License 2.0), in centimetres, x to the right of the
-# image, y up, z towards the camera. The points of the left half mirror those of the right.
+# Landmarks of eyes, nose and chin, and their places on an average face: vertices of the canonical
+# face model of MediaPipe (Apache License 2.0), in centimetres, x to the right of the image, y up, z
+# towards the camera. Corners of the mouth are left out: a smile moves them by more than a nod.
 _POINTS = {
-    27: (0.0, 3.271, 5.236),  # bridge of the nose
-    30: (0.0, -0.463, 7.587),  # tip of the nose
-    33: (0.0, -2.089, 6.058),  # below the nose
-    36: (-4.446, 2.664, 3.173),  # outer and inner corners of the eyes
+    8: (0.0, -9.403, 4.264),  # chin
+    27: (0.0, 3.271, 5.236),  # bridge of the nose, from above to the tip
+    28: (0.0, 1.728, 6.317),
+    29: (0.0, 0.366, 7.243),
+    30: (0.0, -0.463, 7.587),
+    31: (-1.406, -1.714, 5.241),  # wings of the nose, and the point between them
+    33: (0.0, -2.089, 6.058),
+    35: (1.406, -1.714, 5.241),
+    36: (-4.446, 2.664, 3.173),  # corners of the eyes, from left to right
     39: (-1.856, 2.585, 3.758),
     42: (1.856, 2.585, 3.758),
     45: (4.446, 2.664, 3.173),
-    31: (-1.406, -1.714, 5.241),  # wings of the nose
-    35: (1.406, -1.714, 5.241),
-    48: (-2.456, -4.343, 4.284),  # corners of the mouth
-    54: (2.456, -4.343, 4.284),
 }
 INDICES = tuple(_POINTS)
 # In the axes of OpenCV's camera: x to the right, y down, z away from the camera.
@@ -27,7 +28,7 @@ MODEL = np.array(list(_POINTS.values())) * (1, -1, -1)
 
 
 def head_pose(landmarks, shape):
-    """Computes how a head is turned, by `cv2.solvePnP` on eleven of its landmarks.
+    """Computes how a head is turned, by `cv2.solvePnP` on its eyes, nose and chin.
 
     The camera is assumed to be a pinhole without distortion, whose focal length in pixels is the
     longer side of the image (a field of view of 53 degrees along it) and whose axis passes through
@@ -39,7 +40,8 @@ def head_pose(landmarks, shape):
     - `roll`: if the head tilts clockwise.
 
     The head rolls first, then pitches, then turns about the vertical. `pitch` is in [-90, 90], the
-    others are in [-180, 180].
+    others are in [-180, 180]. Real faces differ from the average one, and a mouth that opens lowers
+    the chin: expect errors of several degrees, most of all in `pitch`.
 
     Args:
         landmarks: Float `[68, 2]` in pixels of the image.

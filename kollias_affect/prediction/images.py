@@ -74,12 +74,13 @@ def predict_images(
     table, errors = table_of_pictures(
         model, pictures.values(), landmarks=landmarks, progress=progress, **options
     )
-    write_table(table, named(out_dir, outputs.IMAGES, format))
+    if len(table):
+        write_table(table, named(out_dir, outputs.IMAGES, format))
     rows_of_image = dict(iter(table.groupby("input", sort=False)))
     for name, rows in rows_of_image.items() if annotate else ():
         faces = tables.overlays(rows, model.tasks)
         image = pictures[name].read()
-        picture = drawing.draw(image, faces, tables.spans(model.tasks), tables.note(rows))
+        picture = drawing.draw(image, faces, tables.spans(model.tasks), tables.note(rows, model))
         drawing.write_image(picture, targets[name])
     return table, {path: errors[name] for path, name in names.items() if name in errors}
 

@@ -32,13 +32,14 @@ def stems(names):
     >>> stems(["a.mkv", "a.ts", "b.mp4", "summary.mp4"])
     {'a.mkv': 'a.mkv', 'a.ts': 'a.ts', 'b.mp4': 'b', 'summary.mp4': 'summary.mp4'}
     """
-    found = {name: str(PurePosixPath(name).with_suffix("")) for name in names}
+    choices = {n: [str(PurePosixPath(n).with_suffix("")), n, f"{n}_video"] for n in names}
     while True:
-        owners = collections.Counter([IMAGES, SUMMARY, *found.values()])
-        same = [name for name, stem in found.items() if owners[stem] > 1 and stem != name]
+        owners = collections.Counter([IMAGES, SUMMARY, *(c[0] for c in choices.values())])
+        same = [n for n, c in choices.items() if owners[c[0]] > 1 and len(c) > 1]
         if not same:
-            return found
-        found |= {name: name for name in same}
+            return {name: left[0] for name, left in choices.items()}
+        for name in same:
+            choices[name].pop(0)
 
 
 def annotated_images(names, folder):

@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 
+from kollias_affect.clip import shown_frames
 from kollias_affect.faces import LAYOUTS
 from kollias_affect.faces.images import read_image
 from kollias_affect.prediction import over_time
@@ -85,7 +86,7 @@ class Predictor:
         return self._in_range(outputs)
 
     def _outputs_over_time(self, clip, mode):
-        shown = clip.shown
+        shown = shown_frames(clip.has_image)
 
         def read(rows):
             crops = [(read_image(clip.paths[i]), _landmarks(clip, i)) for i in shown[rows]]

@@ -9,7 +9,7 @@ import pandas as pd
 from kollias_affect import _checks, _files
 
 FORMATS = ("csv", "json", "parquet")
-_TEXTS = ("input", "expression")
+_TEXTS = ("input", "expression", "note")
 _INTEGERS = ("frame", "success", "frames", "frames_with_face")
 _OPTIONAL_INTEGERS = (
     "face_id",

@@ -9,6 +9,8 @@ from kollias_affect.prediction.drawing import FaceOverlay
 
 EXPRESSION = "expression"
 """Task, and the column with the name of its most probable class."""
+SYNTHETIC = "model of synthetic clips"
+"""Text on every picture of a model whose training data were no real faces."""
 LANDMARKS = (*(f"x_{i}" for i in range(68)), *(f"y_{i}" for i in range(68)))
 _BOX = COLUMNS[-4:]
 _INTEGERS = dict.fromkeys(("face_id", *_BOX), "Int64")
@@ -173,6 +175,13 @@ def spans(tasks):
     return {name: span for names, span in tasks.values() for name in names}
 
 
-def note(rows):
-    """Returns the text for a frame without a face, `None` for a frame with one."""
-    return None if (rows["success"] == 1).any() else "no face found"
+def note(rows, model):
+    """Returns the text in the corner of a frame, `None` for none.
+
+    Args:
+        rows: Rows of the frame.
+        model: `Predictor`.
+    """
+    parts = [] if (rows["success"] == 1).any() else ["no face found"]
+    parts += [SYNTHETIC] if model.note else []
+    return ", ".join(parts) or None

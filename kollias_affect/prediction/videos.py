@@ -147,7 +147,12 @@ def _write_people(model, people, values, table, out_dir, stem, kind, start):
     write_table(table, named(out_dir, stem, kind))
     for clip, of_clip, plot in zip(people, values, plots, strict=True):
         names, numbers = joined(model.tasks, of_clip)
-        evaluation.traces(clip.times, numbers, names, plot, title=plot.stem)
+        evaluation.traces(clip.times, numbers, names, plot, title=title(plot.stem, model))
+
+
+def title(name, model):
+    """Returns the title of a picture, which says so if the model knows no real faces."""
+    return f"{name} ({tables.SYNTHETIC})" if model.note else name
 
 
 def joined(tasks, outputs_by_task):
@@ -164,7 +169,10 @@ def _write_annotated(video, table, model, path):
         for frame in Video(video):
             of_frame = rows[frame.index]
             overlays = tables.overlays(of_frame, model.tasks)
-            yield frame.time, drawing.draw(frame.image, overlays, spans, tables.note(of_frame))
+            yield (
+                frame.time,
+                drawing.draw(frame.image, overlays, spans, tables.note(of_frame, model)),
+            )
 
     drawing.write_video(pictures(), path, rate=_rate(table))
 
