@@ -19,8 +19,8 @@ class _Existing(click.Path):
         path = super().convert(value, param, context)
         if not path.exists():
             raise FileNotFoundError(
-                f"{_named(param)} must exist. Received: {path}, which does not (looked from "
-                f"{Path.cwd()}). Check the path."
+                f"{_named(param)} must be an existing file or folder. Received: {path}, which does "
+                f"not exist (looked from {Path.cwd()}). Check the path."
             )
         if path.is_file() and path.stat().st_size == 0:
             raise ValueError(
@@ -80,14 +80,32 @@ class _Name(click.ParamType):
         return value
 
 
+class _OneOf(click.ParamType):
+    """One of some names."""
+
+    name = "name"
+
+    def __init__(self, *names):
+        self.names = names
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        return _checks.one_of(_named(param), value, self.names)
+
+
 def _named(param):
-    """Returns the name of an option or argument as a user writes it."""
+    """Returns the name of an option or argument as a user writes it, if it is known."""
+    if param is None:
+        return "An input"
     return param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
 
 
 EXISTING = _Existing(path_type=Path)
 FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
+one_of, registry = _OneOf, _Name
+SHARE = click.FloatRange(0, 1, max_open=True)
+POSITIVE = click.FloatRange(min=0, min_open=True)
 DETECTOR = _Name("kollias_affect.faces", "DETECTORS")
 DATASET = _Name("kollias_affect.datasets", "DATASETS")
 AT_LEAST_1 = click.IntRange(min=1)
@@ -133,6 +151,7 @@ def dataset_options(command):
         ),
         click.option(
             "--dataset",
+            type=DATASET,
             default="frames_csv",
             show_default=True,
             help="Name of the database whose format DATA has, see `kollias-affect data`.",
@@ -140,6 +159,43 @@ def dataset_options(command):
     ):
         command = option(command)
     return command
+
+
+def check_root(dataset, root):
+    """Raises `FileNotFoundError` or `ValueError` if a database is not where a user says it is.
+
+    Args:
+        dataset: Name of the database; synthetic clips are made where they are missing.
+        root: Its folder or file.
+    """
+    _checks.one_of("dataset", dataset, importlib.import_module(DATASET.module).DATASETS)
+    if dataset != "synthetic":
+        EXISTING.convert(root, None, None)
+
+
+def check_data(data, dataset, **_):
+    """Refuses at once data that do not exist, see `check_root`."""
+    check_root(dataset, data)
+
+
+def check_stage(text):
+    """Refuses at once a text `[ROLE=]DATASET:PATH[:...]` of data that do not exist.
+
+    Args:
+        text: Several databases are separated by commas.
+    """
+    for part in text.split("=", 1)[-1].split(",") if "=" in text.split(":")[0] else text.split(","):
+        dataset, colon, rest = part.partition(":")
+        if colon and rest:  # Other texts are refused where they are read.
+            check_root(dataset, rest.split(":")[0])
+
+
+def check_weights(texts):
+    """Refuses at once texts `NAME=FILE` of weights that do not exist."""
+    for text in texts:
+        _, equals, path = text.partition("=")
+        if equals and path:
+            EXISTING.convert(path, None, None)
 
 
 def load_clips(dataset, root, split, texts):

@@ -7,7 +7,30 @@ from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand, raise_errors
 
 
-@click.command(cls=KerasCommand)
+def _check(inputs, out, model, recursive, format, **_):
+    """Refuses at once what is no model and folders without inputs."""
+    from kollias_affect.prediction import inputs as find
+    from kollias_affect.prediction import table_files
+
+    table_files.check_format(format)
+    model, inputs = _divided(model, inputs)
+    if model is not None:
+        shared.MODEL.convert(model, None, None)
+    if not find.find_inputs(inputs, recursive, leave_out=out).names:
+        raise ValueError(
+            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
+            "Add the inputs."
+        )
+
+
+def _divided(model, inputs):
+    """Returns the model, which may be the first input, and the inputs."""
+    if model is None and inputs[0].suffix == ".keras":
+        return str(inputs[0]), inputs[1:]
+    return model, inputs
+
+
+@click.command(cls=KerasCommand, check=_check)
 @click.argument("inputs", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the tables and pictures.")
 @click.option(
@@ -26,7 +49,7 @@ from kollias_affect.cli._group import KerasCommand, raise_errors
 )
 @click.option(
     "--faces",
-    type=click.Choice(["main", "all"]),
+    type=shared.one_of("main", "all"),
     default="main",
     show_default=True,
     help="In videos: the main face, or all.",
@@ -42,7 +65,7 @@ from kollias_affect.cli._group import KerasCommand, raise_errors
 )
 @click.option(
     "--format",
-    type=click.Choice(["csv", "json", "parquet"]),
+    type=shared.one_of("csv", "json", "parquet"),
     default="csv",
     show_default=True,
     help="Format of the tables.",
@@ -67,15 +90,8 @@ def predict(
     """
     from kollias_affect import prediction
 
-    if model is None and inputs[0].suffix == ".keras":
-        model, *inputs = inputs
-    prediction.check_format(format)
+    model, inputs = _divided(model, inputs)
     files = prediction.find_inputs(inputs, recursive, leave_out=out)
-    if not files.names:
-        raise ValueError(
-            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
-            "Add the inputs."
-        )
     if files.ignored:
         kinds = sorted(files.ignored.items())
         ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
