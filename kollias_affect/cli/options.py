@@ -80,6 +80,33 @@ class _Name(click.ParamType):
         return value
 
 
+class _Whole(click.IntRange):
+    """A whole number in a range."""
+
+    def convert(self, value, param, context):
+        """Returns an `int`."""
+        return _number(super().convert, value, param, context)
+
+
+class _Real(click.FloatRange):
+    """A number in a range."""
+
+    def convert(self, value, param, context):
+        """Returns a `float`."""
+        # NaN is in every range.
+        return _number(super().convert, "" if value == "nan" else value, param, context)
+
+
+def _number(convert, value, param, context):
+    try:
+        return convert(value, param, context)
+    except click.BadParameter as error:
+        raise ValueError(
+            f"`{_named(param)}` must be a number in its range. Received: {error.message} Choose "
+            "another one."
+        ) from error
+
+
 class _OneOf(click.ParamType):
     """One of some names."""
 
@@ -103,12 +130,12 @@ def _named(param):
 EXISTING = _Existing(path_type=Path)
 FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
-one_of, registry = _OneOf, _Name
-SHARE = click.FloatRange(0, 1, max_open=True)
-POSITIVE = click.FloatRange(min=0, min_open=True)
+one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
+SHARE = _Real(0, 1, max_open=True)
+POSITIVE = _Real(min=0, min_open=True)
 DETECTOR = _Name("kollias_affect.faces", "DETECTORS")
 DATASET = _Name("kollias_affect.datasets", "DATASETS")
-AT_LEAST_1 = click.IntRange(min=1)
+AT_LEAST_1 = _Whole(min=1)
 
 loader_option = click.option(
     "--option",
@@ -122,7 +149,7 @@ detector_option = click.option(
 )
 detect_every_option = click.option(
     "--detect-every",
-    type=click.IntRange(1, 1000),
+    type=_Whole(1, 1000),
     default=1,
     show_default=True,
     help="In videos, detect faces on every Nth frame and track them in between.",
@@ -130,9 +157,7 @@ detect_every_option = click.option(
 processes_option = click.option(
     "--processes", type=AT_LEAST_1, help="Videos processed at a time.  [default: one per core]"
 )
-seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
-)
+seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_default=True)
 
 
 def out_option(text):

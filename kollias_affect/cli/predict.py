@@ -43,7 +43,7 @@ def _divided(model, inputs):
 @shared.detector_option
 @click.option(
     "--max-side",
-    type=click.IntRange(80, 100_000),
+    type=shared.whole(80, 100_000),
     help="Shrink larger images and frames to this number of pixels for the detection.  [default: "
     "1280 for images, 640 for videos]",
 )

@@ -39,7 +39,7 @@ def _names(context, param, value):
 @click.option("--validation-split", help="Part to validate on.")
 @click.option(
     "--validation-share",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=shared.real(0, 1, min_open=True),
     help="Share of the people who validate.  [default: the official part, or 0.2 of the people]",
 )
 @click.option(
@@ -150,7 +150,7 @@ def _names(context, param, value):
 )
 @click.option(
     "--weight-decay",
-    type=click.FloatRange(min=0),
+    type=shared.real(min=0),
     help="L2 penalty of the kernels, such as 1e-4.  [default: none]",
 )
 @click.option("--loss", help="ccc or mse.  [default: the settings']")
