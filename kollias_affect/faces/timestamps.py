@@ -6,9 +6,11 @@
   decoder in the order in which they are shown, so the n-th picture gets the n-th smallest number.
 - Nothing stored: the frame rate.
 
-Zero is the start that the container declares (MPEG-TS often starts at 1.4 s), so that pictures that
-begin after the sound keep their distance. Where a time repeats, the frame rate gives the next one;
-where times fall (joined recordings), the later ones are shifted. Time therefore always increases.
+Zero is that of the container, as players count: pictures may begin after it. The clock of MPEG-TS,
+MPEG-PS, FLV and NUT has no zero (FFmpeg's TS files start at 1.4 s, broadcasts anywhere); there, and
+where pictures begin before zero, time counts from the first picture or sound. Where a time repeats,
+the frame rate gives the next one; where times fall (joined recordings), the later ones are shifted.
+Time therefore always increases.
 """
 
 import heapq
@@ -17,7 +19,8 @@ import av
 
 DEFAULT_RATE = 25
 _RATES = (0.01, 500)  # frames per second that are believed
-# FFmpeg's names of containers whose packets have no presentation time.
+# FFmpeg's names of containers: whose times have no zero, whose packets no presentation time.
+_ANY_CLOCK = {"mpegts", "mpegtsraw", "mpeg", "flv", "live_flv", "kux", "nut"}
 _DECODING_ORDER = {"avi", "h264", "hevc", "vvc", "m4v", "mpegvideo", "cavsvideo", "vc1", "h263"}
 
 
@@ -101,12 +104,7 @@ def frame_rate(stream):
 
 def origin(container, stream):
     """Returns the time in the file that counts as 0, in seconds."""
-    starts = []
-    if container.start_time is not None:
-        starts.append(container.start_time / av.time_base)
-    if stream.start_time is not None:
-        starts.append(float(stream.start_time * stream.time_base))
-    if not starts:
-        return 0.0
-    # Sound may start before 0, for its decoder; pictures start at 0 then.
-    return max(0.0, starts[0]) if starts[-1] >= 0 else starts[-1]
+    if not _ANY_CLOCK.isdisjoint(container.format.name.split(",")):
+        return (container.start_time or 0) / av.time_base
+    # Sound may begin before 0, for the delay of its decoder, but pictures do not.
+    return min(0.0, float((stream.start_time or 0) * stream.time_base))

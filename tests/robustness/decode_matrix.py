@@ -49,8 +49,9 @@ class Case:
 
     @property
     def times(self):
-        """Times that a reader must report, in seconds: from the start of the container."""
-        delay = self.start if self.sound else 0
+        """Times that a reader must report, in seconds."""
+        has_zero = self.container not in ("ts", "mpg", "vob", "flv", "nut")
+        delay = self.start if self.sound or has_zero else 0
         return [float((tick + delay) / self.rate) for tick in self.ticks]
 
     @property
