@@ -39,7 +39,7 @@ class Facts:
         width, height: Size in pixels.
         rate: Frames per second, on average.
         duration: Time stamp of the end, in seconds. Browsers show nothing before the first frame.
-        start: Time stamp of the first picture or sound, in seconds.
+        start: Time stamp of the first picture or sound, in seconds, see `faces.timestamps`.
         problems: Reasons for which some browser does not play the file; empty if all do.
     """
 
@@ -77,11 +77,13 @@ def inspect(path):
     Raises:
         OSError, ValueError: If `path` is missing, empty, no video, or an image.
     """
-    from kollias_affect.faces.video import Video  # slow; a server of known videos does without
+    # Slow; a server of known videos does without.
+    from kollias_affect.faces.timestamps import origin
+    from kollias_affect.faces.video import Video, open_container
 
     path = Path(path)
     Video(path)  # its checks
-    with av.open(str(path), metadata_errors="replace") as container:
+    with open_container(path) as container:
         picture = container.streams.best("video")
         sound = container.streams.best("audio")
         name = container.format.name
@@ -96,8 +98,8 @@ def inspect(path):
             "width": context.width,
             "height": context.height,
             "rate": float(picture.average_rate or 25),
-            "start": (container.start_time or 0) / av.time_base,
-            "duration": _end(container),
+            "start": (container.start_time or 0) / av.time_base - origin(container, picture),
+            "duration": _end(container) - origin(container, picture),
         }
     if fields["duration"] <= 0:
         fields["duration"] = _decoded_duration(path, fields["rate"])
@@ -221,9 +223,13 @@ class _SoundCopy:
     """The sound of a video, encoded step by step beside the pictures."""
 
     def __init__(self, target, path, codec, facts):
-        self._target, self._start = target, facts.start
-        self._source = av.open(str(path), metadata_errors="replace")
+        from kollias_affect.faces.timestamps import origin
+        from kollias_affect.faces.video import open_container
+
+        self._source = open_container(path)
         sound = self._source.streams.best("audio")
+        self._origin = origin(self._source, self._source.streams.best("video"))
+        self._target, self._start = target, facts.start + self._origin
         rate = 48_000 if codec == "libopus" else sound.rate or 48_000
         self._stream = target.add_stream(codec, rate=rate, layout="stereo")
         self._resampler = av.AudioResampler(self._stream.format, "stereo", rate)
@@ -248,7 +254,7 @@ class _SoundCopy:
                     self._target.mux(self._stream.encode())
                     self._source.close()
                 return
-            if frame.time is not None and frame.time > seconds:
+            if frame.time is not None and frame.time - self._origin > seconds:
                 self._waiting = frame
                 return
             self._encode(frame)

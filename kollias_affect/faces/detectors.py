@@ -36,6 +36,11 @@ class Box(NamedTuple):
         """Area in square pixels."""
         return self.width * self.height
 
+    def scaled(self, across, down):
+        """Returns the box in pixels of which there are `across` and `down` per old one."""
+        sides = self.x * across, self.y * down, self.width * across, self.height * down
+        return Box(*(round(side) for side in sides), self.score)
+
 
 class Detector(Protocol):
     """Protocol of a detector."""
