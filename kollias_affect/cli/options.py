@@ -14,7 +14,10 @@ loader_option = click.option(
     help="Option of the database's loader, such as variant=FER28; may be given several times.",
 )
 detector_option = click.option(
-    "--detector", default="hog", show_default=True, help="hog, cnn or haar."
+    "--detector",
+    default="auto",
+    show_default=True,
+    help="auto, blazeface, blazeface_main, hog, cnn, haar or yunet:FILE.",
 )
 detect_every_option = click.option(
     "--detect-every",

@@ -13,7 +13,7 @@ from kollias_affect.prediction import drawing, outputs, predictor, tables
 LONGEST_SIDE = 1280
 
 
-def predict_images(model, images, out_dir, detector="hog", progress=True, annotate=True):
+def predict_images(model, images, out_dir, detector="auto", progress=True, annotate=True):
     """Runs a trained model of single frames on images.
 
     Two kinds of files are written to `out_dir`. Files of other kinds are never replaced; earlier

@@ -9,8 +9,8 @@ from kollias_affect import _files
 from kollias_affect.faces import COLUMNS
 from kollias_affect.prediction.drawing import FaceOverlay
 
-_INTEGERS = {name: "Int64" for name in ("face_id", *COLUMNS) if name.lower().startswith("face")}
 _BOX = COLUMNS[-4:]
+_INTEGERS = dict.fromkeys(("face_id", *_BOX), "Int64")
 
 
 def table_of_people(folder, clips, outputs, names):

@@ -56,7 +56,7 @@ def test_images_share_one_table_with_a_row_per_face(predicted):
     probabilities = table.loc[table["success"] == 1, list(EXPRESSIONS)]
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     empty = rows_of(predicted, "c.png").iloc[0]
-    assert empty[["face_id", "confidence", *COLUMNS[6:]]].isna().all()
+    assert empty[["face_id", "FaceScore", *COLUMNS[6:]]].isna().all()
     stored = pd.read_csv(predicted.out / "predictions.csv")
     assert stored["input"].tolist() == table["input"].tolist() and list(stored.columns) == COLUMNS
 
