@@ -107,6 +107,20 @@ def _number(convert, value, param, context):
         ) from error
 
 
+class _Detector(click.ParamType):
+    """The name of a face detector, with its file where it needs one; see `faces.extract`."""
+
+    name = "name"
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value == param.default:  # nothing is imported
+            return value
+        from kollias_affect.faces import detectors
+
+        return detectors.checked(value)
+
+
 class _OneOf(click.ParamType):
     """One of some names."""
 
@@ -133,7 +147,6 @@ MODEL = _Model()
 one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
 SHARE = _Real(0, 1, max_open=True)
 POSITIVE = _Real(min=0, min_open=True)
-DETECTOR = _Name("kollias_affect.faces", "DETECTORS")
 DATASET = _Name("kollias_affect.datasets", "DATASETS")
 AT_LEAST_1 = _Whole(min=1)
 
@@ -145,7 +158,11 @@ loader_option = click.option(
     help="Option of the database's loader, such as variant=FER28; may be given several times.",
 )
 detector_option = click.option(
-    "--detector", type=DETECTOR, default="hog", show_default=True, help="hog, cnn or haar."
+    "--detector",
+    type=_Detector(),
+    default="auto",
+    show_default=True,
+    help="auto, blazeface, blazeface_main, hog, cnn, haar or yunet:FILE.",
 )
 detect_every_option = click.option(
     "--detect-every",
