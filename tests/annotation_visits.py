@@ -71,11 +71,12 @@ def batch(sequence, samples=(), writer="writer-1", segment=1, **fields):
 @contextlib.contextmanager
 def running(paths, out, **options):
     """Yields a server in a thread, as `Prepared`."""
-    from kollias_affect.annotations.server import run, start
+    from kollias_affect._web import running as web
+    from kollias_affect.annotations.server import start
 
     options = {"first_viewing": False, "countdown": 0, "order": "given", **options}
     with start.prepare(paths, out, confirm=lambda unplayable: False, **options) as prepared:
-        server = run.server_of(prepared.app)
+        server = web.server_of(prepared.app)
         sockets = {"sockets": [prepared.listener]}
         thread = threading.Thread(target=server.run, kwargs=sockets, daemon=True)
         thread.start()

@@ -103,7 +103,8 @@ def annotate(videos, out, browse, convert, **options):
     Annotators move a joystick, mouse, key or finger while they watch. Every sample is stored in
     OUT/annotations.sqlite within a second. The same command continues where it was stopped.
     """
-    from kollias_affect.annotations.server import run, start
+    from kollias_affect._web import running
+    from kollias_affect.annotations.server import start
 
     with start.prepare(
         videos, out, confirm=_confirmation(convert), report=click.echo, **options
@@ -113,7 +114,7 @@ def annotate(videos, out, browse, convert, **options):
         sys.stdout.flush()
         if browse:
             click.launch(prepared.address)
-        run.serve(prepared.app, prepared.listener)
+        running.serve(prepared.app, prepared.listener)
 
 
 def _confirmation(convert):
