@@ -80,18 +80,10 @@ def inspect(path):
     Video(path)  # its checks
     with av.open(str(path), metadata_errors="replace") as container:
         picture = container.streams.best("video")
-        sound = container.streams.best("audio")
-        name = container.format.name
-        if name == "matroska,webm" and path.suffix.lower() in _WEBM_ENDINGS:
-            name = "webm"
-        context = picture.codec_context
         fields = {
-            "container": name,
-            "picture": context.codec.canonical_name,
-            "sound": sound and sound.codec_context.codec.canonical_name,
-            "pixels": context.pix_fmt or "",
-            "width": context.width,
-            "height": context.height,
+            **_codecs(container, path),
+            "width": picture.codec_context.width,
+            "height": picture.codec_context.height,
             "rate": float(picture.average_rate or 25),
             "start": (container.start_time or 0) / av.time_base,
             "duration": _end(container),
@@ -99,6 +91,33 @@ def inspect(path):
     if fields["duration"] <= 0:
         fields["duration"] = _decoded_duration(path, fields["rate"])
     return Facts(**fields, problems=tuple(_problems(fields)))
+
+
+def type_and_problems(path):
+    """Media type of a video that is known to be one, and reasons why some browser does not play it.
+
+    Raises:
+        av.FFmpegError, ValueError: If `path` is no video.
+    """
+    with av.open(str(path), metadata_errors="replace") as container:
+        if not container.streams.video:
+            raise ValueError("it has no picture")
+        fields = _codecs(container, Path(path))
+    return media_type(fields["container"]), tuple(_problems(fields))
+
+
+def _codecs(container, path):
+    picture = container.streams.best("video")
+    sound = container.streams.best("audio")
+    name = container.format.name
+    if name == "matroska,webm" and path.suffix.lower() in _WEBM_ENDINGS:
+        name = "webm"
+    return {
+        "container": name,
+        "picture": picture.codec_context.codec.canonical_name,
+        "sound": sound and sound.codec_context.codec.canonical_name,
+        "pixels": picture.codec_context.pix_fmt or "",
+    }
 
 
 def _end(container):
