@@ -23,9 +23,14 @@ from kollias_affect.cli._group import KerasCommand, raise_errors
     show_default=True,
     help="Also draw the outputs on copies of the inputs, in OUT/annotated.",
 )
+@click.option(
+    "--html",
+    is_flag=True,
+    help="Also write OUT/view.html, an interactive page of all tables in OUT; see `view`.",
+)
 @shared.detect_every_option
 @shared.processes_option
-def predict(inputs, out, model, detector, annotate, **options):
+def predict(inputs, out, model, detector, annotate, html, **options):
     """Runs a model on INPUTS: videos, images, or folders of them (one level deep).
 
     Every video gets a table and a picture of the outputs over time; all images share one table,
@@ -56,6 +61,8 @@ def predict(inputs, out, model, detector, annotate, **options):
         )
         _print_videos(tables, out)
         errors.update(video_errors)
+    if html and len(errors) < len(files.images) + len(files.videos):
+        click.echo(prediction.write_page(out, media=[*files.videos, *files.images]))
     raise_errors(errors)
 
 

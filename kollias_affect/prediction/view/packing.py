@@ -1,4 +1,4 @@
-"""What the page's curves need of a table: integers as base64, a tenth of the size of csv."""
+"""What the page's curves need of a table: integers as base64, smaller than csv."""
 
 import base64
 

@@ -7,6 +7,7 @@ import re
 import string
 
 import pytest
+from pages import contrast
 
 from kollias_affect._web import page_files
 from kollias_affect.annotations import guidelines, texts
@@ -96,18 +97,6 @@ def test_the_page_is_served_completely_and_is_small():
     shared = {f"{page_files.SHARED}{path.name}" for path in SHARED.iterdir()}
     assert {"index.html", "style.css", "texts.json", *MODULES, *shared} == set(files)
     assert sum(len(content) for content, _ in files.values()) < 150_000
-
-
-def luminance(colour):
-    """Relative luminance of `#rrggbb` (WCAG 2.2)."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(a, b):
-    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])

@@ -1,40 +1,44 @@
 // What a curve shows in a window: one bucket for each sample, or for each pixel if there are more.
 
 import { lowerBound } from "./shared/search.js";
+import { MISSING, UNIT } from "./tracks.js";
 
 // Returns arrays: x, low, high and mean of each bucket, whether the class is the most probable one
 // there, and where a new stretch starts after frames without a face.
 export function bucketsOf(tracks, person, name, { from, to }, width) {
-  const { times } = tracks;
+  const { times } = tracks, { first, best } = person;
+  const values = person.columns[name];
   const number = person.classes.indexOf(name);
-  const start = Math.max(person.first, lowerBound(times, from) - 1);
-  const stop = Math.min(person.first + person.count, lowerBound(times, to) + 1);
+  const start = Math.max(first, lowerBound(times, from) - 1);
+  const stop = Math.min(first + person.count, lowerBound(times, to) + 1);
   const scale = width / (to - from);
   const wide = stop - start > 2 * width;
   const buckets = { x: [], low: [], high: [], mean: [], best: [], starts: [] };
-  let pixel = null, gap = true, sum = 0, count = 0, best = 0, place = -1;
-  for (let frame = start; frame < stop; frame++) {
-    const value = person.value(name, frame);
-    if (Number.isNaN(value)) { gap = true; continue; }
-    if (tracks.isGap(frame)) gap = true;
+  let gap = true;
+  for (let frame = start; frame < stop;) {
     const x = (times[frame] - from) * scale;
-    if (!wide || gap || Math.floor(x) !== pixel) {
-      pixel = Math.floor(x);
-      place++;
-      sum = count = best = 0;
-      buckets.x.push(wide ? pixel + 0.5 : x);
-      buckets.low.push(value);
-      buckets.high.push(value);
-      buckets.starts.push(gap);
-      gap = false;
-    }
-    sum += value;
-    count++;
-    best += person.classAt(frame) === number;
-    if (value < buckets.low[place]) buckets.low[place] = value;
-    if (value > buckets.high[place]) buckets.high[place] = value;
-    buckets.mean[place] = sum / count;
-    buckets.best[place] = number >= 0 && 2 * best >= count;
+    const end = wide ? from + (Math.floor(x) + 1) / scale : -Infinity;  // of the pixel
+    let low = Infinity, high = -Infinity, sum = 0, count = 0, wins = 0;
+    const starts = gap || tracks.isGap(frame);  // Within a pixel a gap is not seen.
+    do {
+      const value = values[frame - first];
+      if (value !== MISSING) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+        sum += value;
+        count++;
+        if (best[frame - first] === number) wins++;
+      }
+      frame++;
+    } while (frame < stop && times[frame] < end);
+    if (!count) { gap = true; continue; }
+    buckets.x.push(wide ? Math.floor(x) + 0.5 : x);
+    buckets.low.push(low / UNIT);
+    buckets.high.push(high / UNIT);
+    buckets.mean.push(sum / count / UNIT);
+    buckets.best.push(wins > 0 && 2 * wins >= count);
+    buckets.starts.push(starts);
+    gap = false;
   }
   return buckets;
 }

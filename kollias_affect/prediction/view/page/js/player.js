@@ -29,7 +29,7 @@ export class Player {
   showNothing() {
     this.screen.replaceChildren();
     this.screen.classList.add("empty");
-    this.noted(this.entry.missing);
+    this.noted(this.entry.missing || lost(this.entry));
     this.changed();
   }
 
@@ -112,4 +112,8 @@ export class Player {
     this.video?.load();
     this.video = null;
   }
+}
+
+function lost({ name, media }) {
+  return `This browser does not show ${name}, or the file is no longer where it was (${media[0].href ?? "in this page"}). Its outputs are below.`;
 }

@@ -3,7 +3,8 @@
 import { bytes } from "./source.js";
 import { indexAt } from "./shared/search.js";
 
-const MISSING = -32768, UNIT = 10_000;  // as packing.py writes them
+export const MISSING = -32768;  // as packing.py writes them
+export const UNIT = 10_000;
 const LATE = 0.002;  // seconds: a player rounds the time stamp of a frame
 const GAP = 1;  // seconds without a frame
 
@@ -34,6 +35,7 @@ export class Person {
     for (const [name, text] of Object.entries(columns)) this.columns[name] = integers(text, Int16Array);
     this.boxes = box && integers(box, Int16Array);
     this.best = this.mostProbable();
+    this.faces = this.withFace();
   }
 
   // For each of the person's frames the number of the most probable class, 255 without a face.
@@ -57,9 +59,15 @@ export class Person {
     return this.best[frame - this.first] ?? 255;
   }
 
+  // For each of the person's frames, whether any output is known.
+  withFace() {
+    const faces = new Uint8Array(this.count);
+    for (const values of Object.values(this.columns)) for (let i = 0; i < this.count; i++) if (values[i] !== MISSING) faces[i] = 1;
+    return faces;
+  }
+
   hasFace(frame) {
-    const place = frame - this.first;
-    return Object.values(this.columns).some((values) => values[place] !== undefined && values[place] !== MISSING);
+    return this.faces[frame - this.first] === 1;
   }
 
   box(frame) {
