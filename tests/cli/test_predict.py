@@ -20,3 +20,10 @@ def test_a_table_of_something_else_is_not_replaced(refused, face_video, model, t
     (tmp_path / "subject01_1.csv").write_text("valence,arousal\n")
     assert "holds something else" in refused("predict", model, face_video, "--out", tmp_path)
     assert (tmp_path / "subject01_1.csv").read_text() == "valence,arousal\n"
+
+
+def test_html_writes_the_page_of_the_outputs(ok, write_video, model, tmp_path):
+    video, out = write_video([np.full((64, 64, 3), 90, np.uint8)] * 3), tmp_path / "out"
+    printed = ok("predict", model, video, "--out", out, "--html", "--no-annotate")
+    assert str(out / "view.html") in printed.splitlines()
+    assert "video.mp4" in (out / "view.html").read_text()

@@ -5,9 +5,9 @@ import { h } from "./shared/elements.js";
 import { addressOf } from "./source.js";
 
 export class Player {
-  // `changed` is called when playing starts or stops, `noted` with a text about what is missing.
-  constructor(entry, duration, { changed, noted }) {
-    Object.assign(this, { entry, duration, changed, noted });
+  // `changed` is called when playing starts or stops.
+  constructor(entry, duration, changed) {
+    Object.assign(this, { entry, duration, changed });
     this.screen = h("div", { class: "screen" });
     this.waiting = [...entry.media];
     this.rate = 1;
@@ -27,9 +27,7 @@ export class Player {
   }
 
   showNothing() {
-    this.screen.replaceChildren();
-    this.screen.classList.add("empty");
-    this.noted(this.entry.missing || lost(this.entry));
+    this.screen.replaceChildren(h("p", { class: "note", role: "status" }, this.entry.missing || lost(this.entry)));
     this.changed();
   }
 

@@ -1,6 +1,9 @@
 // Numbers and counts as texts.
 
-export const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
+export function signed(value) {
+  const digits = Math.abs(value).toFixed(2);
+  return Number(digits) === 0 ? digits : (value < 0 ? "−" : "+") + digits;
+}
 
 export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 

@@ -15,12 +15,11 @@ export class Viewer {
   constructor(entry, tracks) {
     Object.assign(this, { entry, tracks, isPicture: entry.kind === "image" });
     this.window = new TimeWindow(tracks.duration);
-    this.note = h("p", { class: "note", role: "status", hidden: true });
     this.now = h("output", { class: "now" });
     this.playButton = h("button", { type: "button", class: "primary play", onclick: () => this.player.toggle() });
     this.mute = h("button", { type: "button", "aria-pressed": "false", onclick: () => this.toggleSound() }, "Sound");
     this.summary = h("p", { class: "summary muted" });
-    this.player = new Player(entry, tracks.duration, { changed: () => this.changed(), noted: (text) => { this.note.textContent = text; this.note.hidden = !text; } });
+    this.player = new Player(entry, tracks.duration, () => this.changed());
     this.boxes = new Boxes(tracks, (person) => this.choose(person));
     this.curves = new Curves(entry, tracks, this.window, (time) => this.seek(time));
     const both = ["valence", "arousal"].every((name) => entry.outputs.includes(name));
@@ -51,7 +50,7 @@ export class Viewer {
       h("div", { class: "card head" },
         h("h1", {}, this.entry.name),
         people.length > 0 && h("fieldset", { class: "people", hidden: people.length < 2 }, h("legend", {}, this.isPicture ? "Face" : "Person"), this.chips.map((chip) => chip.label)),
-        this.summary, this.note),
+        this.summary),
       h("div", { class: "stage" },
         h("div", { class: "card show" }, this.player.screen, this.isPicture ? false : this.controls()),
         this.plane && h("div", { class: "card side" }, this.plane.element)),
