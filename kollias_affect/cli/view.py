@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 
 
@@ -43,8 +44,7 @@ def view(out, media, save, embed, browse, **options):
     from kollias_affect.prediction.view import server
 
     with server.prepare(out, media, **options) as prepared:
-        inputs = "1 input" if prepared.count == 1 else f"{prepared.count} inputs"
-        click.echo(f"{inputs}. Open {prepared.address}  (Ctrl+C ends)")
+        click.echo(f"{count(prepared.count, 'input')}. Open {prepared.address}  (Ctrl+C ends)")
         sys.stdout.flush()
         if browse:
             click.launch(prepared.address)

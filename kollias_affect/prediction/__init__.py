@@ -7,9 +7,14 @@ import importlib
 
 _MODULES = {
     "drawing": ("FaceOverlay", "draw", "is_annotated", "write_image", "write_video"),
+    "folder": ("FolderResult", "predict_files"),
     "images": ("predict_images",),
+    "in_memory": ("predict",),
     "inputs": ("Inputs", "find_inputs"),
-    "outputs": ("ANNOTATED", "IMAGE_TABLE"),
+    "outputs": ("ANNOTATED",),
+    "over_time": ("MODES",),
+    "summary": ("summarize",),
+    "table_files": ("FORMATS", "check_format", "read_table", "write_table"),
     "videos": ("predict_videos",),
     "view": ("write_page",),
 }
@@ -17,16 +22,24 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 __all__ = [
     "ANNOTATED",
-    "IMAGE_TABLE",
+    "FORMATS",
+    "MODES",
     "FaceOverlay",
+    "FolderResult",
     "Inputs",
+    "check_format",
     "draw",
     "find_inputs",
     "is_annotated",
+    "predict",
+    "predict_files",
     "predict_images",
     "predict_videos",
+    "read_table",
+    "summarize",
     "write_image",
     "write_page",
+    "write_table",
     "write_video",
 ]
 

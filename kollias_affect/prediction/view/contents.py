@@ -55,13 +55,7 @@ def read(folder, originals=()):
 
 def _entry(contents, table, folder, originals):
     shown, missing = media.find(table, folder, originals)
-    try:
-        packed = packing.pack(table, boxes=any(not medium.annotated for medium in shown))
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"Tables of a prediction have numbers in their columns. Received: {table.name} with "
-            f"another table ({error}). Run `kollias-affect predict` again."
-        ) from error
+    packed = packing.pack(table, boxes=any(not medium.annotated for medium in shown))
     entry = {
         "number": len(contents.tracks),
         "name": table.name,
@@ -83,10 +77,9 @@ def _entry(contents, table, folder, originals):
 
 def _people(table, packed):
     """Each person's id, and the share of frames in which its face is."""
-    rows = table.rows[table.rows["success"] == 1]
-    counts = rows["face_id"].map(lambda face_id: str(face_id).removesuffix(".0")).value_counts()
+    counts = table.rows.loc[table.rows["success"] == 1, "face_id"].value_counts()
     frames = table.rows["frame"].nunique()
-    return [{"id": p["id"], "share": counts[p["id"]] / frames} for p in packed["people"]]
+    return [{"id": p["id"], "share": int(counts[p["id"]]) / frames} for p in packed["people"]]
 
 
 def _duration(table):

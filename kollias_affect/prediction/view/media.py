@@ -6,13 +6,14 @@ that were named are found.
 
 import dataclasses
 import mimetypes
+import os
 from pathlib import Path
 
 import av
 
 from kollias_affect._web import playback
+from kollias_affect.prediction.view.reading import ANNOTATED
 
-ANNOTATED = "annotated"  # as in prediction.outputs, which needs OpenCV
 _PICTURES = {
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp",
     ".gif": "image/gif", ".bmp": "image/bmp", ".avif": "image/avif",
@@ -59,7 +60,7 @@ def find(table, folder, originals=()):
 def _candidates(table, folder, originals):
     """Files that exist, once each, and whether they are annotated."""
     names = [f"{table.stem}.mp4"] if table.kind == "video" else [table.name, f"{table.name}.png"]
-    named = [path for path in originals if path.is_file() and path.name == table.name]
+    named = [path for path in originals if path.is_file() and _has_name(path, table.name)]
     folders = [*(path for path in originals if path.is_dir()), folder, folder.parent]
     yield from ((p, True) for p in _inside(folder / ANNOTATED, names))
     seen = set()
@@ -67,6 +68,12 @@ def _candidates(table, folder, originals):
         if path.resolve() not in seen:
             seen.add(path.resolve())
             yield path, False
+
+
+def _has_name(path, name):
+    """Whether a path ends in a name, which may have folders."""
+    parts = name.split("/")
+    return list(Path(os.path.abspath(path)).parts[-len(parts) :]) == parts
 
 
 def _inside(folder, names):

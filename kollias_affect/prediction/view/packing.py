@@ -25,20 +25,14 @@ def pack(table, boxes):
     frames, places = np.unique(rows["frame"].to_numpy(np.int64), return_inverse=True)
     times = np.zeros(len(frames))
     times[places] = rows["timestamp"].to_numpy(float)
-    has_face = rows["success"].to_numpy() == 1
-    ids = rows["face_id"].to_numpy()
-    people = []
-    for one in sorted(set(ids[has_face]), key=_number):
-        own = has_face & (ids == one)
-        people.append(_person(table, rows[own], places[own], one, boxes))
+    has_face = (rows["success"] == 1).to_numpy(bool) & rows["face_id"].notna().to_numpy(bool)
+    ids = rows["face_id"].fillna(-1).to_numpy(np.int64)
+    people = [
+        _person(table, rows[own], places[own], int(face_id), boxes)
+        for face_id in np.unique(ids[has_face])
+        for own in [has_face & (ids == face_id)]
+    ]
     return {"times": _text(np.round(times * UNIT), "<i4"), "people": people}
-
-
-def _number(face_id):
-    try:
-        return float(face_id), str(face_id)
-    except ValueError:
-        return np.inf, str(face_id)
 
 
 def _person(table, rows, places, face_id, boxes):
@@ -46,12 +40,12 @@ def _person(table, rows, places, face_id, boxes):
 
     def column(names, scale):
         values = np.full((count, len(names)), float(MISSING))
-        scaled = np.round(rows[list(names)].to_numpy(float) * scale)
+        scaled = np.round(rows[list(names)].to_numpy(float, na_value=np.nan) * scale)
         values[places - first] = np.where(np.isfinite(scaled), scaled, MISSING)
         return _text(np.clip(values, MISSING, -MISSING - 1), "<i2")
 
     person = {
-        "id": str(face_id).removesuffix(".0"),
+        "id": face_id,
         "first": first,
         "count": count,
         "columns": {name: column([name], UNIT) for name in table.outputs},

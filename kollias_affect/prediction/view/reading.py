@@ -1,19 +1,23 @@
 """The tables in the output folder of a prediction."""
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 
 import pandas as pd
 
 from kollias_affect._files import natural_key
+from kollias_affect.prediction.table_files import FORMATS, check_format, first_columns, read_table
 from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
-IMAGE_TABLE = "predictions.csv"  # as in prediction.outputs, which needs OpenCV
-_FIRST = ("input", "frame", "timestamp", "face_id", "success")
+# As in prediction.outputs, which needs OpenCV.
+IMAGES, ANNOTATED = "predictions", "annotated"
+_NO_TABLES = ("crops", "crops_by_name", ANNOTATED)
+_FIRST = ["input", "frame", "timestamp", "face_id", "success"]
 BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
 # Columns that are no outputs of a network; landmarks are x_0, y_0, and so on.
-_OTHERS = {*_FIRST, *BOX, "FaceScore", "confidence", "expression", "pitch", "yaw", "roll"}
+_OTHERS = {*_FIRST, *BOX, "FaceScore", "expression", "pitch", "yaw", "roll"}
 _LANDMARK = re.compile(r"[xy]_\d+")
 
 
@@ -23,7 +27,7 @@ class Table:
 
     Attributes:
         name: Name of the input, the column `input`.
-        stem: Name of the table's file, without its ending.
+        stem: Path of the table's file below the folder, without its ending; `/` divides it.
         kind: `"video"` or `"image"`.
         rows: `pandas.DataFrame`, at least one row for each frame.
         outputs: Names of the columns with outputs; valence, arousal and expressions come first.
@@ -54,52 +58,61 @@ def read(folder):
         raise FileNotFoundError(
             f"OUT must be the output folder of `predict`. Received: {folder}, which is no folder."
         )
-    videos, images = [], []
-    for path in sorted(folder.glob("*.csv"), key=lambda path: natural_key(path.name)):
-        if _is_table(path):
-            (images if path.name == IMAGE_TABLE else videos).append(path)
-    tables = [_video(path) for path in videos]
-    for path in images:
-        rows = _rows(path)
-        outputs = _outputs(rows)
-        for name, of_image in rows.groupby("input", sort=False):
-            tables.append(Table(str(name), path.stem, "image", of_image, outputs))
-    if not tables:
+    paths = _table_files(folder)
+    videos = [_video(stem, path) for stem, path in paths.items() if stem != IMAGES]
+    images = list(_images(paths[IMAGES])) if IMAGES in paths else []
+    if not paths:
         raise ValueError(
-            "OUT must be the output folder of `predict`, with a table (csv) for each video or one "
-            f"for images. Received: {folder} without one. Run `kollias-affect predict` first."
+            "OUT must be the output folder of `predict`, with a table for each video or one for "
+            f"images. Received: {folder} without one. Run `kollias-affect predict` first."
         )
-    return tables
+    return [*videos, *images]
+
+
+def _table_files(folder):
+    """Dict from stem to the newest file of that table, in natural order."""
+    found = {}
+    for root, subfolders, names in os.walk(folder):
+        hidden = _NO_TABLES if Path(root) == folder else ()
+        subfolders[:] = [n for n in subfolders if n not in hidden and not n.startswith(".")]
+        for path in (Path(root, name) for name in names if not name.startswith(".")):
+            if path.suffix.removeprefix(".") in FORMATS and _is_table(path):
+                stem = path.relative_to(folder).as_posix().removesuffix(path.suffix)
+                if stem not in found or path.stat().st_mtime > found[stem].stat().st_mtime:
+                    found[stem] = path
+    return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
 
 
 def _is_table(path):
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return tuple(file.readline().strip().split(",")[: len(_FIRST)]) == _FIRST
+    if path.suffix == ".parquet":
+        check_format("parquet")
+    return first_columns(path)[: len(_FIRST)] == _FIRST
 
 
-def _video(path):
+def _video(stem, path):
     rows = _rows(path)
-    name = str(rows["input"].iloc[0]) if len(rows) else path.stem
-    return Table(name, path.stem, "video", rows, _outputs(rows))
+    name = str(rows["input"].iloc[0]) if len(rows) else stem
+    return Table(name, stem, "video", rows, _outputs(rows))
+
+
+def _images(path):
+    rows = _rows(path)
+    outputs = _outputs(rows)
+    for name, of_image in rows.groupby("input", sort=False):
+        yield Table(str(name), IMAGES, "image", of_image, outputs)
 
 
 def _rows(path):
     try:
-        columns = pd.read_csv(path, nrows=0).columns
-        # A file may be called NA: only numbers can be missing.
-        empty = {name: [""] for name in columns if name != "input"}
-        texts = {"input": str, "face_id": str}
-        rows = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=empty)
-    except (ValueError, pd.errors.ParserError) as error:
-        raise ValueError(f"Tables of a prediction are csv. Received: {path} ({error}).") from error
-    return rows
+        return read_table(path)
+    except (ValueError, TypeError) as error:  # also pandas' errors of parsing
+        raise ValueError(
+            f"Tables of a prediction have a number in each cell. Received: {path} ({error}). Run "
+            "`kollias-affect predict` again."
+        ) from error
 
 
 def _outputs(rows):
-    found = [
-        name
-        for name in rows.columns
-        if name not in _OTHERS and not _LANDMARK.fullmatch(name) and rows[name].dtype.kind in "fiu"
-    ]
+    found = [n for n in rows.columns if n not in _OTHERS and not _LANDMARK.fullmatch(n)]
     known = [name for name in (*DIMENSIONS, *EXPRESSIONS) if name in found]
     return (*known, *(name for name in found if name not in known))

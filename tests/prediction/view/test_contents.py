@@ -8,10 +8,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from pages import RATE
+from pages import RATE, numbered_pictures, write_h264
 
+from kollias_affect import prediction as prediction_room
 from kollias_affect.prediction import view
-from kollias_affect.prediction.view import contents, packing
+from kollias_affect.prediction.view import contents, packing, reading
 from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
 
 
@@ -46,6 +47,45 @@ def test_outputs_of_every_model_are_found_and_nothing_else(prediction, outputs):
     assert entry["classes"] == [name for name in outputs if name not in DIMENSIONS]
 
 
+@pytest.mark.parametrize("kind", prediction_room.FORMATS)
+def test_tables_of_every_format_and_in_folders_are_read(prediction, tmp_path, kind):
+    """Two videos of one name have tables in folders, and their media too."""
+    if kind == "parquet":
+        pytest.importorskip("pyarrow", reason="parquet needs pyarrow")
+    out = prediction(annotated=False)
+    table = prediction_room.read_table(out / "talk.csv")
+    (out / "talk.csv").unlink()
+    for folder in ("a", "b"):
+        named = table.assign(input=f"{folder}/talk.mp4")
+        prediction_room.write_table(named, out / folder / f"talk.{kind}")
+        write_h264(out / f"{folder}.mp4", numbered_pictures(2), [0, 1])
+        target = (out if folder == "a" else tmp_path / "inputs") / "annotated" / folder / "talk.mp4"
+        target.parent.mkdir(parents=True)
+        (out / f"{folder}.mp4").rename(target)
+    prediction_room.write_table(table, out / "crops" / f"talk.{kind}")
+    found = contents.read(out, [tmp_path / "inputs" / "annotated" / "b" / "talk.mp4"])
+    assert [e["name"] for e in found.index["entries"]] == ["a/talk.mp4", "b/talk.mp4"]
+    assert [(m.path.parent.name, m.annotated) for m in found.media] == [("a", True), ("b", False)]
+    values = unpacked(tracks_of(found)["people"][0]["columns"]["valence"])
+    np.testing.assert_allclose(values, table["valence"], atol=5e-5)
+
+
+def test_of_tables_of_one_video_the_newest_counts(prediction):
+    out = prediction(annotated=False)
+    table = prediction_room.read_table(out / "talk.csv")
+    prediction_room.write_table(table.assign(valence=0.25), out / "talk.json")
+    (entry,) = contents.read(out).index["entries"]
+    assert entry["name"] == "talk.mp4"
+    values = unpacked(tracks_of(contents.read(out))["people"][0]["columns"]["valence"])
+    assert (values == 0.25).all()
+
+
+def test_names_of_the_outputs_are_those_of_predict():
+    from kollias_affect.prediction import outputs
+
+    assert (reading.IMAGES, reading.ANNOTATED) == (outputs.IMAGES, outputs.ANNOTATED)
+
+
 def test_landmarks_and_head_pose_are_no_outputs(prediction):
     out = prediction(outputs=DIMENSIONS, annotated=False)
     table = pd.read_csv(out / "talk.csv").assign(x_0=1.0, y_67=2.0, yaw=3.0, roll=1.0)
@@ -60,7 +100,7 @@ def test_people_have_their_own_values_and_stay(prediction):
     table[~late].to_csv(out / "talk.csv", index=False)
     found = contents.read(out)
     people = tracks_of(found)["people"]
-    assert [p["id"] for p in people] == [str(i) for i in range(12)]  # not 0, 1, 10, 11, 2
+    assert [p["id"] for p in people] == list(range(12))
     assert (people[3]["first"], people[3]["count"]) == (30, 50)
     own = table[~late & (table["face_id"] == 3)]
     np.testing.assert_allclose(unpacked(people[3]["columns"]["valence"]), own["valence"], atol=5e-5)
@@ -80,6 +120,7 @@ def test_other_csv_files_are_left_out(prediction):
     out = prediction(annotated=False)
     (out / "summary.csv").write_text("input,face_id,frames\ntalk.mp4,0,80\n")
     (out / "notes.csv").write_bytes(b"\xff\xfe\x00")
+    (out / "facts.json").write_text("{}")
     assert [e["name"] for e in contents.read(out).index["entries"]] == ["talk.mp4"]
 
 

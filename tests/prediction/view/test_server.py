@@ -17,7 +17,7 @@ def test_the_page_its_contents_and_parts_of_media_are_answered(prediction, serve
     assert get(prepared, "/").status_code == 200
     index = get(prepared, "/index.json").json()
     (entry,) = index["entries"]
-    assert get(prepared, f"/tracks-{entry['number']}.json").json()["people"][0]["id"] == "0"
+    assert get(prepared, f"/tracks-{entry['number']}.json").json()["people"][0]["id"] == 0
     address = entry["media"][0]["href"]
     part = get(prepared, address, range="bytes=10-19")
     assert part.status_code == 206 and part.headers["content-type"] == "video/mp4"
