@@ -7,12 +7,16 @@ from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand, raise_errors
 
 
-def _check(inputs, out, model, recursive, format, **_):
+def _check(inputs, out, model, recursive, format, html, **_):
     """Refuses at once what is no model and folders without inputs."""
     from kollias_affect.prediction import inputs as find
     from kollias_affect.prediction import table_files
 
     table_files.check_format(format)
+    if html:
+        from kollias_affect.prediction.view import writing
+
+        writing.refuse_foreign(out / writing.FILE_NAME)
     model, inputs = _divided(model, inputs)
     if model is not None:
         shared.MODEL.convert(model, None, None)

@@ -83,4 +83,8 @@ def _people(table, packed):
 
 
 def _duration(table):
-    return float(table.rows["timestamp"].max()) if len(table.rows) else 0.0
+    """Time at which the last frame ends, if it is shown as long as the others."""
+    times = table.rows.drop_duplicates("frame")["timestamp"]
+    if len(times) < 2:
+        return float(times.max()) if len(times) else 0.0
+    return float(times.max() + (times.max() - times.min()) / (len(times) - 1))

@@ -16,8 +16,8 @@ IMAGES, ANNOTATED = "predictions", "annotated"
 _NO_TABLES = ("crops", "crops_by_name", ANNOTATED)
 _FIRST = ["input", "frame", "timestamp", "face_id", "success"]
 BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
-# Columns that are no outputs of a network; landmarks are x_0, y_0, and so on.
-_OTHERS = {*_FIRST, *BOX, "FaceScore", "expression", "pitch", "yaw", "roll"}
+# Columns after those of the face that are no outputs of a network; landmarks are x_0, y_0, and so on.
+_OTHERS = {"expression", "pitch", "yaw", "roll"}
 _LANDMARK = re.compile(r"[xy]_\d+")
 
 
@@ -113,6 +113,7 @@ def _rows(path):
 
 
 def _outputs(rows):
-    found = [n for n in rows.columns if n not in _OTHERS and not _LANDMARK.fullmatch(n)]
+    start = max(rows.columns.get_loc(n) for n in (*_FIRST, *BOX) if n in rows.columns) + 1
+    found = [n for n in rows.columns[start:] if n not in _OTHERS and not _LANDMARK.fullmatch(n)]
     known = [name for name in (*DIMENSIONS, *EXPRESSIONS) if name in found]
     return (*known, *(name for name in found if name not in known))

@@ -48,7 +48,7 @@ def write_page(out_dir, path=None, media=(), embed=False):
         'view.html'
     """
     path = Path(out_dir) / FILE_NAME if path is None else Path(path)
-    _refuse_foreign(path)
+    refuse_foreign(path)
     contents = page_contents.read(out_dir, media)
     if embed:
         # Only what is shown first: the others are for browsers that refuse it.
@@ -69,7 +69,8 @@ def write_page(out_dir, path=None, media=(), embed=False):
     return path
 
 
-def _refuse_foreign(path):
+def refuse_foreign(path):
+    """Raises `FileExistsError` if `path` exists and is no page of `write_page`."""
     if path.exists() and _GENERATOR not in path.read_text(encoding="utf-8", errors="replace")[:500]:
         raise FileExistsError(
             f"The page needs the name {path}. It exists already and holds something else. Choose "
