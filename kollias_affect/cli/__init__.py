@@ -21,6 +21,7 @@ from kollias_affect.cli.predict import predict
 from kollias_affect.cli.submit import submit
 from kollias_affect.cli.table import table
 from kollias_affect.cli.train import train
+from kollias_affect.cli.view import view
 from kollias_affect.cli.weights import weights
 
 
@@ -41,8 +42,8 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, annotate, annotations, data, train, evaluate, predict, submit, adapt, finetune,
-    table, weights,
+    demo, extract, annotate, annotations, data, train, evaluate, predict, view, submit, adapt,
+    finetune, table, weights,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -182,6 +182,39 @@ def out_option(text):
     return click.option("--out", required=True, type=FOLDER, help=text)
 
 
+def server_options(port):
+    """Returns a decorator that adds the options of a server of pages to a command.
+
+    Args:
+        port: Default of `--port`; 0 takes a free one.
+    """
+    options = (
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+        ),
+        click.option("--port", default=port, show_default=True, help="Port; 0 takes a free one."),
+        click.option(
+            "--name",
+            "names",
+            multiple=True,
+            help="Host name of a server in front of this one, such as one with TLS; makes a token.",
+        ),
+        click.option(
+            "--token", help="Secret of the address.  [default: made if --host is another one]"
+        ),
+        click.option(
+            "--open/--no-open", "browse", default=True, help="Whether a browser is opened."
+        ),
+    )
+
+    def add(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def dataset_options(command):
     """Adds the options that name the clips to load to a command."""
     for option in (

@@ -7,12 +7,16 @@ from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand, raise_errors
 
 
-def _check(inputs, out, model, recursive, format, **_):
+def _check(inputs, out, model, recursive, format, html, **_):
     """Refuses at once what is no model and folders without inputs."""
     from kollias_affect.prediction import inputs as find
     from kollias_affect.prediction import table_files
 
     table_files.check_format(format)
+    if html:
+        from kollias_affect.prediction.view import writing
+
+        writing.refuse_foreign(out / writing.FILE_NAME)
     model, inputs = _divided(model, inputs)
     if model is not None:
         shared.MODEL.convert(model, None, None)
@@ -71,6 +75,11 @@ def _divided(model, inputs):
     help="Format of the tables.",
 )
 @click.option(
+    "--html",
+    is_flag=True,
+    help="Also write OUT/view.html, an interactive page of all tables in OUT; see `view`.",
+)
+@click.option(
     "--stream/--windows",
     default=None,
     help="Models of windows: run a video as one sequence, or in windows that do not overlap, whose "
@@ -80,7 +89,7 @@ def _divided(model, inputs):
 @shared.processes_option
 def predict(
     inputs, out, model, recursive, cropped, detector, max_side, faces, annotate, landmarks, format,
-    stream, detect_every, processes,
+    html, stream, detect_every, processes,
 ):  # fmt: skip
     """Runs a model on INPUTS: videos, images, or folders of them.
 
@@ -113,4 +122,6 @@ def predict(
         log=click.echo,
         **options,
     )
+    if html and result.summary is not None:
+        click.echo(prediction.write_page(out, media=list(files.names)))
     raise_errors(result.errors)
