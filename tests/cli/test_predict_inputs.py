@@ -10,7 +10,8 @@ import skimage.data
 from PIL import Image
 
 from kollias_affect import backbones, models
-from kollias_affect.weights import catalogue, registry
+from kollias_affect import catalogue
+from kollias_affect.catalogue import files as registry
 
 
 @pytest.fixture(scope="module")
