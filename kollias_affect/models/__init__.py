@@ -19,6 +19,7 @@ from kollias_affect.models.reference import REFERENCES, reference
 from kollias_affect.models.streaming import Stream
 from kollias_affect.models.unit_range import for_unit_range
 from kollias_affect.runtime.cards import CROP, CROPS, read_card
+from kollias_affect.tasks import tasks_of
 
 __all__ = [
     "CROP",
@@ -42,4 +43,5 @@ __all__ = [
     "read_card",
     "reference",
     "save",
+    "tasks_of",
 ]

@@ -106,23 +106,25 @@ def describe(model):
     (['valence'], [-1, 1], 32, True)
     """
     outputs = list(getattr(model, "output_names", []))
-    task = next((name for name in outputs if name in TASKS), None)
+    tasks = [name for name in outputs if name in TASKS]
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
-    if task is None or len(inputs.get("images", ())) not in (4, 5):
+    if not tasks or len(inputs.get("images", ())) not in (4, 5):
         raise ValueError(
             "A model of faces must take `images`, single or in windows, and have an output named "
             f"after its task, one of {tuple(TASKS)}. Received: inputs {inputs} and outputs "
             f"{outputs}. Build it with `kollias_affect.models`."
         )
-    names, span = TASKS[task]
     size = inputs["images"][-2]
     length = inputs["images"][1] if len(inputs["images"]) == 5 else None
     scaling = scaling_of(model)
     scaling = {} if scaling is None else {"scaling": scaling}
+    names = {task: list(TASKS[task][0]) for task in tasks}
+    spans = {task: list(TASKS[task][1]) for task in tasks}
+    several = len(tasks) > 1
     return {
-        "task": task,
-        "outputs": list(names),
-        "range": list(span),
+        "task": tasks if several else tasks[0],
+        "outputs": names if several else names[tasks[0]],
+        "range": spans if several else spans[tasks[0]],
         "image": {"size": size, "colour": "RGB", "range": [-1, 1], **scaling},
         "crop": CROP,
         "landmarks": "landmarks" in inputs,

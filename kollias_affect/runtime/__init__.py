@@ -5,4 +5,14 @@ from kollias_affect.runtime.clips import predict_clip, unit_range
 from kollias_affect.runtime.onnx_model import OnnxModel
 from kollias_affect.runtime.streaming import Stream
 
-__all__ = ["CARD", "CROP", "CROPS", "KEYS", "OnnxModel", "Stream", "predict_clip", "read_card", "unit_range"]
+__all__ = [
+    "CARD",
+    "CROP",
+    "CROPS",
+    "KEYS",
+    "OnnxModel",
+    "Stream",
+    "predict_clip",
+    "read_card",
+    "unit_range",
+]

@@ -9,7 +9,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from kollias_affect.tasks import TASKS
+from kollias_affect.tasks import TASKS, tasks_of
 
 CARD = "kollias_affect.json"
 # Names in cards of the crop layouts of `faces.LAYOUTS`. Prediction reads the card of a model to
@@ -35,7 +35,8 @@ def read_card(path):
         `range`, and `scaling` of a network that sees other pixels within, see
         `unit_range.scaling_of`), `crop`, `landmarks` (whether the model takes them), `length`
         (frames per window, `None` for a model of single frames), `versions`, and the metadata of
-        `models.save`; or `None` if the file has no card.
+        `models.save`; or `None` if the file has no card. Of a model with several tasks, `task` is a
+        list, and `outputs` and `range` are dicts by task, see `tasks.tasks_of`.
 
     Raises:
         ValueError: If the card is damaged.
@@ -67,9 +68,9 @@ def parse(content, path):
     """
     try:
         card = json.loads(content)
-        tasks = card["task"] if isinstance(card["task"], list) else [card["task"]]
-        is_complete = set(card) >= KEYS and bool(tasks) and all(task in TASKS for task in tasks)
-    except (ValueError, TypeError, KeyError):
+        tasks = tasks_of(card)
+        is_complete = set(card) >= KEYS and bool(tasks) and set(tasks) <= set(TASKS)
+    except (AttributeError, KeyError, TypeError, ValueError):
         is_complete = False
     if not is_complete:
         raise ValueError(
@@ -77,23 +78,3 @@ def parse(content, path):
             "whose card lacks some of them. Save the model again with `kollias_affect.models.save`."
         )
     return card
-
-
-def outputs_of(card):
-    """Returns the tasks of a card with their outputs.
-
-    Args:
-        card: Dict, see `read_card`. Its `task` is a name, or a list of names; `outputs` and
-            `range` are then dicts by task.
-
-    Returns:
-        Dict from each task to `(names, (low, high))`.
-
-    Example:
-
-    >>> outputs_of({"task": "valence", "outputs": ["valence"], "range": [-1, 1]})
-    {'valence': (['valence'], (-1, 1))}
-    """
-    if isinstance(card["task"], list):
-        return {task: (card["outputs"][task], tuple(card["range"][task])) for task in card["task"]}
-    return {card["task"]: (card["outputs"], tuple(card["range"]))}

@@ -6,6 +6,7 @@ import numpy as np
 
 from kollias_affect import _checks
 from kollias_affect.runtime import cards
+from kollias_affect.tasks import tasks_of
 
 MAX_BYTES = 2**31 - 1  # The format has no larger files.
 MAX_SIDE, MAX_LENGTH, MAX_UNITS = 2048, 100_000, 100_000
@@ -122,7 +123,7 @@ class OnnxModel:
         """Raises `ValueError` if inputs and outputs are not those that the card describes."""
         images, size = self.inputs.get("images", ()), self.card["image"].get("size")
         windows = self.card["length"] is not None
-        tasks = cards.outputs_of(self.card)
+        tasks = tasks_of(self.card)
         fits = (
             len(images) == (5 if windows else 4)
             and images[-3:] == (size, size, 3)

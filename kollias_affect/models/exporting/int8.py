@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect.models.exporting.request import missing
-from kollias_affect.runtime.cards import outputs_of
+from kollias_affect.tasks import tasks_of
 
 
 def quantize(proto, request, path):
@@ -62,7 +62,7 @@ def loss(model, request):
         outputs, _ = model.step(inputs, states)
         outputs = outputs if isinstance(outputs, dict) else {model.outputs[0]: outputs}
         expected = request.named(request.model.predict_on_batch(inputs))
-        for task, (names, _) in outputs_of(request.card).items():
+        for task, (names, _) in tasks_of(request.card).items():
             before.setdefault(task, []).append(expected[task].reshape(-1, len(names)))
             after.setdefault(task, []).append(outputs[task].reshape(-1, len(names)))
     return {
