@@ -1,10 +1,96 @@
 """Options that several commands share, and what they stand for."""
 
+import importlib
+import zipfile
 from pathlib import Path
 
 import click
 
+from kollias_affect import _checks
+
 PATH = click.Path(path_type=Path)
+
+
+class _Existing(click.Path):
+    """A file or folder that exists; files are not empty."""
+
+    def convert(self, value, param, context):
+        """Returns a `Path`."""
+        path = super().convert(value, param, context)
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{_named(param)} must exist. Received: {path}, which does not (looked from "
+                f"{Path.cwd()}). Check the path."
+            )
+        if path.is_file() and path.stat().st_size == 0:
+            raise ValueError(
+                f"{_named(param)} must not be empty. Received: {path}, which has 0 bytes. Copy or "
+                "download it again."
+            )
+        return path
+
+
+class _Folder(click.Path):
+    """A folder for outputs, which need not exist."""
+
+    def convert(self, value, param, context):
+        """Returns a `Path`."""
+        path = super().convert(value, param, context)
+        above = next((p for p in (path, *path.absolute().parents) if p.exists()), None)
+        if above is not None and not above.is_dir():
+            raise NotADirectoryError(
+                f"{_named(param)} must be a folder that can be written. Received: {path}, but "
+                f"{above} is a file. Choose another folder."
+            )
+        return path
+
+
+class _Model(click.ParamType):
+    """A model file that exists, or a name of the catalogue."""
+
+    name = "model"
+
+    def convert(self, value, param, context):
+        """Returns the text."""
+        path = Path(value)
+        if path.suffix == ".keras" or path.exists():
+            EXISTING.convert(value, param, context)
+            if path.is_file() and not zipfile.is_zipfile(path):
+                raise ValueError(
+                    f"{_named(param)} must be a Keras model file. Received: {value}, which is not "
+                    "a .keras archive. Check the path."
+                )
+        return value
+
+
+class _Name(click.ParamType):
+    """A name in a registry, whose module is imported if the name is not the default."""
+
+    name = "name"
+
+    def __init__(self, module, registry):
+        self.module = module
+        self.registry = registry
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value != param.default:
+            names = getattr(importlib.import_module(self.module), self.registry)
+            _checks.one_of(_named(param), value, names)
+        return value
+
+
+def _named(param):
+    """Returns the name of an option or argument as a user writes it."""
+    return param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
+
+
+EXISTING = _Existing(path_type=Path)
+FOLDER = _Folder(path_type=Path)
+MODEL = _Model()
+DETECTOR = _Name("kollias_affect.faces", "DETECTORS")
+DATASET = _Name("kollias_affect.datasets", "DATASETS")
+AT_LEAST_1 = click.IntRange(min=1)
 
 loader_option = click.option(
     "--option",
@@ -14,23 +100,26 @@ loader_option = click.option(
     help="Option of the database's loader, such as variant=FER28; may be given several times.",
 )
 detector_option = click.option(
-    "--detector", default="hog", show_default=True, help="hog, cnn or haar."
+    "--detector", type=DETECTOR, default="hog", show_default=True, help="hog, cnn or haar."
 )
 detect_every_option = click.option(
     "--detect-every",
+    type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
     help="In videos, detect faces on every Nth frame and track them in between.",
 )
 processes_option = click.option(
-    "--processes", type=int, help="Videos processed at a time.  [default: one per core]"
+    "--processes", type=AT_LEAST_1, help="Videos processed at a time.  [default: one per core]"
 )
-seed_option = click.option("--seed", default=0, show_default=True)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
+)
 
 
 def out_option(text):
-    """The required option `--out` with a help text."""
-    return click.option("--out", required=True, type=PATH, help=text)
+    """The required option `--out`, a folder, with a help text."""
+    return click.option("--out", required=True, type=FOLDER, help=text)
 
 
 def dataset_options(command):

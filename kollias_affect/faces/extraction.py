@@ -45,7 +45,7 @@ def extract(
 
     - `<video>/00001.jpg`, `00002.jpg` and so on: the crops. Frames without a face have none.
     - `<video>.csv`: one row per decoded frame, with the columns `faces.COLUMNS`. `timestamp` is in
-      seconds, the rectangle in pixels of the frame, and `confidence` is the detector's score.
+      seconds, the rectangle in pixels of the frame, and `FaceScore` is the detector's score.
     - `<video>.npz`: `landmarks` in [-1, 1] of the crop and `landmarks_in_frame` in pixels, float32
       `[frames, 68, 2]`, NaN without a face.
     - `<video>.json`: settings, versions, and where the video broke.
@@ -68,7 +68,7 @@ def extract(
         on_frame: Function that is called with 1 after every frame, for progress bars.
         detect_every: Maximum number of frames from one detection to the next, 1 to 1000. Faces are
             tracked by their landmarks in between, see `between_detections.FaceTracker`. A tracked
-            face keeps the `confidence` of its last detection.
+            face keeps the `FaceScore` of its last detection.
 
     Returns:
         `Clip` (`faces="main"`) or list of `Clip` (`faces="all"`), without labels.

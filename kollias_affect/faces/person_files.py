@@ -13,7 +13,7 @@ COLUMNS = (
     "timestamp",
     "face_id",
     "success",
-    "confidence",
+    "FaceScore",
     "FaceRectX",
     "FaceRectY",
     "FaceRectWidth",

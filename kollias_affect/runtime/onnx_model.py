@@ -6,6 +6,7 @@ import numpy as np
 
 from kollias_affect import _checks
 from kollias_affect.runtime import cards
+from kollias_affect.runtime.arrays import map_outputs
 from kollias_affect.tasks import tasks_of
 
 MAX_BYTES = 2**31 - 1  # The format has no larger files.
@@ -85,8 +86,20 @@ class OnnxModel:
         return outputs
 
     def predict_on_batch(self, inputs):
-        """The same as a call, by the name that it has in Keras."""
-        return self(inputs)
+        """Runs the network on any number of windows or frames, by the name that this has in Keras.
+
+        A file with a fixed batch is run several times, the last time with copies of the last one.
+        """
+        if self.batch is None:
+            return self(inputs)
+        count, parts = len(inputs["images"]), []
+        for start in range(0, count, self.batch):
+            rows = np.minimum(np.arange(start, start + self.batch), count - 1)
+            outputs = self({name: values[rows] for name, values in inputs.items()})
+            parts.append(map_outputs(lambda values: values[: count - start], outputs))  # noqa: B023
+        if isinstance(parts[0], dict):
+            return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return np.concatenate(parts)
 
     def step(self, inputs, states):
         """Runs the network on the next frames of sequences.

@@ -4,7 +4,59 @@ import copy
 
 import numpy as np
 
-from kollias_affect.runtime.clips import map_outputs
+from kollias_affect.runtime.arrays import map_outputs, unit_range
+
+
+class SequenceRunner:
+    """Runner of an `OnnxModel` on consecutive chunks of one sequence.
+
+    Args:
+        model: `OnnxModel` of single frames, or of windows that was exported with `stream`.
+
+    Raises:
+        ValueError: If it is a model of windows without states.
+    """
+
+    def __init__(self, model):
+        if model.card["length"] is not None and not model.states:
+            raise ValueError(
+                "A sequence needs the recurrent states of a model as inputs. Received: "
+                f"{model.path}, an ONNX file of windows. Export it with `stream=True` (--stream)."
+            )
+        self.model = model
+        self.reset()
+
+    def __call__(self, inputs):
+        """Predicts the next frames.
+
+        Args:
+            inputs: Dict of arrays `[1, length, ...]` (`[1, ...]` for a model of single frames).
+
+        Returns:
+            Arrays `[1, length, ...]`, or a dict of them by output.
+        """
+        step = self.model.length
+        if step is None:
+            return self._step(inputs)
+        frames = inputs["images"].shape[1]
+        parts = [
+            self._step({name: values[:, start : start + step] for name, values in inputs.items()})
+            for start in range(0, frames, step)
+        ]
+        if isinstance(parts[0], dict):
+            return {name: np.concatenate([p[name] for p in parts], axis=1) for name in parts[0]}
+        return np.concatenate(parts, axis=1)
+
+    def _step(self, inputs):
+        """Runs once; a file with a fixed batch gets copies of the sequence."""
+        batch = self.model.batch or 1
+        inputs = {name: np.repeat(value, batch, axis=0) for name, value in inputs.items()}
+        outputs, self.states = self.model.step(inputs, self.states)
+        return map_outputs(lambda values: values[:1], outputs)
+
+    def reset(self):
+        """Resets the states: the next call starts a new sequence."""
+        self.states = self.model.zero_states(self.model.batch or 1)
 
 
 class Stream:
@@ -43,12 +95,13 @@ class Stream:
     """
 
     def __init__(self, model):
-        if model.card["length"] is not None and not model.states:
+        if (model.length or 1) != 1:
             raise ValueError(
-                "A stream needs the recurrent states of a model as inputs. Received: "
-                f"{model.path}, an ONNX file of windows. Export it with `stream=True` (--stream)."
+                "A stream takes one frame per call. Received: "
+                f"{model.path}, exported for {model.length} frames. Export it with length=1, or "
+                "leave the length free."
             )
-        self._start(model.card, _OnnxRunner(model))
+        self._start(model.card, SequenceRunner(model))
 
     def _start(self, card, run):
         """Runs the network once, so that the first frame takes no longer than the others.
@@ -114,38 +167,13 @@ class Stream:
         return np.asarray(values, np.float32)[0 if self._single_frames else (0, 0)]
 
 
-class _OnnxRunner:
-    """Runner of an `OnnxModel` on consecutive frames of one sequence."""
-
-    def __init__(self, model):
-        self.model = model
-        self.reset()
-
-    def __call__(self, inputs):
-        """Predicts the next frame; a file with a fixed batch or length gets copies of it."""
-        axes = [self.model.batch or 1, self.model.length or 1]
-        if axes[1] != 1:
-            raise ValueError(
-                "A stream takes one frame per call. Received: "
-                f"{self.model.path}, exported for {axes[1]} frames. Export it with length=1, or "
-                "leave the length free."
-            )
-        inputs = {name: np.repeat(value, axes[0], axis=0) for name, value in inputs.items()}
-        outputs, self.states = self.model.step(inputs, self.states)
-        return outputs
-
-    def reset(self):
-        """Resets the states: the next call starts a new sequence."""
-        self.states = self.model.zero_states(self.model.batch or 1)
-
-
 def _image(image, size):
     """Converts an image to float32 in [-1, 1]."""
     image = np.asarray(image)
     is_number = image.dtype == np.uint8 or np.issubdtype(image.dtype, np.floating)
     if is_number and image.shape == (size, size, 3):
         if image.dtype == np.uint8:
-            return image.astype(np.float32) / np.float32(127.5) - 1
+            return unit_range(image)
         if np.abs(image).max() <= 1:  # This is false for NaN, too.
             return image.astype(np.float32)
     span = f" from {image.min()} to {image.max()}" if image.size and image.dtype != object else ""

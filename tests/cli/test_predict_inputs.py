@@ -9,8 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from kollias_affect import backbones, models
-from kollias_affect import catalogue
+from kollias_affect import backbones, catalogue, models
 from kollias_affect.catalogue import files as registry
 
 

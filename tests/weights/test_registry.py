@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import kollias_affect
-from kollias_affect import backbones, models, weights
-from kollias_affect import catalogue
+from kollias_affect import backbones, catalogue, models, weights
 from kollias_affect.catalogue import files as registry
 
 PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
