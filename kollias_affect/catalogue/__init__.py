@@ -2,6 +2,7 @@
 
 from kollias_affect.catalogue.entries import DEFAULT, ENTRIES, Entry
 from kollias_affect.catalogue.files import (
+    ENDINGS,
     MANIFEST,
     model_file,
     pretrained_file,
@@ -11,6 +12,7 @@ from kollias_affect.catalogue.files import (
 
 __all__ = [
     "DEFAULT",
+    "ENDINGS",
     "ENTRIES",
     "MANIFEST",
     "Entry",

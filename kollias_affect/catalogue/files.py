@@ -11,7 +11,7 @@ from pathlib import Path
 
 import kollias_affect
 from kollias_affect import _checks, _files
-from kollias_affect.catalogue.entries import ENTRIES
+from kollias_affect.catalogue.entries import DEFAULT, ENTRIES
 
 MANIFEST = "manifest.json"
 ENDINGS = (".keras", ".onnx")
@@ -65,11 +65,11 @@ def model_file(model):
     return Path(model)
 
 
-def runtime_file(model):
+def runtime_file(model=None):
     """Returns the file by which a model runs fastest: of a name, the `.onnx` file if it ships.
 
     Args:
-        model: See `model_file`.
+        model: See `model_file`; `None` for the default.
 
     Returns:
         `pathlib.Path`.
@@ -77,6 +77,7 @@ def runtime_file(model):
     Raises:
         FileNotFoundError, ValueError: See `model_file`.
     """
+    model = DEFAULT if model is None else model
     if str(model) in [entry.name for entry in ENTRIES if entry.kind == "shipped"]:
         found = (folder / f"{model}.onnx" for folder in _folders())
         path = next((path for path in found if path.is_file()), None)

@@ -195,7 +195,7 @@ def load(model=None):
     """
     if isinstance(model, Predictor):
         return model
-    path = catalogue.runtime_file(catalogue.DEFAULT if model is None else model)
+    path = catalogue.runtime_file(model)
     if path.suffix == ".onnx":
         network = runtime.OnnxModel(path)
         card = network.card

@@ -3,9 +3,8 @@
 import keras
 
 from kollias_affect.models.exporting.graph import Graph
-from kollias_affect.models.exporting.layers import layer_nodes
+from kollias_affect.models.exporting.layers import layer_nodes, refuse_unknown
 from kollias_affect.models.exporting.operations import operation_nodes
-from kollias_affect.models.exporting.recurrent import is_recurrent, recurrent_nodes
 
 
 def graph_of(model, batch=None, length=None, stream=False):
@@ -47,11 +46,11 @@ def _run(graph, model, tensors):
             if not isinstance(operation, keras.layers.Layer):
                 return operation_nodes(graph, operation, args)
             x = args[0]
+            refuse_unknown(operation)
             shape = operation.compute_output_shape(
                 [each.shape for each in x] if isinstance(x, list) else x.shape
             )
-            convert = recurrent_nodes if is_recurrent(operation) else layer_nodes
-            return convert(graph, operation, x, tuple(shape))
+            return layer_nodes(graph, operation, x, tuple(shape))
 
         return add
 

@@ -22,7 +22,7 @@ def quantize(proto, request, path):
     except ImportError as error:  # It needs onnx, too.
         raise missing("onnxruntime", "onnx") from error
 
-    batches = _calls(request)[::2]
+    batches = request.calls[::2]
 
     class Reader(quantization.CalibrationDataReader):
         def __init__(self):
@@ -57,7 +57,7 @@ def loss(model, request):
         dimensions the lowest concordance correlation of an output with that of Keras.
     """
     before, after = {}, {}
-    for inputs in _calls(request)[1::2]:
+    for inputs in request.calls[1::2]:
         states = model.zero_states(len(inputs["images"]))
         outputs, _ = model.step(inputs, states)
         outputs = outputs if isinstance(outputs, dict) else {model.outputs[0]: outputs}
@@ -89,23 +89,3 @@ def _ccc(x, y):
     x, y = x.astype(np.float64), y.astype(np.float64)
     spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
     return float(2 * np.mean((x - x.mean()) * (y - y.mean())) / spread) if spread else 1.0
-
-
-def _calls(request):
-    """Returns the calibration inputs as calls of numpy arrays that fit model and file."""
-    names = [tensor.name for tensor in request.model.inputs]
-    calls = []
-    for batch in request.calibration:
-        inputs = {name: np.asarray(batch[name], np.float32) for name in names if name in batch}
-        if set(inputs) != set(names):
-            raise ValueError(
-                f"Every batch of `calibration` needs the inputs {names}. Received: "
-                f"{sorted(batch)}. Pass `windows.dataset(clips, labels=False)`."
-            )
-        calls.append(inputs)
-    if len(calls) < 2:
-        raise ValueError(
-            "`calibration` needs two batches or more: half of them measure the loss. Received: "
-            f"{len(calls)}. Add faces, or use smaller batches."
-        )
-    return calls

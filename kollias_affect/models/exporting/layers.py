@@ -7,9 +7,10 @@ its output, and returns a `Tensor`. To add a layer, write one and add a line to 
 import numpy as np
 from keras import layers, ops
 
-from kollias_affect.layers import CentroidOutputs
+from kollias_affect.layers import CentroidOutputs, PeepholeLSTM
 from kollias_affect.models.exporting import activations, centroids
 from kollias_affect.models.exporting.graph import Tensor
+from kollias_affect.models.exporting.recurrent import recurrent_nodes
 
 
 def activated(graph, layer, name, tensor):
@@ -355,6 +356,12 @@ def layer_nodes(graph, layer, x, shape):
     Raises:
         ValueError: If the layer is not in `LAYERS`, or has an option that ONNX lacks.
     """
+    refuse_unknown(layer)
+    return LAYERS[type(layer)](graph, layer, x, shape)
+
+
+def refuse_unknown(layer):
+    """Raises `ValueError` if a layer is not in `LAYERS`, or has its channels first."""
     if getattr(layer, "data_format", None) == "channels_first":
         raise ValueError(
             f"Images must have their channels last. Received: the layer {layer.name!r}, channels "
@@ -366,7 +373,6 @@ def layer_nodes(graph, layer, x, shape):
             f"ones. Received: the layer {layer.name!r} ({type(layer).__name__}). Use the format "
             "saved_model or litert, or build the model from other layers."
         )
-    return LAYERS[type(layer)](graph, layer, x, shape)
 
 
 LAYERS = {
@@ -375,6 +381,7 @@ LAYERS = {
     layers.Average: _average,
     layers.AveragePooling2D: _pool("AveragePool", count_include_pad=0),
     layers.BatchNormalization: _batch_normalization,
+    layers.Bidirectional: recurrent_nodes,
     layers.CenterCrop: _center_crop,
     layers.Concatenate: _concatenate,
     layers.Conv2D: _conv,
@@ -383,11 +390,13 @@ LAYERS = {
     layers.DepthwiseConv2D: _depthwise,
     layers.Dropout: identity,
     layers.Flatten: _flatten,
+    layers.GRU: recurrent_nodes,
     layers.GaussianNoise: identity,
     layers.GlobalAveragePooling2D: _global_pool("GlobalAveragePool"),
     layers.GlobalMaxPooling2D: _global_pool("GlobalMaxPool"),
     layers.GroupNormalization: _group_normalization,
     layers.Identity: identity,
+    layers.LSTM: recurrent_nodes,
     layers.LayerNormalization: _layer_normalization,
     layers.LeakyReLU: _leaky_relu,
     layers.MaxPooling2D: _pool("MaxPool"),
@@ -408,4 +417,5 @@ LAYERS = {
     layers.TimeDistributed: _time_distributed,
     layers.ZeroPadding2D: _zero_padding,
     CentroidOutputs: _centroid_outputs,
+    PeepholeLSTM: recurrent_nodes,
 }

@@ -10,13 +10,6 @@ from kollias_affect.models.exporting.graph import Tensor
 _PLAIN = (layers.GRU, layers.LSTM, PeepholeLSTM)
 
 
-def is_recurrent(layer):
-    """Returns whether `recurrent_nodes` knows a layer."""
-    if isinstance(layer, layers.Bidirectional):
-        return isinstance(layer.forward_layer, _PLAIN)
-    return isinstance(layer, _PLAIN)
-
-
 def recurrent_nodes(graph, layer, x, shape):
     """Adds the nodes of a GRU, an LSTM, an LSTM with peepholes, or of a bidirectional pair.
 
@@ -82,7 +75,7 @@ def _refuse_other_forms(layer, parts):
     if (
         (paired and layer.merge_mode != "concat")
         or (not paired and layer.go_backwards)
-        or any(part.return_state for part in parts)
+        or any(type(part) not in _PLAIN or part.return_state for part in parts)
     ):
         raise ValueError(
             "A recurrent layer of an ONNX file runs forwards, or in both directions with joined "

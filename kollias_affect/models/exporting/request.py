@@ -76,6 +76,30 @@ class Request:
             name: np.concatenate([values[name] for values in sequences]) for name in sequences[0]
         }
 
+    @functools.cached_property
+    def calls(self):
+        """Calibration inputs: list of dicts of arrays by the names of the inputs.
+
+        Raises:
+            ValueError: If there are less than two batches, or one lacks an input.
+        """
+        names = [tensor.name for tensor in self.model.inputs]
+        calls = []
+        for batch in self.calibration:
+            inputs = {name: np.asarray(batch[name], np.float32) for name in names if name in batch}
+            if set(inputs) != set(names):
+                raise ValueError(
+                    f"Every batch of `calibration` needs the inputs {names}. Received: "
+                    f"{sorted(batch)}. Pass `windows.dataset(clips, labels=False)`."
+                )
+            calls.append(inputs)
+        if len(calls) < 2:
+            raise ValueError(
+                "`calibration` needs two batches or more: half of them measure the loss. Received: "
+                f"{len(calls)}. Add faces, or use smaller batches."
+            )
+        return calls
+
     def named(self, outputs):
         """Returns the outputs of Keras as a dict by name."""
         if isinstance(outputs, dict):
