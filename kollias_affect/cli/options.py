@@ -53,9 +53,9 @@ class _Model(click.ParamType):
     def convert(self, value, param, context):
         """Returns the text."""
         path = Path(value)
-        if path.suffix == ".keras" or path.exists():
+        if path.suffix in (".keras", ".onnx") or path.exists():
             EXISTING.convert(value, param, context)
-            if path.is_file() and not zipfile.is_zipfile(path):
+            if path.suffix != ".onnx" and path.is_file() and not zipfile.is_zipfile(path):
                 raise ValueError(
                     f"{_named(param)} must be a Keras model file. Received: {value}, which is not "
                     "a .keras archive. Check the path."

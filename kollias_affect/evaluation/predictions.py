@@ -5,8 +5,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kollias_affect import models, windows
-from kollias_affect.models.streaming import SequenceRunner
 from kollias_affect.tasks import TASKS
 
 _CHUNK = 80  # frames per step of a clip that is one sequence
@@ -48,6 +46,8 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
     {'a': array([[nan, nan],
            [nan, nan]], dtype=float32)}
     """
+    from kollias_affect import models, windows
+
     _refuse_same_keys(clips)
     model = models.for_unit_range(model)
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
@@ -103,6 +103,9 @@ def of_clips(outputs, clips, length):
 def _predict_sequences(model, clips, shapes):
     """Predicts clips in chunks; each chunk continues the recurrent state of the one before."""
     length = min(_CHUNK, max((len(clip) for clip in clips), default=1))
+    from kollias_affect import windows
+    from kollias_affect.models.streaming import SequenceRunner
+
     runner = SequenceRunner(model, length)
     visible = [_from_first_face(clip) for clip in clips if clip.has_image.any()]
     outputs = {}

@@ -15,19 +15,8 @@ from kollias_affect import _checks, _files, _runs
 from kollias_affect.models.fast import with_plain_layers
 from kollias_affect.models.precision import use_float32_if_emulated
 from kollias_affect.models.unit_range import for_unit_range, scaling_of
-from kollias_affect.tasks import TASKS, tasks_of
-
-CARD = "kollias_affect.json"
-# Names in cards of the crop layouts of `faces.LAYOUTS`. Prediction reads the card of a model to
-# choose the layout.
-CROPS = {
-    "procrustes": "procrustes-5-anchors, prototype 1",
-    "eyes": "eyes, paper D",
-    "eyes_grey": "eyes, paper D, grey and stretched",
-}
-CROP = CROPS["procrustes"]
-
-KEYS = {"task", "outputs", "range", "image", "crop", "landmarks", "length", "versions"}
+from kollias_affect.runtime.cards import CARD, CROP, read_card
+from kollias_affect.tasks import TASKS
 
 
 def save(model, path, **metadata):
@@ -94,42 +83,6 @@ def load_any(path):
     except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it again.") from error
-
-
-def read_card(path):
-    """Reads the card of a model file.
-
-    Args:
-        path: `.keras` file.
-
-    Returns:
-        Dict with the keys `task`, `outputs` (names in order), `range`, `image` (`size`, `colour`,
-        `range`, and `scaling` of a network that sees other pixels within, see
-        `unit_range.scaling_of`), `crop`, `landmarks` (whether the model takes them), `length`
-        (frames per window, `None` for a model of single frames), `versions`, and the metadata of
-        `save`; or `None` if the file has no card. Of a model with several tasks, `task` is a list,
-        and `outputs` and `range` are dicts by task, see `tasks_of`.
-
-    Raises:
-        ValueError: If the card is damaged.
-    """
-    with zipfile.ZipFile(path) as archive:
-        if CARD not in archive.namelist():
-            return None
-        content = archive.read(CARD)
-    try:
-        card = json.loads(content)
-        is_complete = (
-            set(card) >= KEYS and bool(tasks_of(card)) and set(tasks_of(card)) <= set(TASKS)
-        )
-    except (KeyError, ValueError, TypeError):
-        is_complete = False
-    if not is_complete:
-        raise ValueError(
-            f"The card {CARD} of a model must have the entries {sorted(KEYS)}. Received: {path}, "
-            "whose card lacks some of them. Save the model again with `kollias_affect.models.save`."
-        )
-    return card
 
 
 def describe(model):
