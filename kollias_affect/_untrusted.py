@@ -218,3 +218,28 @@ def check_hdf5(data, available):
     packed = data.chunks is not None and bool(data.compression)
     check_claim(data.nbytes, unpacked_limit(stored) if packed else available, data.name)
     return data.nbytes if not packed else stored
+
+
+# Formats of FFmpeg that name other files or addresses, which it would open.
+_LINKING_FORMATS = {
+    *("concat", "dash", "ffmetadata", "hls", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp"),
+    *("vapoursynth", "webm_dash_manifest", "applehttp"),
+}
+
+
+def open_container(path):
+    """Opens a media file with PyAV; its name is never taken for an address or a pattern.
+
+    Args:
+        path: File.
+
+    Returns:
+        PyAV's container, to be closed. Files that name other files or addresses (playlists) are
+        an error.
+    """
+    import av
+
+    # Without the protocol, `concat:a.mp4` and `2024-01-01T12:30:05.mp4` would be addresses.
+    address = f"file:{os.path.abspath(path)}"
+    options = {"format_whitelist": ",".join(sorted(av.formats_available - _LINKING_FORMATS))}
+    return av.open(address, options=options, metadata_errors="replace")

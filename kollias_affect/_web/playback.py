@@ -9,6 +9,8 @@ from pathlib import Path
 
 import av
 
+from kollias_affect import _untrusted
+
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's name of the family
 _PICTURE = {
     _MP4: ("h264", "vp9", "av1"),
@@ -76,11 +78,11 @@ def inspect(path):
     """
     # Slow; a server of known videos does without.
     from kollias_affect.faces.timestamps import origin
-    from kollias_affect.faces.video import Video, open_container
+    from kollias_affect.faces.video import Video
 
     path = Path(path)
     Video(path)  # its checks
-    with open_container(path) as container:
+    with _untrusted.open_container(path) as container:
         picture = container.streams.best("video")
         fields = {
             **_codecs(container, path),
@@ -101,9 +103,7 @@ def type_and_problems(path):
     Raises:
         av.FFmpegError, ValueError: If `path` is no video.
     """
-    from kollias_affect.faces.video import open_container
-
-    with open_container(path) as container:
+    with _untrusted.open_container(path) as container:
         if not container.streams.video:
             raise ValueError("it has no picture")
         fields = _codecs(container, Path(path))

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 from kollias_affect._web.playback import inspect, media_type
 
 COPIES = "copies"  # folder below that of the store
@@ -104,9 +104,8 @@ class _SoundCopy:
 
     def __init__(self, target, path, codec, facts):
         from kollias_affect.faces.timestamps import origin
-        from kollias_affect.faces.video import open_container
 
-        self._source = open_container(path)
+        self._source = _untrusted.open_container(path)
         sound = self._source.streams.best("audio")
         self._origin = origin(self._source, self._source.streams.best("video"))
         self._target, self._start = target, facts.start + self._origin
