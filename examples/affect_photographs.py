@@ -43,11 +43,9 @@ def main(command_line=None):
     arguments = parser.parse_args(command_line)
     photographs = read(arguments.data)
     kept = kept_persons(photographs)
-    crops, found = [], []
-    for photograph in tqdm(photographs, "faces", disable=None):
-        crop, how = loose_crop(photograph["image"])
-        crops.append(crop)
-        found.append(how)
+    crops, points, found = zip(
+        *(loose_crop(p["image"]) for p in tqdm(photographs, "faces", disable=None)), strict=True
+    )
     with _files.atomic(arguments.out) as temporary:
         np.savez_compressed(
             temporary,
@@ -55,6 +53,7 @@ def main(command_line=None):
             labels=np.array([p["label"] for p in photographs]),
             kept=np.array([person_of(p["name"]) in kept for p in photographs]),
             crops=np.stack(crops),
+            points=np.stack(points),
             found=np.array(found),
         )
     print(report(photographs, kept, np.array(found)))
@@ -111,7 +110,7 @@ def kept_persons(photographs, seed=SEED):
         number of pictures; of each two neighbours one is drawn.
     """
     labels = {}
-    for photograph in photographs:
+    for photograph in sorted(photographs, key=lambda p: p["name"]):
         labels.setdefault(person_of(photograph["name"]), []).append(photograph["label"])
     counts = np.bincount([p["label"] for p in photographs], minlength=len(EXPRESSIONS))
     groups = {}
@@ -131,22 +130,26 @@ def loose_crop(image):
     """Crops the first face of a picture, with a margin.
 
     Returns:
-        `(crop, found)`: uint8 RGB `[SIDE, SIDE, 3]`; `found` is `"face"`, `"whole"` for a small
-        picture without a detected face, and `"none"`, with a black crop, otherwise.
+        `(crop, points, found)`: uint8 RGB `[SIDE, SIDE, 3]`; the landmarks in its pixels, float32
+        `[68, 2]`, NaN without a detected face; and `"face"`, `"whole"` for a small picture without
+        a detected face, or `"none"`, with a black crop.
     """
+    missing = np.full((68, 2), np.nan, np.float32)
     for box in detectors.detect(image, "hog", LONGEST_SIDE)[:1]:
         landmarks = find_landmarks(image, box)
         try:
             transform = fer2013_transform(landmarks, SIDE, MARGIN)
         except ValueError:  # The landmarks form no face.
             continue
-        return warp(image, transform, SIDE, cv2.BORDER_REPLICATE), "face"
+        points = landmarks @ transform[:, :2].T + transform[:, 2]
+        crop = warp(image, transform, SIDE, cv2.BORDER_REPLICATE)
+        return crop, points.astype(np.float32), "face"
     if min(image.shape[:2]) >= SMALL:
-        return np.zeros((SIDE, SIDE, 3), np.uint8), "none"
+        return np.zeros((SIDE, SIDE, 3), np.uint8), missing, "none"
     inner = round(SIDE / MARGIN)
     border = [(SIDE - inner) // 2, SIDE - inner - (SIDE - inner) // 2]
     face = cv2.resize(image, (inner, inner), interpolation=cv2.INTER_LINEAR)
-    return cv2.copyMakeBorder(face, *border, *border, cv2.BORDER_REPLICATE), "whole"
+    return cv2.copyMakeBorder(face, *border, *border, cv2.BORDER_REPLICATE), missing, "whole"
 
 
 def report(photographs, kept, found):
