@@ -44,6 +44,7 @@ def main(command_line=None):
     name = arguments.out.stem
     metadata = {
         "name": name,
+        "tasks": ["expression", "valence_arousal"],
         "crop": models.CROPS["fer2013"],
         "licence": LICENCE,
         "settings": {key: np.round(value, 5).tolist() for key, value in settings.items()},
