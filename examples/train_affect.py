@@ -39,9 +39,9 @@ import numpy as np
 from affect_photographs import MARGIN, person_of
 from affect_votes import CLASSES, valence_arousal
 from sklearn.metrics import recall_score
-from train_fer2013 import PIXELS, one_hot, to_unit_range
+from train_fer2013 import PIXELS, network, one_hot, to_unit_range
 
-from kollias_affect import EXPRESSIONS, datasets, metrics, models, training
+from kollias_affect import EXPRESSIONS, datasets, metrics, models, training, transfer
 
 VOTES = (*EXPRESSIONS, "contempt", "unknown", "NF")  # columns of FER+ that are read
 assert tuple(CLASSES) == VOTES[: len(CLASSES)]
@@ -82,6 +82,8 @@ def parse_arguments(command_line):
     parser.add_argument("--learning-rate", type=float, default=4e-4, help="maximum")
     parser.add_argument("--weight-decay", type=float, default=1e-3)
     parser.add_argument("--dropout", type=float, default=0.2)
+    parser.add_argument("--width", type=float, help="factor on the channels [default: as --start]")
+    parser.add_argument("--size", type=int, help="side of the input [default: as --start]")
     parser.add_argument("--mean-steps", type=int, default=200, help="length of the mean of weights")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--seed", type=int, default=0)
@@ -92,6 +94,7 @@ def train(arguments):
     """Trains up to the last epoch."""
     start = models.load(arguments.start)[0]
     faces = all_faces(arguments, start)
+    start = resized(start, arguments.width, arguments.size, arguments.seed)
     keras.config.set_dtype_policy(arguments.precision or models.native_precision())
     model = affect_network(start, arguments.dropout)
     keras.config.set_dtype_policy("float32")
@@ -150,6 +153,44 @@ def affect_network(start, dropout=0.0):
         if name != "valence_arousal":
             dense.set_weights(start.get_layer("expression").get_weights())
     return keras.Model(trunk.input, outputs, name="affect")
+
+
+def resized(start, width=None, size=None, seed=0):
+    """Returns an expression network with the same outputs, but wider or with more pixels.
+
+    New channels start at random, but nothing of the old network reads them, so the outputs are
+    those of the old network (Chen et al., 2016); with another `size` they are about the same.
+
+    Args:
+        start: Network of `train_fer2013.py`, without batch normalisation.
+        width: Factor on the channels, not below that of `start`. Default: that of `start`.
+        size: Side of the network's input in pixels. Default: that of `start`.
+        seed: Seed of the new channels.
+    """
+    layers = {layer.name: layer for layer in transfer.freezing.leaves(start)}
+    width = width or layers["conv1_1"].filters / 64
+    size = size or (layers["sized"].height if "sized" in layers else PIXELS)
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy("float32")
+    model = network(width, size, batch_normalization=False)
+    for layer in transfer.freezing.leaves(model):
+        if layer.weights:
+            old = layers[layer.name].get_weights()
+            layer.set_weights(
+                [widened(o, n) for o, n in zip(old, layer.get_weights(), strict=True)]
+            )
+    return model
+
+
+def widened(old, new):
+    """Returns new weights that begin with old ones, whose outputs read old inputs only."""
+    if any(o > n for o, n in zip(old.shape, new.shape, strict=True)):
+        raise SystemExit(f"--width must not be below that of --start: {new.shape}, {old.shape}.")
+    result = new.copy()
+    if old.ndim > 1:
+        result[..., : old.shape[-1]] = 0
+    result[tuple(slice(side) for side in old.shape)] = old
+    return result
 
 
 def copy_of_layer(layer):

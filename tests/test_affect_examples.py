@@ -227,6 +227,19 @@ def test_the_network_starts_with_the_outputs_of_the_start_network(start):
     assert np.abs(outputs["valence_arousal"]).max() <= 1
 
 
+def test_a_wider_network_starts_with_the_same_outputs(start):
+    import train_affect
+
+    trained = models.load(start)[0]
+    wider = train_affect.resized(trained, width=0.0625)
+    assert wider.count_params() > 1.5 * trained.count_params()
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 48, 48, 3)).astype(np.float32)
+    expected = trained.predict_on_batch({"images": images})
+    np.testing.assert_allclose(wider.predict_on_batch({"images": images}), expected, atol=1e-5)
+    with pytest.raises(SystemExit, match="width"):
+        train_affect.resized(trained, width=0.02)
+
+
 def write_fer2013(folder, count):
     """Writes images and votes; returns the csv with the votes."""
     rng, rows = np.random.default_rng(0), []
