@@ -336,3 +336,137 @@ def test_scores_are_those_of_the_definitions():
         "balanced": pytest.approx((0.5 + 1 + 1) / 3),
         "neutral": 0.5,
     }
+
+
+# --- Export, scores, diagnosis
+
+
+def test_the_export_mixes_calibrates_and_scales(start):
+    import export_affect
+    import train_affect
+
+    trained = train_affect.affect_network(models.load(start)[0])
+    rng = np.random.default_rng(1)
+    for name in train_affect.OUTPUTS:
+        layer = trained.get_layer(name)
+        layer.set_weights([rng.normal(0, 0.5, w.shape) for w in layer.get_weights()])
+    images = rng.uniform(-1, 1, (6, 48, 48, 3)).astype(np.float32)
+    before = trained.predict_on_batch({"images": images})
+    gain, offset = np.array([1.5, 3.0]), np.array([0.1, -0.2])
+    model = export_affect.combined(trained, 0.25, 2.0, gain, offset)
+    after = model.predict_on_batch({"images": images})
+    calibrated = np.sqrt(before["expression"])
+    calibrated /= calibrated.sum(axis=1, keepdims=True)
+    expected = 0.75 * calibrated + 0.25 * before["fer2013"]
+    np.testing.assert_allclose(after["expression"], expected, atol=2e-3)
+    np.testing.assert_allclose(after["expression"].sum(axis=1), 1, atol=2e-3)
+    values = np.clip(gain * before["valence_arousal"] + offset, -1, 1)
+    np.testing.assert_allclose(after["valence_arousal"], values, atol=6e-3)
+    for weight in model.get_weights():
+        np.testing.assert_array_equal(weight, weight.astype(np.float16))
+
+
+def test_fitted_values_have_the_mean_and_deviation_of_their_targets(tmp_path):
+    from types import SimpleNamespace
+
+    import export_affect
+    import train_affect
+
+    rng = np.random.default_rng(0)
+    votes = np.concatenate(
+        [rng.multinomial(10, np.full(8, 1 / 8), 200), np.zeros((200, 2))], axis=1
+    )
+    weights = [rng.uniform(-0.3, 0.3, 2).tolist() for _ in range(8)]
+    maps = {"features": "linear", "weights": weights, "offset": [0, 0]}
+    (tmp_path / "maps.json").write_text(json.dumps(maps))
+    arguments = SimpleNamespace(maps=tmp_path / "maps.json", labels=0.5)
+    outputs = {
+        "expression": rng.dirichlet(np.ones(7), 200),
+        "valence_arousal": rng.normal(0.2, 0.05, (200, 2)),
+    }
+    settings = export_affect.fitted_settings(outputs, votes, arguments)
+    scaled = settings["gain"] * outputs["valence_arousal"] + settings["offset"]
+    targets, _ = train_affect.affect_targets(votes, maps)
+    np.testing.assert_allclose(scaled.mean(axis=0), targets.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(scaled.std(axis=0), targets.std(axis=0), atol=1e-5)
+
+
+def test_units_are_resampled_complete():
+    from types import SimpleNamespace
+
+    import affect_scores
+
+    units = np.array(["a", "b", "a", "c", "b", "a"])
+    arguments = SimpleNamespace(resamples=40, seed=0)
+    seen = []
+
+    def measures(outputs, truth):
+        seen.append(np.bincount(outputs, minlength=6))
+        return {"mean": outputs.mean()}
+
+    (row,) = affect_scores.Bootstrap(arguments, units).rows(
+        "x", measures, np.arange(6), np.arange(6)
+    )
+    assert row["value"] == 2.5 and row["low"] <= row["value"] <= row["high"]
+    for counts in seen:
+        assert counts[0] == counts[2] == counts[5] and counts[1] == counts[4]
+
+
+def test_a_picture_without_a_face_counts_as_wrong(start, command, tmp_path, capsys):
+    import tarfile
+
+    import affect_scores
+
+    folder = tmp_path / "facial_expressions"
+    (folder / "images").mkdir(parents=True)
+    rows = ["user.id,image,emotion"]
+    for i in range(8):
+        name = f"Person_{chr(65 + i)}_0001.jpg"
+        cv2.imwrite(str(folder / "images" / name), np.full((120, 120, 3), 20 * i, np.uint8))
+        rows.append(f"1,{name},{('Happiness', 'neutral')[i % 2]}")
+    (folder / "legend.csv").write_text("\n".join(rows) + "\n")
+    with tarfile.open(tmp_path / "pictures.tar", "w") as archive:
+        archive.add(folder, "facial_expressions")
+    fer = Path(command[0])
+    test = fer / "test" / "neutral"
+    test.mkdir(parents=True)
+    for path in (fer / "train" / "neutral").iterdir():
+        path.rename(test / path.name.replace("Training", "PublicTest"))
+    votes = Path(command[1])
+    votes.write_text(votes.read_text().replace("neutral/Training", "neutral/PublicTest"))
+    arguments = [str(start), *command[:3], "--photographs", str(tmp_path / "pictures.tar")]
+    out = tmp_path / "scores.csv"
+    affect_scores.main([*arguments, "--resamples", "5", "--out", str(out)])
+    with open(out, newline="") as file:
+        table = {(row["on"], row["measure"]): row for row in csv.DictReader(file)}
+    assert float(table["kept photographs", "missed"]["value"]) == 1
+    assert float(table["kept photographs", "accuracy"]["value"]) == 0
+    assert table["PublicTest", "accuracy"]["n"] == "15"
+    assert ("FER+", "CCC of valence") in table
+    assert "kept photographs" in capsys.readouterr().out
+
+
+def test_one_thing_is_changed_at_a_time(start):
+    import affect_gap
+
+    from kollias_affect.faces import fer2013_crops, landmarks
+
+    points = np.full((68, 2), 55.5)
+    anchors = (fer2013_crops.FER2013 - 0.5) / 1.5 + 0.5
+    places = (landmarks.LEFT_EYE, landmarks.RIGHT_EYE, 30, 48, 54)
+    for place, anchor in zip(places, anchors * 111, strict=True):
+        points[place] = anchor
+    points[36, 0] -= 4
+    points[45, 0] += 4
+    points[49:54], points[55:68] = points[48], points[54]
+    crops = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3)).astype(np.uint8)
+    faces = {"crops": crops, "points": np.stack([points] * 3), "labels": np.array([0, 4, 0])}
+    training = {"labels": np.arange(7), "shares": np.eye(7), "weight": np.ones(7)}
+    network = models.load(start)[0]
+    table = affect_gap.gaps(network, faces, training).set_index("changed")
+    assert table.loc["grey"].equals(table.loc["layout fer2013"])  # the network makes faces grey
+    assert table[["accuracy", "neutral", "happiness"]].notna().all(axis=None)
+    plain = affect_gap.cut(faces, affect_gap.LAYOUTS["fer2013"])
+    larger = affect_gap.cut(faces, affect_gap.scaled(1.5))
+    middle = cv2.resize(plain[0][8:40, 8:40], (48, 48), interpolation=cv2.INTER_LINEAR)
+    assert np.corrcoef(larger[0].ravel(), middle.ravel())[0, 1] > 0.5
