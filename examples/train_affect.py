@@ -41,7 +41,7 @@ from affect_votes import CLASSES, valence_arousal
 from sklearn.metrics import recall_score
 from train_fer2013 import PIXELS, network, one_hot, to_unit_range
 
-from kollias_affect import EXPRESSIONS, datasets, metrics, models, training, transfer
+from kollias_affect import EXPRESSIONS, _files, datasets, metrics, models, training, transfer
 
 VOTES = (*EXPRESSIONS, "contempt", "unknown", "NF")  # columns of FER+ that are read
 assert tuple(CLASSES) == VOTES[: len(CLASSES)]
@@ -228,7 +228,10 @@ def fer2013_faces(arguments, start, split="Training"):
     votes = read_votes(arguments.votes, [Path(clip.paths[0]).name for clip in clips])
     expression, expression_weight = expression_targets(votes)
     values, values_weight = affect_targets(votes, json.loads(arguments.maps.read_text()))
-    said = np.mean([outputs_of(start, side) for side in (images, images[:, :, ::-1])], axis=0)
+    said = cached(
+        arguments.out / "said.npy",
+        lambda: np.mean([outputs_of(start, side) for side in (images, images[:, :, ::-1])], axis=0),
+    )
     return {
         "images": images[..., None],
         "margin": 1.0,
@@ -242,6 +245,14 @@ def fer2013_faces(arguments, start, split="Training"):
         "label": labels,
         "plurality": np.where(expression_weight > 0, expression.argmax(axis=1), -1),
     }
+
+
+def cached(path, compute):
+    """Returns the array in a file, computed and written if there is none."""
+    if not path.exists():
+        with _files.atomic(path) as temporary:
+            np.save(temporary, compute())
+    return np.load(path, allow_pickle=False)
 
 
 def outputs_of(network, images):

@@ -351,13 +351,15 @@ def test_the_export_mixes_calibrates_and_scales(start):
         layer = trained.get_layer(name)
         layer.set_weights([rng.normal(0, 0.5, w.shape) for w in layer.get_weights()])
     images = rng.uniform(-1, 1, (6, 48, 48, 3)).astype(np.float32)
-    before = trained.predict_on_batch({"images": images})
     gain, offset = np.array([1.5, 3.0]), np.array([0.1, -0.2])
-    model = export_affect.combined(trained, 0.25, 2.0, gain, offset)
+    images[3:] = images[3:, ..., :1]  # grey
+    before = trained.predict_on_batch({"images": images})
+    model = export_affect.combined(trained, 0.25, 0.75, 2.0, gain, offset)
     after = model.predict_on_batch({"images": images})
     calibrated = np.sqrt(before["expression"])
     calibrated /= calibrated.sum(axis=1, keepdims=True)
-    expected = 0.75 * calibrated + 0.25 * before["fer2013"]
+    share = np.array([0.25, 0.25, 0.25, 0.75, 0.75, 0.75])[:, None]
+    expected = (1 - share) * calibrated + share * before["fer2013"]
     np.testing.assert_allclose(after["expression"], expected, atol=2e-3)
     np.testing.assert_allclose(after["expression"].sum(axis=1), 1, atol=2e-3)
     values = np.clip(gain * before["valence_arousal"] + offset, -1, 1)
@@ -379,7 +381,7 @@ def test_fitted_values_have_the_mean_and_deviation_of_their_targets(tmp_path):
     weights = [rng.uniform(-0.3, 0.3, 2).tolist() for _ in range(8)]
     maps = {"features": "linear", "weights": weights, "offset": [0, 0]}
     (tmp_path / "maps.json").write_text(json.dumps(maps))
-    arguments = SimpleNamespace(maps=tmp_path / "maps.json", labels=0.5)
+    arguments = SimpleNamespace(maps=tmp_path / "maps.json", labels=0.5, grey_labels=1)
     outputs = {
         "expression": rng.dirichlet(np.ones(7), 200),
         "valence_arousal": rng.normal(0.2, 0.05, (200, 2)),
