@@ -50,6 +50,7 @@ CK48 = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "contemp
 FROM_START = 0.6  # share of the start network in the targets of `fer2013`
 SURE = 0.9  # probability of the label of a photograph in its target
 LOSS_WEIGHTS = {"expression": 1.0, "fer2013": 0.7, "valence_arousal": 4.0}
+COUNTED = 8  # pictures of a class from which its recall counts
 STEPS_BETWEEN = 8  # between updates of the mean of weights
 
 
@@ -566,16 +567,18 @@ def scores(outputs, faces):
     Returns:
         Dict: for FER-2013 `fer2013` (accuracy of that output), `plurality` (accuracy of
         `expression` against the most frequent vote), and `valence` and `arousal` (CCC); for
-        photographs `photographs` (accuracy) and `balanced` (mean recall of the classes).
+        photographs `photographs` (accuracy), `balanced` (mean recall of the classes that have
+        enough pictures) and `neutral` (its recall).
     """
     expression = outputs["expression"].argmax(axis=1)
     if "plurality" not in faces:
-        recall = recall_score(faces["label"], expression, average=None, zero_division=0)
-        present = np.isin(np.unique(np.r_[faces["label"], expression]), faces["label"])
+        counts = np.bincount(faces["label"], minlength=len(EXPRESSIONS))
+        classes = np.flatnonzero(counts >= COUNTED)
+        recall = recall_score(faces["label"], expression, labels=classes, average=None)
         return {
             "photographs": float((expression == faces["label"]).mean()),
-            "balanced": float(recall[present].mean()),
-            "neutral": float(recall[0]),
+            "balanced": float(recall.mean()),
+            "neutral": float((expression == 0)[faces["label"] == 0].mean()),
         }
     known = faces["plurality"] >= 0
     agreement = metrics.ccc(

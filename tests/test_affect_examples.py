@@ -325,15 +325,15 @@ def test_a_run_resumes_and_saves_a_model_with_its_card(command):
     keras.config.set_dtype_policy("float32")
 
 
-def test_scores_are_those_of_the_definitions():
+def test_scores_of_photographs_count_classes_with_enough_pictures():
     import train_affect
 
-    labels = np.array([0, 0, 1, 4])
-    faces = {"label": labels}
-    outputs = {"expression": np.eye(7)[[0, 2, 1, 4]]}
-    assert train_affect.scores(outputs, faces) == {
-        "photographs": 0.75,
-        "balanced": pytest.approx((0.5 + 1 + 1) / 3),
+    labels = np.repeat([0, 1, 4], [10, 2, 8])
+    predicted = np.r_[np.zeros(5, int), np.full(5, 2), 1, 1, np.full(6, 4), 0, 0]
+    outputs = {"expression": np.eye(7)[predicted]}
+    assert train_affect.scores(outputs, {"label": labels}) == {
+        "photographs": 13 / 20,
+        "balanced": (0.5 + 0.75) / 2,
         "neutral": 0.5,
     }
 
