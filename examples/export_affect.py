@@ -4,9 +4,8 @@
         ferplus_for_fer2013_tar.csv maps.json --photographs facial_expressions.tar
 
 The exported network has the outputs `expression` and `valence_arousal`. Its expression is a mixture
-of what people see and of FER-2013's labels, with the share `--labels` of the latter, and
-`--grey-labels` for grey faces, like FER-2013's. On the faces for validation, the temperature is
-fitted to the most frequent votes, and valence and arousal get the mean and the deviation of their
+of what people see and of FER-2013's labels, with the share `--labels` of the latter. On the faces
+for validation, the temperature is fitted to the most frequent votes, and valence and arousal get the mean and the deviation of their
 targets, because training by squared errors shrinks them. Both are folded into the network. The
 weights are rounded to float16. The script then scores the file on PublicTest and on the kept
 photographs, and writes the model card, the log and the manifest.
@@ -30,7 +29,6 @@ from kollias_affect.evaluation import tables
 from kollias_affect.prediction import predictor
 from kollias_affect.weights import registry
 
-COLOUR, STEEPNESS = 0.04, 300.0  # in units of the images, [-1, 1]; skin has about 0.2
 LICENCE = "for research, as FER-2013 is; not for decisions about people"
 
 
@@ -71,8 +69,7 @@ def parse_arguments(command_line):
     parser.add_argument("votes", type=Path, help="FER+ by the file names of that archive, csv")
     parser.add_argument("maps", type=Path, help="JSON file of affect_votes.py")
     parser.add_argument("--photographs", type=Path, help="facial_expressions.tar")
-    parser.add_argument("--labels", type=float, default=0.25, help="share of FER-2013's labels")
-    parser.add_argument("--grey-labels", type=float, default=1.0, help="that share for grey faces")
+    parser.add_argument("--labels", type=float, default=0.5, help="share of FER-2013's labels")
     parser.add_argument("--detector", default="hog")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
@@ -113,20 +110,18 @@ def fitted_settings(outputs, votes, arguments):
     gain = np.sqrt(target_variance / variance)
     return {
         "labels": arguments.labels,
-        "grey_labels": arguments.grey_labels,
         "temperature": temperature,
         "gain": gain,
         "offset": target_mean - gain * mean,
     }
 
 
-def combined(trained, labels, grey_labels, temperature, gain, offset):
+def combined(trained, labels, temperature, gain, offset):
     """Returns the network that ships, in float32 with weights that float16 holds.
 
     Args:
         trained: Network of `train_affect.py`.
-        labels: Share of the output `fer2013` in the expression of a face in colour.
-        grey_labels: That share for a grey face.
+        labels: Share of the output `fer2013` in the expression.
         temperature: Divisor of the inputs of the softmax of the output `expression`.
         gain, offset: Float `[2]`, for valence and arousal; the results are clipped to [-1, 1].
     """
@@ -134,13 +129,16 @@ def combined(trained, labels, grey_labels, temperature, gain, offset):
     seen = copied_head(trained, "expression", hidden, temperature)
     labelled = copied_head(trained, "fer2013", hidden)
     values = copied_head(trained, "valence_arousal", hidden)
-    of_labels, of_people = shares(trained.input["images"], labels, grey_labels)
-    parts = [keras.layers.Multiply()(pair) for pair in ((of_labels, labelled), (of_people, seen))]
+    joined_heads = keras.layers.Concatenate(name="heads")([seen, labelled])
+    mixture = keras.layers.Dense(len(EXPRESSIONS), use_bias=False, name="expression")
+    expression = mixture(joined_heads)
+    identity = np.eye(len(EXPRESSIONS))
+    mixture.set_weights([np.vstack([(1 - labels) * identity, labels * identity])])
     scale = keras.layers.Dense(2, name="scale")
     scaled_values = scale(values)
     scale.set_weights([np.diag(gain), np.asarray(offset)])
     outputs = {
-        "expression": keras.layers.Add(name="expression")(parts),
+        "expression": expression,
         "valence_arousal": keras.layers.Activation("hard_tanh", name="valence_arousal")(
             scaled_values
         ),
@@ -157,31 +155,6 @@ def copied_head(trained, name, hidden, divisor=1.0):
     output = dense(hidden)
     dense.set_weights([weight / divisor for weight in layer.get_weights()])
     return output
-
-
-def shares(images, labels, grey_labels):
-    """Returns the shares `[batch, 1]` of FER-2013's labels and of what people see.
-
-    The colour of a face is the mean of |red - green| and |green - blue| over its pixels. The share
-    goes from `grey_labels` to `labels` around the colour `COLOUR`.
-    """
-    differences = keras.layers.Conv2D(4, 1, activation="relu", use_bias=False, name="differences")
-    colour = keras.layers.GlobalAveragePooling2D(name="colour")(differences(images))
-    differences.set_weights(
-        [np.array([[1, -1, 0, 0], [-1, 1, 1, -1], [0, 0, -1, 1.0]])[None, None]]
-    )
-    gate = keras.layers.Dense(1, "sigmoid", name="in_colour")
-    gated = gate(colour)
-    gate.set_weights([np.full((4, 1), STEEPNESS / 2), np.array([-STEEPNESS * COLOUR])])
-    result = []
-    for name, high, low in (
-        ("labels", labels, grey_labels),
-        ("people", 1 - labels, 1 - grey_labels),
-    ):
-        share = keras.layers.Dense(1, name=f"share_of_{name}")
-        result.append(share(gated))
-        share.set_weights([np.array([[high - low]]), np.array([low])])
-    return result
 
 
 def model_card(arguments, metadata, crops):
@@ -207,8 +180,8 @@ Seven expressions ({", ".join(EXPRESSIONS)}), and valence and arousal, from one 
 - **Input**: `[batch, 48, 48, 3]`, RGB in [-1, 1], grey or colour; faces in the layout `fer2013`.
 - **Output**: a dict: `expression`, seven probabilities in the order above, and `valence_arousal`,
   two numbers in [-1, 1].
-- **Settings of the export**: share of FER-2013's labels in the expression {settings["labels"]}, for
-  grey faces {settings["grey_labels"]}; temperature {settings["temperature"]};
+- **Settings of the export**: share of FER-2013's labels in the expression {settings["labels"]},
+  temperature {settings["temperature"]};
   gain {settings["gain"]} and offset {settings["offset"]} of valence and arousal.
 
 Written by `examples/export_affect.py` of kollias_affect {kollias_affect.__version__}, which

@@ -12,7 +12,8 @@ The same command resumes a killed run. The network starts from an expression net
 - `expression`: what people see. The targets are the shares of FER+'s votes (Barsoum et al., 2016),
   and the labels of photographs and of CK+.
 - `fer2013`: the labels of FER-2013, which come from the words of a search and agree with people
-  less often. The targets are these labels and the outputs of the start network.
+  less often. The targets are these labels and the outputs of the start network for the same moved
+  face, before it is degraded and hidden (Beyer et al., 2022).
 - `valence_arousal`: from the votes by the map of `affect_votes.py`.
 
 FER+'s votes for contempt count for valence and arousal; for the expression, which has no such
@@ -39,17 +40,17 @@ import numpy as np
 from affect_photographs import MARGIN, person_of
 from affect_votes import CLASSES, valence_arousal
 from sklearn.metrics import recall_score
-from train_fer2013 import PIXELS, network, one_hot, to_unit_range
+from train_fer2013 import PIXELS, network, one_hot
 
-from kollias_affect import EXPRESSIONS, _files, datasets, metrics, models, training, transfer
+from kollias_affect import EXPRESSIONS, datasets, metrics, models, training, transfer
 
 VOTES = (*EXPRESSIONS, "contempt", "unknown", "NF")  # columns of FER+ that are read
 assert tuple(CLASSES) == VOTES[: len(CLASSES)]
 OUTPUTS = {"expression": 7, "fer2013": 7, "valence_arousal": 2}
 CK48 = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "contempt")
-FROM_START = 0.6  # share of the start network in the targets of `fer2013`
+FROM_START = 0.8  # share of the start network in the targets of `fer2013`
 SURE = 0.9  # probability of the label of a photograph in its target
-LOSS_WEIGHTS = {"expression": 1.0, "fer2013": 0.7, "valence_arousal": 4.0}
+LOSS_WEIGHTS = {"expression": 1.0, "fer2013": 1.0, "valence_arousal": 4.0}
 COUNTED = 8  # pictures of a class from which its recall counts
 STEPS_BETWEEN = 8  # between updates of the mean of weights
 
@@ -94,8 +95,8 @@ def parse_arguments(command_line):
 def train(arguments):
     """Trains up to the last epoch."""
     start = models.load(arguments.start)[0]
-    faces = all_faces(arguments, start)
-    start = resized(start, arguments.width, arguments.size, arguments.seed)
+    faces = all_faces(arguments)
+    teacher, start = start, resized(start, arguments.width, arguments.size, arguments.seed)
     keras.config.set_dtype_policy(arguments.precision or models.native_precision())
     model = affect_network(start, arguments.dropout)
     keras.config.set_dtype_policy("float32")
@@ -114,7 +115,7 @@ def train(arguments):
     others.remove(best)
     tested = MeanOfWeights(mean, arguments, faces, best)
     model.fit(
-        Batches(faces, arguments),
+        Batches(faces, arguments, teacher),
         epochs=arguments.epochs,
         callbacks=[tested, *others],
         shuffle=False,
@@ -205,7 +206,7 @@ def copy_of_layer(layer):
 # --- Data
 
 
-def all_faces(arguments, start):
+def all_faces(arguments):
     """Returns a dict from `"fer2013"`, `"photographs"` and `"ck48"` to the faces that there are.
 
     Faces are a dict of arrays of one length: `images` (uint8, `[n, side, side, channels]`),
@@ -213,7 +214,7 @@ def all_faces(arguments, start):
     and a weight by output (`expression`, `expression_weight` and so on), and `label`, the class
     that scores count, -1 for none.
     """
-    faces = {"fer2013": fer2013_faces(arguments, start)}
+    faces = {"fer2013": fer2013_faces(arguments)}
     if arguments.photographs:
         faces["photographs"] = photographs(arguments.photographs)
     if arguments.ck48:
@@ -221,7 +222,7 @@ def all_faces(arguments, start):
     return faces
 
 
-def fer2013_faces(arguments, start, split="Training"):
+def fer2013_faces(arguments, split="Training"):
     """Returns the faces of FER-2013 with FER+'s votes as targets."""
     clips = datasets.load("fer2013", arguments.data, split)
     images = np.stack([cv2.imread(clip.paths[0], cv2.IMREAD_GRAYSCALE) for clip in clips])
@@ -229,36 +230,19 @@ def fer2013_faces(arguments, start, split="Training"):
     votes = read_votes(arguments.votes, [Path(clip.paths[0]).name for clip in clips])
     expression, expression_weight = expression_targets(votes)
     values, values_weight = affect_targets(votes, json.loads(arguments.maps.read_text()))
-    said = cached(
-        arguments.out / "said.npy",
-        lambda: np.mean([outputs_of(start, side) for side in (images, images[:, :, ::-1])], axis=0),
-    )
     return {
         "images": images[..., None],
         "margin": 1.0,
         "validation": in_validation([image.tobytes() for image in images], 0.1),
         "expression": expression,
         "expression_weight": expression_weight,
-        "fer2013": FROM_START * said + (1 - FROM_START) * one_hot(labels),
+        "fer2013": one_hot(labels),
         "fer2013_weight": np.ones(len(images), np.float32),
         "valence_arousal": values,
         "valence_arousal_weight": values_weight,
         "label": labels,
         "plurality": np.where(expression_weight > 0, expression.argmax(axis=1), -1),
     }
-
-
-def cached(path, compute):
-    """Returns the array in a file, computed and written if there is none."""
-    if not path.exists():
-        with _files.atomic(path) as temporary:
-            np.save(temporary, compute())
-    return np.load(path, allow_pickle=False)
-
-
-def outputs_of(network, images):
-    """Returns the probabilities `[n, 7]` of an expression network for grey images."""
-    return network.predict({"images": to_unit_range(images)}, batch_size=256, verbose=0)
 
 
 def read_votes(path, names):
@@ -369,9 +353,12 @@ class Batches(keras.utils.PyDataset):
     Args:
         faces: See `all_faces`.
         arguments: Arguments of the command line.
+        teacher: Expression network whose outputs for the same faces, before they are degraded and
+            hidden, are part of the targets of `fer2013`.
     """
 
-    def __init__(self, faces, arguments):
+    def __init__(self, faces, arguments, teacher):
+        self.teacher = teacher
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
         self.steps, self.seed = arguments.steps, arguments.seed
         self.degraded = arguments.degraded
@@ -428,11 +415,13 @@ def augmented(images, margin, random, degraded):
         degraded: Share of the faces that lose sharpness.
 
     Returns:
-        float32 RGB `[n, 48, 48, 3]` in [-1, 1].
+        `(faces, clean)`: float32 RGB `[n, 48, 48, 3]` in [-1, 1]; `clean` are the same faces before
+        they lost sharpness and were relit and hidden.
     """
-    faces = np.empty((len(images), PIXELS, PIXELS, 3), np.float32)
-    for face, image in zip(faces, images, strict=True):
+    faces, clean = np.empty((2, len(images), PIXELS, PIXELS, 3), np.float32)
+    for face, sharp, image in zip(faces, clean, images, strict=True):
         crop = warped(image, drawn_transform(random, image.shape[0], margin))
+        sharp[:] = (crop if crop.ndim == 3 else crop[..., None]) / np.float32(127.5) - 1
         if random.random() < degraded:
             crop = worse(crop, random)
         crop = (crop / np.float32(255)) ** np.float32(np.exp(random.uniform(-0.35, 0.35)))
@@ -441,7 +430,7 @@ def augmented(images, margin, random, degraded):
             top, left = random.integers(0, PIXELS - height), random.integers(0, PIXELS - width)
             crop[top : top + height, left : left + width] = random.random()
         face[:] = (crop if crop.ndim == 3 else crop[..., None]) * 2 - 1
-    return faces
+    return faces, clean
 
 
 def drawn_transform(random, side, margin):

@@ -204,9 +204,10 @@ def test_augmented_faces_are_in_range_and_keep_their_colour():
 
     images = np.zeros((20, 112, 112, 3), np.uint8)
     images[..., 0] = 200
-    faces = train_affect.augmented(images, 1.5, np.random.default_rng(0), degraded=1.0)
+    faces, clean = train_affect.augmented(images, 1.5, np.random.default_rng(0), degraded=1.0)
     assert faces.dtype == np.float32 and faces.shape == (20, 48, 48, 3)
     assert faces.min() >= -1 and faces.max() <= 1
+    assert clean.shape == faces.shape and np.abs(faces - clean).max(axis=(1, 2, 3)).min() >= 0
     assert (faces[..., 0].mean(axis=(1, 2)) > faces[..., 1].mean(axis=(1, 2))).all()
 
 
@@ -284,7 +285,7 @@ def test_faces_for_validation_and_tests_are_never_drawn(command):
     import train_affect
 
     arguments = train_affect.parse_arguments(command)
-    faces = train_affect.all_faces(arguments, models.load(arguments.start)[0])
+    faces = train_affect.all_faces(arguments)
     for source in faces.values():
         drawn = train_affect.chances(source, 0.5) > 0
         assert (drawn == ~source["validation"]).all() and source["validation"].any()
@@ -297,8 +298,9 @@ def test_batches_depend_on_the_epoch_only_and_lack_no_weight(command):
     import train_affect
 
     arguments = train_affect.parse_arguments(command)
-    faces = train_affect.all_faces(arguments, models.load(arguments.start)[0])
-    first, second = (train_affect.Batches(faces, arguments) for _ in range(2))
+    faces = train_affect.all_faces(arguments)
+    teacher = models.load(arguments.start)[0]
+    first, second = (train_affect.Batches(faces, arguments, teacher) for _ in range(2))
     inputs, targets, weights = first[1]
     np.testing.assert_array_equal(inputs["images"], second[1][0]["images"])
     photographs = round(arguments.photograph_share * 16)
@@ -352,14 +354,12 @@ def test_the_export_mixes_calibrates_and_scales(start):
         layer.set_weights([rng.normal(0, 0.5, w.shape) for w in layer.get_weights()])
     images = rng.uniform(-1, 1, (6, 48, 48, 3)).astype(np.float32)
     gain, offset = np.array([1.5, 3.0]), np.array([0.1, -0.2])
-    images[3:] = images[3:, ..., :1]  # grey
     before = trained.predict_on_batch({"images": images})
-    model = export_affect.combined(trained, 0.25, 0.75, 2.0, gain, offset)
+    model = export_affect.combined(trained, 0.25, 2.0, gain, offset)
     after = model.predict_on_batch({"images": images})
     calibrated = np.sqrt(before["expression"])
     calibrated /= calibrated.sum(axis=1, keepdims=True)
-    share = np.array([0.25, 0.25, 0.25, 0.75, 0.75, 0.75])[:, None]
-    expected = (1 - share) * calibrated + share * before["fer2013"]
+    expected = 0.75 * calibrated + 0.25 * before["fer2013"]
     np.testing.assert_allclose(after["expression"], expected, atol=2e-3)
     np.testing.assert_allclose(after["expression"].sum(axis=1), 1, atol=2e-3)
     values = np.clip(gain * before["valence_arousal"] + offset, -1, 1)
@@ -381,7 +381,7 @@ def test_fitted_values_have_the_mean_and_deviation_of_their_targets(tmp_path):
     weights = [rng.uniform(-0.3, 0.3, 2).tolist() for _ in range(8)]
     maps = {"features": "linear", "weights": weights, "offset": [0, 0]}
     (tmp_path / "maps.json").write_text(json.dumps(maps))
-    arguments = SimpleNamespace(maps=tmp_path / "maps.json", labels=0.5, grey_labels=1)
+    arguments = SimpleNamespace(maps=tmp_path / "maps.json", labels=0.5)
     outputs = {
         "expression": rng.dirichlet(np.ones(7), 200),
         "valence_arousal": rng.normal(0.2, 0.05, (200, 2)),
