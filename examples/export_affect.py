@@ -5,10 +5,10 @@
 
 The exported network has the outputs `expression` and `valence_arousal`. Its expression is a mixture
 of what people see and of FER-2013's labels, with the share `--labels` of the latter. On the faces
-for validation, the temperature is fitted to the most frequent votes, and valence and arousal get the mean and the deviation of their
-targets, because training by squared errors shrinks them. Both are folded into the network. The
-weights are rounded to float16. The script then scores the file on PublicTest and on the kept
-photographs, and writes the model card, the log and the manifest.
+for validation, the temperature is fitted to the most frequent votes, and valence and arousal get
+the mean and the deviation of their targets, because training by squared errors shrinks them. Both
+are folded into the network. The weights are rounded to float16. The script then scores the file on
+PublicTest and on the kept photographs, and writes the model card, the log and the manifest.
 """
 
 import argparse

@@ -383,10 +383,13 @@ class Batches(keras.utils.PyDataset):
         images, targets, weights = [], [], []
         for source, count, probabilities in self.sources:
             rows = random.choice(len(probabilities), count, p=probabilities)
-            images.append(
-                augmented(source["images"][rows], source["margin"], random, self.degraded)
-            )
+            chosen = source["images"][rows]
+            faces, clean = augmented(chosen, source["margin"], random, self.degraded)
+            images.append(faces)
             targets.append({name: source[name][rows] for name in OUTPUTS})
+            if source["fer2013_weight"].any():
+                said = self.teacher.predict_on_batch({"images": clean})
+                targets[-1]["fer2013"] += np.float32(FROM_START) * (said - targets[-1]["fer2013"])
             weights.append({name: source[f"{name}_weight"][rows] for name in OUTPUTS})
         targets, weights = (
             {name: np.concatenate([part[name] for part in parts]) for name in OUTPUTS}
@@ -562,12 +565,14 @@ def scores(outputs, faces):
     expression = outputs["expression"].argmax(axis=1)
     if "plurality" not in faces:
         counts = np.bincount(faces["label"], minlength=len(EXPRESSIONS))
-        classes = np.flatnonzero(counts >= COUNTED)
-        recall = recall_score(faces["label"], expression, labels=classes, average=None)
+        classes = np.flatnonzero(counts >= min(COUNTED, counts.max()))
+        options = {"average": None, "zero_division": 0}
+        recall = recall_score(faces["label"], expression, labels=classes, **options)
+        neutral = recall_score(faces["label"], expression, labels=[0], **options)
         return {
             "photographs": float((expression == faces["label"]).mean()),
             "balanced": float(recall.mean()),
-            "neutral": float((expression == 0)[faces["label"] == 0].mean()),
+            "neutral": float(neutral[0]),
         }
     known = faces["plurality"] >= 0
     agreement = metrics.ccc(

@@ -305,6 +305,9 @@ def test_batches_depend_on_the_epoch_only_and_lack_no_weight(command):
     np.testing.assert_array_equal(inputs["images"], second[1][0]["images"])
     photographs = round(arguments.photograph_share * 16)
     assert (weights["valence_arousal"] == 0).sum() >= photographs
+    fer = 16 - photographs
+    labels = np.array([set(np.round(row / 0.2)) for row in targets["fer2013"][:fer]], object)
+    assert not any(row <= {0.0, 5.0} for row in labels)  # the start network has its share
     for name, size in train_affect.OUTPUTS.items():
         assert targets[name].shape == (16, size) and weights[name].shape == (16,)
         assert np.isfinite(targets[name]).all()
