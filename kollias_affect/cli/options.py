@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kollias_affect import _checks
+from kollias_affect import _checks, catalogue
 
 PATH = click.Path(path_type=Path)
 
@@ -53,13 +53,15 @@ class _Model(click.ParamType):
     def convert(self, value, param, context):
         """Returns the text."""
         path = Path(value)
-        if path.suffix == ".keras" or path.exists():
+        if path.suffix in (".keras", ".onnx") or path.exists():
             EXISTING.convert(value, param, context)
-            if path.is_file() and not zipfile.is_zipfile(path):
+            if path.suffix != ".onnx" and path.is_file() and not zipfile.is_zipfile(path):
                 raise ValueError(
                     f"{_named(param)} must be a Keras model file. Received: {value}, which is not "
                     "a .keras archive. Check the path."
                 )
+        else:
+            catalogue.model_file(value)
         return value
 
 

@@ -2,41 +2,33 @@
 
 import click
 
+from kollias_affect import catalogue
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
-from kollias_affect.cli._group import KerasCommand, raise_errors
-
-
-def _check(inputs, out, model, recursive, format, **_):
-    """Refuses at once what is no model and folders without inputs."""
-    from kollias_affect.prediction import inputs as find
-    from kollias_affect.prediction import table_files
-
-    table_files.check_format(format)
-    model, inputs = _divided(model, inputs)
-    if model is not None:
-        shared.MODEL.convert(model, None, None)
-    if not find.find_inputs(inputs, recursive, leave_out=out).names:
-        raise ValueError(
-            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
-            "Add the inputs."
-        )
+from kollias_affect.cli._group import import_tensorflow, raise_errors
 
 
 def _divided(model, inputs):
     """Returns the model, which may be the first input, and the inputs."""
-    if model is None and inputs[0].suffix == ".keras":
-        return str(inputs[0]), inputs[1:]
+    if model is None and inputs[0].suffix in catalogue.ENDINGS:
+        model, *inputs = inputs
+        shared.MODEL.convert(model, None, None)
+    if not inputs:
+        raise ValueError(
+            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
+            "Add the inputs."
+        )
     return model, inputs
 
 
-@click.command(cls=KerasCommand, check=_check)
+@click.command()
 @click.argument("inputs", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the tables and pictures.")
 @click.option(
     "--model",
     type=shared.MODEL,
-    help="A .keras file, or a name of `weights list`.  [default: the shipped expression model]",
+    help="A .keras or .onnx file, or a name of `weights list`.  [default: the shipped expression "
+    "model]",
 )
 @click.option("--recursive", is_flag=True, help="Also search the folders in folders.")
 @click.option("--cropped", is_flag=True, help="The images are faces already: detect nothing.")
@@ -86,16 +78,19 @@ def predict(
 
     Every video gets a table and a picture of the outputs over time; all images share one table,
     OUT/predictions.csv, with a row per face. OUT/summary.csv has a row per input and person. A
-    first input that ends in .keras is the model.
+    first input that ends in .keras or .onnx is the model.
     """
+    model, inputs = _divided(model, inputs)
     from kollias_affect import prediction
 
-    model, inputs = _divided(model, inputs)
+    prediction.check_format(format)
     files = prediction.find_inputs(inputs, recursive, leave_out=out)
     if files.ignored:
         kinds = sorted(files.ignored.items())
         ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
         click.echo(f"Ignored in folders: {', '.join(ignored)}.")
+    if catalogue.runtime_file(model).suffix != ".onnx":
+        import_tensorflow(quiet=not click.get_current_context().find_root().params.get("debug"))
     options = {"detector": detector, "annotate": annotate, "landmarks": landmarks, "format": format}
     if max_side is not None:
         options["max_side"] = max_side
