@@ -132,10 +132,26 @@ def _named(param):
 EXISTING = _Existing(path_type=Path)
 FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
+
+
+class _Detector(click.ParamType):
+    """A detector by its name; those of a file have it already."""
+
+    name = "detector"
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value != param.default:
+            from kollias_affect.faces import detectors
+
+            detectors.get(value)
+        return value
+
+
 one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
 SHARE = _Real(0, 1, max_open=True)
 POSITIVE = _Real(min=0, min_open=True)
-DETECTOR = _Name("kollias_affect.faces", "DETECTORS")
+DETECTOR = _Detector()
 DATASET = _Name("kollias_affect.datasets", "DATASETS")
 AT_LEAST_1 = _Whole(min=1)
 
@@ -147,7 +163,11 @@ loader_option = click.option(
     help="Option of the database's loader, such as variant=FER28; may be given several times.",
 )
 detector_option = click.option(
-    "--detector", type=DETECTOR, default="hog", show_default=True, help="hog, cnn or haar."
+    "--detector",
+    type=DETECTOR,
+    default="auto",
+    show_default=True,
+    help="auto, blazeface, blazeface_main, hog, cnn, haar or yunet:FILE.",
 )
 detect_every_option = click.option(
     "--detect-every",

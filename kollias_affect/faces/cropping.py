@@ -7,7 +7,7 @@ import numpy as np
 
 from kollias_affect import _checks
 from kollias_affect.faces import alignment, detectors, eyes
-from kollias_affect.faces.detectors import Box
+from kollias_affect.faces.boxes import Box
 from kollias_affect.faces.landmarks import find_landmarks
 
 _log = logging.getLogger(__name__)
@@ -37,12 +37,12 @@ class AlignedFace:
     crop: np.ndarray
 
 
-def faces_of(image, detector="hog", size=96, layout="procrustes", longest_side=640):
+def faces_of(image, detector="auto", size=96, layout="procrustes", longest_side=640):
     """Finds and crops the faces in an image.
 
     Args:
         image: uint8 RGB `[height, width, 3]`.
-        detector: `"hog"`, `"cnn"`, `"haar"` or a callable, see `detectors.get`.
+        detector: Name or callable, see `detectors.get`.
         size: Side of the crops in pixels.
         layout: One of `LAYOUTS`: `"procrustes"` (five anchors, paper B), `"eyes"` (the box of
             paper D) or `"eyes_grey"` (the same box, grey and stretched to full contrast as in

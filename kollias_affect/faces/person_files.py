@@ -7,6 +7,7 @@ import numpy as np
 
 from kollias_affect.faces.frame_journal import POINTS, decode_points
 
+TABLE_VERSION = 2  # 1 had `confidence` in place of `FaceScore`, on the detector's own scale.
 COLUMNS = (
     "input",
     "frame",

@@ -19,7 +19,7 @@ def predict_images(
     model,
     images,
     out_dir,
-    detector="hog",
+    detector="auto",
     progress=True,
     annotate=True,
     cropped=False,
@@ -95,7 +95,7 @@ def refuse_windows(model):
 
 
 def table_of_pictures(
-    model, pictures, detector="hog", cropped=False, max_side=LONGEST_SIDE, landmarks=False,
+    model, pictures, detector="auto", cropped=False, max_side=LONGEST_SIDE, landmarks=False,
     progress=False,
 ):  # fmt: skip
     """Runs a model of single frames on pictures.
