@@ -13,7 +13,6 @@ import threading
 import time
 
 import cv2
-import numpy as np
 
 from kollias_affect import faces, models
 from kollias_affect.faces.detectors import overlap

@@ -109,6 +109,20 @@ def _number(convert, value, param, context):
         ) from error
 
 
+class _Detector(click.ParamType):
+    """The name of a face detector, with its file where it needs one; see `faces.extract`."""
+
+    name = "name"
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value == param.default:  # nothing is imported
+            return value
+        from kollias_affect.faces import detectors
+
+        return detectors.checked(value)
+
+
 class _OneOf(click.ParamType):
     """One of some names."""
 
@@ -134,24 +148,9 @@ FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
 
 
-class _Detector(click.ParamType):
-    """A detector by its name; those of a file have it already."""
-
-    name = "detector"
-
-    def convert(self, value, param, context):
-        """Returns the name."""
-        if value != param.default:
-            from kollias_affect.faces import detectors
-
-            detectors.get(value)
-        return value
-
-
 one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
 SHARE = _Real(0, 1, max_open=True)
 POSITIVE = _Real(min=0, min_open=True)
-DETECTOR = _Detector()
 DATASET = _Name("kollias_affect.datasets", "DATASETS")
 AT_LEAST_1 = _Whole(min=1)
 
@@ -164,7 +163,7 @@ loader_option = click.option(
 )
 detector_option = click.option(
     "--detector",
-    type=DETECTOR,
+    type=_Detector(),
     default="auto",
     show_default=True,
     help="auto, blazeface, blazeface_main, hog, cnn, haar or yunet:FILE.",
@@ -185,6 +184,39 @@ seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_
 def out_option(text):
     """The required option `--out`, a folder, with a help text."""
     return click.option("--out", required=True, type=FOLDER, help=text)
+
+
+def server_options(port):
+    """Returns a decorator that adds the options of a server of pages to a command.
+
+    Args:
+        port: Default of `--port`; 0 takes a free one.
+    """
+    options = (
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+        ),
+        click.option("--port", default=port, show_default=True, help="Port; 0 takes a free one."),
+        click.option(
+            "--name",
+            "names",
+            multiple=True,
+            help="Host name of a server in front of this one, such as one with TLS; makes a token.",
+        ),
+        click.option(
+            "--token", help="Secret of the address.  [default: made if --host is another one]"
+        ),
+        click.option(
+            "--open/--no-open", "browse", default=True, help="Whether a browser is opened."
+        ),
+    )
+
+    def add(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def dataset_options(command):

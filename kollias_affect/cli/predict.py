@@ -2,26 +2,41 @@
 
 import click
 
-from kollias_affect import catalogue
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
-from kollias_affect.cli._group import import_tensorflow, raise_errors
+from kollias_affect.cli._group import CheckedCommand, import_tensorflow, raise_errors
 
 
-def _divided(model, inputs):
-    """Returns the model, which may be the first input, and the inputs."""
-    if model is None and inputs[0].suffix in catalogue.ENDINGS:
-        model, *inputs = inputs
+def _check(inputs, out, model, recursive, format, html, **_):
+    """Refuses at once what is no model and folders without inputs."""
+    from kollias_affect.prediction import inputs as find
+    from kollias_affect.prediction import table_files
+
+    table_files.check_format(format)
+    if html:
+        from kollias_affect.prediction.view import writing
+
+        writing.refuse_foreign(out / writing.FILE_NAME)
+    model, inputs = _divided(model, inputs)
+    if model is not None:
         shared.MODEL.convert(model, None, None)
-    if not inputs:
+    if not find.find_inputs(inputs, recursive, leave_out=out).names:
         raise ValueError(
             f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
             "Add the inputs."
         )
+
+
+def _divided(model, inputs):
+    """Returns the model, which may be the first input, and the inputs."""
+    from kollias_affect import catalogue
+
+    if model is None and inputs[0].suffix in catalogue.ENDINGS:
+        return str(inputs[0]), inputs[1:]
     return model, inputs
 
 
-@click.command()
+@click.command(cls=CheckedCommand, check=_check)
 @click.argument("inputs", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the tables and pictures.")
 @click.option(
@@ -63,6 +78,11 @@ def _divided(model, inputs):
     help="Format of the tables.",
 )
 @click.option(
+    "--html",
+    is_flag=True,
+    help="Also write OUT/view.html, an interactive page of all tables in OUT; see `view`.",
+)
+@click.option(
     "--stream/--windows",
     default=None,
     help="Models of windows: run a video as one sequence, or in windows that do not overlap, whose "
@@ -72,7 +92,7 @@ def _divided(model, inputs):
 @shared.processes_option
 def predict(
     inputs, out, model, recursive, cropped, detector, max_side, faces, annotate, landmarks, format,
-    stream, detect_every, processes,
+    html, stream, detect_every, processes,
 ):  # fmt: skip
     """Runs a model on INPUTS: videos, images, or folders of them.
 
@@ -80,10 +100,9 @@ def predict(
     OUT/predictions.csv, with a row per face. OUT/summary.csv has a row per input and person. A
     first input that ends in .keras or .onnx is the model.
     """
-    model, inputs = _divided(model, inputs)
-    from kollias_affect import prediction
+    from kollias_affect import catalogue, prediction
 
-    prediction.check_format(format)
+    model, inputs = _divided(model, inputs)
     files = prediction.find_inputs(inputs, recursive, leave_out=out)
     if files.ignored:
         kinds = sorted(files.ignored.items())
@@ -108,4 +127,6 @@ def predict(
         log=click.echo,
         **options,
     )
+    if html and result.summary is not None:
+        click.echo(prediction.write_page(out, media=list(files.names)))
     raise_errors(result.errors)

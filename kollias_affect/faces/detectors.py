@@ -72,16 +72,25 @@ def get(detector):
     """
     if callable(detector):
         return detector
-    detector = chosen(detector)
+    return _built_in(checked(chosen(detector)))
+
+
+def checked(detector):
+    """Returns the name of a detector if it is one, without loading anything.
+
+    Raises:
+        FileNotFoundError, ValueError: If the name is unknown, or its file is missing.
+    """
     kind, colon, file = str(detector).partition(":")
     if kind not in FROM_FILE:
-        _checks.one_of("detector", detector, (AUTO, *(_usage(name) for name in DETECTORS)))
-    elif not (colon and file):
+        return _checks.one_of("detector", detector, (AUTO, *(_usage(name) for name in DETECTORS)))
+    if not (colon and file):
         raise ValueError(
             f"`{kind}` needs its file. Received: detector={detector!r}. Write {kind}:FILE; "
             f"{yunet.FILE} of OpenCV's model zoo fits."
         )
-    return _built_in(detector)
+    _checks.existing_file("detector", file)
+    return detector
 
 
 def _usage(name):
