@@ -4,8 +4,8 @@
     kollias-affect demo --out demo1 --seed 1
     python benchmarks/window_modes.py demo0 demo1
 
-Predicts the clips of the subjects that the network of each demo was not trained on, in every mode of
-`prediction.over_time`: windows that follow each other, overlapping windows whose outputs are
+Predicts the clips of the subjects that the network of each demo was not trained on, in every mode
+of `prediction.over_time`: windows that follow each other, overlapping windows whose outputs are
 averaged, and one sequence. Prints the mean CCC of valence and arousal, and the mean absolute change
 of the outputs where a window starts and elsewhere. The clips show one moved photograph: the
 comparison says which mode suits a recurrent network, not how well it does on real faces.
