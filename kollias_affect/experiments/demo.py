@@ -95,5 +95,4 @@ def _evaluate(model, clips, out_dir):
 
 
 def _count(clips):
-    frames = sum(len(clip) for clip in clips)
-    return f"{count(len(clips), 'clip')} ({count(frames, 'frame')})"
+    return f"{count(len(clips), 'clip')} ({count(sum(len(clip) for clip in clips), 'frame')})"
