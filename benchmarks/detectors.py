@@ -89,11 +89,11 @@ def turned(image, angle):
 
 def small_faces(images, size):
     """Yields pictures with one small face, and its box."""
-    random = np.random.default_rng(size)
+    random, search = np.random.default_rng(size), blazeface.Search()
     scene = skimage.data.coffee()[:, :640]
     scene = cv2.resize(scene, (640, 400), interpolation=cv2.INTER_AREA)
     for image in images:
-        large = [b for b in blazeface.raw_main_faces(image) if is_main(b, image)]
+        large = [b for b in search.main_faces(image) if is_main(b, image)]
         if not large:
             continue
         scale = size / large[0].width
