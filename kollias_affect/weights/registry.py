@@ -13,7 +13,7 @@ import keras
 import pandas as pd
 
 import kollias_affect
-from kollias_affect import _checks, _files, models
+from kollias_affect import _checks, _files, _untrusted, models
 from kollias_affect.weights import catalogue
 
 MANIFEST = "manifest.json"
@@ -189,7 +189,7 @@ def _folders():
 def _expected_sha256(path):
     """Returns the SHA-256 of a file according to its manifest, or `None` if there is none."""
     try:
-        manifest = json.loads(path.with_name(MANIFEST).read_text(encoding="utf-8"))
+        manifest = _untrusted.read_json(path.with_name(MANIFEST))
         return manifest[path.stem]["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
