@@ -224,3 +224,31 @@ def check_hdf5(data, available):
     packed = data.chunks is not None and bool(data.compression)
     check_claim(data.nbytes, unpacked_limit(stored) if packed else available, data.name)
     return data.nbytes if not packed else stored
+
+
+# Formats of FFmpeg that name other files or addresses, which it would open.
+_LINKING_FORMATS = {
+    *("concat", "dash", "ffmetadata", "hls", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp"),
+    *("vapoursynth", "webm_dash_manifest", "applehttp"),
+}
+
+
+def open_container(path):
+    """Opens a media file with PyAV; its name is never taken for an address or a pattern.
+
+    Args:
+        path: File.
+
+    Returns:
+        PyAV's container, to be closed. Files that name other files or addresses (playlists) are
+        an error.
+    """
+    import av
+
+    options = {"format_whitelist": ",".join(sorted(av.formats_available - _LINKING_FORMATS))}
+    return av.open(media_address(path), options=options, metadata_errors="replace")
+
+
+def media_address(path):
+    """Returns the address of a media file for FFmpeg, which takes `concat:a.mp4` for another."""
+    return f"file:{os.path.abspath(path)}"

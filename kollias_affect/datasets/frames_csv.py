@@ -32,6 +32,7 @@ LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with 
 LABEL_LIST = "frames.csv"  # default name of the csv, also of the one that `extract --labels` writes
 USUAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 TEXT_COLUMNS = {"clip", "subject", "gender", "image", "expression"}
+_NO_LABEL = -5  # of Aff-Wild2, for valence and arousal
 LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 _TEXT = {"keep_default_na": False, "encoding": "utf-8-sig", "skipinitialspace": True}
 
@@ -229,13 +230,15 @@ def _read(path, headerless, header_names):
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise ValueError(
             "A csv must be UTF-8 text with columns of different names and as many fields in every "
-            f"row as in the first. Received: {path} ({str(error).strip()}). Fix the file."
+            f"row as in the first. Received: {path} ({str(error).strip()}). "
+            f"{_reading.separator_hint(_reading.read_lines(path)[0])}Fix the file."
         ) from error
     if not names:
         raise ValueError(
             f"A csv without a header has the columns {list(headerless.values())}, one with a "
             f"header names at least one of {sorted(header_names)}. Received: {path} with "
-            f"{len(first)} columns and no such header: {list(first)[:5]}. Add a header."
+            f"{len(first)} columns and no such header: {list(first)[:5]}. "
+            f"{_reading.separator_hint(str(first.iloc[0]))}Add a header."
         )
     if table.empty:
         raise ValueError(
@@ -355,7 +358,11 @@ def _valence_arousal(rows, path):
             f"Valence and arousal must come together. Received: {path} with {names[0]} alone. Add "
             "the other column (with 0 if it is not used)."
         )
-    return _numbers(rows, names, path) if names else None
+    if not names:
+        return None
+    values = _numbers(rows, names, path)
+    values[(values == _NO_LABEL).any(axis=1)] = np.nan
+    return values
 
 
 def _expression(rows, path):

@@ -220,7 +220,6 @@ _File = collections.namedtuple("_File", "size seconds ending pixels is_video")
 
 def _open(path):
     """Returns what the header of a video or image says, or `None` if it cannot be read."""
-    from kollias_affect.faces.video import open_container
 
     path = str(path)
     ending = path.rpartition(".")[2].upper()
@@ -228,7 +227,7 @@ def _open(path):
     try:
         with (
             _untrusted.reading("A video or image must be readable", path, "Copy it again."),
-            open_container(path) as container,
+            _untrusted.open_container(path) as container,
         ):
             stream = container.streams.best("video")
             codec = stream and stream.codec_context

@@ -129,7 +129,8 @@ def _rows(path):
         if missing:
             raise ValueError(
                 f"A file of persons must have the columns {','.join(COLUMNS)}[,gender]. Received: "
-                f"{lines[0][:80]!r} in line 1 of {path}. Write them there."
+                f"{lines[0][:80]!r} in line 1 of {path}. "
+                f"{_reading.separator_hint(lines[0])}Write them there."
             )
         for cells in rows:
             if not any(cell.strip() for cell in cells):

@@ -11,8 +11,8 @@ import dataclasses
 import cv2
 import numpy as np
 
+from kollias_affect.faces.boxes import Box, overlap
 from kollias_affect.faces.cropping import AlignedFace
-from kollias_affect.faces.detectors import Box, overlap
 
 # A box stays in place until its face has moved by more than this share of its width. The boxes of
 # dlib's detector do the same: they lie on a grid of a tenth, so rounding moves them by half of it.

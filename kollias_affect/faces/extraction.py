@@ -18,6 +18,7 @@ from kollias_affect.faces.between_detections import FaceTracker
 from kollias_affect.faces.crop_files import image_name
 from kollias_affect.faces.extraction_run import ExtractionRun
 from kollias_affect.faces.frame_journal import POINTS
+from kollias_affect.faces.person_files import TABLE_VERSION
 from kollias_affect.faces.prefetch import prefetch
 from kollias_affect.faces.video import Video
 
@@ -30,7 +31,7 @@ MAX_DETECT_EVERY = 1000
 def extract(
     video,
     out_dir,
-    detector="hog",
+    detector="auto",
     size=96,
     faces="main",
     longest_side=640,
@@ -45,8 +46,8 @@ def extract(
 
     - `<video>/00001.jpg`, `00002.jpg` and so on: the crops. Frames without a face have none.
     - `<video>.csv`: one row per decoded frame, with the columns `faces.COLUMNS`. `timestamp` is in
-      seconds, the rectangle in pixels of the frame (upright, with square pixels), and `confidence`
-      is the detector's score. If the frames change their number of pixels, the columns
+      seconds, the rectangle in pixels of the frame (upright, with square pixels), and `FaceScore`
+      is the detector's score, from 0 to 1. If the frames change their number of pixels, the columns
       `FrameWidth` and `FrameHeight` follow.
     - `<video>.npz`: `landmarks` in [-1, 1] of the crop and `landmarks_in_frame` in pixels, float32
       `[frames, 68, 2]`, NaN without a face.
@@ -58,7 +59,7 @@ def extract(
     Args:
         video: Video file.
         out_dir: Folder of the outputs. It is created if it is missing.
-        detector: `"hog"`, `"cnn"`, `"haar"` or a callable, see `detectors.get`. A callable is
+        detector: Name or callable, see `detectors.get`. `"auto"` depends on `faces`. A callable is
             called in one thread, which is not the caller's.
         size: Side of the crops in pixels, 16 to 2048.
         faces: `"main"` for the face that is seen longest, `"all"` for every face. With `"all"` each
@@ -70,7 +71,7 @@ def extract(
         on_frame: Function that is called with 1 after every frame, for progress bars.
         detect_every: Maximum number of frames from one detection to the next, 1 to 1000. Faces are
             tracked by their landmarks in between, see `between_detections.FaceTracker`. A tracked
-            face keeps the `confidence` of its last detection.
+            face keeps the `FaceScore` of its last detection.
 
     Returns:
         `Clip` (`faces="main"`) or list of `Clip` (`faces="all"`), without labels.
@@ -82,17 +83,20 @@ def extract(
             extracts the same video.
     """
     frames = Video(video)
+    faces = _checks.one_of("faces", faces, ("main", "all"))
+    detector = detectors.chosen(detector, faces)
     find = detectors.get(detector)
     settings = {
         "video": _encodable(frames.path.name),
         **_runs.file_identity(frames.path),
         "detector": detectors.name_of(detector),
         "size": _checks.integer_between("size", size, MIN_SIZE, MAX_SIZE),
-        "faces": _checks.one_of("faces", faces, ("main", "all")),
+        "faces": faces,
         "longest_side": longest_side
         and _checks.integer_between("longest_side", longest_side, 80, 100_000),
         "layout": _checks.one_of("layout", layout, cropping.LAYOUTS),
         "prototype": alignment.PROTOTYPE.tolist(),
+        "table": TABLE_VERSION,
     }
     if _checks.integer_between("detect_every", detect_every, 1, MAX_DETECT_EVERY) > 1:
         settings["detect_every"] = int(detect_every)  # See `publication.UNRECORDED`.

@@ -9,7 +9,7 @@ import base64
 import numpy as np
 
 from kollias_affect import _runs
-from kollias_affect.faces.detectors import Box
+from kollias_affect.faces.boxes import Box
 
 POINTS = (68, 2)
 _MISSING = np.full(POINTS, np.nan, "<f4").tobytes()

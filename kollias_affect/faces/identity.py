@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from kollias_affect.faces.detectors import overlap
+from kollias_affect.faces.boxes import overlap
 
 
 @dataclasses.dataclass

@@ -7,13 +7,14 @@ import numpy as np
 
 from kollias_affect.faces.frame_journal import POINTS, decode_points, grid_of
 
+TABLE_VERSION = 2  # 1 had `confidence` in place of `FaceScore`, on the detector's own scale.
 COLUMNS = (
     "input",
     "frame",
     "timestamp",
     "face_id",
     "success",
-    "confidence",
+    "FaceScore",
     "FaceRectX",
     "FaceRectY",
     "FaceRectWidth",

@@ -11,7 +11,8 @@ import re
 from kollias_affect import _files, _runs, _untrusted
 from kollias_affect.faces.person_files import write_landmarks, write_table
 
-UNRECORDED = {"detect_every": 1}  # Settings that are not recorded at these values.
+# Settings that are not recorded at these values.
+UNRECORDED = {"detect_every": 1, "table": 1}
 _MARKER_NAMES = {"settings", "versions", "people", "broken"}
 _LATER_NAMES = {"notes"}  # which markers of earlier versions lack
 

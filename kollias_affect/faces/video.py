@@ -1,7 +1,6 @@
 """Decoding: the frames of a video, in order, with their time stamps."""
 
 import dataclasses
-import os
 
 import av
 import numpy as np
@@ -14,11 +13,6 @@ from kollias_affect.faces import container_ends, images, timestamps
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 _STILL_FORMATS = ("image2", "_pipe", "tty")  # FFmpeg's names for single images, and for text
-# Formats that name other files or addresses, which FFmpeg would open.
-_LINKING_FORMATS = {
-    *("concat", "dash", "ffmetadata", "hls", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp"),
-    *("vapoursynth", "webm_dash_manifest", "applehttp"),
-}
 _PICTURES_OF_SOUND = Disposition.attached_pic | Disposition.timed_thumbnails
 _DECLARING_ENDS = {"matroska", "webm", "nut"}  # Other containers declare how long they last.
 _ASPECTS = (0.1, 10)  # widths of pixels by their height that are believed
@@ -131,7 +125,7 @@ class Video:
             )
         remedy = "Check that the file is complete, or convert it to mp4."
         with _untrusted.reading(rule, self.path, remedy):
-            container = open_container(self.path)
+            container = _untrusted.open_container(self.path)
         try:
             self._refuse_other_content(container)
         except ValueError:
@@ -274,22 +268,6 @@ def frame_count(path):
     container = Video(path)._open()
     with container:
         return sum(1 for packet in container.demux(_stream(container)) if packet.size)
-
-
-def open_container(path):
-    """Opens a media file with PyAV; its name is never taken for an address or a pattern.
-
-    Args:
-        path: File.
-
-    Returns:
-        PyAV's container, to be closed. Files that name other files or addresses (playlists) are
-        an error.
-    """
-    # Without the protocol, `concat:a.mp4` and `2024-01-01T12:30:05.mp4` would be addresses.
-    address = f"file:{os.path.abspath(path)}"
-    options = {"format_whitelist": ",".join(sorted(av.formats_available - _LINKING_FORMATS))}
-    return av.open(address, options=options, metadata_errors="replace")
 
 
 def _stream(container):

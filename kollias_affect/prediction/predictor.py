@@ -1,13 +1,20 @@
-"""A trained model with its card: outputs of clips and of single faces."""
+"""A trained model with its card: outputs of clips and of single faces, by task.
+
+ONNX files, and so the models that ship, run by ONNX Runtime: neither Keras nor TensorFlow is
+imported. `.keras` files run by Keras.
+"""
 
 import dataclasses
+import functools
 
-import keras
 import numpy as np
 
-from kollias_affect import evaluation, models, weights
+from kollias_affect import catalogue, runtime
+from kollias_affect.clip import shown_frames
 from kollias_affect.faces import LAYOUTS
-from kollias_affect.weights.catalogue import DEFAULT
+from kollias_affect.faces.images import read_image
+from kollias_affect.prediction import over_time
+from kollias_affect.tasks import TASKS, tasks_of
 
 BATCH = 64  # faces
 
@@ -17,61 +24,168 @@ class Predictor:
     """A network with the description of its inputs and outputs.
 
     Attributes:
-        network: Keras model.
+        network: `runtime.OnnxModel` or `keras.Model`.
         card: Dict that was stored with it, see `models.load`.
         layout: Layout of the crops that it was trained on, one of `faces.LAYOUTS`.
     """
 
-    network: keras.Model
+    network: object
     card: dict
     layout: str
 
     @property
-    def names(self):
-        """List of the names of the outputs."""
-        return self.card["outputs"]
-
-    @property
-    def range(self):
-        """Minimum and maximum of the outputs."""
-        return self.card["range"]
+    def tasks(self):
+        """Dict from task to `(names, (low, high))`: the names of its outputs, and their range."""
+        return in_order(tasks_of(self.card))
 
     @property
     def size(self):
         """Side of the crops in pixels."""
         return self.card["image"]["size"]
 
-    def outputs_of_clip(self, clip):
-        """Returns the outputs of the frames of a `Clip`, NaN without a face."""
-        if not clip.has_image.any():
-            return np.full((len(clip), len(self.names)), np.nan, np.float32)
-        return np.clip(evaluation.predict(self.network, [clip])[clip.key], *self.range)
+    @property
+    def length(self):
+        """Frames of a window, `None` for a model of single frames."""
+        if self._is_onnx and self.network.length is not None:
+            return self.network.length  # The file has a fixed one.
+        return self.card["length"]
+
+    @property
+    def _is_onnx(self):
+        return isinstance(self.network, runtime.OnnxModel)
+
+    @property
+    def note(self):
+        """Text that goes with every prediction of this model, or `None`."""
+        if not self.card.get("synthetic"):
+            return None
+        return (
+            "This model was trained on synthetic clips: one photograph, moved by known numbers. "
+            "Its outputs say nothing about real faces."
+        )
+
+    def outputs_of_clip(self, clip, mode=None):
+        """Returns the outputs of the frames of a `Clip`.
+
+        Args:
+            clip: `Clip` of crops of this layout and size.
+            mode: For models of windows, one of `over_time.MODES`. Default: `over_time.DEFAULT`.
+
+        Returns:
+            Dict from task to float32 `[frames, outputs]` in its range, NaN without a face.
+
+        Raises:
+            ValueError: If `mode` is `"stream"` and the model reads windows backwards, too.
+        """
+        has_face = clip.has_image
+        if has_face.any():
+            outputs = self._outputs_over_time(clip, mode or over_time.DEFAULT)
+        else:
+            outputs = self._empty(len(clip))
+        for values in outputs.values():
+            values[~has_face] = np.nan
+        return self._in_range(outputs)
 
     def outputs_of_faces(self, faces):
-        """Returns the outputs of `AlignedFace`s, `[faces, outputs]`."""
-        parts = [np.zeros((0, len(self.names)), np.float32)]
-        for start in range(0, len(faces), BATCH):
-            batch = faces[start : start + BATCH]
-            # All batches have one size: TensorFlow would compile the network for every other size.
-            padded = [batch[min(i, len(batch) - 1)] for i in range(min(BATCH, len(faces)))]
-            parts.append(self._outputs_of_batch(padded)[: len(batch)])
-        return np.concatenate(parts)
+        """Returns the outputs of `AlignedFace`s.
 
-    def _outputs_of_batch(self, faces):
-        inputs = {"images": np.stack([face.crop for face in faces]) / np.float32(127.5) - 1}
+        Returns:
+            Dict from task to float32 `[faces, outputs]` in its range.
+        """
+        crops = [(face.crop, face.in_crop) for face in faces]
+        outputs = self._outputs_of_crops(len(faces), lambda rows: self._inputs(crops, rows))
+        return self._in_range(outputs)
+
+    def _outputs_over_time(self, clip, mode):
+        shown = shown_frames(clip.has_image)
+
+        def read(rows):
+            crops = [(read_image(clip.paths[i]), _landmarks(clip, i)) for i in shown[rows]]
+            return self._inputs(crops, range(len(crops)))
+
+        if self.length is None:
+            faces = np.flatnonzero(clip.has_image)
+            found = self._outputs_of_crops(len(faces), lambda rows: read(faces[rows]))
+            outputs = self._empty(len(clip))
+            for task, values in found.items():
+                outputs[task][faces] = values
+            return outputs
+        if mode == "stream":
+            first = int(np.argmax(clip.has_image))
+            return over_time.stream(self._sequence(), read, first, len(clip))
+        return over_time.windows(self._run, read, len(clip), self.length, mode)
+
+    def _outputs_of_crops(self, count, read):
+        """Runs a model of single frames on `count` crops; `read` returns the inputs of rows."""
+        parts = [self._empty(0)]
+        for start in range(0, count, BATCH):
+            rows = np.arange(start, min(start + BATCH, count))
+            # All batches have one size: TensorFlow would compile the network for every other size.
+            padded = np.pad(rows, (0, min(BATCH, count) - len(rows)), "edge")
+            found = self._run(read(padded))
+            parts.append({task: values[: len(rows)] for task, values in found.items()})
+        return {task: np.concatenate([part[task] for part in parts]) for task in self.tasks}
+
+    def _inputs(self, crops, rows):
+        """Returns the inputs of the network for some of the `(crop, landmarks)`."""
+        crops = [crops[i] for i in rows]
+        inputs = {"images": runtime.unit_range(np.stack([crop for crop, _ in crops]))}
         if self.card["landmarks"]:
-            inputs["landmarks"] = np.stack([face.in_crop.reshape(136) for face in faces])
-        values = self.network.predict_on_batch(inputs)
-        values = values[self.card["task"]] if isinstance(values, dict) else values
-        return np.clip(values, *self.range)
+            inputs["landmarks"] = np.stack([points.reshape(136) for _, points in crops])
+        return inputs
+
+    def _run(self, inputs):
+        """Runs the network on one batch; returns a dict from task to array."""
+        return self._by_task(self._network.predict_on_batch(inputs))
+
+    def _by_task(self, values):
+        values = values if isinstance(values, dict) else dict.fromkeys(self.tasks, values)
+        return {task: np.array(values[task], np.float32) for task in self.tasks}
+
+    @functools.cached_property
+    def _network(self):
+        if self._is_onnx:
+            return self.network
+        from kollias_affect import models
+
+        return models.fast(models.for_unit_range(self.network))
+
+    def _sequence(self):
+        """Returns a function that runs the next frames of one sequence, see `over_time.stream`."""
+        if self._is_onnx:
+            runner = runtime.SequenceRunner(self.network)
+            return lambda inputs: self._by_task(runner(inputs))
+        from kollias_affect import models
+        from kollias_affect.models.streaming import SequenceRunner
+
+        runner = SequenceRunner(models.for_unit_range(self.network), over_time.CHUNK)
+        return lambda inputs: self._by_task(runner(inputs))
+
+    def _empty(self, count):
+        return {
+            task: np.full((count, len(names)), np.nan, np.float32)
+            for task, (names, _) in self.tasks.items()
+        }
+
+    def _in_range(self, outputs):
+        return {task: np.clip(outputs[task], *span) for task, (_, span) in self.tasks.items()}
+
+
+def _landmarks(clip, frame):
+    return None if clip.landmarks is None else clip.landmarks[frame]
+
+
+def in_order(tasks):
+    """Returns a dict by task in the order in which outputs are shown: that of `tasks.TASKS`."""
+    return {task: tasks[task] for task in TASKS if task in tasks}
 
 
 def load(model=None):
     """Loads a trained model.
 
     Args:
-        model: `.keras` file, or a name of `weights.list_pretrained`; `None` for the default
-            expression model.
+        model: `.keras` or `.onnx` file, a name of `weights.list_pretrained`, or a `Predictor`;
+            `None` for the default expression model.
 
     Returns:
         `Predictor`.
@@ -79,13 +193,21 @@ def load(model=None):
     Raises:
         FileNotFoundError, ValueError: If `model` is no model, or its crops have no known layout.
     """
-    path = weights.model_file(DEFAULT if model is None else model)
-    network, card = models.load(path)
-    layouts = [name for name in LAYOUTS if models.CROPS.get(name) == card["crop"]]
+    if isinstance(model, Predictor):
+        return model
+    path = catalogue.runtime_file(model)
+    if path.suffix == ".onnx":
+        network = runtime.OnnxModel(path)
+        card = network.card
+    else:
+        from kollias_affect import models
+
+        network, card = models.load(path)
+    layouts = [name for name in LAYOUTS if runtime.CROPS.get(name) == card["crop"]]
     if not layouts:
         raise ValueError(
             "The model must have been trained on crops like one of these: "
-            f"{'; '.join(models.CROPS.values())}. Received: {path}, made for {card['crop']}. Use "
+            f"{'; '.join(runtime.CROPS.values())}. Received: {path}, made for {card['crop']}. Use "
             f"the version of the package that trained it: {card['versions']}."
         )
     return Predictor(network, card, layouts[0])
