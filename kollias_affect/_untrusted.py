@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 MAX_TEXT = 2**31  # bytes of a text file that is read as a whole
+MAX_LINE = 2**16  # characters of a line that is shown in a message
 MAX_ARRAYS = 2**34  # bytes of all arrays of one file
 MAX_PIXELS = 2**27  # of one picture; a photograph of 8K has a quarter of it
 # Deflate cannot do better, and no other compression that is read here does for real content.

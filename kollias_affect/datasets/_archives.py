@@ -137,7 +137,7 @@ def _extract(archive, member, path, folder):
     if target is None or not plain:
         raise ValueError(
             "An archive of images must hold plain files, with names below its folder. Received: "
-            f"{path} with {member.name!a}, a "
+            f"{member.name!a} in {path}, a "
             f"{'name outside of it' if target is None else 'link or a sparse file'}. "
             "Inspect the archive and unpack it by hand."
         )

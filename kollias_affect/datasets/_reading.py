@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 from kollias_affect._files import natural_key
 from kollias_affect.clip import Clip
 from kollias_affect.faces import video
@@ -185,6 +185,12 @@ def _row(text, columns, separator, path, line):
             f"{text[:60]!r} in line {line} of {path}. {separator_hint(text)}Fix that line, or copy "
             "the file again."
         ) from None
+
+
+def first_line(path):
+    """Returns the first line of a text file, for messages; what is not UTF-8 is replaced."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        return file.readline(_untrusted.MAX_LINE).rstrip("\r\n")
 
 
 def separator_hint(text):

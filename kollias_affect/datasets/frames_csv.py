@@ -231,7 +231,7 @@ def _read(path, headerless, header_names):
         raise ValueError(
             "A csv must be UTF-8 text with columns of different names and as many fields in every "
             f"row as in the first. Received: {path} ({str(error).strip()}). "
-            f"{_reading.separator_hint(_reading.read_lines(path)[0])}Fix the file."
+            f"{_reading.separator_hint(_reading.first_line(path))}Fix the file."
         ) from error
     if not names:
         raise ValueError(
@@ -361,8 +361,7 @@ def _valence_arousal(rows, path):
     if not names:
         return None
     values = _numbers(rows, names, path)
-    values[(values == _NO_LABEL).any(axis=1)] = np.nan
-    return values
+    return np.where((values == _NO_LABEL).any(axis=1, keepdims=True), np.nan, values)
 
 
 def _expression(rows, path):
