@@ -467,3 +467,45 @@ def test_a_page_whose_server_is_killed_while_it_records_loses_and_doubles_nothin
     in_order = [row for number in sorted(expected) for row in expected[number]]
     np.testing.assert_array_equal(np.concatenate(segments), in_order)
     assert len(segments) == 1, "the kills interrupted the recording"
+
+
+def drawn_in_the_chart(page):
+    """Time from the left edge of the chart to the last point of the trace, and its mean height."""
+    return page.evaluate(
+        """() => {
+          const canvas = document.querySelector("canvas.chart");
+          const context = canvas.getContext("2d");
+          const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+          const xs = [], ys = [];
+          for (let i = 0; i < data.length; i += 4) {
+            if (data[i] < 60 && data[i + 1] > 80 && data[i + 1] < 150 && data[i + 2] > 150) {
+              xs.push((i / 4) % canvas.width);
+              ys.push(Math.floor(i / 4 / canvas.width));
+            }
+          }
+          const scale = canvas.width / canvas.clientWidth;
+          const mean = ys.reduce((a, b) => a + b, 0) / ys.length / scale;
+          return [(Math.max(...xs) / scale - 34) / (canvas.clientWidth - 40), mean, ys.length];
+        }"""
+    )
+
+
+def test_a_resumed_take_shows_its_earlier_trace(serve, open_page, log_in, numbered_video):
+    page = log_in(open_page(serve(numbered_video).address), device="mouse")
+    annotate(page)
+    box = page.locator(".track").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.25)  # 0.5
+    page.keyboard.press("Space")
+    until(page, "recording")
+    wait(page, "document.querySelector('video').currentTime > 1.5")
+    page.keyboard.press("Space")
+    until(page, "paused")
+    page.reload()
+    page.wait_for_selector("[data-state=ready]")
+    wait(page, "document.querySelector('video').readyState >= 3")
+    page.wait_for_timeout(200)
+    share, height, points = drawn_in_the_chart(page)
+    assert points > 50
+    assert 1.3 / 4 < share < 2.5 / 4  # of the four seconds
+    chart = page.locator("canvas.chart").bounding_box()["height"]
+    assert height == pytest.approx(6 + (chart - 24) * 0.25, abs=3)
