@@ -53,7 +53,7 @@ def tab_to(page, selector):
 def test_the_keyboard_alone_suffices(serve, open_page, second_video, tmp_path):
     """From log-in over the first viewing and the recording to the accepted trace."""
     page = open_page(serve(second_video, first_viewing=True, countdown=1).address)
-    page.keyboard.type("Ada")
+    page.keyboard.type("A1")
     tab_to(page, "button[type=submit]")
     page.keyboard.press("Enter")
     page.wait_for_selector(".columns")
@@ -80,7 +80,7 @@ def test_the_keyboard_alone_suffices(serve, open_page, second_video, tmp_path):
     page.keyboard.press("Enter")
     page.wait_for_selector(".badge.good:has-text('accepted')")
     take, segments, events = stored(tmp_path / "out")
-    assert take["state"] == "accepted" and take["name"] == "Ada"
+    assert take["state"] == "accepted" and take["name"] == "A1"
     assert 0.3 < segments[0][-1, 2] < 0.8
     assert [e["kind"] for e in events if e["kind"] == "mark"] == ["mark"]
 
@@ -354,7 +354,7 @@ def test_the_replay_moves_the_slider_and_drops_a_stretch(
     serve, visit, open_page, log_in, numbered_video, tmp_path
 ):
     prepared = serve(numbered_video)
-    recorder = visit(prepared, "Ada")
+    recorder = visit(prepared, "A1")
     times = np.arange(0, 4, 1 / 30)
     recorder.record(recorder.new_take("numbers.mp4"), times / 4, times)
     page = log_in(open_page(prepared.address))
@@ -387,7 +387,7 @@ def test_an_expert_compares_and_accepts(serve, visit, open_page, log_in, numbere
     for i, values in enumerate([np.sin(times), 0.6 * np.sin(times), np.cos(7 * times)]):
         annotator = visit(prepared, f"annotator {i}")
         annotator.record(annotator.new_take("numbers.mp4"), values, times)
-    page = log_in(open_page(prepared.address), "Eve", role="expert")
+    page = log_in(open_page(prepared.address), "E1", role="expert")
     page.click("button:has-text('Valence: 3')")
     page.wait_for_selector("table.matrix")
     assert page.inner_text("table.matrix tbody tr:first-child td:nth-of-type(2)") == "1.00"
@@ -397,7 +397,7 @@ def test_an_expert_compares_and_accepts(serve, visit, open_page, log_in, numbere
     assert page.is_disabled("button[name=accept]")
     boxes.nth(2).check()
     page.click("button[name=accept]")
-    page.wait_for_selector("text=Accepted by Eve: annotator 1, annotator 2")
+    page.wait_for_selector("text=Accepted by E1: annotator 1, annotator 2")
     with Store(tmp_path / "out", read_only=True) as store:
         assert [c["takes"] for c in store.reviews.choices(1, 1, "valence")] == [[2, 3]]
 
@@ -408,7 +408,7 @@ def test_large_text_and_small_windows_need_no_sideways_scrolling(
     serve, visit, open_page, log_in, numbered_video, width
 ):
     prepared = serve(numbered_video)
-    recorder = visit(prepared, "Ada")
+    recorder = visit(prepared, "A1")
     take = recorder.new_take("numbers.mp4")
     recorder.record(take, [0.0, 0.5], [0.0, 4.0])
     page = log_in(open_page(prepared.address))
@@ -425,7 +425,7 @@ def test_large_text_and_small_windows_need_no_sideways_scrolling(
 
 @pytest.mark.nightly
 def test_read_only_offers_nothing_that_changes(serve, visit, open_page, numbered_video):
-    recorder = visit(serve(numbered_video), "Ada")
+    recorder = visit(serve(numbered_video), "A1")
     take = recorder.new_take("numbers.mp4")
     recorder.record(take, [0.0, 0.5], [0.0, 4.0])
     page = open_page(serve(numbered_video, read_only=True).address)
