@@ -9,6 +9,8 @@ from pathlib import Path
 
 import av
 
+from kollias_affect import _untrusted
+
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's name of the family
 _PICTURE = {
     _MP4: ("h264", "vp9", "av1"),
@@ -31,7 +33,7 @@ class Facts:
         width, height: Size in pixels.
         rate: Frames per second, on average.
         duration: Time stamp of the end, in seconds. Browsers show nothing before the first frame.
-        start: Time stamp of the first picture or sound, in seconds.
+        start: Time stamp of the first picture or sound, in seconds, see `faces.timestamps`.
         problems: Reasons for which some browser does not play the file; empty if all do.
     """
 
@@ -74,19 +76,21 @@ def inspect(path):
     Raises:
         OSError, ValueError: If `path` is missing, empty, no video, or an image.
     """
-    from kollias_affect.faces.video import Video  # slow; a server of known videos does without
+    # Slow; a server of known videos does without.
+    from kollias_affect.faces.timestamps import origin
+    from kollias_affect.faces.video import Video
 
     path = Path(path)
     Video(path)  # its checks
-    with av.open(str(path), metadata_errors="replace") as container:
+    with _untrusted.open_container(path) as container:
         picture = container.streams.best("video")
         fields = {
             **_codecs(container, path),
             "width": picture.codec_context.width,
             "height": picture.codec_context.height,
             "rate": float(picture.average_rate or 25),
-            "start": (container.start_time or 0) / av.time_base,
-            "duration": _end(container),
+            "start": (container.start_time or 0) / av.time_base - origin(container, picture),
+            "duration": _end(container) - origin(container, picture),
         }
     if fields["duration"] <= 0:
         fields["duration"] = _decoded_duration(path, fields["rate"])
@@ -114,7 +118,7 @@ def playable(path):
     Raises:
         av.FFmpegError, ValueError: If `path` is no video.
     """
-    with av.open(str(path), metadata_errors="replace") as container:
+    with _untrusted.open_container(path) as container:
         if not container.streams.video:
             raise ValueError("it has no picture")
         fields = _codecs(container, Path(path))

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 from kollias_affect._web.playback import inspect, media_type
 
 COPIES = "copies"  # folder below that of the store
@@ -103,9 +103,12 @@ class _SoundCopy:
     """The sound of a video, encoded step by step beside the pictures."""
 
     def __init__(self, target, path, codec, facts):
-        self._target, self._start = target, facts.start
-        self._source = av.open(str(path), metadata_errors="replace")
+        from kollias_affect.faces.timestamps import origin
+
+        self._source = _untrusted.open_container(path)
         sound = self._source.streams.best("audio")
+        self._origin = origin(self._source, self._source.streams.best("video"))
+        self._target, self._start = target, facts.start + self._origin
         rate = 48_000 if codec == "libopus" else sound.rate or 48_000
         self._stream = target.add_stream(codec, rate=rate, layout="stereo")
         self._resampler = av.AudioResampler(self._stream.format, "stereo", rate)
@@ -130,7 +133,7 @@ class _SoundCopy:
                     self._target.mux(self._stream.encode())
                     self._source.close()
                 return
-            if frame.time is not None and frame.time > seconds:
+            if frame.time is not None and frame.time - self._origin > seconds:
                 self._waiting = frame
                 return
             self._encode(frame)

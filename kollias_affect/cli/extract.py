@@ -12,7 +12,7 @@ from kollias_affect.cli._group import raise_errors
 @shared.detector_option
 @click.option(
     "--size",
-    type=click.IntRange(16, 2048),
+    type=shared.whole(16, 2048),
     default=96,
     show_default=True,
     help="Side of the crops in pixels.",

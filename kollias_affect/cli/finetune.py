@@ -90,7 +90,7 @@ def _check(stages, **_):
 )
 @click.option(
     "--colour",
-    type=click.FloatRange(min=0),
+    type=shared.real(min=0),
     default=0.0,
     show_default=True,
     help="Size of random shifts of the colours in training; Krizhevsky et al. (2012): 0.1.",

@@ -53,9 +53,9 @@ class _Model(click.ParamType):
     def convert(self, value, param, context):
         """Returns the text."""
         path = Path(value)
-        if path.suffix == ".keras" or path.exists():
+        if path.suffix in (".keras", ".onnx") or path.exists():
             EXISTING.convert(value, param, context)
-            if path.is_file() and not zipfile.is_zipfile(path):
+            if path.suffix != ".onnx" and path.is_file() and not zipfile.is_zipfile(path):
                 raise ValueError(
                     f"{_named(param)} must be a Keras model file. Received: {value}, which is not "
                     "a .keras archive. Check the path."
@@ -78,6 +78,47 @@ class _Name(click.ParamType):
             names = getattr(importlib.import_module(self.module), self.registry)
             _checks.one_of(_named(param), value, names)
         return value
+
+
+class _Whole(click.IntRange):
+    """A whole number in a range."""
+
+    def convert(self, value, param, context):
+        """Returns an `int`."""
+        return _number(super().convert, value, param, context)
+
+
+class _Real(click.FloatRange):
+    """A number in a range."""
+
+    def convert(self, value, param, context):
+        """Returns a `float`."""
+        # NaN is in every range.
+        return _number(super().convert, "" if value == "nan" else value, param, context)
+
+
+def _number(convert, value, param, context):
+    try:
+        return convert(value, param, context)
+    except click.BadParameter as error:
+        raise ValueError(
+            f"`{_named(param)}` must be a number in its range. Received: {error.message} Choose "
+            "another one."
+        ) from error
+
+
+class _Detector(click.ParamType):
+    """The name of a face detector, with its file where it needs one; see `faces.extract`."""
+
+    name = "name"
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value == param.default:  # nothing is imported
+            return value
+        from kollias_affect.faces import detectors
+
+        return detectors.checked(value)
 
 
 class _OneOf(click.ParamType):
@@ -103,12 +144,11 @@ def _named(param):
 EXISTING = _Existing(path_type=Path)
 FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
-one_of, registry = _OneOf, _Name
-SHARE = click.FloatRange(0, 1, max_open=True)
-POSITIVE = click.FloatRange(min=0, min_open=True)
-DETECTOR = _Name("kollias_affect.faces", "DETECTORS")
+one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
+SHARE = _Real(0, 1, max_open=True)
+POSITIVE = _Real(min=0, min_open=True)
 DATASET = _Name("kollias_affect.datasets", "DATASETS")
-AT_LEAST_1 = click.IntRange(min=1)
+AT_LEAST_1 = _Whole(min=1)
 
 loader_option = click.option(
     "--option",
@@ -118,11 +158,15 @@ loader_option = click.option(
     help="Option of the database's loader, such as variant=FER28; may be given several times.",
 )
 detector_option = click.option(
-    "--detector", type=DETECTOR, default="hog", show_default=True, help="hog, cnn or haar."
+    "--detector",
+    type=_Detector(),
+    default="auto",
+    show_default=True,
+    help="auto, blazeface, blazeface_main, hog, cnn, haar or yunet:FILE.",
 )
 detect_every_option = click.option(
     "--detect-every",
-    type=click.IntRange(1, 1000),
+    type=_Whole(1, 1000),
     default=1,
     show_default=True,
     help="In videos, detect faces on every Nth frame and track them in between.",
@@ -130,9 +174,7 @@ detect_every_option = click.option(
 processes_option = click.option(
     "--processes", type=AT_LEAST_1, help="Videos processed at a time.  [default: one per core]"
 )
-seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
-)
+seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_default=True)
 
 
 def out_option(text):

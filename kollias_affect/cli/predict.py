@@ -4,7 +4,7 @@ import click
 
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
-from kollias_affect.cli._group import KerasCommand, raise_errors
+from kollias_affect.cli._group import CheckedCommand, import_tensorflow, raise_errors
 
 
 def _check(inputs, out, model, recursive, format, html, **_):
@@ -29,25 +29,28 @@ def _check(inputs, out, model, recursive, format, html, **_):
 
 def _divided(model, inputs):
     """Returns the model, which may be the first input, and the inputs."""
-    if model is None and inputs[0].suffix == ".keras":
+    from kollias_affect import catalogue
+
+    if model is None and inputs[0].suffix in catalogue.ENDINGS:
         return str(inputs[0]), inputs[1:]
     return model, inputs
 
 
-@click.command(cls=KerasCommand, check=_check)
+@click.command(cls=CheckedCommand, check=_check)
 @click.argument("inputs", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the tables and pictures.")
 @click.option(
     "--model",
     type=shared.MODEL,
-    help="A .keras file, or a name of `weights list`.  [default: the shipped expression model]",
+    help="A .keras or .onnx file, or a name of `weights list`.  [default: the shipped expression "
+    "model]",
 )
 @click.option("--recursive", is_flag=True, help="Also search the folders in folders.")
 @click.option("--cropped", is_flag=True, help="The images are faces already: detect nothing.")
 @shared.detector_option
 @click.option(
     "--max-side",
-    type=click.IntRange(80, 100_000),
+    type=shared.whole(80, 100_000),
     help="Shrink larger images and frames to this number of pixels for the detection.  [default: "
     "1280 for images, 640 for videos]",
 )
@@ -95,9 +98,9 @@ def predict(
 
     Every video gets a table and a picture of the outputs over time; all images share one table,
     OUT/predictions.csv, with a row per face. OUT/summary.csv has a row per input and person. A
-    first input that ends in .keras is the model.
+    first input that ends in .keras or .onnx is the model.
     """
-    from kollias_affect import prediction
+    from kollias_affect import catalogue, prediction
 
     model, inputs = _divided(model, inputs)
     files = prediction.find_inputs(inputs, recursive, leave_out=out)
@@ -105,6 +108,8 @@ def predict(
         kinds = sorted(files.ignored.items())
         ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
         click.echo(f"Ignored in folders: {', '.join(ignored)}.")
+    if catalogue.runtime_file(model).suffix != ".onnx":
+        import_tensorflow(quiet=not click.get_current_context().find_root().params.get("debug"))
     options = {"detector": detector, "annotate": annotate, "landmarks": landmarks, "format": format}
     if max_side is not None:
         options["max_side"] = max_side

@@ -7,9 +7,9 @@ from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
 
-def _check(data, weights, **_):
+def _check(data, weights, smoke, **_):
     """Refuses at once databases and weights that do not exist."""
-    for text in data:
+    for text in () if smoke else data:
         shared.check_stage(text)
     shared.check_weights(weights)
 
@@ -116,7 +116,7 @@ def _check(data, weights, **_):
 )
 @click.option(
     "--weight-decay",
-    type=click.FloatRange(min=0),
+    type=shared.real(min=0),
     help="Papers B and C: weight decay.  [default: none]",
 )
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")

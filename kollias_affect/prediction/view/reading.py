@@ -16,7 +16,7 @@ IMAGES, ANNOTATED = "predictions", "annotated"
 _NO_TABLES = ("crops", "crops_by_name", ANNOTATED)
 _FIRST = ["input", "frame", "timestamp", "face_id", "success"]
 BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
-# Columns behind those of the face that are no outputs; landmarks are x_0, y_0, and so on.
+# Columns after those of the face that are no outputs of a network; landmarks are x_0, y_0, ...
 _OTHERS = {"expression", "pitch", "yaw", "roll"}
 _LANDMARK = re.compile(r"[xy]_\d+")
 
