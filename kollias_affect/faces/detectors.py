@@ -7,6 +7,7 @@ and OpenCV.
 """
 
 import functools
+import threading
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -111,6 +112,24 @@ def get(detector):
     if callable(detector):
         return detector
     return _built_in(_checks.one_of("detector", detector, DETECTORS))
+
+
+def one_per_thread(name):
+    """Returns a built-in detector that several threads may call at the same time.
+
+    Every thread has its own copy: detectors keep what they know of an image while they search it.
+
+    Args:
+        name: Name of a built-in detector, see `get`.
+    """
+    own = threading.local()
+
+    def detect(image):
+        if not hasattr(own, "detect"):
+            own.detect = _built_in.__wrapped__(name)
+        return own.detect(image)
+
+    return detect
 
 
 def name_of(detector):

@@ -1,0 +1,97 @@
+"""The page of examples/browser in Chromium, on a photograph and without the internet.
+
+It needs ONNX Runtime's files for the browser: `npm install` in examples/browser puts them there.
+"""
+
+import functools
+import http.server
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from kollias_affect import catalogue, faces, models
+
+FOLDER = Path(__file__).resolve().parents[1] / "examples" / "browser"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture
+def page(tmp_path):
+    """The page in Chromium, served from this machine; requests to others fail the test."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)} is in PATH")
+    if not (FOLDER / "node_modules" / "onnxruntime-web" / "dist").is_dir():
+        pytest.skip(f"onnxruntime-web is not installed: run `npm install` in {FOLDER}")
+    for name in ("index.html", "page.js", "network.js", "node_modules"):
+        (tmp_path / name).symlink_to(FOLDER / name)
+    shutil.copy(catalogue.runtime_file(), tmp_path / "model.onnx")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    handler.log_message = lambda *_: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with playwright.sync_playwright() as running:
+            arguments = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+            browser = running.chromium.launch(executable_path=program, args=arguments)
+            page = browser.new_page()
+            page.set_default_timeout(60_000)
+            problems = []
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            origin = f"http://127.0.0.1:{server.server_port}/"
+            foreign = lambda r: problems.append(r.url)  # noqa: E731
+            page.on("request", lambda r: r.url.startswith((origin, "blob:")) or foreign(r))
+            page.goto(origin)
+            page.wait_for_function("document.getElementById('status').textContent.match(/^Ready/)")
+            yield page
+            browser.close()
+        server.shutdown()
+    assert problems == []
+
+
+def test_a_photograph_has_the_outputs_of_the_network_in_python(page, tmp_path):
+    photograph = np.ascontiguousarray(skimage.data.astronaut()[0:300, 60:400])
+    Image.fromarray(photograph).save(tmp_path / "photograph.png")
+    (face,) = faces.faces_of(photograph, size=48, layout="eyes")
+    points = face.in_frame
+    page.set_input_files("#file", tmp_path / "photograph.png")
+    page.wait_for_function("window.outputs")
+    box = page.locator("#picture").bounding_box()
+    scale = box["width"] / photograph.shape[1]
+    places = [points[part].mean(axis=0).tolist() for part in (slice(36, 42), slice(42, 48))]
+    starts = [(0.42, 0.4), (0.58, 0.4)]
+    for (x, y), start in zip(places, starts, strict=True):
+        page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + x * scale, box["y"] + y * scale)
+        page.evaluate("window.outputs = null")
+        page.mouse.up()
+        page.wait_for_function("window.outputs")
+    found = page.evaluate("window.outputs.expression")
+    pixels = page.evaluate(
+        "Array.from(document.getElementById('crop').getContext('2d')"
+        ".getImageData(0, 0, 48, 48).data)"
+    )
+    crop = np.array(pixels, np.uint8).reshape(48, 48, 4)[..., :3]
+    # The page knows the middles of the eyes and not their corners, so the box differs a little.
+    assert np.abs(crop.astype(float) - face.crop).mean() < 16
+    model, card = models.load(catalogue.model_file(catalogue.DEFAULT))
+    images = crop[None].astype(np.float32) / 127.5 - 1
+    expected = np.asarray(model.predict_on_batch({"images": images}))[0]
+    assert list(found) == list(card["outputs"])
+    assert np.abs(np.array(list(found.values())) - expected).max() < 1e-3
+    assert page.locator("#outputs tr").count() == 7
+
+
+def test_the_webcam_is_predicted_frame_by_frame(page):
+    page.click("#webcam")  # Chromium's own moving test picture
+    page.wait_for_function("window.outputs")
+    page.evaluate("window.outputs = null")
+    page.wait_for_function("window.outputs")
+    values = page.evaluate("Object.values(window.outputs.expression)")
+    assert sum(values) == pytest.approx(1, abs=1e-3)
