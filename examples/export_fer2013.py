@@ -24,9 +24,8 @@ from sklearn.metrics import confusion_matrix
 from train_fer2013 import PIXELS, network, read, to_unit_range
 
 import kollias_affect
-from kollias_affect import EXPRESSIONS, _files, models, transfer, weights
+from kollias_affect import EXPRESSIONS, _files, catalogue, models, transfer, weights
 from kollias_affect.evaluation import tables
-from kollias_affect import catalogue
 
 SPLIT = "PublicTest"
 BINS = 15  # of confidence, for the calibration error
