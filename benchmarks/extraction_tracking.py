@@ -1,6 +1,7 @@
 """Compares `detect_every` of `faces.extract` with a detection in every frame.
 
     python benchmarks/extraction_tracking.py [VIDEO ...] [--every 3 5 10 20] [--rounds 3]
+        [--detector auto]
 
 By default, the videos are synthetic, in a temporary folder. The script prints a row per video and
 value of `detect_every`: the speed-up over a detection in every frame, in wall time and in processor
@@ -23,11 +24,11 @@ from kollias_affect import faces
 from kollias_affect.faces.landmarks import LEFT_EYE, RIGHT_EYE
 
 
-def timed(video, every):
+def timed(video, every, detector):
     """Returns wall and processor seconds, and the landmarks `[frames, 68, 2]`."""
     with tempfile.TemporaryDirectory() as out:
         start = np.array([time.perf_counter(), time.process_time()])
-        faces.extract(video, out, detect_every=every)
+        faces.extract(video, out, detector=detector, detect_every=every)
         seconds = np.array([time.perf_counter(), time.process_time()]) - start
         with np.load(Path(out) / f"{Path(video).stem}.npz") as arrays:
             return seconds, arrays["landmarks_in_frame"]
@@ -41,9 +42,9 @@ def differences(points, reference):
     return distance[np.isfinite(distance)]
 
 
-def measure(video, choices, rounds):
+def measure(video, choices, rounds, detector):
     """Prints the rows of a video, and returns times and differences of each choice."""
-    repeated = [[timed(video, every) for every in (1, *choices)] for _ in range(rounds)]
+    repeated = [[timed(video, every, detector) for every in (1, *choices)] for _ in range(rounds)]
     seconds = np.median([[seconds for seconds, _ in cells] for cells in repeated], axis=0)
     reference, *others = (points for _, points in repeated[0])
     rows = []
@@ -72,12 +73,16 @@ def main():
     parser.add_argument("videos", nargs="*", type=Path)
     parser.add_argument("--every", nargs="+", type=int, default=[3, 5, 10, 20])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--detector", default="auto")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         videos = arguments.videos or films.make(folder, 4, 200)
-        timed(videos[0], 1)  # loads the models
-        tables = [measure(video, arguments.every, arguments.rounds) for video in videos]
+        timed(videos[0], 1, arguments.detector)  # loads the models
+        tables = [
+            measure(video, arguments.every, arguments.rounds, arguments.detector)
+            for video in videos
+        ]
     for every, rows in zip(arguments.every, zip(*tables, strict=True), strict=True):
         reference, tracked, distance, lost, more = zip(*rows, strict=True)
         total = (sum(reference), sum(tracked), np.concatenate(distance), sum(lost), sum(more))

@@ -1,6 +1,7 @@
 """Measures `kollias-affect predict` from a cold start, and the network on one face.
 
-    python benchmarks/prediction_speed.py [--rounds 3] [--photograph FILE] [--video FILE] [--fer PYTHON]
+    python benchmarks/prediction_speed.py [--rounds 3] [--photograph FILE] [--video FILE]
+        [--fer PYTHON]
 
 Every cold time is that of a new process: the start of Python, imports, detection, network, tables
 and annotated copies. The default photograph is scikit-image's portrait, and the default video is a

@@ -30,6 +30,8 @@ class Clip:
             valence and arousal, expression -1, NaN action units.
         expressions: Names of the expressions: `tasks.EXPRESSIONS`, or `tasks.EXPRESSIONS_8` for
             labels of which some are "other".
+        expression_shares: float `[frames, expressions]`, the share of raters who chose each of
+            `expressions`, NaN where unknown, or `None`; see `tasks.shares`.
         subject: Name of the person, the unit of person-independent splits. Default: `key`.
         official_part: Official part of a database that the clip belongs to, such as
             `"omg/train"`, or `None`. Only official parts of one database may share persons.
@@ -65,6 +67,7 @@ class Clip:
     names_person: bool | None = None
     action_units: np.ndarray | None = None
     expressions: Sequence[str] = EXPRESSIONS
+    expression_shares: np.ndarray | None = None
 
     def __post_init__(self):
         if isinstance(self.paths, str):
@@ -83,6 +86,8 @@ class Clip:
             self.action_units = np.where(self.action_units == -1, np.nan, self.action_units)
         self.expressions = tuple(self.expressions)
         _checks.one_of("expressions", self.expressions, (EXPRESSIONS, EXPRESSIONS_8))
+        shape = (len(self.expressions),)
+        self.expression_shares = self._array("expression_shares", np.float32, shape)
         if self.valid is None:
             self.valid = self.has_image
         self.valid = self._array("valid", bool, ()) & self.has_image
@@ -137,7 +142,7 @@ class Clip:
         Returns:
             `Clip` of `stop - start` frames.
         """
-        sequences = ("times", "landmarks", *FIELDS, "valid")
+        sequences = ("times", "landmarks", *FIELDS, "expression_shares", "valid")
         cut = {name: getattr(self, name) for name in sequences}
         cut = {name: None if value is None else value[start:stop] for name, value in cut.items()}
         # The default of `names_person` compares the subject with the key, which changes here.
@@ -194,6 +199,9 @@ class Clip:
                 bad |= missing[name]
                 rule = "action units must be 0 or 1, or NaN where unknown"
             self._refuse(bad & (~missing[name] | unlabelled), rule, values)
+        if self.expression_shares is not None:
+            negative = (self.expression_shares < 0).any(axis=1)
+            self._refuse(negative, "shares must not be negative", self.expression_shares)
 
     def _missing_labels(self):
         """Returns a dict from each kind of labels to booleans, true where a frame lacks them."""

@@ -225,3 +225,36 @@ def known_labels(clip, task):
     if label_field(task) == "expression":
         return np.where(known(clip, task), values, -1)
     return np.where(known(clip, task)[:, None], values, np.nan)
+
+
+def shares(clip, task):
+    """Returns the labels of expressions as shares of the classes.
+
+    Args:
+        clip: `Clip` with `expression`.
+        task: `"expression"` or `"expression_8"`.
+
+    Returns:
+        Float64 `[frames, classes]`: `Clip.expression_shares`, restricted to the classes of the
+        task, where a frame has some; otherwise 1 for its class. 0 in frames without a label.
+
+    Raises:
+        ValueError: If the clip has no expressions.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> clip = Clip("a", ["1.png"], expression=[0], expression_shares=[[0.6, 0, 0, 0, 0, 0.4, 0]])
+    >>> shares(clip, "expression").tolist()
+    [[0.6, 0.0, 0.0, 0.0, 0.0, 0.4, 0.0]]
+    """
+    classes = len(TASKS[task][0])
+    values = labels(clip, task)
+    hard = (values[:, None] == np.arange(classes)).astype(np.float64)
+    if clip.expression_shares is None:
+        return hard
+    soft = np.zeros((len(clip), classes))
+    count = min(classes, len(clip.expressions))
+    soft[:, :count] = np.nan_to_num(clip.expression_shares[:, :count])
+    total = soft.sum(axis=1, keepdims=True)
+    return np.where(total > 0, soft / np.where(total > 0, total, 1), hard)

@@ -22,6 +22,7 @@ from kollias_affect.cli.predict import predict
 from kollias_affect.cli.submit import submit
 from kollias_affect.cli.table import table
 from kollias_affect.cli.train import train
+from kollias_affect.cli.view import view
 from kollias_affect.cli.weights import weights
 
 
@@ -42,8 +43,8 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, annotate, annotations, data, train, evaluate, predict, export, submit, adapt,
-    finetune, table, weights,
+    demo, extract, annotate, annotations, data, train, evaluate, predict, view, export, submit,
+    adapt, finetune, table, weights,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -6,13 +6,23 @@ from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
 
-@click.command(cls=KerasCommand)
-@click.argument("model")
+@click.command(cls=KerasCommand, check=shared.check_data)
+@click.argument("model", type=shared.MODEL)
 @click.argument("data", type=shared.PATH)
 @shared.dataset_options
-@click.option("--by", help="Score sequences, utterances or videos: sequence, utterance, video.")
+@click.option(
+    "--task",
+    help="Score only this task of a model with several; the other options of scores need one.  "
+    "[default: all]",
+)
+@click.option(
+    "--by",
+    type=shared.one_of("sequence", "utterance", "video"),
+    help="Score sequences, utterances or videos: sequence, utterance, video.",
+)
 @click.option(
     "--statistic",
+    type=shared.one_of("median", "mean", "vote"),
     default="median",
     show_default=True,
     help="How the frames of a sequence become one value: median, mean, vote.",
@@ -23,7 +33,7 @@ from kollias_affect.cli._group import KerasCommand
     help="Find post-processing that improves the scores on the official validation part, or on "
     "--split, and save it to this file.",
 )
-@click.option("--postprocessing", type=shared.PATH, help="Apply what --search has saved.")
+@click.option("--postprocessing", type=shared.EXISTING, help="Apply what --search has saved.")
 @click.option("--per-video", is_flag=True, help="Also print a row for every video.")
 @click.option(
     "--levels",
@@ -37,15 +47,17 @@ from kollias_affect.cli._group import KerasCommand
 )
 @click.option(
     "--against",
+    type=shared.MODEL,
     help="Another model, with the same post-processing: print differences and paired p-values.",
 )
-@click.option("--out", type=shared.PATH, help="Write tables and pictures there.")
+@click.option("--out", type=shared.FOLDER, help="Write tables and pictures there.")
 def evaluate(
     model, data, dataset, split, loader_options, by, search, postprocessing, against, out, **options
 ):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
-    MODEL is a .keras file, or a name of `kollias-affect weights list`. Without --split, the
+    MODEL is a .keras file, or a name of `kollias-affect weights list`. Of a model with several
+    tasks, every output is scored on the frames with a label of its task. Without --split, the
     official test part of the database is scored if it has labels, otherwise its official
     validation part, and all clips of a database without official parts. --split all mixes the
     parts. --search looks at the official validation part, so that the test part stays unseen.
@@ -72,6 +84,10 @@ def evaluate(
     if search is not None:
         click.echo(f"{search}: {result.steps}")
     shared.print_table(result.scores)
+    if result.without_labels:
+        click.echo(f"Without labels, and not scored: {', '.join(result.without_labels)}")
+    if result.total is not None:
+        click.echo(f"Sum of mean CCC, macro F1 and mean F1 (ABAW): {result.total:.4f}")
     if result.per_video is not None:
         click.echo()
         shared.print_table(result.per_video)

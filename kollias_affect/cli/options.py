@@ -19,8 +19,8 @@ class _Existing(click.Path):
         path = super().convert(value, param, context)
         if not path.exists():
             raise FileNotFoundError(
-                f"{_named(param)} must exist. Received: {path}, which does not (looked from "
-                f"{Path.cwd()}). Check the path."
+                f"{_named(param)} must be an existing file or folder. Received: {path}, which does "
+                f"not exist (looked from {Path.cwd()}). Check the path."
             )
         if path.is_file() and path.stat().st_size == 0:
             raise ValueError(
@@ -80,17 +80,75 @@ class _Name(click.ParamType):
         return value
 
 
+class _Whole(click.IntRange):
+    """A whole number in a range."""
+
+    def convert(self, value, param, context):
+        """Returns an `int`."""
+        return _number(super().convert, value, param, context)
+
+
+class _Real(click.FloatRange):
+    """A number in a range."""
+
+    def convert(self, value, param, context):
+        """Returns a `float`."""
+        # NaN is in every range.
+        return _number(super().convert, "" if value == "nan" else value, param, context)
+
+
+def _number(convert, value, param, context):
+    try:
+        return convert(value, param, context)
+    except click.BadParameter as error:
+        raise ValueError(
+            f"`{_named(param)}` must be a number in its range. Received: {error.message} Choose "
+            "another one."
+        ) from error
+
+
+class _Detector(click.ParamType):
+    """The name of a face detector, with its file where it needs one; see `faces.extract`."""
+
+    name = "name"
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value == param.default:  # nothing is imported
+            return value
+        from kollias_affect.faces import detectors
+
+        return detectors.checked(value)
+
+
+class _OneOf(click.ParamType):
+    """One of some names."""
+
+    name = "name"
+
+    def __init__(self, *names):
+        self.names = names
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        return _checks.one_of(_named(param), value, self.names)
+
+
 def _named(param):
-    """Returns the name of an option or argument as a user writes it."""
+    """Returns the name of an option or argument as a user writes it, if it is known."""
+    if param is None:
+        return "An input"
     return param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
 
 
 EXISTING = _Existing(path_type=Path)
 FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
-DETECTOR = _Name("kollias_affect.faces", "DETECTORS")
+one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
+SHARE = _Real(0, 1, max_open=True)
+POSITIVE = _Real(min=0, min_open=True)
 DATASET = _Name("kollias_affect.datasets", "DATASETS")
-AT_LEAST_1 = click.IntRange(min=1)
+AT_LEAST_1 = _Whole(min=1)
 
 loader_option = click.option(
     "--option",
@@ -100,11 +158,15 @@ loader_option = click.option(
     help="Option of the database's loader, such as variant=FER28; may be given several times.",
 )
 detector_option = click.option(
-    "--detector", type=DETECTOR, default="hog", show_default=True, help="hog, cnn or haar."
+    "--detector",
+    type=_Detector(),
+    default="auto",
+    show_default=True,
+    help="auto, blazeface, blazeface_main, hog, cnn, haar or yunet:FILE.",
 )
 detect_every_option = click.option(
     "--detect-every",
-    type=click.IntRange(1, 1000),
+    type=_Whole(1, 1000),
     default=1,
     show_default=True,
     help="In videos, detect faces on every Nth frame and track them in between.",
@@ -112,14 +174,45 @@ detect_every_option = click.option(
 processes_option = click.option(
     "--processes", type=AT_LEAST_1, help="Videos processed at a time.  [default: one per core]"
 )
-seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
-)
+seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_default=True)
 
 
 def out_option(text):
     """The required option `--out`, a folder, with a help text."""
     return click.option("--out", required=True, type=FOLDER, help=text)
+
+
+def server_options(port):
+    """Returns a decorator that adds the options of a server of pages to a command.
+
+    Args:
+        port: Default of `--port`; 0 takes a free one.
+    """
+    options = (
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+        ),
+        click.option("--port", default=port, show_default=True, help="Port; 0 takes a free one."),
+        click.option(
+            "--name",
+            "names",
+            multiple=True,
+            help="Host name of a server in front of this one, such as one with TLS; makes a token.",
+        ),
+        click.option(
+            "--token", help="Secret of the address.  [default: made if --host is another one]"
+        ),
+        click.option(
+            "--open/--no-open", "browse", default=True, help="Whether a browser is opened."
+        ),
+    )
+
+    def add(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def dataset_options(command):
@@ -133,6 +226,7 @@ def dataset_options(command):
         ),
         click.option(
             "--dataset",
+            type=DATASET,
             default="frames_csv",
             show_default=True,
             help="Name of the database whose format DATA has, see `kollias-affect data`.",
@@ -140,6 +234,43 @@ def dataset_options(command):
     ):
         command = option(command)
     return command
+
+
+def check_root(dataset, root):
+    """Raises `FileNotFoundError` or `ValueError` if a database is not where a user says it is.
+
+    Args:
+        dataset: Name of the database; synthetic clips are made where they are missing.
+        root: Its folder or file.
+    """
+    _checks.one_of("dataset", dataset, importlib.import_module(DATASET.module).DATASETS)
+    if dataset != "synthetic":
+        EXISTING.convert(root, None, None)
+
+
+def check_data(data, dataset, **_):
+    """Refuses at once data that do not exist, see `check_root`."""
+    check_root(dataset, data)
+
+
+def check_stage(text):
+    """Refuses at once a text `[ROLE=]DATASET:PATH[:...]` of data that do not exist.
+
+    Args:
+        text: Several databases are separated by commas.
+    """
+    for part in text.split("=", 1)[-1].split(",") if "=" in text.split(":")[0] else text.split(","):
+        dataset, colon, rest = part.partition(":")
+        if colon and rest:  # Other texts are refused where they are read.
+            check_root(dataset, rest.split(":")[0])
+
+
+def check_weights(texts):
+    """Refuses at once texts `NAME=FILE` of weights that do not exist."""
+    for text in texts:
+        _, equals, path = text.partition("=")
+        if equals and path:
+            EXISTING.convert(path, None, None)
 
 
 def load_clips(dataset, root, split, texts):

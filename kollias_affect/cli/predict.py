@@ -4,10 +4,39 @@ import click
 
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
-from kollias_affect.cli._group import import_tensorflow, raise_errors
+from kollias_affect.cli._group import CheckedCommand, import_tensorflow, raise_errors
 
 
-@click.command
+def _check(inputs, out, model, recursive, format, html, **_):
+    """Refuses at once what is no model and folders without inputs."""
+    from kollias_affect.prediction import inputs as find
+    from kollias_affect.prediction import table_files
+
+    table_files.check_format(format)
+    if html:
+        from kollias_affect.prediction.view import writing
+
+        writing.refuse_foreign(out / writing.FILE_NAME)
+    model, inputs = _divided(model, inputs)
+    if model is not None:
+        shared.MODEL.convert(model, None, None)
+    if not find.find_inputs(inputs, recursive, leave_out=out).names:
+        raise ValueError(
+            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
+            "Add the inputs."
+        )
+
+
+def _divided(model, inputs):
+    """Returns the model, which may be the first input, and the inputs."""
+    from kollias_affect import catalogue
+
+    if model is None and inputs[0].suffix in catalogue.ENDINGS:
+        return str(inputs[0]), inputs[1:]
+    return model, inputs
+
+
+@click.command(cls=CheckedCommand, check=_check)
 @click.argument("inputs", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the tables and pictures.")
 @click.option(
@@ -21,13 +50,13 @@ from kollias_affect.cli._group import import_tensorflow, raise_errors
 @shared.detector_option
 @click.option(
     "--max-side",
-    type=click.IntRange(80, 100_000),
+    type=shared.whole(80, 100_000),
     help="Shrink larger images and frames to this number of pixels for the detection.  [default: "
     "1280 for images, 640 for videos]",
 )
 @click.option(
     "--faces",
-    type=click.Choice(["main", "all"]),
+    type=shared.one_of("main", "all"),
     default="main",
     show_default=True,
     help="In videos: the main face, or all.",
@@ -43,10 +72,15 @@ from kollias_affect.cli._group import import_tensorflow, raise_errors
 )
 @click.option(
     "--format",
-    type=click.Choice(["csv", "json", "parquet"]),
+    type=shared.one_of("csv", "json", "parquet"),
     default="csv",
     show_default=True,
     help="Format of the tables.",
+)
+@click.option(
+    "--html",
+    is_flag=True,
+    help="Also write OUT/view.html, an interactive page of all tables in OUT; see `view`.",
 )
 @click.option(
     "--stream/--windows",
@@ -58,7 +92,7 @@ from kollias_affect.cli._group import import_tensorflow, raise_errors
 @shared.processes_option
 def predict(
     inputs, out, model, recursive, cropped, detector, max_side, faces, annotate, landmarks, format,
-    stream, detect_every, processes,
+    html, stream, detect_every, processes,
 ):  # fmt: skip
     """Runs a model on INPUTS: videos, images, or folders of them.
 
@@ -68,15 +102,8 @@ def predict(
     """
     from kollias_affect import catalogue, prediction
 
-    if model is None and inputs[0].suffix in catalogue.ENDINGS:
-        model, *inputs = inputs
-    prediction.check_format(format)
+    model, inputs = _divided(model, inputs)
     files = prediction.find_inputs(inputs, recursive, leave_out=out)
-    if not files.names:
-        raise ValueError(
-            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
-            "Add the inputs."
-        )
     if files.ignored:
         kinds = sorted(files.ignored.items())
         ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
@@ -100,4 +127,6 @@ def predict(
         log=click.echo,
         **options,
     )
+    if html and result.summary is not None:
+        click.echo(prediction.write_page(out, media=list(files.names)))
     raise_errors(result.errors)

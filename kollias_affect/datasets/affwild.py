@@ -51,7 +51,7 @@ _NAMES = {
 }
 
 
-def load(root, split=None, crops=None, size=96, detector="hog"):
+def load(root, split=None, crops=None, size=96, detector="auto"):
     """Reads Aff-Wild; every video is one clip.
 
     Args:

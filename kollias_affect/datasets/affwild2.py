@@ -68,7 +68,7 @@ def load(
     crops=None,
     other=None,
     size=96,
-    detector="hog",
+    detector="auto",
     names=None,
 ):
     """Reads Aff-Wild2; every person in a video is one clip.

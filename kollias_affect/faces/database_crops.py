@@ -9,6 +9,7 @@ from kollias_affect import _checks, _files, _runs
 from kollias_affect.faces import detectors
 from kollias_affect.faces.batch import extract_many
 from kollias_affect.faces.extraction import extract, read
+from kollias_affect.faces.person_files import TABLE_VERSION
 from kollias_affect.faces.publication import UNRECORDED
 from kollias_affect.faces.video import Video
 
@@ -84,8 +85,9 @@ def _is_stale(crops, key, video, options):
     before = json.loads(_marker(crops, key).read_text(encoding="utf-8")).get("settings", {})
     defaults = inspect.signature(extract).parameters
     now = {name: options.get(name, defaults[name].default) for name in COMPARED}
-    now["detector"] = detectors.name_of(now["detector"])
+    now["detector"] = detectors.name_of(detectors.chosen(now["detector"], now["faces"]))
     now = {"video": Path(video).name, **_runs.file_identity(Path(video)), **now}
+    now["table"] = TABLE_VERSION
     before = {**UNRECORDED, **before}
     return any(before.get(name) != value for name, value in now.items())
 

@@ -8,34 +8,15 @@ and OpenCV.
 
 import functools
 import threading
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from kollias_affect import _checks
-from kollias_affect.faces import model_files
-
-
-class Box(NamedTuple):
-    """A face rectangle in pixels of the image; it may reach beyond the border.
-
-    Attributes:
-        x, y: Left upper corner.
-        width, height: Sides.
-        score: Detection score. Scores of different detectors cannot be compared.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-    score: float
-
-    @property
-    def area(self):
-        """Area in square pixels."""
-        return self.width * self.height
+from kollias_affect.faces import blazeface, dlib_detectors, haar, yunet
+from kollias_affect.faces.boxes import Box
 
 
 class Detector(Protocol):
@@ -45,73 +26,76 @@ class Detector(Protocol):
         """Returns the faces in a uint8 RGB image."""
 
 
-def _hog():
-    import dlib
-
-    detector = dlib.get_frontal_face_detector()
-
-    def detect(image):
-        rectangles, scores, _ = detector.run(image, 0, 0.0)
-        return [_from_dlib(r, s) for r, s in zip(rectangles, scores, strict=True)]
-
-    return detect
-
-
-def _cnn():
-    import dlib
-
-    detector = dlib.cnn_face_detection_model_v1(str(model_files.path("mmod_human_face_detector")))
-    return lambda image: [_from_dlib(face.rect, face.confidence) for face in detector(image, 0)]
-
-
-def _haar():
-    def cascade(name):
-        return cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml")
-
-    frontal, profile = cascade("frontalface_default"), cascade("profileface")
-
-    def boxes(classifier, grey):
-        rectangles, _, weights = classifier.detectMultiScale3(
-            grey, scaleFactor=1.1, minNeighbors=5, minSize=(40, 40), outputRejectLevels=True
-        )
-        pairs = zip(rectangles, np.ravel(weights), strict=True)
-        return [Box(*map(int, rectangle), float(weight)) for rectangle, weight in pairs]
-
-    def detect(image):
-        grey = cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-        width = grey.shape[1]
-        # The profile cascade detects faces turned to one side; the mirrored image has the others.
-        mirrored = [
-            box._replace(x=width - box.x - box.width)
-            for box in boxes(profile, np.ascontiguousarray(grey[:, ::-1]))
-        ]
-        return _without_overlaps(boxes(frontal, grey) + boxes(profile, grey) + mirrored)
-
-    return detect
-
-
-DETECTORS = {"hog": _hog, "cnn": _cnn, "haar": _haar}
+# From a name to a function that returns the detector.
+DETECTORS = {
+    "blazeface": blazeface.every_face,
+    "blazeface_main": blazeface.main_faces,
+    "hog": dlib_detectors.hog,
+    "cnn": dlib_detectors.cnn,
+    "haar": haar.haar,
+    "yunet": yunet.yunet,
+}
+FROM_FILE = ("yunet",)  # named with their file, as in `yunet:FILE`
+AUTO = "auto"
 
 
 @functools.cache
 def _built_in(name):
-    return DETECTORS[name]()
+    kind, _, file = name.partition(":")
+    return DETECTORS[kind](file) if kind in FROM_FILE else DETECTORS[kind]()
+
+
+def chosen(detector, faces="all"):
+    """Returns the detector that `"auto"` stands for, and any other `detector` itself.
+
+    Args:
+        detector: See `get`.
+        faces: `"main"` where only the main face is wanted, otherwise `"all"`.
+    """
+    if isinstance(detector, str) and detector == AUTO:
+        return "blazeface_main" if faces == "main" else "blazeface"
+    return detector
 
 
 def get(detector):
     """Returns the detector with this name, or `detector` itself if it is callable.
 
     Args:
-        detector: `"hog"` (dlib's frontal detector, faces of at least 80 pixels), `"cnn"` (dlib's
-            MMOD network, more poses, slow without a GPU), `"haar"` (OpenCV's frontal and profile
-            cascades), or a callable with the protocol `Detector`.
+        detector: `"auto"` (the same as `"blazeface_main"` where only the main face is wanted, and
+            as `"blazeface"` otherwise), `"blazeface"` (every face from about 30 pixels),
+            `"blazeface_main"` (main faces; smaller ones only where there are none; fast), `"hog"`
+            (dlib's frontal detector, faces of at least 80 pixels), `"cnn"` (dlib's MMOD network,
+            more poses, slow without a GPU), `"haar"` (OpenCV's frontal and profile cascades),
+            `"yunet:FILE"` (YuNet from its ONNX file), or a callable with the protocol `Detector`.
 
     Raises:
-        ValueError: If the name is unknown.
+        FileNotFoundError, ValueError: If the name is unknown, or the file cannot be read.
     """
     if callable(detector):
         return detector
-    return _built_in(_checks.one_of("detector", detector, DETECTORS))
+    return _built_in(checked(chosen(detector)))
+
+
+def checked(detector):
+    """Returns the name of a detector if it is one, without loading anything.
+
+    Raises:
+        FileNotFoundError, ValueError: If the name is unknown, or its file is missing.
+    """
+    kind, colon, file = str(detector).partition(":")
+    if kind not in FROM_FILE:
+        return _checks.one_of("detector", detector, (AUTO, *(_usage(name) for name in DETECTORS)))
+    if not (colon and file):
+        raise ValueError(
+            f"`{kind}` needs its file. Received: detector={detector!r}. Write {kind}:FILE; "
+            f"{yunet.FILE} of OpenCV's model zoo fits."
+        )
+    _checks.existing_file("detector", file)
+    return detector
+
+
+def _usage(name):
+    return f"{name}:FILE" if name in FROM_FILE else name
 
 
 def one_per_thread(name):
@@ -136,18 +120,20 @@ def name_of(detector):
     """Returns the name of a detector for settings and comparisons.
 
     Args:
-        detector: Name in `DETECTORS`, or a callable.
+        detector: Name, see `get`, or a callable.
 
     Returns:
-        The name itself, or `<module>.<qualified name>` of the callable or of its class.
+        The name itself, a file without its folder, or `<module>.<qualified name>` of the callable
+        or of its class.
     """
     if isinstance(detector, str):
-        return detector
+        kind, colon, file = detector.partition(":")
+        return f"{kind}{colon}{Path(file).name}"
     owner = detector if hasattr(detector, "__qualname__") else type(detector)
     return f"{owner.__module__}.{owner.__qualname__}"
 
 
-def detect(image, detector="hog", longest_side=640):
+def detect(image, detector=AUTO, longest_side=640):
     """Detects the faces in an image.
 
     Args:
@@ -157,7 +143,8 @@ def detect(image, detector="hog", longest_side=640):
             full size.
 
     Returns:
-        List of `Box` in pixels of the image, by descending score.
+        List of `Box` in pixels of the image, by descending score. The scores are in [0, 1]; those
+        of a callable are cut off there.
 
     Raises:
         ValueError: If the image, the detector or one of its boxes is invalid.
@@ -169,15 +156,8 @@ def detect(image, detector="hog", longest_side=640):
         shape = [max(1, round(side * scale)) for side in image.shape[1::-1]]
         small = cv2.resize(image, shape, interpolation=cv2.INTER_AREA)
     boxes = [_scaled(_box(box), 1 / scale) for box in get(detector)(small) or []]
-    return sorted((b for b in boxes if b.area > 0), key=lambda box: (-box.score, box))
-
-
-def overlap(a, b):
-    """Computes the intersection over union of two boxes, in [0, 1]."""
-    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    shared = max(width, 0) * max(height, 0)
-    return shared / (a.area + b.area - shared) if shared else 0.0
+    boxes = sorted((b for b in boxes if b.area > 0), key=lambda box: (-box.score, box))
+    return [box._replace(score=min(max(box.score, 0.0), 1.0)) for box in boxes]
 
 
 def _box(detection):
@@ -196,17 +176,3 @@ def _box(detection):
 
 def _scaled(box, factor):
     return Box(*(round(value * factor) for value in box[:4]), float(box.score))
-
-
-def _from_dlib(rectangle, score):
-    return Box(
-        rectangle.left(), rectangle.top(), rectangle.width(), rectangle.height(), float(score)
-    )
-
-
-def _without_overlaps(boxes, limit=0.3):
-    chosen = []
-    for box in sorted(boxes, key=lambda box: -box.score):
-        if all(overlap(box, other) <= limit for other in chosen):
-            chosen.append(box)
-    return chosen

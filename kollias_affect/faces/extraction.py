@@ -10,15 +10,16 @@ import logging
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from kollias_affect import _checks, _runs
+from kollias_affect import _checks, _runs, _untrusted
 from kollias_affect.clip import Clip
 from kollias_affect.faces import alignment, cropping, detectors
 from kollias_affect.faces.between_detections import FaceTracker
 from kollias_affect.faces.crop_files import image_name
 from kollias_affect.faces.extraction_run import ExtractionRun
+from kollias_affect.faces.frame_journal import POINTS
+from kollias_affect.faces.person_files import TABLE_VERSION
 from kollias_affect.faces.prefetch import parallel, prefetch
 from kollias_affect.faces.video import Video
 
@@ -31,7 +32,7 @@ MAX_DETECT_EVERY = 1000
 def extract(
     video,
     out_dir,
-    detector="hog",
+    detector="auto",
     size=96,
     faces="main",
     longest_side=640,
@@ -47,10 +48,12 @@ def extract(
 
     - `<video>/00001.jpg`, `00002.jpg` and so on: the crops. Frames without a face have none.
     - `<video>.csv`: one row per decoded frame, with the columns `faces.COLUMNS`. `timestamp` is in
-      seconds, the rectangle in pixels of the frame, and `FaceScore` is the detector's score.
+      seconds, the rectangle in pixels of the frame (upright, with square pixels), and `FaceScore`
+      is the detector's score, from 0 to 1. If the frames change their number of pixels, the columns
+      `FrameWidth` and `FrameHeight` follow.
     - `<video>.npz`: `landmarks` in [-1, 1] of the crop and `landmarks_in_frame` in pixels, float32
       `[frames, 68, 2]`, NaN without a face.
-    - `<video>.json`: settings, versions, and where the video broke.
+    - `<video>.json`: settings, versions, where the video broke, and what else is unusual in it.
 
     A finished video is not extracted again. An interrupted extraction resumes and ends with the
     same bytes. Files that an extraction did not write are never replaced or deleted.
@@ -58,7 +61,7 @@ def extract(
     Args:
         video: Video file.
         out_dir: Folder of the outputs. It is created if it is missing.
-        detector: `"hog"`, `"cnn"`, `"haar"` or a callable, see `detectors.get`. A callable is
+        detector: Name or callable, see `detectors.get`. `"auto"` depends on `faces`. A callable is
             called in one thread, which is not the caller's.
         size: Side of the crops in pixels, 16 to 2048.
         faces: `"main"` for the face that is seen longest, `"all"` for every face. With `"all"` each
@@ -84,17 +87,20 @@ def extract(
             extracts the same video.
     """
     frames = Video(video)
+    faces = _checks.one_of("faces", faces, ("main", "all"))
+    detector = detectors.chosen(detector, faces)
     find = detectors.get(detector)
     settings = {
         "video": _encodable(frames.path.name),
         **_runs.file_identity(frames.path),
         "detector": detectors.name_of(detector),
         "size": _checks.integer_between("size", size, MIN_SIZE, MAX_SIZE),
-        "faces": _checks.one_of("faces", faces, ("main", "all")),
+        "faces": faces,
         "longest_side": longest_side
         and _checks.integer_between("longest_side", longest_side, 80, 100_000),
         "layout": _checks.one_of("layout", layout, cropping.LAYOUTS),
         "prototype": alignment.PROTOTYPE.tolist(),
+        "table": TABLE_VERSION,
     }
     if _checks.integer_between("detect_every", detect_every, 1, MAX_DETECT_EVERY) > 1:
         settings["detect_every"] = int(detect_every)  # See `publication.UNRECORDED`.
@@ -102,7 +108,7 @@ def extract(
         "threads", (os.cpu_count() or 1) if threads is None else threads
     )
     if isinstance(detector, str) and detect_every == 1 and threads > 1:
-        find = detectors.one_per_thread(settings["detector"])
+        find = detectors.one_per_thread(detector)
     else:
         threads = 1
     out_dir = _checks.writable_folder("out_dir", out_dir)
@@ -113,6 +119,8 @@ def extract(
         summary = run.summary()
     if summary["broken"]:
         _log.warning("%s. The frames that decode are kept.", summary["broken"])
+    for note in summary["notes"]:
+        _log.warning("%s.", note)
     clips = [read(out_dir, name) for name in summary["people"]]
     return clips if faces == "all" else clips[0]
 
@@ -131,8 +139,8 @@ def _extract_rest(frames, run, tracker, threads, overwrite, on_frame):
     done = run.begin(overwrite)
     if done is None:
         return
-    for boxes in done:
-        tracker.remember(boxes)
+    for boxes, grid in done:
+        tracker.remember(boxes, grid)
     frames.skip = len(done)
     decoded = prefetch(iter(frames))
     if threads > 1:
@@ -145,7 +153,7 @@ def _extract_rest(frames, run, tracker, threads, overwrite, on_frame):
                 run.add(frame, faces, tracked)
             if on_frame is not None:
                 on_frame(1)
-    run.publish(frames.broken)
+    run.publish(frames.broken, frames.notes)
 
 
 def _detected(frame, tracker):
@@ -182,9 +190,17 @@ def read(out_dir, name):
         `Clip` without labels, one entry per decoded frame.
     """
     folder = Path(out_dir)
-    table = pd.read_csv(folder / f"{name}.csv", usecols=["frame", "timestamp", "success"])
-    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-        landmarks = arrays["landmarks"]
+    remedy = "Extract the video again, with overwrite=True or --overwrite."
+    with _untrusted.reading("A table of faces must be complete", folder / f"{name}.csv", remedy):
+        table = pd.read_csv(
+            folder / f"{name}.csv", usecols=["frame", "timestamp", "success"], dtype="float64"
+        ).astype({"frame": int, "success": bool})
+    with _untrusted.reading("Landmarks must be complete", folder / f"{name}.npz", remedy):
+        landmarks = _untrusted.read_npz(folder / f"{name}.npz", ("landmarks",))["landmarks"]
+        if landmarks.shape != (len(table), *POINTS) or landmarks.dtype.kind != "f":
+            raise _untrusted.UnreadableError(
+                f"{landmarks.dtype} of shape {landmarks.shape} for {len(table)} frames"
+            )
     images = folder.resolve() / name
     return Clip(
         key=name,

@@ -40,6 +40,7 @@ class ExtractionRun:
         self.publication = Publication(out_dir, name, self.folder)
         self.journal = FrameJournal(self.folder / "journal.jsonl")
         self.identities = identity.IdentityTracker()
+        self.grids = []  # of the frames, each time that it changes
         self._lock = _runs.Lock(self.folder, "lock")
 
     def __enter__(self):
@@ -75,7 +76,7 @@ class ExtractionRun:
             overwrite: Whether to remove the outputs of a finished run.
 
         Returns:
-            List with the boxes of each frame that is done already; `None` if another process
+            List with `(boxes, grid)` of each frame that is done already; `None` if another process
             finished the video in the meantime.
         """
         self._lock.acquire(LOCK_SECONDS)
@@ -110,9 +111,19 @@ class ExtractionRun:
     def _resume(self):
         keep_all = "detect_every" not in self.settings or self.publication.started
         frames = self.journal.resume(keep_all)
-        for boxes, time in frames:
+        for boxes, time, grid in frames:
+            self._follow_grid(grid)
             self.identities.update(boxes, time)
-        return [boxes for boxes, _ in frames]
+        return [(boxes, grid) for boxes, _, grid in frames]
+
+    def _follow_grid(self, grid):
+        """Scales what is remembered of the faces if the frames change their `(height, width)`."""
+        if grid is None or self.grids[-1:] == [grid]:
+            return
+        if self.grids:
+            down, across = (new / old for new, old in zip(grid, self.grids[-1], strict=True))
+            self.identities.rescale(across, down)
+        self.grids.append(grid)
 
     def add(self, frame, faces, tracked=False):
         """Writes the crops of one frame, then its line in the journal.
@@ -122,6 +133,7 @@ class ExtractionRun:
             faces: List of `AlignedFace`.
             tracked: Whether the detector was not run on this frame.
         """
+        self._follow_grid(frame.grid)
         ids = self.identities.update([face.box for face in faces], frame.time)
         for face_id, face in zip(ids, faces, strict=True):
             folder = self.folder / str(face_id)
@@ -129,11 +141,12 @@ class ExtractionRun:
             write_crop(folder / image_name(frame.index), face.crop)
         self.journal.add(frame, faces, ids, tracked)
 
-    def publish(self, broken):
+    def publish(self, broken, notes=()):
         """Publishes crops, tables and landmarks of the chosen faces, then the marker.
 
         Args:
             broken: Description of where the video broke, or `None`.
+            notes: Descriptions of what else is unusual.
         """
         people = self._people()
         if not self.publication.started:
@@ -144,13 +157,15 @@ class ExtractionRun:
             crops = None if track is None else self.folder / str(face_id)
             self.publication.add_crops(person, crops)
             entries = functools.partial(self.journal.entries, face_id)
-            self.publication.add_files(person, self.settings["video"], entries)
+            sizes = len(self.grids) > 1
+            self.publication.add_files(person, self.settings["video"], entries, sizes)
         self.publication.finish(
             {
                 "settings": self.settings,
                 "versions": _versions(),
                 "people": list(people),
                 "broken": broken,
+                "notes": list(notes),
             }
         )
         self._remove_folder()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kollias_affect.faces.detectors import Box
+from kollias_affect.faces.boxes import Box
 from kollias_affect.faces.landmarks import LEFT_EYE, RIGHT_EYE, find_landmarks
 
 # Moves of the box: right and down in units of its sides, and a factor of its size.

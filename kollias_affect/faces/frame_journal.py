@@ -9,7 +9,7 @@ import base64
 import numpy as np
 
 from kollias_affect import _runs
-from kollias_affect.faces.detectors import Box
+from kollias_affect.faces.boxes import Box
 
 POINTS = (68, 2)
 _MISSING = np.full(POINTS, np.nan, "<f4").tobytes()
@@ -24,6 +24,7 @@ class FrameJournal:
 
     def __init__(self, path):
         self.path = path
+        self._grid = None
         self._journal = _runs.Journal(path)
 
     def header(self):
@@ -44,19 +45,21 @@ class FrameJournal:
                 detection is repeated.
 
         Returns:
-            List of `(boxes, time)` of the frames that stay.
+            List of `(boxes, time, grid)` of the frames that stay; see `Frame.grid`.
         """
         lines = self._journal.lines()
         _, end = next(lines)
-        frames, kept, kept_end = [], 0, end
+        frames, kept, kept_end, grid = [], 0, end, None
         for line, line_end in lines:
             if not line.get("followed"):
                 kept, kept_end = len(frames), end
-            frames.append(([Box(*face["box"]) for face in line["faces"]], line["t"]))
+            grid = grid_of(line, grid)
+            frames.append(([Box(*face["box"]) for face in line["faces"]], line["t"], grid))
             end = line_end
         if keep_all:
             kept, kept_end = len(frames), end
         self._journal.resume(kept_end)
+        self._grid = frames[kept - 1][2] if kept else None
         return frames[:kept]
 
     def add(self, frame, faces, ids, tracked):
@@ -78,6 +81,8 @@ class FrameJournal:
             for face_id, face in zip(ids, faces, strict=True)
         ]
         line = {"frame": frame.index, "t": frame.time, "faces": entries}
+        if frame.grid not in (None, self._grid):
+            line["grid"] = self._grid = frame.grid
         if tracked:
             line["followed"] = True
         self._journal.append(line)
@@ -96,6 +101,16 @@ class FrameJournal:
     def close(self):
         """Closes the file; does nothing if it is not open."""
         self._journal.close()
+
+
+def grid_of(line, before):
+    """Returns `(height, width)` of the frame of a line, which only says it where it changes.
+
+    Args:
+        line: Line of the journal.
+        before: Result for the line before, `None` for the first one.
+    """
+    return tuple(line["grid"]) if "grid" in line else before
 
 
 def _encode(points):

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from kollias_affect.faces.detectors import overlap
+from kollias_affect.faces.boxes import overlap
 
 
 @dataclasses.dataclass
@@ -51,6 +51,17 @@ class IdentityTracker:
         self.memory = memory
         self.tracks = []
         self.last_time = None
+
+    def rescale(self, across, down):
+        """Changes the unit of all boxes, where the pictures change their number of pixels.
+
+        Args:
+            across, down: New pixels per old one, horizontally and vertically.
+        """
+        for track in self.tracks:
+            track.box = track.box.scaled(across, down)
+            track.area *= across * down
+            track.centre *= across
 
     def update(self, boxes, time):
         """Returns the `face_id` of each box of the frame at `time` (seconds)."""

@@ -21,7 +21,7 @@ def predict(
     cropped=False,
     *,
     faces="all",
-    detector="hog",
+    detector="auto",
     landmarks=False,
     recursive=False,
     max_side=None,

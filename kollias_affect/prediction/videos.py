@@ -23,7 +23,7 @@ def predict_videos(
     model,
     videos,
     out_dir,
-    detector="hog",
+    detector="auto",
     processes=None,
     progress=True,
     faces="main",

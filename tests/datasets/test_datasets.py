@@ -23,7 +23,7 @@ def test_modules_are_attributes_of_the_package():
 
 def test_loaders_that_extract_faces_accept_the_options_of_extract(tmp_path):
     options = datasets.loader_options("omg")
-    assert options["labels_only"] is False and options["detector"] == "hog"
+    assert options["labels_only"] is False and options["detector"] == "auto"
     assert "options" not in options and "root" not in options and "split" not in options
     assert "detector" not in datasets.loader_options("fer2013")
     with pytest.raises(ValueError, match="`option of omg` must be one of .*'detector'"):

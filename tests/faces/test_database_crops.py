@@ -75,6 +75,16 @@ def test_crops_in_the_cache_follow_the_options(omg, video, change, name):
     assert clip.valid.all() == (name == "size")
 
 
+def test_crops_in_the_cache_with_the_earlier_table_are_extracted_again(omg, video):
+    omg.of_videos({"a": video}, detector=one_box)
+    marker = omg.folder / "a.json"
+    content = json.loads(marker.read_text())
+    del content["settings"]["table"]
+    marker.write_text(json.dumps(content))
+    omg.of_videos({"a": video}, detector=one_box)
+    assert settings(omg.folder)["table"] == 2
+
+
 def test_crops_in_the_cache_follow_the_video(omg, video, write_video):
     omg.of_videos({"a": video}, detector=one_box)
     write_video(grey(5), "a.mp4")

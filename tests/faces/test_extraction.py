@@ -104,7 +104,7 @@ def test_eye_centres_lie_on_the_prototype(complete):
 
 def test_settings_and_versions_are_recorded(complete):
     marker = json.loads((complete / "subject01_1.json").read_text())
-    assert marker["settings"]["detector"] == "hog" and "dlib-bin" in marker["versions"]
+    assert marker["settings"]["detector"] == "blazeface_main" and "dlib-bin" in marker["versions"]
     assert marker["broken"] is None and marker["people"] == ["subject01_1"]
 
 
@@ -338,6 +338,16 @@ def test_a_finished_video_is_not_extracted_again(complete, face_video):
     )
     assert len(clip) == 24
     assert {path: path.stat().st_mtime_ns for path in complete.rglob("*")} == before
+
+
+def test_crops_whose_table_has_the_earlier_score_are_to_be_extracted_again(face_video, tmp_path):
+    faces.extract(face_video, tmp_path, detector=photograph_box)
+    marker = tmp_path / f"{face_video.stem}.json"
+    content = json.loads(marker.read_text())
+    del content["settings"]["table"]  # as written by the version with `confidence`
+    marker.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"differs in table \(1, now 2\).*overwrite"):
+        faces.extract(face_video, tmp_path, detector=photograph_box)
 
 
 def test_other_settings_are_refused_and_may_be_overwritten(face_video, tmp_path):

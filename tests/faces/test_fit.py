@@ -3,7 +3,7 @@ import pytest
 import skimage.data
 
 from kollias_affect.faces import detect
-from kollias_affect.faces.detectors import Box, overlap
+from kollias_affect.faces.boxes import Box, overlap
 from kollias_affect.faces.fit import MIN_FIT, fit
 
 

@@ -17,7 +17,7 @@ def journal(tmp_path):
     journal = FrameJournal(tmp_path / "journal.jsonl")
     journal.restart({"journal": 2})
     for index, tracked in enumerate((False, True, False, True, True), start=1):
-        frame = types.SimpleNamespace(index=index, time=index / 25)
+        frame = types.SimpleNamespace(index=index, time=index / 25, grid=None)
         journal.add(frame, [FACE], [3], tracked)
     journal.close()
     return FrameJournal(journal.path)
@@ -35,7 +35,7 @@ def test_the_header_is_the_first_complete_line(journal, tmp_path):
 def test_a_resumed_journal_may_repeat_its_last_detection(journal, keep_all, frames):
     stay = journal.resume(keep_all)
     journal.close()
-    assert stay == [([BOX], index / 25) for index in range(1, frames + 1)]
+    assert stay == [([BOX], index / 25, None) for index in range(1, frames + 1)]
     assert [line["frame"] for line, _ in journal.entries(3)] == list(range(1, frames + 1))
 
 
