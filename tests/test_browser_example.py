@@ -17,41 +17,33 @@ from PIL import Image
 from kollias_affect import catalogue, faces, models
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples" / "browser"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture
-def page(tmp_path):
-    """The page in Chromium, served from this machine; requests to others fail the test."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)} is in PATH")
+def page(visit_in_browser, tmp_path):
+    """The page in Chromium, served from this machine."""
     if not (FOLDER / "node_modules" / "onnxruntime-web" / "dist").is_dir():
         pytest.skip(f"onnxruntime-web is not installed: run `npm install` in {FOLDER}")
     for name in ("index.html", "page.js", "network.js", "node_modules"):
         (tmp_path / name).symlink_to(FOLDER / name)
     shutil.copy(catalogue.runtime_file(), tmp_path / "model.onnx")
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
-    handler.log_message = lambda *_: None
+    handler = functools.partial(Handler, directory=tmp_path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with playwright.sync_playwright() as running:
-            arguments = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-            browser = running.chromium.launch(executable_path=program, args=arguments)
-            page = browser.new_page()
-            page.set_default_timeout(60_000)
-            problems = []
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            origin = f"http://127.0.0.1:{server.server_port}/"
-            foreign = lambda r: problems.append(r.url)  # noqa: E731
-            page.on("request", lambda r: r.url.startswith((origin, "blob:")) or foreign(r))
-            page.goto(origin)
-            page.wait_for_function("document.getElementById('status').textContent.match(/^Ready/)")
-            yield page
-            browser.close()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        page = visit_in_browser(address, address, "#status")
+        page.set_default_timeout(60_000)
+        page.wait_for_function("document.getElementById('status').textContent.match(/^Ready/)")
+        yield page
+        page.close()
         server.shutdown()
-    assert problems == []
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """A file server that prints nothing."""
+
+    def log_message(self, *_):
+        pass
 
 
 def test_a_photograph_has_the_outputs_of_the_network_in_python(page, tmp_path):
