@@ -35,10 +35,12 @@ _MODULES = (
     "windows",
 )
 
-__all__ = ["EXPRESSIONS", "__version__", *_MODULES]
+__all__ = ["EXPRESSIONS", "__version__", "predict", *_MODULES]
 
 
 def __getattr__(name):
+    if name == "predict":
+        return importlib.import_module(f"{__name__}.prediction").predict
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

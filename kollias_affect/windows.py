@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kollias_affect import _checks, _files, _runs, tasks
+from kollias_affect.clip import shown_frames
 from kollias_affect.tasks import EXPRESSIONS, TASKS
 
 _BATCHES_AHEAD = 2
@@ -267,17 +268,10 @@ def _class_weights(clips, task, class_weights):
 
 
 def _shown(clips):
-    """Position of the frame to show for each frame: itself, or the last (else first) face."""
-    positions, start = [], 0
-    for clip in clips:
-        here = np.flatnonzero(clip.has_image)
-        if len(here):
-            before = np.searchsorted(here, np.arange(len(clip)), side="right") - 1
-            positions.append(start + here[np.maximum(before, 0)])
-        else:
-            positions.append(start + np.arange(len(clip)))
-        start += len(clip)
-    return np.concatenate(positions)
+    """Position of the frame to show for each frame, among the frames of all clips."""
+    starts = np.cumsum([0, *(len(clip) for clip in clips)])
+    parts = zip(clips, starts, strict=False)
+    return np.concatenate([start + shown_frames(clip.has_image) for clip, start in parts])
 
 
 def _landmarks(clips):

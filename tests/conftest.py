@@ -25,6 +25,15 @@ def shared_videos():
 
 
 @pytest.fixture(scope="session")
+def shared_faces():
+    """Folder of real photographs, which are not part of the repository."""
+    folder = SHARED / "data" / "faces"
+    if not folder.is_dir():
+        pytest.skip(f"real photographs are not part of the repository: {folder} is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def synthetic_root(tmp_path_factory):
     """Folder of two synthetic subjects with one extracted, labelled clip of 24 frames each."""
     from kollias_affect import datasets

@@ -29,10 +29,21 @@ class ErrorGroup(click.Group):
 
 
 class KerasCommand(click.Command):
-    """A command that needs Keras: TensorFlow is imported first, without the lines of its log."""
+    """A command that needs Keras: TensorFlow is imported first, without the lines of its log.
+
+    Args:
+        check: Function of the parameters of the command that raises `OSError` or `ValueError` for
+            what can be refused at once. It runs before the import, which takes seconds.
+    """
+
+    def __init__(self, *args, check=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.check = check
 
     def invoke(self, context):
         """Runs the command."""
+        if self.check is not None:
+            self.check(**context.params)
         import_tensorflow(quiet=not context.find_root().params.get("debug"))
         return super().invoke(context)
 

@@ -2,11 +2,18 @@
 
 import click
 
+from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
 
-@click.command(cls=KerasCommand)
+def _check(a, b, **_):
+    """Refuses at once databases that do not exist."""
+    for name, root in (a, *b):
+        shared.check_root(name, root)
+
+
+@click.command(cls=KerasCommand, check=_check)
 @shared.out_option("Folder of the run; the same command resumes an interrupted one.")
 @click.option("--a", nargs=2, required=True, metavar="NAME ROOT", help="Dataset of NetA.")
 @click.option(
@@ -29,52 +36,114 @@ from kollias_affect.cli._group import KerasCommand
 @click.option("--option-b", multiple=True, metavar="NAME=VALUE", help="Option of B's loader.")
 @click.option(
     "--backbone",
+    type=shared.MODEL,
     help="Model whose convolutions are the fixed backbone: a file, or a pretrained name.",
 )
 @click.option(
     "--network",
+    type=shared.MODEL,
     help="Instead: trained CNN-RNN of any task that NetA and NetB start from; its CNN is fixed.",
 )
 @click.option("--crop-a", is_flag=True, help="A has complete pictures: crop the faces first.")
 @click.option("--crop-b", is_flag=True, help="B has complete pictures: crop the faces first.")
 @click.option(
     "--protocol",
+    type=shared.one_of("held-out", "paper"),
     default="held-out",
     show_default=True,
     help="held-out, or paper: train on all of A and B and score these same clips.",
 )
 @click.option(
     "--choose",
+    type=shared.one_of("last", "b"),
     help="Step that is scored: last, or b, the best on B.  [default: b for --protocol paper]",
 )
-@click.option("--task", default="expression", show_default=True, help="Or valence_arousal.")
 @click.option(
-    "--bins", default=20, show_default=True, help="Cells of valence, and of arousal, as classes."
+    "--task",
+    type=shared.one_of("expression", "valence_arousal"),
+    default="expression",
+    show_default=True,
+    help="Or valence_arousal.",
+)
+@click.option(
+    "--bins",
+    type=shared.AT_LEAST_1,
+    default=20,
+    show_default=True,
+    help="Cells of valence, and of arousal, as classes.",
 )
 @click.option("--alternate", is_flag=True, help="Also let NetA and NetB adapt in turn.")
-@click.option("--rounds", default=10, show_default=True, help="Rounds of --alternate at most.")
+@click.option(
+    "--rounds",
+    type=shared.AT_LEAST_1,
+    default=10,
+    show_default=True,
+    help="Rounds of --alternate at most.",
+)
 @click.option("--lambda", "lambdas", type=float, multiple=True, help="[default: 0 .25 .5 .75 1]")
-@click.option("--seeds", default=3, show_default=True, help="Networks per lambda.")
-@click.option("--normalization", default="linear", show_default=True, help="linear or softmax.")
+@click.option(
+    "--seeds", type=shared.AT_LEAST_1, default=3, show_default=True, help="Networks per lambda."
+)
+@click.option(
+    "--normalization",
+    type=shared.one_of("linear", "softmax"),
+    default="linear",
+    show_default=True,
+    help="linear or softmax.",
+)
 @click.option("--scale", default="1.0", show_default=True, help="A number, or centroids.")
-@click.option("--method", default="kmeans", show_default=True, help="kmeans or class_means.")
+@click.option(
+    "--method",
+    type=shared.one_of("kmeans", "class_means"),
+    default="kmeans",
+    show_default=True,
+    help="kmeans or class_means.",
+)
 @click.option("--balanced", is_flag=True, help="Give all classes the same weight in training.")
-@click.option("--decision", help="Per clip: mean or majority; or frames.  [default: mean]")
+@click.option(
+    "--decision",
+    type=shared.one_of("mean", "majority", "frames"),
+    help="Per clip: mean or majority; or frames.  [default: mean]",
+)
 @click.option(
     "--initializer", default="papers", show_default=True, help="papers, papers-rnn or keras."
 )
-@click.option("--hidden-units", type=int, help="[default: 4096 for videos, 1024 for images]")
-@click.option("--dropout", default=0.5, show_default=True, help="After the fully connected layer.")
-@click.option("--rnn-dropout", default=0.8, show_default=True, help="After the first RNN layer.")
 @click.option(
-    "--rnn", default="gru", show_default=True, help="Also lstm, peephole_lstm, blstm, bgru."
+    "--hidden-units", type=shared.AT_LEAST_1, help="[default: 4096 for videos, 1024 for images]"
 )
-@click.option("--rnn-units", default=128, show_default=True)
-@click.option("--rnn-layers", default=2, show_default=True)
-@click.option("--length", type=int, help="Frames per window.  [default: 80 for videos, 1]")
-@click.option("--steps", default=1000, show_default=True, help="Batches per network.")
-@click.option("--batch-size", type=int, help="Windows per batch.  [default: 4 for videos, 128]")
-@click.option("--learning-rate", default=1e-3, show_default=True)
+@click.option(
+    "--dropout",
+    type=shared.SHARE,
+    default=0.5,
+    show_default=True,
+    help="After the fully connected layer.",
+)
+@click.option(
+    "--rnn-dropout",
+    type=shared.SHARE,
+    default=0.8,
+    show_default=True,
+    help="After the first RNN layer.",
+)
+@click.option(
+    "--rnn",
+    type=shared.one_of(*names.RNNS),
+    default="gru",
+    show_default=True,
+    help="Also lstm, peephole_lstm, blstm, bgru.",
+)
+@click.option("--rnn-units", type=shared.AT_LEAST_1, default=128, show_default=True)
+@click.option("--rnn-layers", type=shared.AT_LEAST_1, default=2, show_default=True)
+@click.option(
+    "--length", type=shared.AT_LEAST_1, help="Frames per window.  [default: 80 for videos, 1]"
+)
+@click.option(
+    "--steps", type=shared.AT_LEAST_1, default=1000, show_default=True, help="Batches per network."
+)
+@click.option(
+    "--batch-size", type=shared.AT_LEAST_1, help="Windows per batch.  [default: 4 for videos, 128]"
+)
+@click.option("--learning-rate", type=shared.POSITIVE, default=1e-3, show_default=True)
 def adapt(out, a, b, backbone, network, alternate, rounds, lambdas, scale, **options):
     """Trains networks on A with the centroids of a network trained on B, and writes a report.
 

@@ -19,7 +19,7 @@ def _lag(context, parameter, value):
         raise click.BadParameter(message) from None
 
 
-STORE = click.argument("store", type=shared.PATH)
+STORE = click.argument("store", type=shared.EXISTING)
 FORMATS = ("csv", "affwild2", "afew_va", "frames_csv")
 _states_option = click.option(
     "--state",
@@ -134,7 +134,7 @@ def export(store, out, name, states):
 
 
 @annotations.command("import")
-@click.argument("files", nargs=-1, required=True, type=shared.PATH)
+@click.argument("files", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the store; it is made if it is missing.")
 @click.option(
     "--format",
@@ -144,7 +144,7 @@ def export(store, out, name, states):
     show_default=True,
 )
 @click.option(
-    "--video", "videos", multiple=True, type=shared.PATH,
+    "--video", "videos", multiple=True, type=shared.EXISTING,
     help="The video that is annotated, or several; needed for videos that the store lacks.",
 )  # fmt: skip
 @click.option("--annotator", help="Who annotated, if the files do not say it.")
@@ -231,7 +231,7 @@ def _draw(out, track, sampled, table):
 
 @annotations.command()
 @STORE
-@click.option("--crops", required=True, type=shared.PATH, help="Folder of `extract`.")
+@click.option("--crops", required=True, type=shared.EXISTING, help="Folder of `extract`.")
 @click.option(
     "--choice",
     type=click.Choice(["experts_or_agree", "experts", "agree", "all"]),

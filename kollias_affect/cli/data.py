@@ -6,7 +6,7 @@ from kollias_affect.cli import options as shared
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=shared.DATASET)
 @click.argument("root", type=shared.PATH)
 @click.option("--split", help="Part of the database.  [default: the complete database]")
 @shared.loader_option
@@ -30,6 +30,7 @@ def data(name, root, split, loader_options, out, statistics):
     from kollias_affect import datasets
     from kollias_affect.datasets import division, option_texts
 
+    shared.check_root(name, root)
     if out is not None and out.exists():
         raise FileExistsError(
             f"`--out` must be a new file. Received: {out}, which exists. Move it away, or choose "

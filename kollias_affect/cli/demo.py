@@ -3,12 +3,12 @@
 import click
 
 from kollias_affect.cli._group import KerasCommand
-from kollias_affect.cli.options import out_option, seed_option
+from kollias_affect.cli.options import AT_LEAST_1, out_option, seed_option
 
 
 @click.command(cls=KerasCommand)
 @out_option("Folder of the outputs.")
-@click.option("--epochs", default=5, show_default=True)
+@click.option("--epochs", type=AT_LEAST_1, default=5, show_default=True)
 @seed_option
 def demo(out, epochs, seed):
     """Makes synthetic clips, trains a small AffWildNet on them, and shows the result."""

@@ -6,13 +6,18 @@ from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
 
-@click.command(cls=KerasCommand)
-@click.argument("model")
+@click.command(cls=KerasCommand, check=shared.check_data)
+@click.argument("model", type=shared.MODEL)
 @click.argument("data", type=shared.PATH)
 @shared.dataset_options
-@click.option("--by", help="Score sequences, utterances or videos: sequence, utterance, video.")
+@click.option(
+    "--by",
+    type=shared.one_of("sequence", "utterance", "video"),
+    help="Score sequences, utterances or videos: sequence, utterance, video.",
+)
 @click.option(
     "--statistic",
+    type=shared.one_of("median", "mean", "vote"),
     default="median",
     show_default=True,
     help="How the frames of a sequence become one value: median, mean, vote.",
@@ -23,7 +28,7 @@ from kollias_affect.cli._group import KerasCommand
     help="Find post-processing that improves the scores on the official validation part, or on "
     "--split, and save it to this file.",
 )
-@click.option("--postprocessing", type=shared.PATH, help="Apply what --search has saved.")
+@click.option("--postprocessing", type=shared.EXISTING, help="Apply what --search has saved.")
 @click.option("--per-video", is_flag=True, help="Also print a row for every video.")
 @click.option(
     "--levels",
@@ -37,9 +42,10 @@ from kollias_affect.cli._group import KerasCommand
 )
 @click.option(
     "--against",
+    type=shared.MODEL,
     help="Another model, with the same post-processing: print differences and paired p-values.",
 )
-@click.option("--out", type=shared.PATH, help="Write tables and pictures there.")
+@click.option("--out", type=shared.FOLDER, help="Write tables and pictures there.")
 def evaluate(
     model, data, dataset, split, loader_options, by, search, postprocessing, against, out, **options
 ):  # fmt: skip

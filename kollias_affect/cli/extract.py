@@ -7,16 +7,28 @@ from kollias_affect.cli._group import raise_errors
 
 
 @click.command()
-@click.argument("videos", nargs=-1, required=True, type=shared.PATH)
+@click.argument("videos", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the crops and tables.")
 @shared.detector_option
-@click.option("--size", default=96, show_default=True, help="Side of the crops in pixels.")
-@click.option("--faces", default="main", show_default=True, help="main or all.")
+@click.option(
+    "--size",
+    type=shared.whole(16, 2048),
+    default=96,
+    show_default=True,
+    help="Side of the crops in pixels.",
+)
+@click.option(
+    "--faces",
+    type=shared.one_of("main", "all"),
+    default="main",
+    show_default=True,
+    help="main or all.",
+)
 @shared.detect_every_option
 @shared.processes_option
 @click.option(
     "--labels",
-    type=shared.PATH,
+    type=shared.EXISTING,
     help="Folder of <video>.csv or .txt, a row valence,arousal per frame; writes OUT/frames.csv.",
 )
 @click.option("--overwrite", is_flag=True, help="Extract finished videos again.")

@@ -1,10 +1,154 @@
 """Options that several commands share, and what they stand for."""
 
+import importlib
+import zipfile
 from pathlib import Path
 
 import click
 
+from kollias_affect import _checks
+
 PATH = click.Path(path_type=Path)
+
+
+class _Existing(click.Path):
+    """A file or folder that exists; files are not empty."""
+
+    def convert(self, value, param, context):
+        """Returns a `Path`."""
+        path = super().convert(value, param, context)
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{_named(param)} must be an existing file or folder. Received: {path}, which does "
+                f"not exist (looked from {Path.cwd()}). Check the path."
+            )
+        if path.is_file() and path.stat().st_size == 0:
+            raise ValueError(
+                f"{_named(param)} must not be empty. Received: {path}, which has 0 bytes. Copy or "
+                "download it again."
+            )
+        return path
+
+
+class _Folder(click.Path):
+    """A folder for outputs, which need not exist."""
+
+    def convert(self, value, param, context):
+        """Returns a `Path`."""
+        path = super().convert(value, param, context)
+        above = next((p for p in (path, *path.absolute().parents) if p.exists()), None)
+        if above is not None and not above.is_dir():
+            raise NotADirectoryError(
+                f"{_named(param)} must be a folder that can be written. Received: {path}, but "
+                f"{above} is a file. Choose another folder."
+            )
+        return path
+
+
+class _Model(click.ParamType):
+    """A model file that exists, or a name of the catalogue."""
+
+    name = "model"
+
+    def convert(self, value, param, context):
+        """Returns the text."""
+        path = Path(value)
+        if path.suffix == ".keras" or path.exists():
+            EXISTING.convert(value, param, context)
+            if path.is_file() and not zipfile.is_zipfile(path):
+                raise ValueError(
+                    f"{_named(param)} must be a Keras model file. Received: {value}, which is not "
+                    "a .keras archive. Check the path."
+                )
+        return value
+
+
+class _Name(click.ParamType):
+    """A name in a registry, whose module is imported if the name is not the default."""
+
+    name = "name"
+
+    def __init__(self, module, registry):
+        self.module = module
+        self.registry = registry
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value != param.default:
+            names = getattr(importlib.import_module(self.module), self.registry)
+            _checks.one_of(_named(param), value, names)
+        return value
+
+
+class _Detector(click.ParamType):
+    """A name of a detector, with its file where it has one."""
+
+    name = "name"
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value != param.default:
+            detectors = importlib.import_module("kollias_affect.faces.detectors")
+            detectors.checked_name(_named(param), value)
+        return value
+
+
+class _Whole(click.IntRange):
+    """A whole number in a range."""
+
+    def convert(self, value, param, context):
+        """Returns an `int`."""
+        return _number(super().convert, value, param, context)
+
+
+class _Real(click.FloatRange):
+    """A number in a range."""
+
+    def convert(self, value, param, context):
+        """Returns a `float`."""
+        # NaN is in every range.
+        return _number(super().convert, "" if value == "nan" else value, param, context)
+
+
+def _number(convert, value, param, context):
+    try:
+        return convert(value, param, context)
+    except click.BadParameter as error:
+        raise ValueError(
+            f"`{_named(param)}` must be a number in its range. Received: {error.message} Choose "
+            "another one."
+        ) from error
+
+
+class _OneOf(click.ParamType):
+    """One of some names."""
+
+    name = "name"
+
+    def __init__(self, *names):
+        self.names = names
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        return _checks.one_of(_named(param), value, self.names)
+
+
+def _named(param):
+    """Returns the name of an option or argument as a user writes it, if it is known."""
+    if param is None:
+        return "An input"
+    return param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
+
+
+EXISTING = _Existing(path_type=Path)
+FOLDER = _Folder(path_type=Path)
+MODEL = _Model()
+one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
+SHARE = _Real(0, 1, max_open=True)
+POSITIVE = _Real(min=0, min_open=True)
+DETECTOR = _Detector()
+DATASET = _Name("kollias_affect.datasets", "DATASETS")
+AT_LEAST_1 = _Whole(min=1)
 
 loader_option = click.option(
     "--option",
@@ -15,25 +159,27 @@ loader_option = click.option(
 )
 detector_option = click.option(
     "--detector",
+    type=DETECTOR,
     default="auto",
     show_default=True,
     help="auto, blazeface, blazeface_main, hog, cnn, haar or yunet:FILE.",
 )
 detect_every_option = click.option(
     "--detect-every",
+    type=_Whole(1, 1000),
     default=1,
     show_default=True,
     help="In videos, detect faces on every Nth frame and track them in between.",
 )
 processes_option = click.option(
-    "--processes", type=int, help="Videos processed at a time.  [default: one per core]"
+    "--processes", type=AT_LEAST_1, help="Videos processed at a time.  [default: one per core]"
 )
-seed_option = click.option("--seed", default=0, show_default=True)
+seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_default=True)
 
 
 def out_option(text):
-    """The required option `--out` with a help text."""
-    return click.option("--out", required=True, type=PATH, help=text)
+    """The required option `--out`, a folder, with a help text."""
+    return click.option("--out", required=True, type=FOLDER, help=text)
 
 
 def dataset_options(command):
@@ -47,6 +193,7 @@ def dataset_options(command):
         ),
         click.option(
             "--dataset",
+            type=DATASET,
             default="frames_csv",
             show_default=True,
             help="Name of the database whose format DATA has, see `kollias-affect data`.",
@@ -54,6 +201,43 @@ def dataset_options(command):
     ):
         command = option(command)
     return command
+
+
+def check_root(dataset, root):
+    """Raises `FileNotFoundError` or `ValueError` if a database is not where a user says it is.
+
+    Args:
+        dataset: Name of the database; synthetic clips are made where they are missing.
+        root: Its folder or file.
+    """
+    _checks.one_of("dataset", dataset, importlib.import_module(DATASET.module).DATASETS)
+    if dataset != "synthetic":
+        EXISTING.convert(root, None, None)
+
+
+def check_data(data, dataset, **_):
+    """Refuses at once data that do not exist, see `check_root`."""
+    check_root(dataset, data)
+
+
+def check_stage(text):
+    """Refuses at once a text `[ROLE=]DATASET:PATH[:...]` of data that do not exist.
+
+    Args:
+        text: Several databases are separated by commas.
+    """
+    for part in text.split("=", 1)[-1].split(",") if "=" in text.split(":")[0] else text.split(","):
+        dataset, colon, rest = part.partition(":")
+        if colon and rest:  # Other texts are refused where they are read.
+            check_root(dataset, rest.split(":")[0])
+
+
+def check_weights(texts):
+    """Refuses at once texts `NAME=FILE` of weights that do not exist."""
+    for text in texts:
+        _, equals, path = text.partition("=")
+        if equals and path:
+            EXISTING.convert(path, None, None)
 
 
 def load_clips(dataset, root, split, texts):

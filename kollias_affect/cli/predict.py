@@ -1,88 +1,116 @@
 """The command `predict`."""
 
-from pathlib import Path
-
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand, raise_errors
 
 
-@click.command(cls=KerasCommand)
-@click.argument("inputs", nargs=-1, required=True, type=shared.PATH)
+def _check(inputs, out, model, recursive, format, **_):
+    """Refuses at once what is no model and folders without inputs."""
+    from kollias_affect.prediction import inputs as find
+    from kollias_affect.prediction import table_files
+
+    table_files.check_format(format)
+    model, inputs = _divided(model, inputs)
+    if model is not None:
+        shared.MODEL.convert(model, None, None)
+    if not find.find_inputs(inputs, recursive, leave_out=out).names:
+        raise ValueError(
+            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
+            "Add the inputs."
+        )
+
+
+def _divided(model, inputs):
+    """Returns the model, which may be the first input, and the inputs."""
+    if model is None and inputs[0].suffix == ".keras":
+        return str(inputs[0]), inputs[1:]
+    return model, inputs
+
+
+@click.command(cls=KerasCommand, check=_check)
+@click.argument("inputs", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the tables and pictures.")
 @click.option(
     "--model",
+    type=shared.MODEL,
     help="A .keras file, or a name of `weights list`.  [default: the shipped expression model]",
 )
+@click.option("--recursive", is_flag=True, help="Also search the folders in folders.")
+@click.option("--cropped", is_flag=True, help="The images are faces already: detect nothing.")
 @shared.detector_option
-@click.option("--faces", default="main", show_default=True, help="In videos: main or all.")
+@click.option(
+    "--max-side",
+    type=shared.whole(80, 100_000),
+    help="Shrink larger images and frames to this number of pixels for the detection.  [default: "
+    "1280 for images, 640 for videos]",
+)
+@click.option(
+    "--faces",
+    type=shared.one_of("main", "all"),
+    default="main",
+    show_default=True,
+    help="In videos: the main face, or all.",
+)
 @click.option(
     "--annotate/--no-annotate",
     default=True,
     show_default=True,
     help="Also draw the outputs on copies of the inputs, in OUT/annotated.",
 )
+@click.option(
+    "--landmarks", is_flag=True, help="Add the columns x_0 to x_67 and y_0 to y_67, in pixels."
+)
+@click.option(
+    "--format",
+    type=shared.one_of("csv", "json", "parquet"),
+    default="csv",
+    show_default=True,
+    help="Format of the tables.",
+)
+@click.option(
+    "--stream/--windows",
+    default=None,
+    help="Models of windows: run a video as one sequence, or in windows that do not overlap, whose "
+    "outputs jump where one begins.  [default: the mean of overlapping windows]",
+)
 @shared.detect_every_option
 @shared.processes_option
-def predict(inputs, out, model, detector, annotate, **options):
-    """Runs a model on INPUTS: videos, images, or folders of them (one level deep).
+def predict(
+    inputs, out, model, recursive, cropped, detector, max_side, faces, annotate, landmarks, format,
+    stream, detect_every, processes,
+):  # fmt: skip
+    """Runs a model on INPUTS: videos, images, or folders of them.
 
     Every video gets a table and a picture of the outputs over time; all images share one table,
-    OUT/predictions.csv, with a row per face. A first input that ends in .keras is the model.
+    OUT/predictions.csv, with a row per face. OUT/summary.csv has a row per input and person. A
+    first input that ends in .keras is the model.
     """
     from kollias_affect import prediction
 
-    if model is None and inputs[0].suffix == ".keras":
-        model, *inputs = inputs
-    files = prediction.find_inputs(inputs)
-    if not files.videos and not files.images:
-        raise ValueError(
-            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
-            "Add the inputs."
-        )
-    ignored = ", ".join(f"{count} {kind}" for kind, count in sorted(files.ignored.items()))
-    if ignored:
-        click.echo(f"Ignored in folders: {ignored}.")
-    errors = {}
-    common = {"detector": detector, "annotate": annotate}
-    if files.images:  # first, because a model of videos is refused at once
-        table, image_errors = prediction.predict_images(model, files.images, out, **common)
-        _print_images(table, out / prediction.IMAGE_TABLE)
-        errors.update(image_errors)
-    if files.videos:
-        tables, video_errors = prediction.predict_videos(
-            model, files.videos, out, **common, **options
-        )
-        _print_videos(tables, out)
-        errors.update(video_errors)
-    raise_errors(errors)
-
-
-def _print_images(table, path):
-    """Prints a line for every image with the outputs of its faces."""
-    outputs = list(table.columns[table.columns.get_loc("FaceRectHeight") + 1 :])
-    for image, rows in table.groupby("input", sort=False):
-        rows = rows[rows["success"] == 1]
-        results = ", ".join(_result(row[outputs]) for _, row in rows.iterrows())
-        plural = "s" if len(rows) > 1 else ""
-        click.echo(
-            f"{image}: {len(rows)} face{plural}: {results}" if results else f"{image}: no face"
-        )
-    click.echo(f"{path}: {table['input'].nunique()} images, {int(table['success'].sum())} faces.")
-
-
-def _result(values):
-    if values.min() < 0 or len(values) < 3:  # valence and arousal
-        return " ".join(f"{name} {value:+.2f}" for name, value in values.items())
-    best = values.astype(float).idxmax()
-    return f"{best} {values[best]:.2f}"
-
-
-def _print_videos(tables, out):
-    for video, table in tables.items():
-        frames = table["frame"].nunique()
-        with_face = table.loc[table["success"] == 1, "frame"].nunique()
-        note = "" if with_face else " No face was found: no outputs."
-        stem = out / Path(video).stem
-        click.echo(f"{video}: {frames} frames, {with_face} with a face.{note} {stem}.csv, .png")
+    model, inputs = _divided(model, inputs)
+    files = prediction.find_inputs(inputs, recursive, leave_out=out)
+    if files.ignored:
+        kinds = sorted(files.ignored.items())
+        ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
+        click.echo(f"Ignored in folders: {', '.join(ignored)}.")
+    options = {"detector": detector, "annotate": annotate, "landmarks": landmarks, "format": format}
+    if max_side is not None:
+        options["max_side"] = max_side
+    result = prediction.predict_files(
+        model,
+        files,
+        out,
+        of_images={"cropped": cropped},
+        of_videos={
+            "faces": faces,
+            "mode": {None: None, True: "stream", False: "windows"}[stream],
+            "detect_every": detect_every,
+            "processes": processes,
+        },
+        log=click.echo,
+        **options,
+    )
+    raise_errors(result.errors)

@@ -7,14 +7,24 @@ from kollias_affect.cli._group import KerasCommand
 
 
 @click.command(cls=KerasCommand)
-@click.argument("model")
-@click.argument("root", type=shared.PATH)
-@click.option("--dataset", required=True, help="Challenge: omg or affwild2.")
+@click.argument("model", type=shared.MODEL)
+@click.argument("root", type=shared.EXISTING)
+@click.option(
+    "--dataset",
+    type=shared.one_of("omg", "affwild2"),
+    required=True,
+    help="Challenge: omg or affwild2.",
+)
 @click.option("--split", default="test", show_default=True, help="Part to predict.")
 @shared.loader_option
-@shared.out_option("csv file for omg, folder of text files for affwild2.")
 @click.option(
-    "--postprocessing", type=shared.PATH, help="Apply what `evaluate --search` has saved."
+    "--out",
+    required=True,
+    type=shared.PATH,
+    help="csv file for omg, folder of text files for affwild2.",
+)
+@click.option(
+    "--postprocessing", type=shared.EXISTING, help="Apply what `evaluate --search` has saved."
 )
 @click.option(
     "--statistic",

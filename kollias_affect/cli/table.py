@@ -2,12 +2,20 @@
 
 import click
 
+from kollias_affect.cli import names as known
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
 
-@click.command(cls=KerasCommand)
-@click.argument("names", nargs=-1)
+def _check(data, weights, smoke, **_):
+    """Refuses at once databases and weights that do not exist."""
+    for text in () if smoke else data:
+        shared.check_stage(text)
+    shared.check_weights(weights)
+
+
+@click.command(cls=KerasCommand, check=_check)
+@click.argument("names", nargs=-1, type=shared.one_of("all", *known.TABLES))
 @click.option(
     "--data",
     multiple=True,
@@ -15,7 +23,7 @@ from kollias_affect.cli._group import KerasCommand
     help="A database and its role; may be given several times.",
 )
 @click.option(
-    "--out", type=shared.PATH, help="Folder of the tables; the same command resumes a run."
+    "--out", type=shared.FOLDER, help="Folder of the tables; the same command resumes a run."
 )
 @click.option("--smoke", is_flag=True, help="Synthetic clips and tiny networks: minutes.")
 @click.option(
@@ -25,32 +33,80 @@ from kollias_affect.cli._group import KerasCommand
     help="Published weights to start from: vgg_face, vgg16, resnet50, densenet121, cnn_m, alexnet, "
     "vgg_cnn_m_2048.",
 )
-@click.option("--backbone", help="For paper A: model whose convolutions are the fixed CNN.")
-@click.option("--steps", default=1000, show_default=True, help="For paper A: batches per network.")
+@click.option(
+    "--backbone", type=shared.MODEL, help="For paper A: model whose convolutions are the fixed CNN."
+)
+@click.option(
+    "--steps",
+    type=shared.AT_LEAST_1,
+    default=1000,
+    show_default=True,
+    help="For paper A: batches per network.",
+)
 @click.option(
     "--protocol",
+    type=shared.one_of("held-out", "paper"),
     default="held-out",
     show_default=True,
     help="For paper A: held-out, or paper, which scores the clips that are trained on.",
 )
 @click.option(
-    "--seeds", type=int, help="Trainings for every number.  [default: 3 for paper A, otherwise 1]"
+    "--seeds",
+    type=shared.AT_LEAST_1,
+    help="Trainings for every number.  [default: 3 for paper A, otherwise 1]",
 )
 @click.option(
     "--repeats",
+    type=shared.AT_LEAST_1,
     default=10,
     show_default=True,
     help="For B-folds: trainings or folds whose predictions are averaged.",
 )
-@click.option("--width", default=1.0, show_default=True, help="Factor on the numbers of channels.")
-@click.option("--units", default=1.0, show_default=True, help="Factor on units of other layers.")
-@click.option("--size", default=96, show_default=True, help="Side of the images in pixels.")
-@click.option("--picture", default=256, show_default=True, help="The same for paper D.")
-@click.option("--length", default=80, show_default=True, help="Frames per window.")
-@click.option("--stride", type=int, help="Frames from window to window.  [default: length]")
-@click.option("--batch-size", type=int, help="Windows per batch.  [default: the papers', or 4]")
-@click.option("--epochs", default=20, show_default=True, help="Epochs of every training.")
-@click.option("--learning-rate", type=float, help="[default: the papers']")
+@click.option(
+    "--width",
+    type=shared.POSITIVE,
+    default=1.0,
+    show_default=True,
+    help="Factor on the numbers of channels.",
+)
+@click.option(
+    "--units",
+    type=shared.POSITIVE,
+    default=1.0,
+    show_default=True,
+    help="Factor on units of other layers.",
+)
+@click.option(
+    "--size",
+    type=shared.AT_LEAST_1,
+    default=96,
+    show_default=True,
+    help="Side of the images in pixels.",
+)
+@click.option(
+    "--picture",
+    type=shared.AT_LEAST_1,
+    default=256,
+    show_default=True,
+    help="The same for paper D.",
+)
+@click.option(
+    "--length", type=shared.AT_LEAST_1, default=80, show_default=True, help="Frames per window."
+)
+@click.option(
+    "--stride", type=shared.AT_LEAST_1, help="Frames from window to window.  [default: length]"
+)
+@click.option(
+    "--batch-size", type=shared.AT_LEAST_1, help="Windows per batch.  [default: the papers', or 4]"
+)
+@click.option(
+    "--epochs",
+    type=shared.AT_LEAST_1,
+    default=20,
+    show_default=True,
+    help="Epochs of every training.",
+)
+@click.option("--learning-rate", type=shared.POSITIVE, help="[default: the papers']")
 @click.option(
     "--decay",
     nargs=2,
@@ -58,7 +114,11 @@ from kollias_affect.cli._group import KerasCommand
     metavar="STEPS RATE",
     help="Papers B and C: multiply the learning rate every STEPS batches by RATE.",
 )
-@click.option("--weight-decay", type=float, help="Papers B and C: weight decay.  [default: none]")
+@click.option(
+    "--weight-decay",
+    type=shared.real(min=0),
+    help="Papers B and C: weight decay.  [default: none]",
+)
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
 @shared.seed_option
 def table(names, data, out, smoke, weights, backbone, steps, protocol, seeds, **scale):

@@ -2,6 +2,7 @@
 
 import click
 
+from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
@@ -19,24 +20,31 @@ class _Units(click.ParamType):
             self.fail(f"{value!r} is not a whole number, or several such as 4096,2048.")
 
 
+def _check(data, dataset, weights, **_):
+    """Refuses at once files that do not exist."""
+    shared.check_root(dataset, data)
+    shared.check_weights([weights] if weights else [])
+
+
 def _names(context, param, value):
     """Returns a tuple of the names in a text, or `None`."""
     return None if value is None else tuple(name.strip() for name in value.split(","))
 
 
-@click.command(cls=KerasCommand)
+@click.command(cls=KerasCommand, check=_check)
 @click.argument("data", type=shared.PATH)
 @shared.out_option("Folder of the run; the same command resumes an interrupted one.")
 @shared.dataset_options
-@click.option("--validation", type=shared.PATH, help="Other data to validate on.")
+@click.option("--validation", type=shared.EXISTING, help="Other data to validate on.")
 @click.option("--validation-split", help="Part to validate on.")
 @click.option(
     "--validation-share",
-    type=float,
+    type=shared.real(0, 1, min_open=True),
     help="Share of the people who validate.  [default: the official part, or 0.2 of the people]",
 )
 @click.option(
     "--balance",
+    type=shared.one_of("none", "paper", "all"),
     default="none",
     show_default=True,
     help="Duplicate runs of training frames until the quadrants of valence and arousal have paper "
@@ -48,32 +56,48 @@ def _names(context, param, value):
 )  # fmt: skip
 @click.option(
     "--settings",
+    type=shared.registry("kollias_affect.presets", "PRESETS"),
     help="Preset with the defaults of dropout, rates, batch and initial weights: C, B, B-keep or "
     "C-baseline.  [default: C, but B for multi_rnn]",
 )
-@click.option("--model", help="Train this model further: a file, or a name of `weights list`.")
 @click.option(
-    "--network", help="affwildnet, cnn, cnn_rnn or multi_rnn.  [default: affwildnet]"
-)  # fmt: skip
+    "--model",
+    type=shared.MODEL,
+    help="Train this model further: a file, or a name of `weights list`.",
+)
+@click.option(
+    "--network",
+    type=shared.one_of(*names.NETWORKS),
+    help="affwildnet, cnn, cnn_rnn or multi_rnn.  [default: affwildnet]",
+)
 @click.option(
     "--backbone",
+    type=shared.one_of(*names.BACKBONES),
     help="vgg_face, vgg16, resnet50, densenet121, cnn_m or alexnet.  [default: vgg_face]",
 )
 @click.option(
     "--weights", metavar="NAME=FILE", help="Published weights of the backbone, by its name."
 )
-@click.option("--width", type=float, help="Factor on the numbers of channels.  [default: 1]")
-@click.option("--size", type=int, help="Side of the images in pixels.  [default: 96]")
+@click.option(
+    "--width", type=shared.POSITIVE, help="Factor on the numbers of channels.  [default: 1]"
+)
+@click.option("--size", type=shared.AT_LEAST_1, help="Side of the images in pixels.  [default: 96]")
 @click.option(
     "--hidden-units", type=_Units(), help="Units of the fully connected layers.  [default: papers']"
 )
 @click.option("--landmarks/--no-landmarks", default=None, help="[default: landmarks]")
 @click.option(
-    "--landmark-units", type=int, help="Units of a layer that encodes the landmarks.  [none]"
+    "--landmark-units",
+    type=shared.AT_LEAST_1,
+    help="Units of a layer that encodes the landmarks.  [none]",
 )
-@click.option("--rnn", help="gru, lstm, peephole_lstm, blstm or bgru.  [default: gru]")
-@click.option("--rnn-units", type=int, help="[default: 128]")
-@click.option("--rnn-layers", type=int, help="[default: 2]")
+@click.option(
+    "--rnn",
+    type=shared.one_of(*names.RNNS),
+    help="gru, lstm, peephole_lstm, blstm or bgru.  [default: gru]",
+)
+@click.option("--rnn-units", type=shared.AT_LEAST_1, help="[default: 128]")
+@click.option("--rnn-layers", type=shared.AT_LEAST_1, help="[default: 2]")
 @click.option("--fed-by", help="Layer that feeds the RNN of a cnn_rnn: fc1 or fc2.  [default: fc1]")
 @click.option(
     "--taps",
@@ -84,12 +108,23 @@ def _names(context, param, value):
     "--mode",
     help="Of a multi_rnn: 3rnn, 1rnn, 2rnn, 2-to-1rnn, 2rnn-1fc or 3rnn-1fc.  [default: 3rnn]",
 )
-@click.option("--dropout", type=float, help="Share of units dropped after fully connected layers.")
-@click.option("--rnn-dropout", type=float, help="Share of units dropped after the first RNN layer.")
-@click.option("--initializer", help="authors, papers or keras.  [default: authors]")
-@click.option("--length", type=int, help="Frames per window.  [default: 80, but 1 for cnn]")
+@click.option(
+    "--dropout", type=shared.SHARE, help="Share of units dropped after fully connected layers."
+)
+@click.option(
+    "--rnn-dropout", type=shared.SHARE, help="Share of units dropped after the first RNN layer."
+)
+@click.option(
+    "--initializer",
+    type=shared.one_of(*names.INITIALIZERS),
+    help="authors, papers or keras.  [default: authors]",
+)
+@click.option(
+    "--length", type=shared.AT_LEAST_1, help="Frames per window.  [default: 80, but 1 for cnn]"
+)
 @click.option(
     "--precision",
+    type=shared.one_of("float32", "mixed_bfloat16", "auto"),
     help="float32, mixed_bfloat16, or auto: the second where the machine supports it.  "
     "[default: auto]",
 )
@@ -98,10 +133,14 @@ def _names(context, param, value):
     default=False,
     help="Keep the CNN fixed, or train it.  [default: end-to-end]",
 )
-@click.option("--stride", type=int, help="Frames from window to window.  [default: length]")
-@click.option("--batch-size", type=int, help="Windows per batch.  [default: the settings']")
-@click.option("--epochs", default=20, show_default=True)
-@click.option("--learning-rate", type=float, help="[default: the settings']")
+@click.option(
+    "--stride", type=shared.AT_LEAST_1, help="Frames from window to window.  [default: length]"
+)
+@click.option(
+    "--batch-size", type=shared.AT_LEAST_1, help="Windows per batch.  [default: the settings']"
+)
+@click.option("--epochs", type=shared.AT_LEAST_1, default=20, show_default=True)
+@click.option("--learning-rate", type=shared.POSITIVE, help="[default: the settings']")
 @click.option(
     "--decay",
     nargs=2,
@@ -110,12 +149,19 @@ def _names(context, param, value):
     help="Multiply the learning rate by RATE every STEPS batches.",
 )
 @click.option(
-    "--weight-decay", type=float, help="L2 penalty of the kernels, such as 1e-4.  [default: none]"
+    "--weight-decay",
+    type=shared.real(min=0),
+    help="L2 penalty of the kernels, such as 1e-4.  [default: none]",
 )
 @click.option("--loss", help="ccc or mse.  [default: the settings']")
-@click.option("--level", help="CCC loss over frames or sequence means: frame or sequence.")
+@click.option(
+    "--level",
+    type=shared.one_of("frame", "sequence"),
+    help="CCC loss over frames or sequence means: frame or sequence.",
+)
 @click.option(
     "--choose-by",
+    type=shared.one_of("frame", "sequence", "utterance"),
     help="Validation score that chooses the epoch: frame, sequence or utterance.  [default: frame]",
 )
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")

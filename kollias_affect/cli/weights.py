@@ -1,7 +1,10 @@
 """The commands `weights list`, `weights show` and `weights import`."""
 
+from pathlib import Path
+
 import click
 
+from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
@@ -31,11 +34,28 @@ def show_weights(name):
     click.echo(registry.describe_pretrained(name))
 
 
-@weights.command("import", cls=KerasCommand)
-@click.argument("reference")
+def _check_import(checkpoint, out, **_):
+    """Refuses at once a checkpoint that does not exist, and other endings than .keras."""
+    if not any(Path(f"{checkpoint}{ending}").exists() for ending in ("", ".index")):
+        raise FileNotFoundError(
+            f"CHECKPOINT must exist. Received: {checkpoint}; there is neither such a file nor "
+            f"{checkpoint}.index. Check the path."
+        )
+    if out.suffix != ".keras":
+        raise ValueError(
+            f"A model file ends in .keras. Received: --out {out}. Give it that ending."
+        )
+
+
+@weights.command("import", cls=KerasCommand, check=_check_import)
+@click.argument("reference", type=shared.one_of(*names.REFERENCES))
 @click.argument("checkpoint", type=shared.PATH)
-@shared.out_option("Model file to write, ending in .keras.")
-@click.option("--length", default=80, show_default=True, help="Frames per window.")
+@click.option(
+    "--out", required=True, type=shared.PATH, help="Model file to write, ending in .keras."
+)
+@click.option(
+    "--length", type=shared.AT_LEAST_1, default=80, show_default=True, help="Frames per window."
+)
 def import_weights(reference, checkpoint, out, length):
     """Converts the authors' TensorFlow 1 CHECKPOINT of the network REFERENCE to a model file.
 
@@ -49,10 +69,6 @@ def import_weights(reference, checkpoint, out, length):
     from kollias_affect import models
     from kollias_affect import weights as importers
 
-    if out.suffix != ".keras":
-        raise ValueError(
-            f"A model file ends in .keras. Received: --out {out}. Give it that ending."
-        )
     model = models.reference(reference, length)
     importers.load_tf1_checkpoint(model, checkpoint)
     models.save(model, out, source=f"{reference}, checkpoint {checkpoint.name}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _files, datasets, evaluation, faces, models, training
+from kollias_affect._texts import count
 from kollias_affect.datasets import synthetic
 from kollias_affect.tasks import DIMENSIONS
 
@@ -58,7 +59,7 @@ def run(out_dir, epochs=5, seed=0, subjects=8, clips_per_subject=2, frames=100, 
 def _make_clips(folder, settings, log):
     log("1. Making synthetic clips: a photograph, moved by known valence and arousal.")
     videos = synthetic.make(folder, **settings)
-    log(f"2. Finding, aligning and cropping the face in {len(videos)} videos.")
+    log(f"2. Finding, aligning and cropping the face in {count(len(videos), 'video')}.")
     _, errors = faces.extract_many(videos, folder / "crops")
     for error in errors.values():
         raise error
@@ -73,7 +74,7 @@ def _train(clips, validation_clips, out_dir, epochs, seed):
     )  # fmt: skip
     model, _ = training.train(
         model, clips, validation_clips, out_dir, epochs, learning_rate=1e-3, batch_size=4,
-        cache=True, seed=seed,
+        cache=True, seed=seed, record={"trained_on": ["synthetic/train", "synthetic/validation"]},
     )  # fmt: skip
     return model
 
@@ -94,4 +95,5 @@ def _evaluate(model, clips, out_dir):
 
 
 def _count(clips):
-    return f"{len(clips)} clips ({sum(len(clip) for clip in clips)} frames)"
+    frames = sum(len(clip) for clip in clips)
+    return f"{count(len(clips), 'clip')} ({count(frames, 'frame')})"

@@ -3,11 +3,13 @@
 from kollias_affect.faces.alignment import align, normalize, prototype, similarity
 from kollias_affect.faces.batch import extract_many
 from kollias_affect.faces.boxes import Box
+from kollias_affect.faces.complete_pictures import complete_face
 from kollias_affect.faces.cropping import LAYOUTS, AlignedFace, faces_of
 from kollias_affect.faces.detectors import DETECTORS, Detector, detect
 from kollias_affect.faces.extraction import extract, read
 from kollias_affect.faces.eyes import eye_align, eye_crop
 from kollias_affect.faces.fit import fit
+from kollias_affect.faces.head_pose import head_pose
 from kollias_affect.faces.landmarks import anchors, find_landmarks
 from kollias_affect.faces.person_files import COLUMNS
 from kollias_affect.faces.picture_crops import paper_d_crops
@@ -24,6 +26,7 @@ __all__ = [
     "Video",
     "align",
     "anchors",
+    "complete_face",
     "detect",
     "extract",
     "extract_many",
@@ -32,6 +35,7 @@ __all__ = [
     "faces_of",
     "find_landmarks",
     "fit",
+    "head_pose",
     "normalize",
     "paper_d_crops",
     "prototype",

@@ -27,7 +27,7 @@ def extract_many(videos, out_dir, processes=None, progress=True, **options):
 
     Args:
         videos: List of video files.
-        out_dir: Folder of the outputs.
+        out_dir: Folder of the outputs, or a dict from each video to its own.
         processes: Number of videos that are extracted at the same time. Default: one per processor
             core. With 1, or a callable as `detector`, everything runs in this process.
         progress: Whether to show a progress bar on standard error, if that is a terminal.
@@ -38,19 +38,21 @@ def extract_many(videos, out_dir, processes=None, progress=True, **options):
         and to the exception for videos that failed.
 
     Raises:
-        ValueError: If two videos have the same name, so that their outputs would mix.
+        ValueError: If two videos have the same name and folder, so that their outputs would mix.
     """
+    folders = out_dir if isinstance(out_dir, dict) else dict.fromkeys(videos, out_dir)
+    folders = {str(video): str(folder) for video, folder in folders.items()}
     videos = [str(video) for video in videos]
-    _refuse_same_names(videos)
+    _refuse_same_names(videos, folders)
     processes = os.cpu_count() or 1 if processes is None else processes
     processes = _checks.positive_integer("processes", processes)
     in_process = processes == 1 or len(videos) < 2 or callable(options.get("detector"))
     with tqdm(total=_expected(videos), unit="frame", disable=None if progress else True) as bar:
         if in_process:
-            return _gather(videos, lambda v: extract(v, out_dir, on_frame=bar.update, **options))
+            return _gather(videos, lambda v: extract(v, folders[v], on_frame=bar.update, **options))
         workers = _Workers(processes)
         try:
-            jobs = {v: workers.submit(v, out_dir, bar.update, options) for v in videos}
+            jobs = {v: workers.submit(v, folders[v], bar.update, options) for v in videos}
             return _gather(videos, lambda video: jobs[video].result())
         finally:
             workers.stop()
@@ -131,11 +133,11 @@ def _expected(videos):
     return None if None in counts else sum(counts)
 
 
-def _refuse_same_names(videos):
-    names = collections.Counter(Path(video).stem for video in videos)
-    name, count = names.most_common(1)[0] if names else ("", 0)
+def _refuse_same_names(videos, folders):
+    names = collections.Counter((folders[video], Path(video).stem) for video in videos)
+    (folder, name), count = names.most_common(1)[0] if names else (("", ""), 0)
     if count > 1:
-        same = [video for video in videos if Path(video).stem == name]
+        same = [v for v in videos if (folders[v], Path(v).stem) == (folder, name)]
         raise ValueError(
             f"Videos extracted into one folder must have different names. Received: {same}. "
             "Extract them into different folders, or rename them."

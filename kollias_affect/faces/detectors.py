@@ -72,20 +72,30 @@ def get(detector):
     """
     if callable(detector):
         return detector
-    detector = chosen(detector)
-    kind, colon, file = str(detector).partition(":")
+    return _built_in(chosen(checked_name("detector", detector)))
+
+
+def checked_name(argument, name):
+    """Returns the name of a built-in detector, without loading it.
+
+    Args:
+        argument: Name of the argument, for messages.
+        name: See `get`.
+
+    Raises:
+        FileNotFoundError, ValueError: If the name is unknown, or its file is missing.
+    """
+    kind, _, file = str(name).partition(":")
     if kind not in FROM_FILE:
-        _checks.one_of("detector", detector, (AUTO, *(_usage(name) for name in DETECTORS)))
-    elif not (colon and file):
+        names = (f"{known}:FILE" if known in FROM_FILE else known for known in DETECTORS)
+        return _checks.one_of(argument, name, (AUTO, *names))
+    if not file:
         raise ValueError(
-            f"`{kind}` needs its file. Received: detector={detector!r}. Write {kind}:FILE; "
+            f"`{argument}`: {kind} needs its file. Received: {name!r}. Write {kind}:FILE; "
             f"{yunet.FILE} of OpenCV's model zoo fits."
         )
-    return _built_in(detector)
-
-
-def _usage(name):
-    return f"{name}:FILE" if name in FROM_FILE else name
+    _checks.existing_file(argument, file)
+    return name
 
 
 def name_of(detector):

@@ -31,24 +31,26 @@ class FaceOverlay:
         box: `(x, y, width, height)` in pixels of the image.
         outputs: Dict from name to number: probabilities, or valence and arousal.
         label: Text in front of the result, such as a `face_id`, or `""`.
+        expression: Name of the most probable class among the outputs, or `None`.
     """
 
     box: tuple
     outputs: dict
     label: str = ""
+    expression: str | None = None
 
 
-def draw(image, faces, span=(0, 1), note=None):
+def draw(image, faces, spans, note=None):
     """Draws a box, the result and one bar per output for every face.
 
-    For probabilities, the most probable class is written above the box, and its bar is orange. For
-    valence and arousal, both are written above the box, and their bars start at zero in the middle.
-    Bars that would cover another face are left out.
+    The most probable expression is written above the box, and its bar is orange. Valence and
+    arousal are written there, too, and their bars start at zero in the middle. Bars that would
+    cover another face are left out.
 
     Args:
         image: uint8 RGB `[height, width, 3]`.
         faces: List of `FaceOverlay`.
-        span: Range of the outputs, `(0, 1)` or `(-1, 1)`.
+        spans: Dict from the name of an output to its range, `(0, 1)` or `(-1, 1)`.
         note: Text for the upper left corner, or `None`.
 
     Returns:
@@ -58,7 +60,7 @@ def draw(image, faces, span=(0, 1), note=None):
     picture = Image.fromarray(image)
     if factor > 1:
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.BICUBIC)
-    canvas = _Canvas(picture, [_scaled(face.box, factor) for face in faces], span)
+    canvas = _Canvas(picture, [_scaled(face.box, factor) for face in faces], spans)
     for box in canvas.boxes:
         canvas.frame(box)
     if faces:
@@ -155,11 +157,11 @@ def _scaled(box, factor):
 class _Canvas:
     """A picture, its occupied areas, and the size of its letters."""
 
-    def __init__(self, picture, boxes, span):
+    def __init__(self, picture, boxes, spans):
         self.pen = ImageDraw.Draw(picture)
         self.width, self.height = picture.size
         self.boxes = boxes
-        self.span = span
+        self.spans = spans
         self.size = max(12, round(min(self.width, self.height) / 34))
         self.taken = []  # areas (left, top, right, bottom) of texts and bars
 
@@ -173,7 +175,7 @@ class _Canvas:
 
     def results(self, faces):
         """Writes the result of each face above its box, or where there is room, in one size."""
-        texts = [_summary(face, self.span) for face in faces]
+        texts = [_summary(face, self.spans) for face in faces]
         sizes = [self._fitting(t, 1.3 * box[2]) for t, box in zip(texts, self.boxes, strict=True)]
         for text, box in zip(texts, self.boxes, strict=True):
             self._result(text, box, min(sizes))
@@ -223,16 +225,17 @@ class _Canvas:
         left, top = place
         self.taken.append((left, top, left + width, top + height))
         self.pen.rectangle(self.taken[-1], fill=GROUND)
-        best = max(face.outputs, key=face.outputs.get) if self.span[0] == 0 else None
         for i, name in enumerate(names):
             middle = top + size // 4 + row * (i + 0.5)
             at = (left + size // 3, middle)
             self.pen.text(at, name, fill=WHITE, font=_font(size), anchor="lm")
-            colour = ORANGE if name == best else BLUE
-            self._bar(left + words, middle, 4.6 * size, 0.36 * size, face.outputs[name], colour)
+            colour = ORANGE if name == face.expression else BLUE
+            area = (left + words, middle, 4.6 * size, 0.36 * size)
+            self._bar(area, face.outputs[name], self.spans[name], colour)
 
-    def _bar(self, left, middle, length, half, value, colour):
-        low, high = self.span
+    def _bar(self, area, value, span, colour):
+        left, middle, length, half = area
+        low, high = span
         start, end = (
             left + length * (min(max(v, low), high) - low) / (high - low) for v in (0, value)
         )
@@ -279,13 +282,11 @@ class _Canvas:
         return math.ceil(_font(size).getlength(text)) + 2 * (size // 3), round(size * 1.35)
 
 
-def _summary(face, span):
-    if span[0] == 0:
-        name = max(face.outputs, key=face.outputs.get)
-        text = f"{name} {face.outputs[name]:.2f}"
-    else:
-        text = "  ".join(f"{name} {value:+.2f}" for name, value in face.outputs.items())
-    return f"{face.label} {text}".strip()
+def _summary(face, spans):
+    parts = [f"{n} {value:+.2f}" for n, value in face.outputs.items() if spans[n][0] < 0]
+    if face.expression is not None:
+        parts.insert(0, f"{face.expression} {face.outputs[face.expression]:.2f}")
+    return f"{face.label} {'  '.join(parts)}".strip()
 
 
 def _corners(boxes):

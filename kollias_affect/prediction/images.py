@@ -5,15 +5,29 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kollias_affect import _checks
-from kollias_affect.faces import faces_of
-from kollias_affect.faces.images import read_image
+from kollias_affect.faces import complete_face, detectors, faces_of
 from kollias_affect.prediction import drawing, outputs, predictor, tables
+from kollias_affect.prediction.inputs import names_of
+from kollias_affect.prediction.pictures import Picture
+from kollias_affect.prediction.table_files import check_format, named, write_table
 
 # Pixels. It is larger than for videos, because faces in photographs of groups are small.
 LONGEST_SIDE = 1280
 
 
-def predict_images(model, images, out_dir, detector="auto", progress=True, annotate=True):
+def predict_images(
+    model,
+    images,
+    out_dir,
+    detector="auto",
+    progress=True,
+    annotate=True,
+    cropped=False,
+    max_side=LONGEST_SIDE,
+    landmarks=False,
+    format="csv",
+    names=None,
+):
     """Runs a trained model of single frames on images.
 
     Two kinds of files are written to `out_dir`. Files of other kinds are never replaced; earlier
@@ -26,52 +40,86 @@ def predict_images(model, images, out_dir, detector="auto", progress=True, annot
 
     Args:
         model: See `predict_videos`; a model of single frames.
-        images: List of image files with different names.
+        images: List of image files.
         out_dir: Folder of the outputs.
         detector: See `faces.extract`.
         progress: Whether to show a progress bar on standard error, if that is a terminal.
         annotate: Whether to write annotated images.
+        cropped: Whether the images are faces already, see `faces.complete_face`.
+        max_side: Images are shrunk to this number of pixels for the detection only; `None` for full
+            size.
+        landmarks, format: See `predict_videos`.
+        names: Dict from an image to its name in the table and in `annotated`. Default: the names of
+            `inputs.find_inputs`.
 
     Returns:
         `(table, errors)`: a `pandas.DataFrame`, and a dict from the path of an image that cannot be
         read to the exception.
 
     Raises:
-        FileNotFoundError, ValueError: If `model` is no such model, or two images have one name.
+        FileNotFoundError, ValueError: If `model` is no such model, or an argument is invalid.
         FileExistsError: If another file has the name of an output.
     """
+    check_format(format)
     model = predictor.load(model)
-    if model.card["length"] is not None:
-        raise ValueError(
-            "Images need a model of single frames. Received: one of windows of "
-            f"{model.card['length']} frames. Leave the images out, or choose another model."
-        )
+    refuse_windows(model)
+    names = names_of(images) if names is None else names
+    pictures = {name: Picture(name, Path(path)) for path, name in names.items()}
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    outputs.refuse_foreign_table(out_dir / outputs.IMAGE_TABLE, model.names)
-    targets = outputs.annotated_images(images, out_dir / outputs.ANNOTATED)
+    outputs.refuse_foreign_table(out_dir, outputs.IMAGES, format)
+    targets = outputs.annotated_images(list(pictures), out_dir / outputs.ANNOTATED)
     for target in targets.values() if annotate else ():
         outputs.refuse_foreign_media(target)
-    faces_of_image, errors = _detect(model, images, detector, progress)
-    faces = [face for faces in faces_of_image.values() for face in faces]
-    values = model.outputs_of_faces(faces)
-    table = tables.table_of_images(faces_of_image, values, model.names)
-    tables.write_table(table, out_dir / outputs.IMAGE_TABLE)
-    for image in faces_of_image if annotate else ():
-        rows = table[table["input"] == Path(image).name]
-        overlays = tables.overlays(rows, model.names)
-        picture = drawing.draw(read_image(image), overlays, model.range, tables.note(rows))
-        drawing.write_image(picture, targets[image])
-    return table, errors
+    options = {"detector": detector, "cropped": cropped, "max_side": max_side}
+    table, errors = table_of_pictures(
+        model, pictures.values(), landmarks=landmarks, progress=progress, **options
+    )
+    if len(table):
+        write_table(table, named(out_dir, outputs.IMAGES, format))
+    rows_of_image = dict(iter(table.groupby("input", sort=False)))
+    for name, rows in rows_of_image.items() if annotate else ():
+        faces = tables.overlays(rows, model.tasks)
+        image = pictures[name].read()
+        picture = drawing.draw(image, faces, tables.spans(model.tasks), tables.note(rows, model))
+        drawing.write_image(picture, targets[name])
+    return table, {path: errors[name] for path, name in names.items() if name in errors}
 
 
-def _detect(model, images, detector, progress):
-    """Returns a dict from image to its `AlignedFace`s, and one from image to its exception."""
-    options = {"detector": detector, "size": model.size, "layout": model.layout}
-    faces, errors = {}, {}
-    for image in tqdm(images, unit="image", disable=None if progress else True):
+def refuse_windows(model):
+    """Raises `ValueError` if a model takes windows of frames, which images are not."""
+    if model.length is not None:
+        raise ValueError(
+            f"Images need a model of single frames. Received: one of windows of {model.length} "
+            "frames. Leave the images out, or choose another model."
+        )
+
+
+def table_of_pictures(
+    model, pictures, detector="auto", cropped=False, max_side=LONGEST_SIDE, landmarks=False,
+    progress=False,
+):  # fmt: skip
+    """Runs a model of single frames on pictures.
+
+    Args:
+        model: `Predictor`.
+        pictures: Iterable of `Picture` with different names.
+        detector, cropped, max_side, landmarks, progress: See `predict_images`.
+
+    Returns:
+        `(table, errors)`: a `pandas.DataFrame`, and a dict from the name of a picture that cannot
+        be read to the exception.
+    """
+    find = detectors.get(detector)
+    found, errors = {}, {}
+    for picture in tqdm(pictures, unit="image", disable=None if progress else True):
         try:
-            Path(image).name.encode()  # The table is UTF-8.
-            faces[image] = faces_of(read_image(image), longest_side=LONGEST_SIDE, **options)
+            image = picture.read()
+            if cropped:
+                faces = [complete_face(image, model.size, model.layout)]
+            else:
+                faces = faces_of(image, find, model.size, model.layout, max_side)
+            found[picture.name] = faces, image.shape
         except (OSError, ValueError) as error:
-            errors[image] = error
-    return faces, errors
+            errors[picture.name] = error
+    values = model.outputs_of_faces([face for faces, _ in found.values() for face in faces])
+    return tables.table_of_images(found, values, model.tasks, landmarks), errors

@@ -1,4 +1,4 @@
-"""Inputs of a prediction: videos and images among files and folders."""
+"""Inputs of a prediction: videos and images among files and folders, and their names."""
 
 import collections
 import dataclasses
@@ -12,26 +12,43 @@ from kollias_affect.faces.video import VIDEO_ENDINGS
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """Videos and images, and what was ignored in folders.
+    """Videos and images, their names, and what was ignored in folders.
 
     Attributes:
-        videos, images: Lists of `Path`.
-        ignored: `collections.Counter` of other files by their ending, and of `"folders"`.
+        names: Dict from `Path` to the name in tables and of outputs, in the order of the inputs.
+        images: Set of the `Path`s that are images; the others are videos.
+        ignored: `collections.Counter` of other files by their ending, and of `"folder"`.
     """
 
-    videos: list
-    images: list
+    names: dict
+    images: set
     ignored: collections.Counter
 
+    @property
+    def named_videos(self):
+        """Dict from `Path` to name of the videos."""
+        return {path: name for path, name in self.names.items() if path not in self.images}
 
-def find_inputs(paths):
-    """Finds the videos and images among files and in folders, one level deep.
+    @property
+    def named_images(self):
+        """Dict from `Path` to name of the images."""
+        return {path: name for path, name in self.names.items() if path in self.images}
+
+
+def find_inputs(paths, recursive=False, leave_out=None):
+    """Finds the videos and images among files and in folders.
 
     A file that is named itself and does not end like an image counts as a video, whatever its
     ending. In folders only files with known endings count, and hidden files are not even counted.
+    A file that is given twice counts once.
+
+    The name of a file in a folder is its path from there, such as `b/1.jpg`; other files have their
+    own name. Where two names would be the same, folders precede them until they differ.
 
     Args:
         paths: Files and folders.
+        recursive: Whether the folders in folders are searched, too.
+        leave_out: Folder that is not searched, such as that of the outputs.
 
     Returns:
         `Inputs`. The content of each folder is in natural order.
@@ -39,31 +56,70 @@ def find_inputs(paths):
     Raises:
         ValueError: If a folder holds neither videos nor images.
     """
-    inputs = Inputs([], [], collections.Counter())
+    found, ignored = {}, collections.Counter()
     for path in map(Path, paths):
+        content = [(path, 1)]
         if path.is_dir():
-            _add_folder(inputs, path)
-        else:
-            (inputs.images if _ends_in(path, IMAGE_ENDINGS) else inputs.videos).append(path)
-    return inputs
+            content = _content(path, recursive, leave_out, ignored)
+        for file, parts in content:
+            found.setdefault(os.path.realpath(file), (file, parts))
+    names = _names(list(found.values()))
+    images = {path for path in names if _ends_in(path, IMAGE_ENDINGS)}
+    return Inputs(names, images, ignored)
 
 
-def _add_folder(inputs, folder):
-    names = [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
-    content = [folder / name for name in sorted(names, key=natural_key)]
-    videos = [path for path in content if path.is_file() and _ends_in(path, VIDEO_ENDINGS)]
-    images = [path for path in content if path.is_file() and _ends_in(path, IMAGE_ENDINGS)]
-    if not videos and not images:
+def names_of(files):
+    """Returns a dict from each of these files to its name, see `find_inputs`."""
+    names = find_inputs(files).names
+    return {file: names[Path(file)] for file in files if Path(file) in names}
+
+
+def _content(folder, recursive, leave_out, ignored):
+    """Returns the videos and images in a folder, each with the number of parts of its name."""
+    files, others, folders = [], collections.Counter(), 0
+    for root, subfolders, entries in os.walk(folder):
+        inner = [name for name in subfolders if not name.startswith(".")]
+        inner = [n for n in inner if leave_out is None or not _same(Path(root, n), leave_out)]
+        subfolders[:] = inner if recursive else []
+        folders += 0 if recursive else len(inner)
+        for name in entries:
+            path = Path(root, name)
+            if not name.startswith(".") and _ends_in(path, VIDEO_ENDINGS + IMAGE_ENDINGS):
+                files.append((path, len(path.relative_to(folder).parts)))
+            elif not name.startswith("."):
+                others[path.suffix.lower() or "no ending"] += 1
+    if folders:
+        others["folder"] += folders
+    if not files:
+        remedy = "Name the folder that holds them"
+        if not recursive:
+            remedy = f"{remedy}, or search the folders in it, too (--recursive, recursive=True)"
         raise ValueError(
             f"A folder must hold videos ({', '.join(VIDEO_ENDINGS)}) or images "
-            f"({', '.join(IMAGE_ENDINGS)}). Received: {folder} with {len(content)} other entries. "
-            "Name the folder that holds them; folders in it are not searched."
+            f"({', '.join(IMAGE_ENDINGS)}). Received: {folder} with {sum(others.values())} other "
+            f"entries. {remedy}."
         )
-    inputs.videos.extend(videos)
-    inputs.images.extend(images)
-    for path in set(content) - {*videos, *images}:
-        kind = "folders" if path.is_dir() else path.suffix.lower() or "no ending"
-        inputs.ignored[kind] += 1
+    ignored.update(others)
+    return sorted(files, key=lambda entry: [natural_key(p) for p in entry[0].parts])
+
+
+def _names(files):
+    """Returns a dict from each `Path` to its name: its last parts, as many as distinguish it."""
+    parts_of = {path: Path(os.path.abspath(path)).parts[1:] for path, _ in files}
+    counts = dict(files)
+    while True:
+        names = {path: "/".join(parts_of[path][-counts[path] :]) for path, _ in files}
+        owners = collections.Counter(names.values())
+        same = [path for path in names if owners[names[path]] > 1]
+        longer = [path for path in same if counts[path] < len(parts_of[path])]
+        if not longer:
+            return names
+        for path in longer:
+            counts[path] += 1
+
+
+def _same(path, other):
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _ends_in(path, endings):

@@ -1,13 +1,15 @@
-"""A trained model with its card: outputs of clips and of single faces."""
+"""A trained model with its card: outputs of clips and of single faces, by task."""
 
 import dataclasses
+import functools
 
-import keras
 import numpy as np
 
-from kollias_affect import evaluation, models, weights
+from kollias_affect.clip import shown_frames
 from kollias_affect.faces import LAYOUTS
-from kollias_affect.weights.catalogue import DEFAULT
+from kollias_affect.faces.images import read_image
+from kollias_affect.prediction import over_time
+from kollias_affect.tasks import TASKS
 
 BATCH = 64  # faces
 
@@ -22,56 +24,171 @@ class Predictor:
         layout: Layout of the crops that it was trained on, one of `faces.LAYOUTS`.
     """
 
-    network: keras.Model
+    network: object
     card: dict
     layout: str
 
     @property
-    def names(self):
-        """List of the names of the outputs."""
-        return self.card["outputs"]
-
-    @property
-    def range(self):
-        """Minimum and maximum of the outputs."""
-        return self.card["range"]
+    def tasks(self):
+        """Dict from task to `(names, (low, high))`: the names of its outputs, and their range."""
+        return tasks_of(self.card)
 
     @property
     def size(self):
         """Side of the crops in pixels."""
         return self.card["image"]["size"]
 
-    def outputs_of_clip(self, clip):
-        """Returns the outputs of the frames of a `Clip`, NaN without a face."""
-        if not clip.has_image.any():
-            return np.full((len(clip), len(self.names)), np.nan, np.float32)
-        return np.clip(evaluation.predict(self.network, [clip])[clip.key], *self.range)
+    @property
+    def length(self):
+        """Frames of a window, `None` for a model of single frames."""
+        return self.card["length"]
+
+    @property
+    def note(self):
+        """Text that goes with every prediction of this model, or `None`."""
+        if not self.card.get("synthetic"):
+            return None
+        return (
+            "This model was trained on synthetic clips: one photograph, moved by known numbers. "
+            "Its outputs say nothing about real faces."
+        )
+
+    def outputs_of_clip(self, clip, mode=None):
+        """Returns the outputs of the frames of a `Clip`.
+
+        Args:
+            clip: `Clip` of crops of this layout and size.
+            mode: For models of windows, one of `over_time.MODES`. Default: `over_time.DEFAULT`.
+
+        Returns:
+            Dict from task to float32 `[frames, outputs]` in its range, NaN without a face.
+
+        Raises:
+            ValueError: If `mode` is `"stream"` and the model reads windows backwards, too.
+        """
+        has_face = clip.has_image
+        if has_face.any():
+            outputs = self._outputs_over_time(clip, mode or over_time.DEFAULT)
+        else:
+            outputs = self._empty(len(clip))
+        for values in outputs.values():
+            values[~has_face] = np.nan
+        return self._in_range(outputs)
 
     def outputs_of_faces(self, faces):
-        """Returns the outputs of `AlignedFace`s, `[faces, outputs]`."""
-        parts = [np.zeros((0, len(self.names)), np.float32)]
-        for start in range(0, len(faces), BATCH):
-            batch = faces[start : start + BATCH]
-            # All batches have one size: TensorFlow would compile the network for every other size.
-            padded = [batch[min(i, len(batch) - 1)] for i in range(min(BATCH, len(faces)))]
-            parts.append(self._outputs_of_batch(padded)[: len(batch)])
-        return np.concatenate(parts)
+        """Returns the outputs of `AlignedFace`s.
 
-    def _outputs_of_batch(self, faces):
-        inputs = {"images": np.stack([face.crop for face in faces]) / np.float32(127.5) - 1}
+        Returns:
+            Dict from task to float32 `[faces, outputs]` in its range.
+        """
+        crops = [(face.crop, face.in_crop) for face in faces]
+        outputs = self._outputs_of_crops(len(faces), lambda rows: self._inputs(crops, rows))
+        return self._in_range(outputs)
+
+    def _outputs_over_time(self, clip, mode):
+        shown = shown_frames(clip.has_image)
+
+        def read(rows):
+            crops = [(read_image(clip.paths[i]), _landmarks(clip, i)) for i in shown[rows]]
+            return self._inputs(crops, range(len(crops)))
+
+        if self.length is None:
+            faces = np.flatnonzero(clip.has_image)
+            found = self._outputs_of_crops(len(faces), lambda rows: read(faces[rows]))
+            outputs = self._empty(len(clip))
+            for task, values in found.items():
+                outputs[task][faces] = values
+            return outputs
+        if mode == "stream":
+            first = int(np.argmax(clip.has_image))
+            return over_time.stream(self._sequence(), read, first, len(clip))
+        return over_time.windows(self._run, read, len(clip), self.length, mode)
+
+    def _outputs_of_crops(self, count, read):
+        """Runs a model of single frames on `count` crops; `read` returns the inputs of rows."""
+        parts = [self._empty(0)]
+        for start in range(0, count, BATCH):
+            rows = np.arange(start, min(start + BATCH, count))
+            # All batches have one size: TensorFlow would compile the network for every other size.
+            padded = np.pad(rows, (0, min(BATCH, count) - len(rows)), "edge")
+            found = self._run(read(padded))
+            parts.append({task: values[: len(rows)] for task, values in found.items()})
+        return {task: np.concatenate([part[task] for part in parts]) for task in self.tasks}
+
+    def _inputs(self, crops, rows):
+        """Returns the inputs of the network for some of the `(crop, landmarks)`."""
+        crops = [crops[i] for i in rows]
+        inputs = {"images": np.stack([crop for crop, _ in crops]) / np.float32(127.5) - 1}
         if self.card["landmarks"]:
-            inputs["landmarks"] = np.stack([face.in_crop.reshape(136) for face in faces])
-        values = self.network.predict_on_batch(inputs)
-        values = values[self.card["task"]] if isinstance(values, dict) else values
-        return np.clip(values, *self.range)
+            inputs["landmarks"] = np.stack([points.reshape(136) for _, points in crops])
+        return inputs
+
+    def _run(self, inputs):
+        """Runs the network on one batch; returns a dict from task to array."""
+        return self._by_task(self._network.predict_on_batch(inputs))
+
+    def _by_task(self, values):
+        values = values if isinstance(values, dict) else dict.fromkeys(self.tasks, values)
+        return {task: np.array(values[task], np.float32) for task in self.tasks}
+
+    @functools.cached_property
+    def _network(self):
+        from kollias_affect import models
+
+        return models.fast(models.for_unit_range(self.network))
+
+    def _sequence(self):
+        """Returns a function that runs the next frames of one sequence, see `over_time.stream`."""
+        from kollias_affect import models
+        from kollias_affect.models.streaming import SequenceRunner
+
+        runner = SequenceRunner(models.for_unit_range(self.network), over_time.CHUNK)
+        return lambda inputs: self._by_task(runner(inputs))
+
+    def _empty(self, count):
+        return {
+            task: np.full((count, len(names)), np.nan, np.float32)
+            for task, (names, _) in self.tasks.items()
+        }
+
+    def _in_range(self, outputs):
+        return {task: np.clip(outputs[task], *span) for task, (_, span) in self.tasks.items()}
+
+
+def _landmarks(clip, frame):
+    return None if clip.landmarks is None else clip.landmarks[frame]
+
+
+def tasks_of(card):
+    """Returns the tasks of a model, in the order in which their outputs are shown.
+
+    Args:
+        card: Dict, see `models.read_card`.
+
+    Returns:
+        Dict from task to `(names, (low, high))`. Expressions are last.
+
+    Example:
+
+    >>> tasks_of({"task": "valence", "outputs": ["valence"], "range": [-1, 1]})
+    {'valence': (('valence',), (-1, 1))}
+    """
+    if isinstance(card["task"], str):
+        found = {card["task"]: (card["outputs"], card["range"])}
+    else:
+        found = {task: (card["outputs"][task], card["range"][task]) for task in card["task"]}
+    order = [task for task in TASKS if task in found] + [
+        task for task in found if task not in TASKS
+    ]
+    return {task: (tuple(found[task][0]), tuple(found[task][1])) for task in order}
 
 
 def load(model=None):
     """Loads a trained model.
 
     Args:
-        model: `.keras` file, or a name of `weights.list_pretrained`; `None` for the default
-            expression model.
+        model: `.keras` file, a name of `weights.list_pretrained`, or a `Predictor`; `None` for the
+            default expression model.
 
     Returns:
         `Predictor`.
@@ -79,6 +196,11 @@ def load(model=None):
     Raises:
         FileNotFoundError, ValueError: If `model` is no model, or its crops have no known layout.
     """
+    if isinstance(model, Predictor):
+        return model
+    from kollias_affect import models, weights
+    from kollias_affect.weights.catalogue import DEFAULT
+
     path = weights.model_file(DEFAULT if model is None else model)
     network, card = models.load(path)
     layouts = [name for name in LAYOUTS if models.CROPS.get(name) == card["crop"]]

@@ -4,11 +4,16 @@ import itertools
 import statistics
 from pathlib import Path
 
-from kollias_affect import _checks, evaluation
+import numpy as np
+
+from kollias_affect import _checks
 from kollias_affect.faces import Video, extract_many
-from kollias_affect.prediction import drawing, outputs, predictor, tables
+from kollias_affect.prediction import drawing, outputs, over_time, predictor, tables
+from kollias_affect.prediction.inputs import names_of
+from kollias_affect.prediction.table_files import check_format, named, write_table
 
 DEFAULT_RATE, MAX_RATE = 25, 240  # frames per second
+LONGEST_SIDE = 640  # pixels
 
 
 def predict_videos(
@@ -21,6 +26,11 @@ def predict_videos(
     faces="main",
     annotate=True,
     detect_every=1,
+    max_side=LONGEST_SIDE,
+    landmarks=False,
+    format="csv",
+    mode=None,
+    names=None,
 ):
     """Runs a trained model on videos.
 
@@ -28,8 +38,8 @@ def predict_videos(
     outputs are.
 
     - `<video>.csv`: one row per decoded frame, or per face and frame with `faces="all"`. It has the
-      columns of `faces.extract` and one for each output of the model, clipped to its range and
-      empty without a face.
+      columns of `faces.extract`, those of the outputs of the model, each in its range, and `pitch`,
+      `yaw` and `roll` of the head in degrees, see `faces.head_pose`. They are empty without a face.
     - `<video>.png`: the outputs over time. With several faces there is one plot for each, named
       like its crops.
     - `annotated/<video>.mp4`: the video with boxes and outputs, with the same time stamps and
@@ -46,77 +56,123 @@ def predict_videos(
         faces: `"main"` for the main face, `"all"` for every face.
         annotate: Whether to write annotated videos.
         detect_every: See `faces.extract`.
+        max_side: `longest_side` of `faces.extract`.
+        landmarks: Whether the table has columns `x_0` to `x_67` and `y_0` to `y_67`, the landmarks
+            in pixels of the frame.
+        format: Format of the table, one of `table_files.FORMATS`.
+        mode: How a model of windows runs on a clip, one of `over_time.MODES`.
+        names: Dict from a video to its name in tables and outputs. Default: the names of
+            `inputs.find_inputs`. Videos that would share an output keep their ending in its name,
+            see `outputs.stems`.
 
     Returns:
         `(tables, errors)`: dicts from the path of a video, as text, to its `pandas.DataFrame`, and
         to the exception for videos that failed.
 
     Raises:
-        FileNotFoundError, ValueError: If `model` is no model, or was trained on other crops.
+        FileNotFoundError, ValueError: If `model` is no model, was trained on other crops, or an
+            argument is invalid.
         FileExistsError: If another file has the name of an output.
     """
+    check_format(format)
+    if mode is not None:
+        _checks.one_of("mode", mode, over_time.MODES)
     model = predictor.load(model)
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    for video in videos:
-        _refuse_foreign(out_dir, Path(video).stem, model.names, annotate)
-    clips_of_video, errors = extract_many(
-        videos,
-        out_dir / "crops",
-        processes,
-        progress,
-        detector=detector,
-        size=model.size,
-        faces=faces,
-        layout=model.layout,
-        detect_every=detect_every,
-    )
-    results = {}
-    for video, clips in clips_of_video.items():
-        people = clips if isinstance(clips, list) else [clips]
-        try:
-            results[video] = _predict_people(model, people, out_dir, Path(video).stem)
-        except FileExistsError as error:
-            errors[video] = error
-            continue
+    names = names_of(videos) if names is None else names
+    stems = outputs.stems(list(names.values()))
+    for stem in stems.values():
+        outputs.refuse_foreign_table(out_dir, stem, format, out_dir / f"{stem}.png")
         if annotate:
-            path = _annotated_video(out_dir, Path(video).stem)
-            _write_annotated(video, results[video], model, path)
+            outputs.refuse_foreign_media(_annotated_video(out_dir, stem))
+    folders = {
+        video: outputs.crops_folder(out_dir, name, stems[name]) for video, name in names.items()
+    }
+    options = {"detector": detector, "faces": faces, "detect_every": detect_every}
+    clips_of_video, errors = extract_many(
+        list(names), folders, processes, progress, size=model.size, layout=model.layout,
+        longest_side=max_side, **options,
+    )  # fmt: skip
+    results = {}
+    for video, name in names.items():
+        if str(video) not in clips_of_video:
+            continue
+        clips, stem = clips_of_video[str(video)], stems[name]
+        try:
+            table, values, people = table_of_video(
+                model, video, name, clips, folders[video], mode, landmarks
+            )
+            _write_people(model, people, values, table, out_dir, stem, format, Path(video).stem)
+        except (OSError, ValueError) as error:
+            errors[str(video)] = error
+            continue
+        results[str(video)] = table
+        if annotate:
+            _write_annotated(video, table, model, _annotated_video(out_dir, stem))
     return results, errors
-
-
-def _refuse_foreign(out_dir, stem, names, annotate):
-    outputs.refuse_name_of_image_table(stem)
-    outputs.refuse_foreign_table(out_dir / f"{stem}.csv", names, out_dir / f"{stem}.png")
-    if annotate:
-        outputs.refuse_foreign_media(_annotated_video(out_dir, stem))
 
 
 def _annotated_video(out_dir, stem):
     return out_dir / outputs.ANNOTATED / f"{stem}.mp4"
 
 
-def _predict_people(model, people, out_dir, stem):
-    """Writes the table and the plots of one video and returns the table."""
-    values = [model.outputs_of_clip(clip) for clip in people]
-    table = tables.table_of_people(out_dir / "crops", people, values, model.names)
-    plots = [out_dir / f"{clip.key}.png" for clip in people]
-    outputs.refuse_foreign_table(out_dir / f"{stem}.csv", model.names, *plots)
-    tables.write_table(table, out_dir / f"{stem}.csv")
+def table_of_video(model, video, name, clips, folder, mode=None, landmarks=False):
+    """Runs a model on the extracted faces of a video.
+
+    Args:
+        model: `Predictor`.
+        video: Video file.
+        name: Its name in the column `input`.
+        clips: What `faces.extract` returned.
+        folder: Folder of the outputs of `faces.extract`.
+        mode, landmarks: See `predict_videos`.
+
+    Returns:
+        `(table, values, people)`: a `pandas.DataFrame`, and the lists of outputs by task and of
+        `Clip`s, one for each person.
+    """
+    people = clips if isinstance(clips, list) else [clips]
+    values = [model.outputs_of_clip(clip, mode) for clip in people]
+    shape = next(iter(Video(video))).image.shape
+    table = tables.table_of_people(folder, people, values, name, shape, model.tasks, landmarks)
+    return table, values, people
+
+
+def _write_people(model, people, values, table, out_dir, stem, kind, start):
+    """Writes the table and the plots of one video."""
+    from kollias_affect import evaluation
+
+    plots = [out_dir / f"{stem}{clip.key.removeprefix(start)}.png" for clip in people]
+    outputs.refuse_foreign_table(out_dir, stem, kind, *plots)
+    write_table(table, named(out_dir, stem, kind))
     for clip, of_clip, plot in zip(people, values, plots, strict=True):
-        evaluation.traces(clip.times, of_clip, model.names, plot, title=clip.key)
-    return table
+        names, numbers = joined(model.tasks, of_clip)
+        evaluation.traces(clip.times, numbers, names, plot, title=title(plot.stem, model))
+
+
+def title(name, model):
+    """Returns the title of a picture, which says so if the model knows no real faces."""
+    return f"{name} ({tables.SYNTHETIC})" if model.note else name
+
+
+def joined(tasks, outputs_by_task):
+    """Returns the names of all outputs, and their values side by side."""
+    names = [name for outputs_of_task, _ in tasks.values() for name in outputs_of_task]
+    return names, np.concatenate([outputs_by_task[task] for task in tasks], axis=1)
 
 
 def _write_annotated(video, table, model, path):
     """Writes a copy of the video with the boxes and outputs of the table."""
-    rows = dict(iter(table.groupby("frame")))
+    rows, spans = dict(iter(table.groupby("frame"))), tables.spans(model.tasks)
 
     def pictures():
         for frame in Video(video):
             of_frame = rows[frame.index]
-            overlays = tables.overlays(of_frame, model.names)
-            picture = drawing.draw(frame.image, overlays, model.range, tables.note(of_frame))
-            yield frame.time, picture
+            overlays = tables.overlays(of_frame, model.tasks)
+            yield (
+                frame.time,
+                drawing.draw(frame.image, overlays, spans, tables.note(of_frame, model)),
+            )
 
     drawing.write_video(pictures(), path, rate=_rate(table))
 

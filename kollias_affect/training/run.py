@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from kollias_affect import _checks, _runs, models, presets, windows
 from kollias_affect import features as feature_files
-from kollias_affect.datasets import sampling
+from kollias_affect.datasets import sampling, synthetic
 from kollias_affect.training import choice
 from kollias_affect.training.compilation import compile_model
 from kollias_affect.training.output import callbacks, epoch_output
@@ -65,7 +65,8 @@ def train(
             `val_utterance_ccc`.
         settings: Name of the preset with the defaults, one of `presets.PRESETS`.
         record: Dict of JSON content that is added to `settings.json` and to the card of the model,
-            such as the origin of the initial weights.
+            such as the origin of the initial weights. A model that is trained on synthetic clips
+            alone has the entry `synthetic`, too: prediction says so.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -82,7 +83,7 @@ def train(
         model, learning_rate, batch_size, stride, level, decay, loss, seed, weight_decay,
         choose_by, settings,
     )  # fmt: skip
-    record = dict(record or {})
+    record = {**(record or {}), **synthetic.facts(training)}
     if features is not None:
         options["features"] = True
     content = describe_run(

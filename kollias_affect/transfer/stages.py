@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _checks, _runs, models, training
-from kollias_affect.datasets import division
+from kollias_affect.datasets import division, synthetic
 from kollias_affect.transfer import crops, optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
@@ -247,7 +247,12 @@ def _train(model, stage, folder, settings, seen, cache, verbose):
     _runs.start_folder(folder, settings, writes=training.RUN_FILES, required=("training",))
     if verbose or lines:
         print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
-    metadata = {**settings["facts"], "stage": folder.name, "trained_on": seen}
+    metadata = {
+        **settings["facts"],
+        **synthetic.facts(stage.training),
+        "stage": folder.name,
+        "trained_on": seen,
+    }
     model.fit(
         stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
         validation_data=stage_data.batches(stage.validation, settings, cache),

@@ -139,8 +139,9 @@ def test_crops_get_the_mean_of_the_annotators(ok, store, paths, tmp_path):
 
 
 def test_wrong_input_is_refused(refused, store, tmp_path):
-    assert "must exist" in refused("annotations", "list", tmp_path / "nothing")
-    message = refused("annotations", "label", store, "--crops", tmp_path / "nothing")
+    assert "must be an existing" in refused("annotations", "list", tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    message = refused("annotations", "label", store, "--crops", tmp_path / "empty")
     assert "no crops named" in message and "Extract the videos" in message
     message = refused("annotations", "agree", store, "--out", tmp_path, "--icc", "ICC(9)")
     assert "`form` must be one of" in message

@@ -91,7 +91,7 @@ def test_missing_data_are_refused(refused, tmp_path):
     for name in ("ck48", "fer2013", "images_csv", "frames_csv"):
         assert f"{name!r} is read from" in refused("data", name, tmp_path)
         assert "does not exist" in refused("data", name, tmp_path / "none")
-    assert "`dataset` must be one of" in refused("data", "affwild9", tmp_path)
+    assert "`NAME` must be one of" in refused("data", "affwild9", tmp_path)
     assert "`--out` must be a new file" in refused("data", "ck48", tmp_path, "--out", tmp_path)
 
 

@@ -102,9 +102,10 @@ def test_labels_that_do_not_fit_are_refused(refused, face_video, tmp_path, rows,
 
 
 def test_missing_labels_are_refused(refused, face_video, tmp_path):
-    assert "subject01_1.csv" in refused(
-        "extract", face_video, "--out", tmp_path, "--labels", tmp_path / "nowhere"
-    )
+    command = ["extract", face_video, "--out", tmp_path, "--labels"]
+    assert "nowhere, which does not exist" in refused(*command, tmp_path / "nowhere")
+    (tmp_path / "labels").mkdir()
+    assert "subject01_1.csv" in refused(*command, tmp_path / "labels")
 
 
 def test_a_file_in_the_place_of_the_list_is_not_replaced(

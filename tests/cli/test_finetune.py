@@ -59,10 +59,11 @@ def test_two_stages_and_their_report(ok, refused, fer, own, tmp_path):
     [
         ([], "either stages, or one of the paper's paths"),
         (["--path", "3"], "with `fer` and `emotiw`"),
-        (["--path", "4", "--fer", "x", "--emotiw", "y"], "`path` must be one of"),
-        (["--path", "3", "--emotiw", "y"], "fine-tuned on FER-2013"),
-        (["--path", "x", "--fer", "x", "--emotiw", "y"], "`path` must be one of"),
-        (["--stage", "fer2013:x", "--without-private-test"], "belongs to the paper's paths"),
+        (["--path", "4", "--fer", ".", "--emotiw", "."], "`--path` must be one of"),
+        (["--path", "3", "--emotiw", "."], "fine-tuned on FER-2013"),
+        (["--path", "3", "--emotiw", "nowhere"], "which does not exist"),
+        (["--path", "x", "--fer", ".", "--emotiw", "."], "`--path` must be one of"),
+        (["--stage", "fer2013:.", "--without-private-test"], "belongs to the paper's paths"),
         (["--stage", "fer2013"], "A stage must be DATASET:PATH"),
         (["--stage", "ck48:nowhere.h5"], "which does not exist"),
     ],
@@ -144,6 +145,7 @@ def test_weights_that_cannot_be_used_are_refused(refused, fer, tmp_path):
     stage = ["--stage", f"fer2013:{fer}:variant=FER28", "--out", tmp_path / "run"]
     command = ["finetune", *stage, *SMALL.split()]
     assert "existing file" in refused(*command, "--weights", tmp_path / "none.npy")
-    message = refused(*command, "--model", "x.keras", "--network", "alexnet")
+    message = refused(*command, "--model", "affwildnet", "--network", "alexnet")
     assert "Leave one out" in message
-    assert "Leave one out" in refused(*command, "--model", "x.keras", "--colour", "0.1")
+    assert "Leave one out" in refused(*command, "--model", "affwildnet", "--colour", "0.1")
+    assert "x.keras, which does not exist" in refused(*command, "--model", "x.keras")

@@ -5,7 +5,7 @@ import numpy as np
 
 def test_a_video_without_a_face_is_no_error(ok, write_video, model, tmp_path):
     video = write_video([np.full((64, 64, 3), 90, np.uint8)] * 7)
-    assert "7 frames, 0 with a face" in ok("predict", model, video, "--out", tmp_path / "out")
+    assert "7 frames, no face found" in ok("predict", model, video, "--out", tmp_path / "out")
     assert len((tmp_path / "out" / "video.csv").read_text().splitlines()) == 8
 
 

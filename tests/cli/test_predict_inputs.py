@@ -40,9 +40,10 @@ def test_a_folder_of_images_and_videos(ok, photos, face_video, model, tmp_path):
     (photos / "deeper").mkdir()
     out = tmp_path / "out"
     output = ok("predict", photos, "--model", model, "--out", out, "--no-annotate")
-    assert "in folders: 1 .txt, 1 folders." in output
+    assert "in folders: 1 .txt, 1 folder." in output
     assert "a.png: 1 face: " in output and "c.png: no face" in output
-    assert "2 images, 1 faces" in output and "video.mp4: 24 frames" in output
+    assert "2 images, 1 face." in output and "video.mp4: 24 frames, " in output
+    assert "1 person: " in output and "summary.csv: 3 inputs, 3 rows." in output
     assert not (out / "annotated").exists()
 
 
@@ -50,7 +51,7 @@ def test_bad_images_are_named_after_the_good_ones(refused, photos, model, tmp_pa
     """The model may be the first input."""
     (photos / "text.jpg").write_text("no image")
     message = refused("predict", model, photos, "--out", tmp_path / "out")
-    assert "text.jpg" in message and "2 images, 1 faces" in message
+    assert "text.jpg" in message and "2 images, 1 face." in message
     assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == 2
 
 

@@ -109,12 +109,12 @@ def test_affwild2_has_a_file_for_each_person_without_annotations(ok, linear, tmp
 
 def test_what_cannot_be_submitted_is_refused_before_anything_runs(refused, linear, tmp_path):
     nowhere = tmp_path / "nowhere"
-    command = ["submit", "no_model", nowhere, "--out", tmp_path / "x", "--dataset"]
-    assert "`dataset` must be one of" in refused(*command, "fer2013")
+    command = ["submit", "no_model", tmp_path, "--out", tmp_path / "x", "--dataset"]
+    assert "`--dataset` must be one of" in refused(*command, "fer2013")
     assert "--missing belongs to" in refused(*command, "omg", "--missing", "mark")
     assert "--statistic belongs to" in refused(*command, "affwild2", "--statistic", "mean")
     (tmp_path / "x").write_text("notes")
     assert "must be a new file (omg) or a new folder" in refused(*command, "omg")
     (tmp_path / "x").unlink()
-    command[1] = linear
+    command[1:3] = [linear, nowhere]
     assert "which does not exist" in refused(*command, "omg")

@@ -69,7 +69,7 @@ def test_a_trained_model_predicts_a_video(ok, trained, face_video, tmp_path):
     assert "24 frames" in output
     with open(tmp_path / "subject01_1.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 24 and list(rows[0])[-2:] == ["valence", "arousal"]
+    assert len(rows) == 24 and list(rows[0])[-5:-3] == ["valence", "arousal"]
     for row in rows:
         assert (row["valence"] != "") == (row["success"] == "1")
         assert row["face_id"] == row["FaceRectX"] == "" or row["FaceRectX"].lstrip("-").isdigit()
@@ -120,8 +120,8 @@ def test_unknown_names_are_refused(refused, small, synthetic_root, tmp_path):
     train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
     both = ["--validation", synthetic_root / "validation.csv", *small]
     assert "`task` must be one of" in refused(*train, *both, "--task", "joy")
-    assert "`backbone` must be one of" in refused(*train, *both, "--backbone", "vgg_foot")
-    assert "`dataset` must be one of" in refused(*train, *both, "--dataset", "affwild9")
+    assert "`--backbone` must be one of" in refused(*train, *both, "--backbone", "vgg_foot")
+    assert "`--dataset` must be one of" in refused(*train, *both, "--dataset", "affwild9")
     assert "longest of 1 clips has 24" in refused(*train, *both, "--length", "25")
     assert not (tmp_path / "run" / "best.keras").exists()
 
@@ -131,7 +131,7 @@ def test_unknown_precisions_and_features_of_a_trained_cnn_are_refused(
 ):
     train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run", *small]
     train += ["--validation", synthetic_root / "validation.csv"]
-    assert "one of ('auto', 'float32'" in refused(*train, "--precision", "float8")
+    assert "one of ('float32', 'mixed_bfloat16', 'auto'" in refused(*train, "--precision", "float8")
     message = refused(*train, "--features", tmp_path / "features")
     assert "one frozen CNN" in message and "--frozen" in message
 

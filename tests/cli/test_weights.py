@@ -43,10 +43,14 @@ def test_published_weights_give_outputs_for_a_video(ok, face_video, tmp_path):
 
 def test_imports_that_cannot_work_are_refused(refused, tmp_path):
     out = ["--out", tmp_path / "model.keras"]
-    assert "`name` must be one of" in refused("weights", "import", "resnet", tmp_path / "a", *out)
+    assert "`REFERENCE` must be one of" in refused(
+        "weights", "import", "resnet", tmp_path / "a", *out
+    )
     name = "vggface_4096x2000x2"
+    assert "a.index" in refused("weights", "import", name, tmp_path / "a", *out)
+    (tmp_path / "a").write_text("no checkpoint")
     message = refused("weights", "import", name, tmp_path / "a", *out)
-    assert "must be the prefix of a checkpoint" in message
+    assert "must be a TensorFlow checkpoint" in message
     assert "ends in .keras" in refused(
         "weights", "import", name, tmp_path / "a", "--out", tmp_path / "x"
     )

@@ -8,6 +8,12 @@ from kollias_affect.prediction import drawing
 
 OUTPUTS = dict(zip(EXPRESSIONS, (0.05, 0.05, 0.1, 0.1, 0.6, 0.05, 0.05), strict=True))
 GREY = 120
+SPANS = {**dict.fromkeys(EXPRESSIONS, (0, 1)), "valence": (-1, 1), "arousal": (-1, 1)}
+
+
+def overlay(box, outputs=OUTPUTS, label=""):
+    expression = max(outputs, key=outputs.get) if set(outputs) <= set(EXPRESSIONS) else None
+    return drawing.FaceOverlay(box, outputs, label, expression)
 
 
 def grey(height=500, width=700):
@@ -19,8 +25,8 @@ def count(image, colour):
 
 
 def test_the_most_probable_expression_has_the_orange_bar():
-    image = drawing.draw(grey(), [drawing.FaceOverlay((100, 150, 150, 150), OUTPUTS)])
-    without = drawing.draw(grey(), [drawing.FaceOverlay((100, 150, 150, 150), {"happiness": 0.0})])
+    image = drawing.draw(grey(), [overlay((100, 150, 150, 150), OUTPUTS)], SPANS)
+    without = drawing.draw(grey(), [overlay((100, 150, 150, 150), {"happiness": 0.0})], SPANS)
     assert image.shape == (500, 700, 3)
     orange, blue = (count(image, colour) for colour in (drawing.ORANGE, drawing.BLUE))
     box = count(without, drawing.ORANGE)
@@ -30,16 +36,16 @@ def test_the_most_probable_expression_has_the_orange_bar():
 
 def test_pixels_beside_the_drawing_stay_the_same():
     source = grey()
-    image = drawing.draw(source, [drawing.FaceOverlay((100, 150, 150, 150), OUTPUTS)])
+    image = drawing.draw(source, [overlay((100, 150, 150, 150), OUTPUTS)], SPANS)
     assert (source == GREY).all()
     assert (image[400:] == GREY).all() and (image[160:290, 110:240] == GREY).all()
-    assert (drawing.draw(source, []) == GREY).all()
+    assert (drawing.draw(source, [], SPANS) == GREY).all()
 
 
 def test_bars_of_valence_and_arousal_start_in_the_middle():
     def width(value):
-        face = drawing.FaceOverlay((100, 150, 150, 150), {"valence": value, "arousal": 0.0})
-        return count(drawing.draw(grey(), [face], (-1, 1)), drawing.BLUE)
+        face = overlay((100, 150, 150, 150), {"valence": value, "arousal": 0.0})
+        return count(drawing.draw(grey(), [face], SPANS), drawing.BLUE)
 
     assert width(0.5) == pytest.approx(width(-0.5), rel=0.2) and width(0.5) > 3 * width(0.05)
     assert width(1.0) == pytest.approx(2 * width(0.5), rel=0.2)
@@ -47,26 +53,26 @@ def test_bars_of_valence_and_arousal_start_in_the_middle():
 
 def test_nothing_covers_a_face():
     boxes = [(60, 60, 100, 100), (180, 70, 100, 100), (300, 200, 100, 100), (60, 300, 100, 100)]
-    image = drawing.draw(grey(), [drawing.FaceOverlay(box, OUTPUTS, "7:") for box in boxes])
+    image = drawing.draw(grey(), [overlay(box, OUTPUTS, "7:") for box in boxes], SPANS)
     for x, y, width, height in boxes:
         assert (image[y + 6 : y + height - 6, x + 6 : x + width - 6] == GREY).all()
 
 
 def test_boxes_beyond_the_border_and_faces_that_fill_the_picture():
     for box in ((-50, -40, 200, 200), (600, 400, 300, 300), (0, 0, 700, 500), (5, 5, 1, 1)):
-        image = drawing.draw(grey(), [drawing.FaceOverlay(box, OUTPUTS)])
+        image = drawing.draw(grey(), [overlay(box, OUTPUTS)], SPANS)
         assert count(image, drawing.GROUND) > 2000, box  # the text is there
 
 
 def test_small_pictures_are_enlarged():
-    image = drawing.draw(grey(48, 48), [drawing.FaceOverlay((4, 4, 40, 40), OUTPUTS)])
+    image = drawing.draw(grey(48, 48), [overlay((4, 4, 40, 40), OUTPUTS)], SPANS)
     assert image.shape == (480, 480, 3)
-    assert drawing.draw(grey(1, 1), []).shape == (480, 480, 3)
+    assert drawing.draw(grey(1, 1), [], SPANS).shape == (480, 480, 3)
 
 
 def test_many_faces_are_drawn():
     boxes = [(70 * i, 100 * j, 40, 40) for i in range(10) for j in range(5)]
-    image = drawing.draw(grey(), [drawing.FaceOverlay(box, OUTPUTS, "1:") for box in boxes])
+    image = drawing.draw(grey(), [overlay(box, OUTPUTS, "1:") for box in boxes], SPANS)
     assert count(image, drawing.ORANGE) > 50 * 100
 
 
@@ -116,3 +122,13 @@ def test_a_failed_video_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="broken"):
         drawing.write_video(frames(), tmp_path / "a.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_expressions_and_dimensions_are_drawn_together():
+    outputs = {"valence": 0.5, "arousal": -0.2, **OUTPUTS}
+    face = drawing.FaceOverlay((100, 150, 150, 150), outputs, "", "happiness")
+    both = drawing.draw(grey(), [face], SPANS)
+    alone = drawing.draw(grey(), [overlay((100, 150, 150, 150))], SPANS)
+    assert count(both, drawing.ORANGE) == pytest.approx(count(alone, drawing.ORANGE), rel=0.1)
+    assert count(both, drawing.BLUE) > count(alone, drawing.BLUE)
+    assert count(both, drawing.GROUND) > count(alone, drawing.GROUND)

@@ -1,5 +1,7 @@
+import importlib
 import types
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,9 @@ from PIL import Image
 
 from kollias_affect import EXPRESSIONS, faces, models
 from kollias_affect.faces.images import read_image
-from kollias_affect.prediction import predict_images, predictor
+from kollias_affect.prediction import predict_images, predictor, read_table
 
-COLUMNS = [*faces.COLUMNS, *EXPRESSIONS]
+COLUMNS = [*faces.COLUMNS, "expression", *EXPRESSIONS, "pitch", "yaw", "roll"]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,10 @@ def test_images_share_one_table_with_a_row_per_face(predicted):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     empty = rows_of(predicted, "c.png").iloc[0]
     assert empty[["face_id", "FaceScore", *COLUMNS[6:]]].isna().all()
-    stored = pd.read_csv(predicted.out / "predictions.csv")
+    assert (table["expression"].isna() == (table["success"] == 0)).all()
+    found = table.loc[table["success"] == 1]
+    assert found["expression"].tolist() == found[list(EXPRESSIONS)].idxmax(axis=1).tolist()
+    stored = read_table(predicted.out / "predictions.csv")
     assert stored["input"].tolist() == table["input"].tolist() and list(stored.columns) == COLUMNS
 
 
@@ -116,10 +121,63 @@ def test_outputs_do_not_depend_on_the_batch_and_replace_earlier_ones(
     assert not (tmp_path / "annotated").exists()
 
 
-def test_images_of_one_name_are_refused(photos, face, model, tmp_path, save_image):
+def test_images_of_one_name_from_several_folders_have_rows_and_copies_of_their_own(
+    photos, face, model, tmp_path, save_image
+):
     other = save_image(tmp_path / "elsewhere" / "a.png", face)
-    with pytest.raises(ValueError, match="must have different names.*elsewhere"):
-        predict_images(model, [photos / "a.png", other], tmp_path / "out")
+    table, errors = predict_images(model, [photos / "a.png", other], tmp_path / "out")
+    assert table["input"].tolist() == ["photos/a.png", "elsewhere/a.png"] and not errors
+    for name in table["input"]:
+        assert (tmp_path / "out" / "annotated" / name).is_file()
+
+
+def test_cropped_images_are_faces_as_they_are(face, model, tmp_path, save_image):
+    small = np.ascontiguousarray(face[60:160:2, 70:170:2])  # too small for the detector
+    image = save_image(tmp_path / "in" / "a.png", small)
+    found, _ = predict_images(model, [image], tmp_path / "a", annotate=False)
+    table, _ = predict_images(model, [image], tmp_path / "b", annotate=False, cropped=True)
+    assert found["success"].tolist() == [0] and table["success"].tolist() == [1]
+    assert table.loc[0, list(faces.COLUMNS[-5:])].tolist() == [1, 0, 0, 50, 50]
+    network, _ = models.load(model)
+    resized = cv2.resize(small, (48, 48), interpolation=cv2.INTER_AREA)
+    expected = network.predict({"images": resized[None] / np.float32(127.5) - 1}, verbose=0)[0]
+    np.testing.assert_allclose(table.loc[0, list(EXPRESSIONS)].to_numpy(float), expected, atol=1e-5)
+
+
+def test_landmarks_become_columns_on_request(photos, model, tmp_path):
+    table, _ = predict_images(
+        model, sorted(photos.iterdir()), tmp_path, annotate=False, landmarks=True
+    )
+    names = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
+    assert list(table.columns) == COLUMNS + names
+    image = read_image(photos / "a.png")
+    (aligned,) = faces.faces_of(image, longest_side=1280)
+    np.testing.assert_allclose(table.loc[0, names].to_numpy(float), aligned.in_frame.T.ravel())
+    assert table.loc[table["success"] == 0, names].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "parquet"])
+def test_every_format_gives_the_same_table_and_is_replaced_by_itself(
+    photos, model, tmp_path, format
+):
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+    images = sorted(photos.iterdir())
+    options = {"annotate": False, "format": format}
+    for _ in range(2):
+        table, _ = predict_images(model, images, tmp_path, **options)
+    stored = read_table(tmp_path / f"predictions.{format}")
+    for name in table.columns:
+        assert stored[name].isna().tolist() == table[name].isna().tolist()
+        assert stored[name].dropna().tolist() == pytest.approx(table[name].dropna().tolist())
+    assert [path.name for path in tmp_path.glob("predictions*")] == [f"predictions.{format}"]
+
+
+def test_parquet_without_its_package_names_the_extra(photos, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="parquet.*kollias-affect\\[parquet\\]"):
+        predict_images(model, [photos / "a.png"], tmp_path / "out", format="parquet")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["predictions.csv", "annotated/a.png"])
@@ -148,7 +206,7 @@ def test_models_of_windows_are_refused(photos, save_model, tmp_path):
 def test_models_with_landmarks_run_on_images(photos, save_model, tmp_path):
     path = save_model("landmarks", "valence_arousal", landmarks=True)
     table, _ = predict_images(path, sorted(photos.iterdir()), tmp_path / "out")
-    assert list(table.columns)[-2:] == ["valence", "arousal"]
+    assert list(table.columns)[-5:] == ["valence", "arousal", "pitch", "yaw", "roll"]
     assert table.loc[:2, ["valence", "arousal"]].abs().to_numpy().max() <= 1
 
 

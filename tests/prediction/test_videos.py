@@ -10,7 +10,7 @@ import pytest
 from kollias_affect import EXPRESSIONS, faces
 from kollias_affect.prediction import drawing, predict_videos
 
-COLUMNS = [*faces.COLUMNS, *EXPRESSIONS]
+COLUMNS = [*faces.COLUMNS, "expression", *EXPRESSIONS, "pitch", "yaw", "roll"]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,18 @@ def test_other_files_are_not_replaced(face_video, model, tmp_path, name):
     assert path.read_text() == "mine" and not (tmp_path / "crops").exists()
 
 
-def test_a_video_with_the_name_of_the_table_of_images_is_refused(face_video, model, tmp_path):
-    video = shutil.copy(face_video, tmp_path / "predictions.mp4")
-    with pytest.raises(ValueError, match="table of images.*Rename"):
-        predict_videos(model, [video], tmp_path / "out")
+def test_videos_that_would_share_a_table_keep_their_endings(face, model, tmp_path, save_video):
+    """Of one stem, of one name in two folders, and with the name of the table of images."""
+    names = ("a.mp4", "a.mkv", "b/c.mp4", "c.mp4", "predictions.mp4")
+    first = save_video(tmp_path / "a.mp4", [face])
+    videos = [tmp_path / name for name in names]
+    for video in videos[1:]:
+        video.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(first, video)
+    out = tmp_path / "out"
+    tables, errors = predict_videos(model, videos, out, processes=1, progress=False)
+    assert not errors and len(tables) == len(names)
+    for stem in ("a.mp4", "a.mkv", "b/c", f"{tmp_path.name}/c", "predictions.mp4"):
+        assert (out / f"{stem}.csv").is_file() and (out / f"{stem}.png").is_file(), stem
+        assert (out / "annotated" / f"{stem}.mp4").is_file(), stem
+    assert [t["input"].iloc[0] for t in tables.values()][:2] == ["a.mp4", "a.mkv"]
