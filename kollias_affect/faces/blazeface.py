@@ -13,9 +13,10 @@ from kollias_affect.faces.boxes import Box, overlap, without_overlaps
 # `benchmarks/detectors.py` measures the detectors with these numbers.
 SURE = 0.7  # Score from which one look is enough, in a large face or close to a small one.
 LIKELY = 0.6  # Mean score of two looks at a large face from which it counts.
-PROPOSED = 0.25  # Score from which a place is looked at closely.
+PROPOSED = 0.25  # Score from which a place is looked at closely,
+PROPOSED_SMALL = 0.15  # and that in a search for small faces.
 SIDE_OF_LOOK = 2.5  # Side of the window of a close look, in units of the proposed box.
-TILE = 640  # pixels; larger images are searched in parts
+TILE = 400  # pixels; larger images are searched in parts for small faces
 MARGIN = 0.25  # Border around the image in its first search, in units of its longest side.
 OTHER_MARGINS = (0.5, 0.0)  # where nothing was found: faces that fill the image, or are cut off
 _SAME = 0.2  # Intersection over union of a proposal and what the close look finds there.
@@ -60,11 +61,11 @@ class Search:
         proposals = [box for box in self._small(image) if not any(_is_in(box, f) for f in found)]
         return without_overlaps(found + self._checked(image, proposals)) or self._again(image)
 
-    def _whole(self, name, image, margin):
+    def _whole(self, name, image, margin, least=PROPOSED):
         """Runs a network on the whole image with a border around it."""
         height, width = image.shape[:2]
         side = max(height, width) * (1 + 2 * margin)
-        return self.network(name)(image, ((width - side) / 2, (height - side) / 2), side, PROPOSED)
+        return self.network(name)(image, ((width - side) / 2, (height - side) / 2), side, least)
 
     def _large(self, image, margin=MARGIN):
         """Returns the large faces; those with a low score are looked at twice."""
@@ -80,12 +81,12 @@ class Search:
         """Proposes places of small faces, in overlapping parts of large images."""
         height, width = image.shape[:2]
         if max(height, width) <= TILE:
-            return self._whole("back", image, 0.0)
+            return self._whole("back", image, 0.0, PROPOSED_SMALL)
         return [
             box
             for y in part_starts(height)
             for x in part_starts(width)
-            for box in self.network("back")(image, (x, y), TILE, PROPOSED)
+            for box in self.network("back")(image, (x, y), TILE, PROPOSED_SMALL)
         ]
 
     def _again(self, image):

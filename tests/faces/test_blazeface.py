@@ -155,7 +155,7 @@ def test_every_face_of_a_large_image_is_found_in_its_parts(scene, photograph):
     assert np.allclose(found, expected, atol=10)
 
 
-@pytest.mark.parametrize("length", [640, 641, 1000, 1281, 5000])
+@pytest.mark.parametrize("length", [401, 640, 1000, 1281, 5000])
 def test_parts_cover_a_large_image_and_overlap(length):
     starts = blazeface.part_starts(length)
     assert starts[0] == 0 and starts[-1] + blazeface.TILE == length
@@ -163,7 +163,7 @@ def test_parts_cover_a_large_image_and_overlap(length):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("picture", ["coffee", "rocket", "chelsea", "retina"])
+@pytest.mark.parametrize("picture", ["coffee", "rocket", "chelsea", "colorwheel"])
 def test_pictures_without_faces_have_none(name, picture):
     assert get(name)(np.ascontiguousarray(getattr(skimage.data, picture)()[..., :3])) == []
 
