@@ -11,15 +11,19 @@ import importlib.metadata
 import logging
 import shutil
 
+import numpy as np
+
 import kollias_affect
 from kollias_affect import _runs
-from kollias_affect.faces import identity
+from kollias_affect.faces import identity, likeness
 from kollias_affect.faces.crop_files import image_name, write_crop
 from kollias_affect.faces.frame_journal import FrameJournal
 from kollias_affect.faces.publication import Publication
 
 _log = logging.getLogger(__name__)
 
+# Frames of a track whose portraits are kept, to recognise its person at the end.
+PORTRAITS = (1, 4, 16, 64, 256, 1024)
 LOCK_SECONDS = 10  # The workers of a killed parent may need this long to notice its end.
 _DISTRIBUTIONS = ("av", "dlib-bin", "dlib", "opencv-python-headless", "opencv-python", "numpy")
 
@@ -82,7 +86,7 @@ class ExtractionRun:
         if not overwrite and self.is_finished():
             self._remove_folder()
             return None
-        header = {"journal": 2, "settings": self.settings, "versions": _versions()}
+        header = {"journal": 3, "settings": self.settings, "versions": _versions()}
         earlier = self.journal.header()
         resumes = earlier == header
         if overwrite and self.publication.marker.exists():
@@ -110,9 +114,9 @@ class ExtractionRun:
     def _resume(self):
         keep_all = "detect_every" not in self.settings or self.publication.started
         frames = self.journal.resume(keep_all)
-        for boxes, time in frames:
-            self.identities.update(boxes, time)
-        return [boxes for boxes, _ in frames]
+        for boxes, time, copies in frames:
+            self.identities.update(boxes, time, copies)
+        return [boxes for boxes, _, _ in frames]
 
     def add(self, frame, faces, tracked=False):
         """Writes the crops of one frame, then its line in the journal.
@@ -122,12 +126,25 @@ class ExtractionRun:
             faces: List of `AlignedFace`.
             tracked: Whether the detector was not run on this frame.
         """
-        ids = self.identities.update([face.box for face in faces], frame.time)
+        copies = [likeness.small_copy(face.crop) for face in faces]
+        ids = self.identities.update([face.box for face in faces], frame.time, copies)
         for face_id, face in zip(ids, faces, strict=True):
             folder = self.folder / str(face_id)
             folder.mkdir(exist_ok=True)
             write_crop(folder / image_name(frame.index), face.crop)
-        self.journal.add(frame, faces, ids, tracked)
+            if self.identities.tracks[face_id].frames in PORTRAITS:
+                self._write_portrait(face_id, frame.index, face.portrait)
+        self.journal.add(frame, faces, ids, copies, tracked)
+
+    def _write_portrait(self, face_id, index, picture):
+        folder = self.folder / "portraits" / str(face_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / f"{index:08d}.npy", picture)
+
+    def _descriptors(self, track):
+        """Returns the descriptors of the portraits of a track."""
+        files = sorted((self.folder / "portraits" / str(track.face_id)).glob("*.npy"))
+        return likeness.descriptors([np.load(file) for file in files])
 
     def publish(self, broken):
         """Publishes crops, tables and landmarks of the chosen faces, then the marker.
@@ -140,10 +157,10 @@ class ExtractionRun:
             self.publication.refuse_foreign(people)
         self.publication.start(people)
         for person, track in people.items():
+            parts = () if track is None else track.parts
+            self.publication.add_crops(person, self._joined_crops(parts))
             face_id = None if track is None else track.face_id
-            crops = None if track is None else self.folder / str(face_id)
-            self.publication.add_crops(person, crops)
-            entries = functools.partial(self.journal.entries, face_id)
+            entries = functools.partial(self.journal.entries, parts, face_id)
             self.publication.add_files(person, self.settings["video"], entries)
         self.publication.finish(
             {
@@ -157,10 +174,21 @@ class ExtractionRun:
 
     def _people(self):
         """Returns a dict from the name of each published person to its `Track` or `None`."""
-        tracks = self.identities.tracks
+        tracks = identity.persons(self.identities.tracks, self._descriptors)
         if self.settings["faces"] == "all":
             return identity.people(tracks, self.name)
         return {self.name: identity.main_face(tracks)}
+
+    def _joined_crops(self, parts):
+        """Moves the crops of a person to one folder and returns it; `None` without a face.
+
+        A run that was killed after it had moved some, or all, goes on.
+        """
+        folders = [self.folder / str(part) for part in parts]
+        for folder in folders[1:]:
+            for crop in folder.glob("*.jpg"):
+                crop.rename(folders[0] / crop.name)
+        return folders[0] if folders else None
 
     def _remove_folder(self):
         """Removes the folder and the lock in it: another process may lock a new one."""
