@@ -3,14 +3,14 @@
     python benchmarks/identities.py VIDEO VIDEO ... [--archive ARCHIVE] [--seconds 1.2] [--size 48]
 
 Every video must show another person, with a face in most frames. Parts of them are joined in
-several orders, so that people come back, follow each other at one place, and are away for a while. For each
-order the script prints the number of people and of `face_id`s, the share of the frames whose
-`face_id` is that of most frames of their person (right), and the share that is of the person of most
-frames of its `face_id` (pure).
+several orders, so that people come back, follow each other at one place, and are away for a while.
+For each order the script prints the number of people and of `face_id`s, the share of the frames
+whose `face_id` is that of most frames of their person (right), and the share that is of the person
+of most frames of its `face_id` (pure).
 
 With an archive of photographs whose names are `<Person>_<number>.jpg`, it does the same with videos
-in which two photographs of each of 8 people are shown in a random order at one place. Then it prints
-the distances of descriptors within and between people.
+in which two photographs of each of 8 people are shown in a random order at one place. Then it
+prints the distances of descriptors within and between people.
 """
 
 import argparse

@@ -118,13 +118,11 @@ def _face_tracker(find, settings):
             _with_portrait(image, face)
             for face in cropping.faces_of(image, find, size, layout, longest_side)
         ],
-        lambda image, box: _with_portrait(image, cropping.face_in(image, box, size, layout)),
+        lambda image, box: cropping.face_in(image, box, size, layout),
     )
 
 
 def _with_portrait(image, face):
-    if face is None:
-        return None
     return dataclasses.replace(face, portrait=likeness.portrait(image, face.in_frame))
 
 

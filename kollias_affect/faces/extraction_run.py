@@ -9,6 +9,7 @@ crops alone, so a resumed run ends with the same bytes as an uninterrupted one.
 import functools
 import importlib.metadata
 import logging
+import math
 import shutil
 
 import numpy as np
@@ -22,7 +23,8 @@ from kollias_affect.faces.publication import Publication
 
 _log = logging.getLogger(__name__)
 
-# Frames of a track whose portraits are kept, to recognise its person at the end.
+# Frames of a track from which on portraits of a detection are kept, to recognise its person at the
+# end.
 PORTRAITS = (1, 4, 16, 64, 256, 1024)
 LOCK_SECONDS = 10  # The workers of a killed parent may need this long to notice its end.
 _DISTRIBUTIONS = ("av", "dlib-bin", "dlib", "opencv-python-headless", "opencv-python", "numpy")
@@ -114,9 +116,10 @@ class ExtractionRun:
     def _resume(self):
         keep_all = "detect_every" not in self.settings or self.publication.started
         frames = self.journal.resume(keep_all)
-        for boxes, time, copies in frames:
-            self.identities.update(boxes, time, copies)
-        return [boxes for boxes, _, _ in frames]
+        for boxes, time, copies, tracked in frames:
+            for face_id in self.identities.update(boxes, time, copies):
+                self._takes_portrait(face_id, tracked)
+        return [boxes for boxes, *_ in frames]
 
     def add(self, frame, faces, tracked=False):
         """Writes the crops of one frame, then its line in the journal.
@@ -132,9 +135,16 @@ class ExtractionRun:
             folder = self.folder / str(face_id)
             folder.mkdir(exist_ok=True)
             write_crop(folder / image_name(frame.index), face.crop)
-            if self.identities.tracks[face_id].frames in PORTRAITS:
+            if self._takes_portrait(face_id, tracked):
                 self._write_portrait(face_id, frame.index, face.portrait)
         self.journal.add(frame, faces, ids, copies, tracked)
+
+    def _takes_portrait(self, face_id, tracked):
+        """Counts and returns whether the portrait of a face in the last frame is kept."""
+        track = self.identities.tracks[face_id]
+        due = not tracked and track.frames >= (*PORTRAITS, math.inf)[track.pictures]
+        track.pictures += due
+        return due
 
     def _write_portrait(self, face_id, index, picture):
         folder = self.folder / "portraits" / str(face_id)

@@ -54,9 +54,8 @@ class FrameJournal:
             if not line.get("followed"):
                 kept, kept_end = len(frames), end
             boxes = [Box(*face["box"]) for face in line["faces"]]
-            frames.append(
-                (boxes, line["t"], [_decode_copy(face["copy"]) for face in line["faces"]])
-            )
+            copies = [_decode_copy(face["copy"]) for face in line["faces"]]
+            frames.append((boxes, line["t"], copies, line.get("followed", False)))
             end = line_end
         if keep_all:
             kept, kept_end = len(frames), end

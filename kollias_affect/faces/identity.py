@@ -33,6 +33,7 @@ class Track:
         area, centre: Sums of the area of the box and of its horizontal centre over these frames.
         start: First box.
         copy: `likeness.small_copy` of its last crop, or `None`.
+        pictures: Number of its portraits that were kept.
         others: Identities of the faces that were seen in the same frames.
         parts: Identities of the tracks that were joined to this one.
     """
@@ -46,6 +47,7 @@ class Track:
     centre: float = 0.0
     start: tuple = None
     copy: np.ndarray = None
+    pictures: int = 0
     others: set = dataclasses.field(default_factory=set)
     parts: tuple = ()
 

@@ -37,8 +37,9 @@ def test_a_resumed_journal_may_repeat_its_last_detection(journal, keep_all, fram
     stay = journal.resume(keep_all)
     journal.close()
     expected = [([BOX], index / 25) for index in range(1, frames + 1)]
-    assert [(boxes, time) for boxes, time, _ in stay] == expected
-    assert all(np.array_equal(copies, [COPY]) for _, _, copies in stay)
+    assert [(boxes, time) for boxes, time, *_ in stay] == expected
+    assert all(np.array_equal(copies, [COPY]) for _, _, copies, _ in stay)
+    assert [tracked for *_, tracked in stay] == [False, True, False, True, True][:frames]
     assert [line["frame"] for line, _ in journal.entries((3,), 0)] == list(range(1, frames + 1))
 
 
