@@ -24,9 +24,8 @@ from sklearn.metrics import confusion_matrix
 from train_fer2013 import PIXELS, network, read, to_unit_range
 
 import kollias_affect
-from kollias_affect import EXPRESSIONS, _files, models, transfer, weights
+from kollias_affect import EXPRESSIONS, _files, catalogue, models, transfer, weights
 from kollias_affect.evaluation import tables
-from kollias_affect.weights import registry
 
 SPLIT = "PublicTest"
 BINS = 15  # of confidence, for the calibration error
@@ -68,7 +67,7 @@ def main():
     loaded, _ = models.load(arguments.out)
     if not np.array_equal(predict(loaded, images), outputs):
         raise SystemExit(f"The predictions of {arguments.out} differ from the measured ones.")
-    registry.write_manifest(arguments.out.parent)
+    catalogue.write_manifest(arguments.out.parent)
     write_log(arguments)
     card = model_card(metadata, loaded, arguments.out, milliseconds_per_face(loaded, images))
     with _files.atomic(arguments.out.with_suffix(".md")) as temporary:

@@ -69,7 +69,8 @@ def fingerprint_states(paths):
 
 def describe_clip(clip):
     """Returns key, number of frames and fingerprint of the labels of a clip, for settings."""
-    labels = fingerprint_arrays(clip.valid, clip.valence_arousal, clip.expression)
+    more = [x for x in (clip.action_units, clip.expression_shares) if x is not None]
+    labels = fingerprint_arrays(clip.valid, clip.valence_arousal, clip.expression, *more)
     return [clip.key, len(clip), labels]
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect import _checks
+from kollias_affect.tasks import ACTION_UNITS, EXPRESSIONS, EXPRESSIONS_8, FIELDS
 
 
 @dataclasses.dataclass(eq=False)
@@ -20,10 +21,17 @@ class Clip:
         times: Time stamps of the container in seconds, non-decreasing, or `None`.
         landmarks: float `[frames, 68, 2]` in [-1, 1] of the crop, NaN where missing, or `None`.
         valence_arousal: float `[frames, 2]`, valence then arousal, in [-1, 1], or `None`.
-        expression: Integers `[frames]`, indices into `EXPRESSIONS`, or `None`.
+        expression: Integers `[frames]`, indices into `expressions`, or `None`.
+        action_units: float `[frames, 12]`, 0 or 1 for each of `tasks.ACTION_UNITS`, NaN or -1
+            where unknown, or `None`.
         valid: Booleans `[frames]`, true for the frames that count in losses, metrics and
             averages. Default: the frames that have an image. Only labels of valid frames are
-            checked.
+            checked. A valid frame of a clip with several kinds of labels may lack some: NaN
+            valence and arousal, expression -1, NaN action units.
+        expressions: Names of the expressions: `tasks.EXPRESSIONS`, or `tasks.EXPRESSIONS_8` for
+            labels of which some are "other".
+        expression_shares: float `[frames, expressions]`, the share of raters who chose each of
+            `expressions`, NaN where unknown, or `None`; see `tasks.shares`.
         subject: Name of the person, the unit of person-independent splits. Default: `key`.
         official_part: Official part of a database that the clip belongs to, such as
             `"omg/train"`, or `None`. Only official parts of one database may share persons.
@@ -33,7 +41,8 @@ class Clip:
 
     Raises:
         ValueError: If a sequence does not have the length of `paths`, if a label of a valid
-            frame is missing or out of range, or if the times decrease.
+            frame is out of range, if a valid frame of a labelled clip has no label, or if the
+            times decrease.
 
     Examples:
 
@@ -56,6 +65,9 @@ class Clip:
     official_part: str | None = None
     gender: str | None = None
     names_person: bool | None = None
+    action_units: np.ndarray | None = None
+    expressions: Sequence[str] = EXPRESSIONS
+    expression_shares: np.ndarray | None = None
 
     def __post_init__(self):
         if isinstance(self.paths, str):
@@ -69,6 +81,13 @@ class Clip:
         self.landmarks = self._array("landmarks", np.float32, (68, 2))
         self.valence_arousal = self._array("valence_arousal", np.float32, (2,))
         self.expression = self._integers("expression")
+        self.action_units = self._array("action_units", np.float32, (len(ACTION_UNITS),))
+        if self.action_units is not None:
+            self.action_units = np.where(self.action_units == -1, np.nan, self.action_units)
+        self.expressions = tuple(self.expressions)
+        _checks.one_of("expressions", self.expressions, (EXPRESSIONS, EXPRESSIONS_8))
+        shape = (len(self.expressions),)
+        self.expression_shares = self._array("expression_shares", np.float32, shape)
         if self.valid is None:
             self.valid = self.has_image
         self.valid = self._array("valid", bool, ()) & self.has_image
@@ -79,7 +98,7 @@ class Clip:
         return len(self.paths)
 
     def __repr__(self):
-        labels = [n for n in ("valence_arousal", "expression") if getattr(self, n) is not None]
+        labels = [name for name in FIELDS if getattr(self, name) is not None]
         return (
             f"Clip({self.key!r}, {len(self)} frames, {int(self.valid.sum())} valid, "
             f"labels: {', '.join(labels) or 'none'})"
@@ -99,7 +118,7 @@ class Clip:
         """Returns a copy with other labels.
 
         Args:
-            **labels: `valence_arousal`, `expression` and `valid`, see `Clip`.
+            **labels: `valence_arousal`, `expression`, `action_units` and `valid`, see `Clip`.
 
         Returns:
             `Clip`. Without `valid`, all frames that have an image are valid.
@@ -123,7 +142,7 @@ class Clip:
         Returns:
             `Clip` of `stop - start` frames.
         """
-        sequences = ("times", "landmarks", "valence_arousal", "expression", "valid")
+        sequences = ("times", "landmarks", *FIELDS, "expression_shares", "valid")
         cut = {name: getattr(self, name) for name in sequences}
         cut = {name: None if value is None else value[start:stop] for name, value in cut.items()}
         # The default of `names_person` compares the subject with the key, which changes here.
@@ -149,7 +168,8 @@ class Clip:
         if value is None:
             return None
         is_integer = np.isfinite(value) & (value == np.round(value))
-        return np.where(is_integer, value, -1).astype(np.int64)
+        unknown = np.where(np.isnan(value), -1, -2)  # -1 is a missing label, -2 is none at all
+        return np.where(is_integer, value, unknown).astype(np.int64)
 
     def _check_times(self):
         if self.times is None:
@@ -164,13 +184,35 @@ class Clip:
             )
 
     def _check_labels(self):
+        """Checks the range of known labels; a valid frame of a labelled clip needs one of them."""
+        missing = self._missing_labels()
+        unlabelled = np.all(list(missing.values()), axis=0)
+        for name, values in ((name, getattr(self, name)) for name in missing):
+            if name == "valence_arousal":
+                bad = ~(np.abs(values) <= 1).all(axis=1)  # True for NaN
+                rule = "valence and arousal must lie in [-1, 1]"
+            elif name == "expression":
+                bad = (values < 0) | (values >= len(self.expressions))
+                rule = f"an expression must be an index into {self.expressions}"
+            else:
+                bad = ~(np.isnan(values) | ((values >= 0) & (values <= 1))).all(axis=1)
+                bad |= missing[name]
+                rule = "action units must be 0 or 1, or NaN where unknown"
+            self._refuse(bad & (~missing[name] | unlabelled), rule, values)
+        if self.expression_shares is not None:
+            negative = (self.expression_shares < 0).any(axis=1)
+            self._refuse(negative, "shares must not be negative", self.expression_shares)
+
+    def _missing_labels(self):
+        """Returns a dict from each kind of labels to booleans, true where a frame lacks them."""
+        missing = {}
         if self.valence_arousal is not None:
-            in_range = (np.abs(self.valence_arousal) <= 1).all(axis=1)  # False for NaN
-            self._refuse(~in_range, "valence and arousal must lie in [-1, 1]", self.valence_arousal)
+            missing["valence_arousal"] = np.isnan(self.valence_arousal).all(axis=1)
         if self.expression is not None:
-            known = (self.expression >= 0) & (self.expression < len(EXPRESSIONS))
-            rule = f"an expression must be an index into {EXPRESSIONS}"
-            self._refuse(~known, rule, self.expression)
+            missing["expression"] = self.expression == -1
+        if self.action_units is not None:
+            missing["action_units"] = np.isnan(self.action_units).all(axis=1)
+        return missing
 
     def _refuse(self, bad, rule, values):
         bad = np.flatnonzero(bad & self.valid)

@@ -1,4 +1,4 @@
-"""The CCC loss of papers B and C, and paper A's loss with the centroids of another network."""
+"""Losses: CCC (papers B and C), action units, matching of tasks, centroids (paper A)."""
 
 import keras
 import numpy as np
@@ -106,6 +106,144 @@ class CCCLoss(keras.losses.Loss):
     def get_config(self):
         """Returns the arguments of `__init__`."""
         return {**super().get_config(), "level": self.level}
+
+
+def unit_crossentropy(y_true, y_pred, positive_weights=None):
+    """Computes the weighted binary cross entropy of action units, for each sample.
+
+    Formula: mean over the known units of `-(w y log p + (1 - y) log(1 - p))`.
+
+    Args:
+        y_true: Labels y `[..., units]` in [0, 1]; negative where unknown.
+        y_pred: Probabilities p of the same shape.
+        positive_weights: Weights w of the labels that are present: a number or `[units]`. Default:
+            1.
+
+    Returns:
+        `[...]`, at least 0; 0 where no unit is known.
+
+    Example:
+
+    >>> import numpy as np
+    >>> loss = unit_crossentropy(np.array([[1.0, 0.0, -1.0]]), np.array([[0.5, 0.5, 0.1]]))
+    >>> loss.numpy().round(3).tolist()  # log 2
+    [0.693]
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.cast(y_true, y_pred.dtype)
+    weights = 1.0 if positive_weights is None else ops.cast(positive_weights, y_pred.dtype)
+    known = ops.cast(y_true >= 0, y_pred.dtype)
+    labels = ops.maximum(y_true, 0)
+    epsilon = keras.config.epsilon()
+    p = ops.clip(y_pred, epsilon, 1 - epsilon)
+    errors = -(weights * labels * ops.log(p) + (1 - labels) * ops.log(1 - p))
+    return ops.sum(known * errors, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1)
+
+
+@keras.saving.register_keras_serializable(package="kollias_affect")
+class ActionUnitLoss(keras.losses.Loss):
+    """Weighted binary cross entropy of action units, of which some may be unknown.
+
+    Args:
+        positive_weights: See `unit_crossentropy`; `sampling.unit_weights` computes them.
+        reduction: Reduction over the samples, as in Keras. The default divides by the sum of the
+            weights, so that frames without labels do not make the loss smaller.
+        name: Name of the loss.
+        **kwargs: `dtype`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> loss = ActionUnitLoss()
+    >>> labels, probabilities = np.array([[1.0, 0.0], [0.0, 0.0]]), np.full((2, 2), 0.5)
+    >>> round(float(loss(labels, probabilities, np.array([1.0, 0.0]))), 3)
+    0.693
+    """
+
+    def __init__(
+        self,
+        positive_weights=None,
+        reduction="mean_with_sample_weight",
+        name="action_unit_loss",
+        **kwargs,
+    ):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        self.positive_weights = None
+        if positive_weights is not None:
+            self.positive_weights = np.asarray(positive_weights, np.float64).tolist()
+
+    def call(self, y_true, y_pred):
+        """Computes `unit_crossentropy`, `[...]`."""
+        return unit_crossentropy(y_true, y_pred, self.positive_weights)
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "positive_weights": self.positive_weights}
+
+
+@keras.saving.register_keras_serializable(package="kollias_affect")
+class MatchingLoss(keras.losses.Loss):
+    """Distribution matching of expressions and action units.
+
+    The action units that a network predicts should be those that go with the expressions that it
+    predicts, which also trains each task on frames that have labels of the other one only.
+
+    Formula: mean over the units of the Kullback-Leibler divergence between the predicted `p(unit)`
+    and `q(unit) = sum over expressions of p(expression) p(unit | expression)`,
+    `p log(p / q) + (1 - p) log((1 - p) / (1 - q))`. The papers print `-p log q`; with the entropy
+    of p and the absent units the loss is 0 where p and q agree, and only there.
+
+    Args:
+        table: `p(unit | expression)`, `[expressions, units]`, in [0, 1]; NaN where the table says
+            nothing about an expression (its share counts as the unit's own prediction, so that it
+            pulls nowhere). See `training.published_units`.
+        reduction, name, **kwargs: As in Keras.
+
+    Example:
+
+    >>> import numpy as np
+    >>> loss = MatchingLoss([[0.0], [1.0]])
+    >>> agreeing = np.array([[0.1, 0.9, 0.9]])  # two expressions, one unit
+    >>> opposed = np.array([[0.9, 0.1, 0.9]])
+    >>> bool(loss(None, agreeing) < loss(None, opposed))
+    True
+
+    References: Kollias, Sharmanska and Zafeiriou, "Face Behavior a la carte" (arXiv 1910.11111,
+        2019), and "Distribution matching for heterogeneous multi-task learning" (arXiv 2105.03790,
+        2021).
+    """
+
+    def __init__(self, table, reduction="mean_with_sample_weight", name="matching_loss", **kwargs):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        self.table = np.asarray(table, np.float64)
+        inside = np.isnan(self.table) | ((self.table >= 0) & (self.table <= 1))
+        if self.table.ndim != 2 or not inside.all():
+            raise ValueError(
+                "`table` must have a probability in [0, 1] for each expression and action unit. "
+                f"Received: shape {self.table.shape}, values {np.unique(self.table[~inside])[:5]}. "
+                "Correct the table."
+            )
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Computes the loss of `y_pred`, `[..., expressions + units]`; there are no labels."""
+        y_pred = ops.convert_to_tensor(y_pred)
+        return super().__call__(ops.zeros_like(y_pred[..., :1]), y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        """Computes the divergence of each sample, `[...]`."""
+        expressions = len(self.table)
+        shares, p = y_pred[..., :expressions], y_pred[..., expressions:]
+        known = ~np.isnan(self.table)
+        q = ops.matmul(shares, ops.cast(np.where(known, self.table, 0), y_pred.dtype))
+        q = q + ops.matmul(shares, ops.cast(~known, y_pred.dtype)) * ops.stop_gradient(p)
+        epsilon = keras.config.epsilon()
+        p, q = (ops.clip(value, epsilon, 1 - epsilon) for value in (p, q))
+        divergence = p * ops.log(p / q) + (1 - p) * ops.log((1 - p) / (1 - q))
+        return ops.mean(divergence, axis=-1)
+
+    def get_config(self):
+        """Returns the arguments of `__init__`, the table as nested lists."""
+        return {**super().get_config(), "table": self.table.tolist()}
 
 
 def centroid_loss(y_true, y_pred, centroids, sample_weight=None, normalization="linear", scale=1.0):

@@ -1,11 +1,11 @@
-"""The CCC, exact over a complete set of frames, and the accuracy of the nearest centroid."""
+"""CCC and F1, exact over a complete set of frames, and the accuracy of the nearest centroid."""
 
 import keras
 from keras import ops
 
 from kollias_affect import _checks
 from kollias_affect.layers import centroid_outputs as rules
-from kollias_affect.tasks import DIMENSIONS
+from kollias_affect.tasks import DIMENSIONS, TASKS, label_field
 
 # Below this the moments of float32 data are rounding errors of equal constants.
 _TINY = 1e-12
@@ -218,24 +218,158 @@ class CentroidAccuracy(keras.metrics.Mean):
         return {**super().get_config(), "centroids": self.centroids.tolist()}
 
 
-def for_task(task):
+class _F1(keras.metrics.Metric):
+    """Mean F1 over classes or units that occur as labels, from sums over all batches."""
+
+    def __init__(self, count, name, **kwargs):
+        super().__init__(name=name, **kwargs)
+        # JAX has no float64 by default.
+        dtype = "float32" if keras.backend.backend() == "jax" else "float64"
+        # Rows: predicted and labelled, labelled, predicted.
+        self.sums = self.add_variable((3, count), initializer="zeros", dtype=dtype, name="sums")
+
+    def add(self, labelled, predicted, weights):
+        """Accumulates one batch of booleans `[frames, count]`, with weights of that shape."""
+        labelled, predicted, weights = (
+            ops.cast(value, self.sums.dtype) for value in (labelled, predicted, weights)
+        )
+        terms = (labelled * predicted, labelled, predicted)
+        batch = ops.stack([ops.sum(weights * term, axis=0) for term in terms])
+        self.sums.assign_add(batch)
+
+    def per_class(self):
+        """Returns the F1 of each class or unit, `[count]`; 0 where there is no label."""
+        hits, labelled, predicted = (self.sums[i] for i in range(3))
+        total = labelled + predicted
+        return 2 * hits / ops.where(total > 0, total, 1)
+
+    def result(self):
+        """Returns the mean over those with a label."""
+        occurs = ops.cast(self.sums[1] > 0, self.sums.dtype)
+        return ops.sum(self.per_class() * occurs) / ops.maximum(ops.sum(occurs), 1)
+
+
+@keras.saving.register_keras_serializable(package="kollias_affect")
+class MacroF1(_F1):
+    """Unweighted mean of the F1 of the classes that occur as labels, over all batches.
+
+    `keras.metrics.F1Score` takes no windows and no class numbers, and counts classes without a
+    label as 0.
+
+    Args:
+        classes: Number of classes.
+        name: Name in the logs.
+        **kwargs: Arguments of `keras.metrics.Metric`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> metric = MacroF1(3)
+    >>> metric.update_state(np.array([0, 0, 1]), np.eye(3)[[0, 1, 1]])
+    >>> round(float(metric.result()), 3)  # 2/3 for both classes with labels
+    0.667
+
+    References: Kollias (2022), the ABAW competition (CVPR workshops), section 4.
+    """
+
+    def __init__(self, classes=7, name="macro_f1", **kwargs):
+        super().__init__(classes, name, **kwargs)
+        self.classes = classes
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Accumulates one batch.
+
+        Args:
+            y_true: Class numbers `[...]`, or shares of the classes `[..., classes]`.
+            y_pred: Probabilities `[..., classes]`.
+            sample_weight: `None`, or weights whose shape is the leading axes of `y_pred`.
+        """
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        weights = _frame_weights(y_pred, sample_weight, "float32")
+        if len(y_true.shape) == len(y_pred.shape):
+            y_true = ops.argmax(y_true, axis=-1)
+        numbers = ops.arange(self.classes, dtype="int32")
+        labels = ops.reshape(ops.cast(y_true, "int32"), (-1, 1))
+        chosen = ops.reshape(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), (-1, 1))
+        self.add(labels == numbers, chosen == numbers, weights)
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "classes": self.classes}
+
+
+@keras.saving.register_keras_serializable(package="kollias_affect")
+class ActionUnitF1(_F1):
+    """Mean of the F1 of the action units that occur as labels, over all batches.
+
+    Units with a negative label are unknown and do not count.
+
+    Args:
+        units: Number of action units.
+        threshold: Probability from which on a unit is predicted.
+        name: Name in the logs.
+        **kwargs: Arguments of `keras.metrics.Metric`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> metric = ActionUnitF1(2)
+    >>> metric.update_state(np.array([[1, 0], [1, -1]]), np.array([[0.9, 0.1], [0.2, 0.8]]))
+    >>> round(float(metric.result()), 3)
+    0.667
+
+    References: Kollias (2022), the ABAW competition (CVPR workshops), section 4.
+    """
+
+    def __init__(self, units=12, threshold=0.5, name="f1", **kwargs):
+        super().__init__(units, name, **kwargs)
+        self.units = units
+        self.threshold = threshold
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Accumulates one batch of labels and probabilities `[..., units]`."""
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        weights = _frame_weights(y_pred, sample_weight, "float32")
+        labels = ops.reshape(ops.cast(y_true, "float32"), (-1, self.units))
+        weights = weights * ops.cast(labels >= 0, "float32")
+        predicted = ops.reshape(y_pred, (-1, self.units)) >= self.threshold
+        self.add(labels >= 0.5, predicted, weights)
+
+    def get_config(self):
+        """Returns the arguments of `__init__`."""
+        return {**super().get_config(), "units": self.units, "threshold": self.threshold}
+
+
+def for_task(task, soft_labels=False, several=False):
     """Returns the metrics for compiling a model of a task.
 
     Args:
         task: One of `tasks.TASKS`.
+        soft_labels: Whether labels of expressions are shares of the classes, instead of numbers.
+        several: Whether the task is one of several.
 
     Returns:
         list of Keras metrics: for `"valence_arousal"` the mean CCC (`ccc`), the CCC of each
         dimension (`ccc_valence`, `ccc_arousal`) and the mean squared error (`mse`); for one
-        dimension its CCC and error; for `"expression"` the accuracy.
+        dimension its CCC and error; for expressions the accuracy, and `macro_f1` for eight of them
+        or one task of several; for action units the mean `f1`.
 
     Example:
 
     >>> [metric.name for metric in for_task("valence_arousal")]
     ['ccc', 'ccc_valence', 'ccc_arousal', 'mse']
+    >>> [metric.name for metric in for_task("expression_8")]
+    ['accuracy', 'macro_f1']
     """
-    if task == "expression":
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    if task == "action_units":
+        return [ActionUnitF1()]
+    if label_field(task) == "expression":
+        metrics = keras.metrics
+        kind = metrics.CategoricalAccuracy if soft_labels else metrics.SparseCategoricalAccuracy
+        accuracy = kind(name="accuracy")
+        if task == "expression" and not several:
+            return [accuracy]
+        return [accuracy, MacroF1(len(TASKS[task][0]))]
     error = keras.metrics.MeanSquaredError(name="mse")
     if task != "valence_arousal":
         return [CCC(dims=1), error]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kollias_affect import _checks, _files, _runs, tasks
 from kollias_affect.clip import shown_frames
-from kollias_affect.tasks import EXPRESSIONS, TASKS
+from kollias_affect.tasks import TASKS
 
 _BATCHES_AHEAD = 2
 
@@ -31,6 +31,8 @@ def dataset(
     labels=True,
     class_weights=None,
     features=None,
+    soft_labels=False,
+    balance_tasks=False,
 ):
     """Returns batches of windows for `model.fit`, `evaluate` and `predict`.
 
@@ -47,8 +49,10 @@ def dataset(
         batch_size: Number of windows per batch. Paper B uses 4.
         shuffle: Whether the order of the windows changes in every epoch.
         landmarks: Whether the inputs include the landmarks.
-        task: Name of a task in `TASKS`. Default: the task of the clips' labels,
-            `"valence_arousal"` before `"expression"`.
+        task: Name of a task in `TASKS`, or several, see `tasks.names_of`. Labels and weights are
+            then dicts by task, and clips may lack labels: a frame has weight 0 for each task of
+            which it has no label. Default: the task of the clips' labels, `"valence_arousal"`
+            before `"expression"`.
         size: Side of the images in pixels. Images of another size are resized.
         seed: Seed of the shuffling.
         first_epoch: Number of the epoch whose order comes first; a training that resumes after
@@ -59,10 +63,16 @@ def dataset(
         labels: Whether labels and weights are included. `False` gives the inputs alone, for
             prediction from clips of any length.
         class_weights: Dict from the index of an expression to the weight of its frames, see
-            `sampling.class_weights`. Only for the task `"expression"`. Expressions that it lacks
+            `sampling.class_weights`. Only for tasks of expressions. Expressions that it lacks
             have weight 0.
         features: List of arrays `[frames, units]`, one per clip, that replace the images; see
             `features.of_clips`.
+        soft_labels: Whether labels of expressions are shares of the classes: those of
+            `Clip.expression_shares`, otherwise 1 for the class of the frame.
+        balance_tasks: Whether every task has the same number of windows in an epoch, and in every
+            batch of at least as many windows as tasks. The number of windows in an epoch stays;
+            windows of tasks with few labels are used more often. Only with `shuffle` and several
+            tasks.
 
     Returns:
         `tf.data.Dataset` of `(inputs, labels, weights)`.
@@ -72,7 +82,9 @@ def dataset(
           1, …) in [-1, 1]. With `features`, the entry `features`, float32
           `[batch, length, units]`, replaces `images`.
         - `labels` are float32 `[batch, length, 2]` (`valence_arousal`), float32
-          `[batch, length, 1]` (`valence`, `arousal`) or int64 `[batch, length]` (`expression`).
+          `[batch, length, 1]` (`valence`, `arousal`), int64 `[batch, length]` (expressions), or
+          float32 `[batch, length, classes]` (with `soft_labels`) and `[batch, length, 12]`
+          (`action_units`, -1 where unknown).
         - `weights` are float32 `[batch, length]`.
 
     Raises:
@@ -95,14 +107,16 @@ def dataset(
     batch_size = _checks.positive_integer("batch_size", batch_size)
     size = _checks.positive_integer("size", size)
     seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
-    frames = _Frames(clips, landmarks, _task(clips, task) if labels else None, class_weights)
+    names = _task(clips, task) if labels else ()
+    frames = _Frames(clips, landmarks, names, class_weights, soft_labels)
     if labels:
         _check_length(clips, length)
     index, inside = window_index([len(clip) for clip in clips], length, stride)
+    groups = _windows_of_tasks(frames, index, inside, shuffle) if balance_tasks else None
     index, inside = tf.constant(index), tf.constant(inside)
-    windows = (
-        _shuffled(len(index), seed, first_epoch) if shuffle else tf.data.Dataset.range(len(index))
-    )
+    windows = tf.data.Dataset.range(len(index))
+    if shuffle:
+        windows = _shuffled(len(index), seed, first_epoch, groups)
     read = _images(frames, size, cache) if features is None else _features(features)
     source = "images" if features is None else "features"
 
@@ -114,8 +128,12 @@ def dataset(
             inputs["landmarks"] = tf.gather(frames.landmarks, shown)
         if not labels:
             return inputs
-        weights = tf.gather(frames.weights, rows) * tf.cast(inside[number], tf.float32)
-        return inputs, tf.gather(frames.labels, rows), weights
+        is_inside = tf.cast(inside[number], tf.float32)
+        weights = {task: tf.gather(w, rows) * is_inside for task, w in frames.weights.items()}
+        values = {task: tf.gather(v, rows) for task, v in frames.labels.items()}
+        if len(names) == 1:
+            return inputs, values[names[0]], weights[names[0]]
+        return inputs, values, weights
 
     def to_unit_range(inputs, *rest):
         if features is None:
@@ -211,12 +229,44 @@ def window_index(lengths, length, stride):
     return np.concatenate(index), np.concatenate(inside)
 
 
-def _shuffled(count, seed, first_epoch):
+def _windows_of_tasks(frames, index, inside, shuffle):
+    """Returns, for each task, the numbers of the windows that have a label of it."""
+    if not shuffle or len(frames.weights) < 2:
+        raise ValueError(
+            "`balance_tasks` chooses the order of the windows of several tasks. Received: "
+            f"shuffle={shuffle} and the tasks {list(frames.weights)}. Shuffle, or leave it out."
+        )
+    groups = []
+    for task, weights in frames.weights.items():
+        counts = (weights.numpy()[index] > 0) & inside
+        groups.append(np.flatnonzero(counts.any(axis=1)))
+        if not len(groups[-1]):
+            raise ValueError(
+                "With `balance_tasks` every task needs a labelled frame. Received: clips without "
+                f"labels of {task!r}. Add clips that have them, or leave that task out."
+            )
+    return groups
+
+
+def _alternating(groups, count, random):
+    """Returns `count` numbers that come from each group in turn, in random order within it."""
+    each = -(-count // len(groups))
+    drawn = [
+        np.concatenate([random.permutation(group) for _ in range(-(-each // len(group)))])[:each]
+        for group in groups
+    ]
+    return np.stack(drawn, axis=1).reshape(-1)[:count]
+
+
+def _shuffled(count, seed, first_epoch, groups=None):
     """Dataset of the numbers of the windows, in an order that depends on seed and epoch alone."""
     epochs = itertools.count(first_epoch)
 
     def order():
-        return np.random.default_rng([seed, next(epochs)]).permutation(count)
+        random = np.random.default_rng([seed, next(epochs)])
+        if groups is not None:
+            return _alternating(groups, count, random)
+        return random.permutation(count)
 
     def numbers(_):
         return tf.data.Dataset.from_tensor_slices(
@@ -231,7 +281,7 @@ def _shuffled(count, seed, first_epoch):
 class _Frames:
     """The concatenated frames of all clips, as tensors from which windows are gathered."""
 
-    def __init__(self, clips, landmarks, task, class_weights):
+    def __init__(self, clips, landmarks, names, class_weights, soft_labels):
         if not clips or not any(len(clip) for clip in clips):
             raise ValueError(
                 f"`clips` must hold at least one frame. Received: {len(clips)} clips without "
@@ -241,30 +291,40 @@ class _Frames:
         self.shown = tf.constant(_shown(clips))
         if landmarks:
             self.landmarks = tf.constant(_landmarks(clips))
-        if task is not None:
-            self.labels = tf.constant(np.concatenate([_labels(clip, task) for clip in clips]))
-            weights = np.concatenate([clip.valid for clip in clips]).astype(np.float32)
-            self.weights = tf.constant(weights * _class_weights(clips, task, class_weights))
+        self.labels, self.weights = {}, {}
+        per_frame = _class_weights(clips, names, class_weights)
+        for task in names:
+            labels = [_labels(clip, task, soft_labels, len(names) > 1) for clip in clips]
+            self.labels[task] = tf.constant(np.concatenate(labels))
+            weights = np.concatenate([tasks.known(clip, task) for clip in clips])
+            self.weights[task] = tf.constant(weights.astype(np.float32) * per_frame.get(task, 1))
 
 
-def _class_weights(clips, task, class_weights):
+def _class_weights(clips, names, class_weights):
+    """Returns a dict from each task of expressions to the weights of all frames."""
     if class_weights is None:
-        return np.float32(1)
-    if task != "expression":
+        return {}
+    of_classes = [task for task in names if tasks.label_field(task) == "expression"]
+    if not of_classes:
         raise ValueError(
-            f"`class_weights` apply to the task 'expression' only. Received: the task {task!r}. "
-            "Omit them."
+            "`class_weights` apply to the task 'expression' or 'expression_8' only. Received: the "
+            f"task {', '.join(map(repr, names))}. Omit them."
         )
     if not isinstance(class_weights, dict):
         raise ValueError(
             "`class_weights` must be a dict from an expression's index to a weight. Received: "
             f"{class_weights!r}. Use `sampling.class_weights`."
         )
-    table = np.zeros(len(EXPRESSIONS), np.float32)
-    for index, weight in class_weights.items():
-        index = _checks.integer_between("class", index, 0, len(EXPRESSIONS) - 1)
-        table[index] = _checks.number_between("class weight", weight, 0, np.finfo(np.float32).max)
-    return table[np.concatenate([np.maximum(clip.expression, 0) for clip in clips])]
+    weights = {}
+    for task in of_classes:
+        table = np.zeros(len(TASKS[task][0]), np.float32)
+        for index, weight in class_weights.items():
+            index = _checks.integer_between("class", index, 0, len(table) - 1)
+            most = np.finfo(np.float32).max
+            table[index] = _checks.number_between("class weight", weight, 0, most)
+        classes = [_labels(clip, task, False, True) for clip in clips]
+        weights[task] = table[np.concatenate(classes)]
+    return weights
 
 
 def _shown(clips):
@@ -286,21 +346,30 @@ def _landmarks(clips):
 
 
 def _task(clips, task):
+    """Returns the names of the tasks whose labels are read."""
     if task is not None:
-        return _checks.one_of("task", task, TASKS)
+        return tasks.names_of(task)
     task = tasks.task_of_labels(clips)
     if task is None:
         raise ValueError(
             "Training and evaluation need labels on every clip. Received: clips without. Add them "
             "with `Clip.labelled`, or pass `labels=False` to predict."
         )
-    return task
+    return (task,)
 
 
-def _labels(clip, task):
+def _labels(clip, task, soft, may_lack):
     """Labels in which frames without a label, whose weight is 0, have some finite number."""
+    field, count = tasks.label_field(task), len(TASKS[task][0])
+    if getattr(clip, field) is None and may_lack:
+        if field == "expression" and not soft:
+            return np.zeros(len(clip), np.int64)
+        return np.zeros((len(clip), count), np.float32)
     values = tasks.labels(clip, task)
-    return np.maximum(values, 0) if task == "expression" else np.nan_to_num(values)
+    if field == "expression":
+        values = np.where(values < count, np.maximum(values, 0), 0)
+        return tasks.shares(clip, task).astype(np.float32) if soft else values
+    return np.nan_to_num(values, nan=-1 if field == "action_units" else 0)
 
 
 def _check_length(clips, length):

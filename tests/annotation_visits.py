@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import uuid
 
 import httpx
 import numpy as np
+from pages import serving
 
 
 class Visitor(httpx.Client):
@@ -71,19 +71,14 @@ def batch(sequence, samples=(), writer="writer-1", segment=1, **fields):
 @contextlib.contextmanager
 def running(paths, out, **options):
     """Yields a server in a thread, as `Prepared`."""
-    from kollias_affect.annotations.server import run, start
+    from kollias_affect.annotations.server import start
 
     options = {"first_viewing": False, "countdown": 0, "order": "given", **options}
-    with start.prepare(paths, out, confirm=lambda unplayable: False, **options) as prepared:
-        server = run.server_of(prepared.app)
-        sockets = {"sockets": [prepared.listener]}
-        thread = threading.Thread(target=server.run, kwargs=sockets, daemon=True)
-        thread.start()
-        try:
-            yield prepared
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(10)
+    with (
+        start.prepare(paths, out, confirm=lambda unplayable: False, **options) as prepared,
+        serving(prepared),
+    ):
+        yield prepared
 
 
 class KilledServer:

@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import json
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -13,6 +14,56 @@ import pytest
 from shared_values import PARITY, SHARED
 
 from kollias_affect.clip import Clip
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)} is in PATH")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(
+            executable_path=program, args=["--autoplay-policy=no-user-gesture-required"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit_in_browser(browser):
+    """Returns a function that opens a page in the browser.
+
+    No page may ask for anything outside its origin, nor raise an error.
+    """
+    contexts, problems = [], []
+
+    def visit(address, origin, ready, script=None, **options):
+        size = {"width": 1280, "height": 800}
+        context = browser.new_context(**{"viewport": size, **options})
+        contexts.append(context)
+        if script:
+            context.add_init_script(script)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+
+        def check(request):
+            if not request.url.startswith((origin, "data:", "blob:")):
+                problems.append(f"request to {request.url}")
+
+        page.on("request", check)
+        page.goto(address)
+        page.wait_for_selector(ready)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not problems
 
 
 @pytest.fixture(scope="session")

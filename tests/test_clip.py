@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kollias_affect.clip import Clip
+from kollias_affect.tasks import EXPRESSIONS
 
 
 def test_frames_without_an_image_are_not_valid():
@@ -69,3 +70,33 @@ def test_parts_keep_every_sequence_and_the_subject():
     assert np.array_equal(part.valence_arousal, clip.valence_arousal[1:])
     bare = Clip("b", ["1", "2"]).part(0, 1, "b+1")
     assert bare.subject == "b" and bare.times is bare.landmarks is bare.valence_arousal is None
+
+
+def test_a_valid_frame_may_lack_all_kinds_of_labels_but_one():
+    labels = {"valence_arousal": [[0.5, 0], [np.nan, np.nan]], "expression": [-1, 3]}
+    assert Clip("a", ["1.jpg", "2.jpg"], **labels).valid.all()
+    with pytest.raises(ValueError, match="at frame 2"):
+        Clip("a", ["1.jpg", "2.jpg"], **{**labels, "expression": [-1, -1]})
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"expression": [-1], "action_units": [[0.0] * 11 + [2]]},
+        {"expression": [2.5], "valence_arousal": [[0, 0]]},
+        {"expression": [0], "valence_arousal": [[0, np.nan]]},
+        {"expression": [0], "valence_arousal": [[-5, -5]]},
+        {"action_units": [[-1] * 12]},
+        {"expression": [8], "expressions": (*EXPRESSIONS, "other")},
+    ],
+)
+def test_labels_that_are_present_must_be_in_range(labels):
+    with pytest.raises(ValueError, match="Received: .* at frame 1"):
+        Clip("a", ["1.jpg"], **labels)
+
+
+def test_the_eighth_expression_needs_its_name():
+    clip = Clip("a", ["1.jpg"], expression=[7], expressions=(*EXPRESSIONS, "other"))
+    assert clip.part(0, 1, "b").expressions[7] == "other"
+    with pytest.raises(ValueError, match="`expressions` must be one of"):
+        Clip("a", ["1.jpg"], expression=[0], expressions=("happy", "sad"))

@@ -327,3 +327,51 @@ def test_config_of_the_centroid_loss_is_complete(config_is_complete):
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert isinstance(again, losses.CentroidLoss)
     assert float(again(d, x)) == float(loss(d, x))
+
+
+def test_the_loss_of_action_units_is_the_mean_over_known_units_and_weighted_frames():
+    p = np.array([[[0.9, 0.2, 0.6], [0.5, 0.5, 0.5]]], np.float32)
+    labels = np.array([[[1, 0, -1], [1, 1, 1]]], np.float32)
+    weights = np.array([[1.0, 0.0]], np.float32)
+    expected = (-3 * np.log(0.9) - np.log(0.8)) / 2  # the third unit is unknown
+    loss = losses.ActionUnitLoss([3.0, 1.0, 1.0])
+    assert float(loss(labels, p, weights)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_loss_of_action_units_is_that_of_keras_if_all_are_known():
+    random = np.random.default_rng(0)
+    p, labels = random.uniform(size=(4, 3, 12)), random.integers(0, 2, (4, 3, 12))
+    expected = float(keras.losses.BinaryCrossentropy()(labels, p))
+    assert float(losses.ActionUnitLoss()(labels, p)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_frames_without_labels_do_not_make_the_loss_of_action_units_smaller():
+    p, labels = np.full((2, 3, 12), 0.25), np.ones((2, 3, 12))
+    weights = np.array([[1, 0, 0], [0, 0, 0]])
+    assert float(losses.ActionUnitLoss()(labels, p, weights)) == pytest.approx(np.log(4), abs=1e-5)
+    assert float(losses.ActionUnitLoss()(labels, p, 0 * weights)) == 0
+
+
+def test_matching_is_0_where_the_units_are_those_of_the_expressions():
+    table = np.array([[0.2, 1.0], [0.8, np.nan]])
+    shares = np.array([[0.5, 0.5], [1.0, 0.0]])
+    agreeing = np.array([[0.5, 0.99], [0.2, 1.0]])
+    # In the first row the table says nothing about half of the share: q = 0.5 + 0.5 * 0.99.
+    q, p = 0.995, 0.99
+    divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    loss = losses.MatchingLoss(table)
+    outputs = np.concatenate([shares, agreeing], axis=1)
+    assert float(loss(None, outputs)) == pytest.approx(divergence / 4, abs=1e-5)
+    assert float(loss(None, outputs, np.array([0.0, 1.0]))) == pytest.approx(0, abs=1e-5)
+    other = np.concatenate([shares, [[0.9, 0.5], [0.2, 1.0]]], axis=1)
+    assert float(loss(None, other)) > 0.05
+
+
+def test_tables_of_matching_hold_probabilities():
+    with pytest.raises(ValueError, match="probability in"):
+        losses.MatchingLoss([[1.5, 0.0]])
+
+
+@pytest.mark.parametrize("loss", [losses.ActionUnitLoss([2.0]), losses.MatchingLoss([[0.5]])])
+def test_configs_of_the_losses_of_tasks_are_complete(loss, config_is_complete):
+    config_is_complete(loss)

@@ -162,3 +162,45 @@ def test_centroid_accuracy_counts_the_nearest_centroid(config_is_complete):
     metric.update_state(np.eye(3)[labels], x, np.array([1, 1, 1, 0]))
     assert float(metric.result()) == pytest.approx(2 / 3)
     config_is_complete(metric)
+
+
+def sklearn_f1(labels, predictions, weights):
+    from sklearn.metrics import f1_score
+
+    counted = weights > 0
+    options = {"labels": np.unique(labels[counted]), "average": "macro", "zero_division": 0}
+    return f1_score(labels[counted], predictions[counted], **options)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_macro_f1_is_that_of_scikit_learn_over_all_batches(soft, config_is_complete):
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 6, (6, 5))  # class 6 does not occur
+    outputs = random.uniform(size=(6, 5, 7)).astype(np.float32)
+    weights = (random.uniform(size=(6, 5)) < 0.7).astype(np.float32)
+    metric = metrics.MacroF1(7)
+    for part in (slice(0, 2), slice(2, 6)):
+        given = np.eye(7)[labels[part]] if soft else labels[part]
+        metric.update_state(given, outputs[part], weights[part])
+    expected = sklearn_f1(labels, outputs.argmax(-1), weights)
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+    config_is_complete(metric)
+
+
+def test_action_unit_f1_is_that_of_scikit_learn_over_known_labels(config_is_complete):
+    from sklearn.metrics import f1_score
+
+    random = np.random.default_rng(0)
+    labels = random.integers(-1, 2, (8, 5, 3)).astype(np.float32)
+    outputs = random.uniform(size=(8, 5, 3)).astype(np.float32)
+    weights = (random.uniform(size=(8, 5)) < 0.7).astype(np.float32)
+    metric = metrics.ActionUnitF1(3)
+    for part in (slice(0, 3), slice(3, 8)):
+        metric.update_state(labels[part], outputs[part], weights[part])
+    each = []
+    for unit in range(3):
+        counted = (weights > 0) & (labels[..., unit] >= 0)
+        values = labels[counted][:, unit], outputs[counted][:, unit] >= 0.5
+        each.append(f1_score(*values))
+    assert float(metric.result()) == pytest.approx(np.mean(each), abs=1e-6)
+    config_is_complete(metric)

@@ -158,14 +158,15 @@ def _turn(net, nets, data, number, settings, folder, verbose):
     training_data, validation_data = (targets(batches, classes, task) for batches in data[net])
     if number > 0:
         epochs = settings["epochs_per_round"]
-        model.fit(
-            training_data,
-            initial_epoch=(number - 1) * epochs,
-            epochs=number * epochs,
-            shuffle=False,
-            callbacks=[training.SeedEpochs(settings["seed"])],
-            verbose=verbose,
-        )
+        with training.gradients_released():
+            model.fit(
+                training_data,
+                initial_epoch=(number - 1) * epochs,
+                epochs=number * epochs,
+                shuffle=False,
+                callbacks=[training.SeedEpochs(settings["seed"])],
+                verbose=verbose,
+            )
     logs = model.evaluate(validation_data, verbose=0, return_dict=True)
     centroids.save(folder / f"centroids_{net}.npz")
     _uncompiled(model).save_weights(folder / f"net_{net}.weights.h5")

@@ -1,7 +1,6 @@
-"""Which videos a browser can play, and copies of the others.
+"""The videos of a store, and copies of those that browsers do not play.
 
-A browser plays few combinations of container and codec, and shows a black picture, or plays
-without sound, for the others. They are found here before anybody annotates.
+They are found here before anybody annotates.
 """
 
 import dataclasses
@@ -12,128 +11,11 @@ from pathlib import Path
 import av
 import numpy as np
 
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
+from kollias_affect._web.playback import inspect, media_type
 
 COPIES = "copies"  # folder below that of the store
 CLOCK = 90_000  # ticks per second of a copy
-
-_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's name of the family
-_PICTURE = {
-    _MP4: ("h264", "vp9", "av1"),
-    "webm": ("vp8", "vp9", "av1"),
-}
-_SOUND = {_MP4: ("aac", "mp3", "opus", "flac"), "webm": ("opus", "vorbis")}
-_MEDIA_TYPES = {_MP4: "video/mp4", "webm": "video/webm"}
-_PIXELS = ("yuv420p", "yuvj420p")  # what every browser's decoder takes
-_WEBM_ENDINGS = (".webm",)  # Matroska has the same format, but only WebM plays everywhere
-
-
-@dataclasses.dataclass(frozen=True)
-class Facts:
-    """What a video file holds.
-
-    Attributes:
-        container: FFmpeg's name of the format; `"webm"` for WebM.
-        picture, sound: Codecs; `sound` is `None` without sound.
-        pixels: Pixel format, such as `"yuv420p"`.
-        width, height: Size in pixels.
-        rate: Frames per second, on average.
-        duration: Time stamp of the end, in seconds. Browsers show nothing before the first frame.
-        start: Time stamp of the first picture or sound, in seconds.
-        problems: Reasons for which some browser does not play the file; empty if all do.
-    """
-
-    container: str
-    picture: str
-    sound: str | None
-    pixels: str
-    width: int
-    height: int
-    rate: float
-    duration: float
-    start: float
-    problems: tuple
-
-    @property
-    def playable(self):
-        """Whether browsers play the file."""
-        return not self.problems
-
-    @property
-    def media_type(self):
-        """Media type of the file, for HTTP."""
-        return _MEDIA_TYPES.get(self.container, "application/octet-stream")
-
-
-def inspect(path):
-    """Reads the container, the codecs and the length of a video, without decoding it.
-
-    Args:
-        path: Video file.
-
-    Returns:
-        `Facts`.
-
-    Raises:
-        OSError, ValueError: If `path` is missing, empty, no video, or an image.
-    """
-    from kollias_affect.faces.video import Video  # slow; a server of known videos does without
-
-    path = Path(path)
-    Video(path)  # its checks
-    with av.open(str(path), metadata_errors="replace") as container:
-        picture = container.streams.best("video")
-        sound = container.streams.best("audio")
-        name = container.format.name
-        if name == "matroska,webm" and path.suffix.lower() in _WEBM_ENDINGS:
-            name = "webm"
-        context = picture.codec_context
-        fields = {
-            "container": name,
-            "picture": context.codec.canonical_name,
-            "sound": sound and sound.codec_context.codec.canonical_name,
-            "pixels": context.pix_fmt or "",
-            "width": context.width,
-            "height": context.height,
-            "rate": float(picture.average_rate or 25),
-            "start": (container.start_time or 0) / av.time_base,
-            "duration": _end(container),
-        }
-    if fields["duration"] <= 0:
-        fields["duration"] = _decoded_duration(path, fields["rate"])
-    return Facts(**fields, problems=tuple(_problems(fields)))
-
-
-def _end(container):
-    """Time stamp of the end that a container declares, 0 if it declares none."""
-    declared = (container.duration or 0) / av.time_base
-    # Matroska declares the time of the end, other containers the time between start and end.
-    if declared and "matroska" not in container.format.name:
-        declared += max(0, container.start_time or 0) / av.time_base
-    return declared
-
-
-def _decoded_duration(path, rate):
-    """Time of the end of the last frame; some containers declare none."""
-    from kollias_affect.faces.video import Video
-
-    last = 0.0
-    for frame in Video(path, skip=1 << 60):
-        last = frame.time
-    return last + 1 / rate
-
-
-def _problems(fields):
-    container = fields["container"]
-    if container not in _PICTURE:
-        yield f"container {container}"
-    family = container if container in _PICTURE else _MP4
-    if fields["picture"] not in _PICTURE[family]:
-        yield f"picture codec {fields['picture']}"
-    elif fields["pixels"] not in _PIXELS:
-        yield f"pixel format {fields['pixels']}"
-    if fields["sound"] is not None and fields["sound"] not in _SOUND[family]:
-        yield f"sound codec {fields['sound']}"
 
 
 def make_copy(path, folder):
@@ -221,9 +103,12 @@ class _SoundCopy:
     """The sound of a video, encoded step by step beside the pictures."""
 
     def __init__(self, target, path, codec, facts):
-        self._target, self._start = target, facts.start
-        self._source = av.open(str(path), metadata_errors="replace")
+        from kollias_affect.faces.timestamps import origin
+
+        self._source = _untrusted.open_container(path)
         sound = self._source.streams.best("audio")
+        self._origin = origin(self._source, self._source.streams.best("video"))
+        self._target, self._start = target, facts.start + self._origin
         rate = 48_000 if codec == "libopus" else sound.rate or 48_000
         self._stream = target.add_stream(codec, rate=rate, layout="stereo")
         self._resampler = av.AudioResampler(self._stream.format, "stereo", rate)
@@ -248,7 +133,7 @@ class _SoundCopy:
                     self._target.mux(self._stream.encode())
                     self._source.close()
                 return
-            if frame.time is not None and frame.time > seconds:
+            if frame.time is not None and frame.time - self._origin > seconds:
                 self._waiting = frame
                 return
             self._encode(frame)
@@ -370,6 +255,6 @@ def _has_played_file(video, copies):
 def played_file(store, video):
     """Path and media type of what the browser plays of a video (a dict of the store)."""
     if video["copy"] is None:
-        return Path(video["path"]), _MEDIA_TYPES[video["facts"]["container"]]
+        return Path(video["path"]), media_type(video["facts"]["container"])
     path = store.folder / COPIES / video["copy"]
     return path, "video/webm" if path.suffix == ".webm" else "video/mp4"

@@ -15,12 +15,14 @@ from kollias_affect.cli.annotations import annotations
 from kollias_affect.cli.data import data
 from kollias_affect.cli.demo import demo
 from kollias_affect.cli.evaluate import evaluate
+from kollias_affect.cli.export import export
 from kollias_affect.cli.extract import extract
 from kollias_affect.cli.finetune import finetune
 from kollias_affect.cli.predict import predict
 from kollias_affect.cli.submit import submit
 from kollias_affect.cli.table import table
 from kollias_affect.cli.train import train
+from kollias_affect.cli.view import view
 from kollias_affect.cli.weights import weights
 
 
@@ -41,8 +43,8 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, annotate, annotations, data, train, evaluate, predict, submit, adapt, finetune,
-    table, weights,
+    demo, extract, annotate, annotations, data, train, evaluate, predict, view, export, submit,
+    adapt, finetune, table, weights,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -28,12 +28,11 @@ class ErrorGroup(click.Group):
             raise click.UsageError(message_of(error)) from error
 
 
-class KerasCommand(click.Command):
-    """A command that needs Keras: TensorFlow is imported first, without the lines of its log.
+class CheckedCommand(click.Command):
+    """A command that refuses at once what needs no heavy import to be refused.
 
     Args:
-        check: Function of the parameters of the command that raises `OSError` or `ValueError` for
-            what can be refused at once. It runs before the import, which takes seconds.
+        check: Function of the parameters of the command that raises `OSError` or `ValueError`.
     """
 
     def __init__(self, *args, check=None, **kwargs):
@@ -44,8 +43,21 @@ class KerasCommand(click.Command):
         """Runs the command."""
         if self.check is not None:
             self.check(**context.params)
-        import_tensorflow(quiet=not context.find_root().params.get("debug"))
         return super().invoke(context)
+
+
+class KerasCommand(CheckedCommand):
+    """A command that needs Keras: TensorFlow is imported first, without the lines of its log.
+
+    The check runs before the import, which takes seconds.
+    """
+
+    def invoke(self, context):
+        """Runs the command."""
+        if self.check is not None:
+            self.check(**context.params)
+        import_tensorflow(quiet=not context.find_root().params.get("debug"))
+        return click.Command.invoke(self, context)
 
 
 def import_tensorflow(quiet=True):

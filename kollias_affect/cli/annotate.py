@@ -87,23 +87,15 @@ def json_text(content):
     help="Make copies in OUT/copies of videos that browsers do not play, without asking.",
 )
 @click.option("--read-only", is_flag=True, help="Show the annotations; nobody can change them.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8400, show_default=True, help="Port; 0 takes a free one.")
-@click.option(
-    "--name",
-    "names",
-    multiple=True,
-    help="Host name of a server in front of this one, such as one with TLS; makes a token.",
-)
-@click.option("--token", help="Secret of the address.  [default: made if --host is another one]")
-@click.option("--open/--no-open", "browse", default=True, help="Whether a browser is opened.")
+@shared.server_options(port=8400)
 def annotate(videos, out, browse, convert, **options):
     """Serves a page on which people annotate VIDEOS (files or folders) continuously.
 
     Annotators move a joystick, mouse, key or finger while they watch. Every sample is stored in
     OUT/annotations.sqlite within a second. The same command continues where it was stopped.
     """
-    from kollias_affect.annotations.server import run, start
+    from kollias_affect._web import running
+    from kollias_affect.annotations.server import start
 
     with start.prepare(
         videos, out, confirm=_confirmation(convert), report=click.echo, **options
@@ -113,7 +105,7 @@ def annotate(videos, out, browse, convert, **options):
         sys.stdout.flush()
         if browse:
             click.launch(prepared.address)
-        run.serve(prepared.app, prepared.listener)
+        running.serve(prepared.app, prepared.listener)
 
 
 def _confirmation(convert):

@@ -11,6 +11,11 @@ from kollias_affect.cli._group import KerasCommand
 @click.argument("data", type=shared.PATH)
 @shared.dataset_options
 @click.option(
+    "--task",
+    help="Score only this task of a model with several; the other options of scores need one.  "
+    "[default: all]",
+)
+@click.option(
     "--by",
     type=shared.one_of("sequence", "utterance", "video"),
     help="Score sequences, utterances or videos: sequence, utterance, video.",
@@ -51,7 +56,8 @@ def evaluate(
 ):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
-    MODEL is a .keras file, or a name of `kollias-affect weights list`. Without --split, the
+    MODEL is a .keras file, or a name of `kollias-affect weights list`. Of a model with several
+    tasks, every output is scored on the frames with a label of its task. Without --split, the
     official test part of the database is scored if it has labels, otherwise its official
     validation part, and all clips of a database without official parts. --split all mixes the
     parts. --search looks at the official validation part, so that the test part stays unseen.
@@ -78,6 +84,10 @@ def evaluate(
     if search is not None:
         click.echo(f"{search}: {result.steps}")
     shared.print_table(result.scores)
+    if result.without_labels:
+        click.echo(f"Without labels, and not scored: {', '.join(result.without_labels)}")
+    if result.total is not None:
+        click.echo(f"Sum of mean CCC, macro F1 and mean F1 (ABAW): {result.total:.4f}")
     if result.per_video is not None:
         click.echo()
         shared.print_table(result.per_video)

@@ -53,9 +53,9 @@ class _Model(click.ParamType):
     def convert(self, value, param, context):
         """Returns the text."""
         path = Path(value)
-        if path.suffix == ".keras" or path.exists():
+        if path.suffix in (".keras", ".onnx") or path.exists():
             EXISTING.convert(value, param, context)
-            if path.is_file() and not zipfile.is_zipfile(path):
+            if path.suffix != ".onnx" and path.is_file() and not zipfile.is_zipfile(path):
                 raise ValueError(
                     f"{_named(param)} must be a Keras model file. Received: {value}, which is not "
                     "a .keras archive. Check the path."
@@ -77,19 +77,6 @@ class _Name(click.ParamType):
         if value != param.default:
             names = getattr(importlib.import_module(self.module), self.registry)
             _checks.one_of(_named(param), value, names)
-        return value
-
-
-class _Detector(click.ParamType):
-    """A name of a detector, with its file where it has one."""
-
-    name = "name"
-
-    def convert(self, value, param, context):
-        """Returns the name."""
-        if value != param.default:
-            detectors = importlib.import_module("kollias_affect.faces.detectors")
-            detectors.checked_name(_named(param), value)
         return value
 
 
@@ -120,6 +107,20 @@ def _number(convert, value, param, context):
         ) from error
 
 
+class _Detector(click.ParamType):
+    """The name of a face detector, with its file where it needs one; see `faces.extract`."""
+
+    name = "name"
+
+    def convert(self, value, param, context):
+        """Returns the name."""
+        if value == param.default:  # nothing is imported
+            return value
+        from kollias_affect.faces import detectors
+
+        return detectors.checked(value)
+
+
 class _OneOf(click.ParamType):
     """One of some names."""
 
@@ -146,7 +147,6 @@ MODEL = _Model()
 one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
 SHARE = _Real(0, 1, max_open=True)
 POSITIVE = _Real(min=0, min_open=True)
-DETECTOR = _Detector()
 DATASET = _Name("kollias_affect.datasets", "DATASETS")
 AT_LEAST_1 = _Whole(min=1)
 
@@ -159,7 +159,7 @@ loader_option = click.option(
 )
 detector_option = click.option(
     "--detector",
-    type=DETECTOR,
+    type=_Detector(),
     default="auto",
     show_default=True,
     help="auto, blazeface, blazeface_main, hog, cnn, haar or yunet:FILE.",
@@ -180,6 +180,39 @@ seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_
 def out_option(text):
     """The required option `--out`, a folder, with a help text."""
     return click.option("--out", required=True, type=FOLDER, help=text)
+
+
+def server_options(port):
+    """Returns a decorator that adds the options of a server of pages to a command.
+
+    Args:
+        port: Default of `--port`; 0 takes a free one.
+    """
+    options = (
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+        ),
+        click.option("--port", default=port, show_default=True, help="Port; 0 takes a free one."),
+        click.option(
+            "--name",
+            "names",
+            multiple=True,
+            help="Host name of a server in front of this one, such as one with TLS; makes a token.",
+        ),
+        click.option(
+            "--token", help="Secret of the address.  [default: made if --host is another one]"
+        ),
+        click.option(
+            "--open/--no-open", "browse", default=True, help="Whether a browser is opened."
+        ),
+    )
+
+    def add(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def dataset_options(command):

@@ -4,15 +4,19 @@ import click
 
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
-from kollias_affect.cli._group import KerasCommand, raise_errors
+from kollias_affect.cli._group import CheckedCommand, import_tensorflow, raise_errors
 
 
-def _check(inputs, out, model, recursive, format, **_):
+def _check(inputs, out, model, recursive, format, html, **_):
     """Refuses at once what is no model and folders without inputs."""
     from kollias_affect.prediction import inputs as find
     from kollias_affect.prediction import table_files
 
     table_files.check_format(format)
+    if html:
+        from kollias_affect.prediction.view import writing
+
+        writing.refuse_foreign(out / writing.FILE_NAME)
     model, inputs = _divided(model, inputs)
     if model is not None:
         shared.MODEL.convert(model, None, None)
@@ -25,18 +29,21 @@ def _check(inputs, out, model, recursive, format, **_):
 
 def _divided(model, inputs):
     """Returns the model, which may be the first input, and the inputs."""
-    if model is None and inputs[0].suffix == ".keras":
+    from kollias_affect import catalogue
+
+    if model is None and inputs[0].suffix in catalogue.ENDINGS:
         return str(inputs[0]), inputs[1:]
     return model, inputs
 
 
-@click.command(cls=KerasCommand, check=_check)
+@click.command(cls=CheckedCommand, check=_check)
 @click.argument("inputs", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the tables and pictures.")
 @click.option(
     "--model",
     type=shared.MODEL,
-    help="A .keras file, or a name of `weights list`.  [default: the shipped expression model]",
+    help="A .keras or .onnx file, or a name of `weights list`.  [default: the shipped expression "
+    "model]",
 )
 @click.option("--recursive", is_flag=True, help="Also search the folders in folders.")
 @click.option("--cropped", is_flag=True, help="The images are faces already: detect nothing.")
@@ -71,6 +78,11 @@ def _divided(model, inputs):
     help="Format of the tables.",
 )
 @click.option(
+    "--html",
+    is_flag=True,
+    help="Also write OUT/view.html, an interactive page of all tables in OUT; see `view`.",
+)
+@click.option(
     "--stream/--windows",
     default=None,
     help="Models of windows: run a video as one sequence, or in windows that do not overlap, whose "
@@ -80,15 +92,15 @@ def _divided(model, inputs):
 @shared.processes_option
 def predict(
     inputs, out, model, recursive, cropped, detector, max_side, faces, annotate, landmarks, format,
-    stream, detect_every, processes,
+    html, stream, detect_every, processes,
 ):  # fmt: skip
     """Runs a model on INPUTS: videos, images, or folders of them.
 
     Every video gets a table and a picture of the outputs over time; all images share one table,
     OUT/predictions.csv, with a row per face. OUT/summary.csv has a row per input and person. A
-    first input that ends in .keras is the model.
+    first input that ends in .keras or .onnx is the model.
     """
-    from kollias_affect import prediction
+    from kollias_affect import catalogue, prediction
 
     model, inputs = _divided(model, inputs)
     files = prediction.find_inputs(inputs, recursive, leave_out=out)
@@ -96,6 +108,8 @@ def predict(
         kinds = sorted(files.ignored.items())
         ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
         click.echo(f"Ignored in folders: {', '.join(ignored)}.")
+    if catalogue.runtime_file(model).suffix != ".onnx":
+        import_tensorflow(quiet=not click.get_current_context().find_root().params.get("debug"))
     options = {"detector": detector, "annotate": annotate, "landmarks": landmarks, "format": format}
     if max_side is not None:
         options["max_side"] = max_side
@@ -113,4 +127,6 @@ def predict(
         log=click.echo,
         **options,
     )
+    if html and result.summary is not None:
+        click.echo(prediction.write_page(out, media=list(files.names)))
     raise_errors(result.errors)

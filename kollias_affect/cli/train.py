@@ -31,6 +31,17 @@ def _names(context, param, value):
     return None if value is None else tuple(name.strip() for name in value.split(","))
 
 
+def _loss_weights(context, param, value):
+    """Returns a dict from task to number, or the text, which the training checks."""
+    if value is None or "=" not in value:
+        return value
+    pairs = [pair.partition("=") for pair in value.split(",")]
+    try:
+        return {name.strip(): float(number) for name, _, number in pairs}
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not TASK=NUMBER, or several with commas.") from None
+
+
 @click.command(cls=KerasCommand, check=_check)
 @click.argument("data", type=shared.PATH)
 @shared.out_option("Folder of the run; the same command resumes an interrupted one.")
@@ -51,7 +62,8 @@ def _names(context, param, value):
     "C's shares: none, paper (only the quadrants that the paper names) or all.",
 )
 @click.option(
-    "--task", help="valence_arousal, valence, arousal or expression.  [default: --model's, or "
+    "--task", help="valence_arousal, valence, arousal, expression, expression_8 or action_units; "
+    "or several of these with commas, of which clips may lack labels.  [default: --model's, or "
     "valence_arousal]",
 )  # fmt: skip
 @click.option(
@@ -164,6 +176,39 @@ def _names(context, param, value):
     type=shared.one_of("frame", "sequence", "utterance"),
     help="Validation score that chooses the epoch: frame, sequence or utterance.  [default: frame]",
 )
+@click.option(
+    "--loss-weights",
+    callback=_loss_weights,
+    metavar="TASK=NUMBER,...",
+    help="Weights of the losses of several tasks, such as expression=1,valence_arousal=2; or "
+    "uncertainty, to learn them.  [default: 1 each]",
+)
+@click.option(
+    "--balance-tasks",
+    is_flag=True,
+    default=None,
+    help="Give every task the same number of windows in an epoch.",
+)
+@click.option("--focal", type=float, help="Exponent of the focal loss of expressions, such as 2.")
+@click.option(
+    "--label-smoothing", type=float, help="Share of a label that is spread over all expressions."
+)
+@click.option(
+    "--soft-labels",
+    is_flag=True,
+    default=None,
+    help="Learn expressions from the shares of the raters where the database has them.",
+)
+@click.option(
+    "--class-weights", help="Weights of expressions against their frequency: balanced or effective."
+)
+@click.option("--unit-weights", help="Weights of present action units: balanced.")
+@click.option(
+    "--matching",
+    metavar="published|FILE",
+    help="Draw action units to those of the predicted expressions: by a published table, or by a "
+    "csv file with the columns expression,AU1,AU2,...",
+)
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
 @click.option(
     "--features",
@@ -182,6 +227,8 @@ def train(data, out, dataset, loader_options, **options):
       kollias-affect train Aff-Wild --dataset affwild --out run
       kollias-affect train OMG --dataset omg --model run/best.keras --choose-by utterance --out omg
       kollias-affect train OMG --dataset omg --network multi_rnn --mode 3rnn --out multi
+      kollias-affect train Aff-Wild2 --dataset affwild2 --option task=all
+        --task valence_arousal,expression_8,action_units --out abaw
     """
     from kollias_affect.datasets import option_texts
     from kollias_affect.experiments import train_run

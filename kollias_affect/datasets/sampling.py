@@ -5,9 +5,9 @@ import warnings
 
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, tasks
 from kollias_affect.clip import Clips
-from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect.tasks import TASKS
 
 # Signs of valence and arousal; 0 counts as positive.
 QUADRANTS = ("+v+a", "-v+a", "+v-a", "-v-a")
@@ -471,17 +471,22 @@ def _duplicates(copies, keys):
     return [part for key in sorted(parts_of) for part in parts_of[key][0]]
 
 
-def class_weights(clips):
+def class_weights(clips, task="expression", effective=False):
     """Computes weights that give every expression the same total weight.
 
-    Formula: `frames / (classes * frames of the class)`, over valid frames.
+    Formula: `frames / (classes * frames of the class)`, over valid frames. With `effective`, a
+    frame counts `(1 - beta) / (1 - beta**n)` for the n frames of its class, with
+    `beta = 1 - 1 / frames`, so that many frames of one class, which resemble each other, count
+    more than one and less than each.
 
     Args:
-        clips: List of `Clip` with `expression`.
+        clips: List of `Clip`, of which some have `expression`.
+        task: `"expression"` or `"expression_8"`.
+        effective: Whether weights follow the effective number of frames.
 
     Returns:
-        Dict from index in `EXPRESSIONS` to weight, for the classes that occur. The mean weight of a
-        valid frame is 1. Pass it to `windows.dataset(..., class_weights=)`.
+        Dict from index of the expression to weight, for the classes that occur. The mean weight of
+        a valid frame is 1. Pass it to `windows.dataset(..., class_weights=)`.
 
     Raises:
         ValueError: If there is no valid frame with an expression.
@@ -490,19 +495,62 @@ def class_weights(clips):
         >>> from kollias_affect.clip import Clip
         >>> class_weights([Clip("a", ["x.jpg"] * 4, expression=[0, 0, 0, 4])])
         {0: 0.6666666666666666, 4: 2.0}
+
+    References: Cui et al., "Class-balanced loss based on effective number of samples" (CVPR 2019),
+        for `effective`.
     """
-    counts = np.zeros(len(EXPRESSIONS), np.int64)
+    counts = np.zeros(len(TASKS[task][0]), np.int64)
     for clip in clips:
-        if clip.expression is not None:
-            counts += np.bincount(clip.expression[clip.valid], minlength=len(EXPRESSIONS))
+        known = tasks.known(clip, task)
+        if known.any():
+            counts += np.bincount(clip.expression[known], minlength=len(counts))
     if not counts.any():
         raise ValueError(
             f"Class weights need valid frames with an expression. Received: {len(clips)} clips "
             "without any. Load a database that has them."
         )
     classes = np.flatnonzero(counts)
-    weights = counts.sum() / (len(classes) * counts[classes])
+    numbers = counts[classes].astype(np.float64)
+    if effective:
+        beta = 1 - 1 / counts.sum()
+        numbers = (1 - beta**numbers) / (1 - beta)
+    weights = 1 / numbers
+    weights *= counts.sum() / (weights * counts[classes]).sum()
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+
+
+def unit_weights(clips):
+    """Computes weights that give presence and absence of every action unit the same total weight.
+
+    Formula: `frames without the unit / frames with it`, over valid frames with a known label.
+
+    Args:
+        clips: List of `Clip`, of which some have `action_units`.
+
+    Returns:
+        List of 12 weights of present units for `losses.ActionUnitLoss`; 1 for a unit that is
+        always or never present.
+
+    Raises:
+        ValueError: If there is no valid frame with action units.
+
+    Example:
+        >>> from kollias_affect.clip import Clip
+        >>> clip = Clip("a", ["x.jpg"] * 4, action_units=[[1] * 12, *[[0] * 12] * 3])
+        >>> unit_weights([clip])[0]
+        3.0
+    """
+    with_units = [clip for clip in clips if clip.action_units is not None]
+    labels = [clip.action_units[tasks.known(clip, "action_units")] for clip in with_units]
+    labels = np.concatenate(labels) if labels else np.zeros((0, len(tasks.ACTION_UNITS)))
+    if not len(labels):
+        raise ValueError(
+            f"Weights of action units need valid frames with some. Received: {len(clips)} clips "
+            "without any. Load a database that has them."
+        )
+    present, absent = (labels >= 0.5).sum(axis=0), (labels < 0.5).sum(axis=0)
+    either = (present > 0) & (absent > 0)
+    return np.where(either, absent / np.maximum(present, 1), 1).tolist()
 
 
 def discretize(valence_arousal, bins=20):

@@ -10,7 +10,7 @@ import types
 
 import numpy as np
 
-from kollias_affect import datasets
+from kollias_affect import _untrusted, datasets
 from kollias_affect.clip import Clips
 from kollias_affect.datasets import _reading, sampling
 from kollias_affect.datasets._report import PartNotFoundError
@@ -220,13 +220,15 @@ _File = collections.namedtuple("_File", "size seconds ending pixels is_video")
 
 def _open(path):
     """Returns what the header of a video or image says, or `None` if it cannot be read."""
-    import av
 
     path = str(path)
     ending = path.rpartition(".")[2].upper()
     is_video = path.lower().endswith(_reading.VIDEO_ENDINGS)
     try:
-        with av.open(path, metadata_errors="replace") as container:
+        with (
+            _untrusted.reading("A video or image must be readable", path, "Copy it again."),
+            _untrusted.open_container(path) as container,
+        ):
             stream = container.streams.best("video")
             codec = stream and stream.codec_context
             if not codec or not codec.width:

@@ -1,4 +1,9 @@
-"""Predictions of every frame, scores, intervals, aggregation, post-processing and pictures."""
+"""Predictions of every frame, scores, intervals, aggregation, post-processing and pictures.
+
+What needs Keras is imported on use: scores and pictures work without it.
+"""
+
+import importlib
 
 from kollias_affect.evaluation import postprocess
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
@@ -6,18 +11,12 @@ from kollias_affect.evaluation.averaging import average
 from kollias_affect.evaluation.fusion import decision_fusion
 from kollias_affect.evaluation.label_ranges import ranges_of
 from kollias_affect.evaluation.levels import level_scores
-from kollias_affect.evaluation.model_evaluation import (
-    Evaluation,
-    check_options,
-    evaluate_model,
-)
 from kollias_affect.evaluation.plots import clip_picture, traces
 from kollias_affect.evaluation.predictions import from_table, paired, predict, to_table
 from kollias_affect.evaluation.regions import PAPER_B_REGIONS, mse_by_region
 from kollias_affect.evaluation.resampling import compare, confidence_intervals
 from kollias_affect.evaluation.scores import confusion, scores
 from kollias_affect.evaluation.tables import markdown, write_table
-from kollias_affect.evaluation.tensorboard import AffectTensorBoard
 from kollias_affect.evaluation.videos import video_of
 
 __all__ = [
@@ -48,3 +47,21 @@ __all__ = [
     "video_of",
     "write_table",
 ]
+
+_WITH_KERAS = {
+    "AffectTensorBoard": "tensorboard",
+    "Evaluation": "model_evaluation",
+    "check_options": "model_evaluation",
+    "evaluate_model": "model_evaluation",
+}
+
+
+def __getattr__(name):
+    if name in _WITH_KERAS:
+        module = importlib.import_module(f"{__name__}.{_WITH_KERAS[name]}")
+        return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

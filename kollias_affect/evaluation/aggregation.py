@@ -10,7 +10,7 @@ from kollias_affect.evaluation.predictions import paired
 from kollias_affect.evaluation.scored_rows import LABEL_PREFIX, UNITS, refuse_other_outputs
 from kollias_affect.evaluation.sequences import LENGTH, count_sequences, sequence_numbers
 from kollias_affect.evaluation.videos import video_of as default_video_of
-from kollias_affect.tasks import EXPRESSIONS, TASKS
+from kollias_affect.tasks import TASKS
 
 
 def aggregate(
@@ -62,7 +62,12 @@ def aggregate(
     if not clips:
         raise ValueError("There must be at least one clip. Received: none. Check path and split.")
     task = _task_of(arrays) if task is None else _checks.one_of("task", task, TASKS)
-    vote = ("vote",) if task == "expression" else ()
+    if task == "action_units":
+        raise ValueError(
+            "Valence, arousal and expressions have values for sequences, utterances and videos. "
+            f"Received: by={by!r} and action units. Score their frames."
+        )
+    vote = ("vote",) if tasks.label_field(task) == "expression" else ()
     _checks.one_of("statistic", statistic, ("median", "mean", *vote))
     split = _Split.of(clips, by, length, video_of or default_video_of)
     for clip, values in zip(clips, arrays, strict=True):
@@ -194,11 +199,11 @@ def _labels(clips, task, counted, split, statistic):
     # A unit that cannot be predicted has a label nevertheless.
     counted = counted | ~predicted[split.units[split.sequences]]
     counted &= np.isfinite(values).all(axis=1)
-    if task != "expression":
+    if tasks.label_field(task) != "expression":
         return dict(zip(TASKS[task][0], split.average(values, counted, statistic).T, strict=True))
     shares = split.average(values, counted, "mean")
     known = ~np.isnan(shares).any(axis=1)
-    names = np.array(EXPRESSIONS, object)[np.where(known[:, None], shares, 0).argmax(axis=1)]
+    names = np.array(TASKS[task][0], object)[np.where(known[:, None], shares, 0).argmax(axis=1)]
     return {"expression": np.where(known, names, None)}
 
 
@@ -208,11 +213,11 @@ def _finite_labels(clip, task):
     Unlike `tasks.known_labels` it includes frames that are not valid: a unit without a valid frame
     takes its label from them.
     """
-    if task == "expression":
-        classes = clip.expression
+    if tasks.label_field(task) == "expression":
+        classes, count = clip.expression, len(TASKS[task][0])
         classes = np.full(len(clip), -1) if classes is None else classes
-        labels = np.eye(len(EXPRESSIONS))[classes.clip(0, len(EXPRESSIONS) - 1)]
-        known = (classes >= 0) & (classes < len(EXPRESSIONS))
+        labels = np.eye(count)[classes.clip(0, count - 1)]
+        known = (classes >= 0) & (classes < count)
     else:
         labels = clip.valence_arousal
         labels = np.full((len(clip), 2), np.nan) if labels is None else labels

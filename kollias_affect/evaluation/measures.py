@@ -6,6 +6,8 @@ union, which makes resampling cheap (see `resampling`). Moments are population m
 
 import numpy as np
 
+from kollias_affect.tasks import label_field
+
 # Terms of `sums`, in the order of its last axis: sums over centred labels t and predictions p,
 # over the errors p - t, and the number of frames with equal signs.
 TERMS = ("frames", "t", "p", "t * t", "p * p", "t * p", "squared errors", "agreements")
@@ -183,6 +185,34 @@ def confusion_counts(labels, predicted_classes, classes, units=None, count=None)
     return cells.reshape((classes, classes) if units is None else (count, classes, classes))
 
 
+def unit_counts(labels, predictions, units=None, count=None):
+    """Counts, for each action unit, the frames that the F1 is computed from.
+
+    Args:
+        labels: Numbers `[frames, action units]`: at least 0.5 where present, NaN where unknown.
+        predictions: Probabilities of the same shape; at least 0.5 is predicted.
+        units, count: See `sums`.
+
+    Returns:
+        Float64 `[action units, 4]`: frames that are predicted and labelled, labelled, predicted,
+        and known; with `units`, `[count, action units, 4]`.
+
+    Example:
+
+    >>> unit_counts([[1.0], [0.0], [float("nan")]], [[0.9], [0.8], [0.7]]).tolist()
+    [[1.0, 1.0, 2.0, 2.0]]
+    """
+    labels, predictions = np.asarray(labels, np.float64), np.asarray(predictions, np.float64)
+    known, labelled = np.isfinite(labels), labels >= 0.5
+    predicted = (predictions >= 0.5) & known
+    terms = np.stack([labelled & predicted, labelled, predicted, known], axis=-1)
+    if units is None:
+        return terms.sum(axis=0).astype(np.float64)
+    total = np.zeros((count, *terms.shape[1:]))
+    np.add.at(total, units, terms)
+    return total
+
+
 def _checked(labels, predictions):
     """Returns both as float64 `[dims, frames]`."""
     labels, predictions = np.asarray(labels, np.float64), np.asarray(predictions, np.float64)
@@ -283,7 +313,39 @@ def macro_f1(counts):
     return (f1 * occurs).sum(axis=-1) / occurs.sum(axis=-1)
 
 
-# Measures by name: functions of `sums`, and of `confusion_counts`.
+def unit_f1(counts):
+    """Computes the F1 of each action unit.
+
+    Args:
+        counts: Counts `[..., action units, 4]` of `unit_counts`.
+
+    Returns:
+        Float64 `[..., action units]` in [0, 1]; 0 for a unit without a label.
+
+    Example:
+
+    >>> float(unit_f1(unit_counts([[1.0], [0.0]], [[0.9], [0.8]]))[0].round(3))
+    0.667
+    """
+    hits, labelled, predicted = np.moveaxis(counts[..., :3], -1, 0)
+    return 2 * hits / np.maximum(labelled + predicted, 1)
+
+
+def mean_of_units(values, counts):
+    """Computes the mean over the action units that occur as labels.
+
+    Args:
+        values: Numbers `[..., action units]`.
+        counts: Counts `[..., action units, 4]` of `unit_counts`.
+
+    Returns:
+        Float64 `[...]`; 0 if no unit occurs.
+    """
+    occurs = counts[..., 1] > 0
+    return (values * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
+
+
+# Measures by name: functions of `sums`, of `confusion_counts`, and of `unit_counts`.
 MEASURES = {
     "CCC": _ccc,
     "Pearson": _pearson,
@@ -292,6 +354,7 @@ MEASURES = {
     "SAGR": _sagr,
 }
 CLASS_MEASURES = {"accuracy": accuracy, "F1": macro_f1}
+UNIT_MEASURES = {"F1": unit_f1}
 
 
 def main_measure(task):
@@ -302,7 +365,9 @@ def main_measure(task):
 
     Example:
 
-    >>> main_measure("expression"), main_measure("valence")
-    ('accuracy', 'CCC')
+    >>> main_measure("expression"), main_measure("valence"), main_measure("action_units")
+    ('accuracy', 'CCC', 'F1')
     """
-    return "accuracy" if task == "expression" else "CCC"
+    if task == "expression":
+        return "accuracy"
+    return "CCC" if label_field(task) == "valence_arousal" else "F1"

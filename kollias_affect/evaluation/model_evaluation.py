@@ -3,6 +3,9 @@
 import dataclasses
 from pathlib import Path
 
+import keras
+import pandas as pd
+
 from kollias_affect import _checks, models
 from kollias_affect.evaluation import results
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
@@ -15,6 +18,7 @@ from kollias_affect.evaluation.resampling import compare
 from kollias_affect.evaluation.scored_rows import UNITS
 from kollias_affect.evaluation.scores import scores
 from kollias_affect.evaluation.tables import write_table
+from kollias_affect.tasks import known, label_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +32,10 @@ class Evaluation:
         measure: Measure of the comparison, `"CCC"` or `"accuracy"`.
         comparison: `pandas.DataFrame` of `evaluation.compare`, or `None`.
         levels: `pandas.DataFrame` of `evaluation.level_scores`, or `None`.
+        total: For several tasks the sum of their main scores: the mean CCC, the macro F1 of the
+            expressions and the mean F1 of the action units, as in the multi-task challenge of
+            ABAW; `None` for one task, or if a task has no labels.
+        without_labels: Tasks of the model that no clip has labels of; they are not scored.
     """
 
     scores: object
@@ -36,6 +44,8 @@ class Evaluation:
     measure: str
     comparison: object
     levels: object = None
+    total: float | None = None
+    without_labels: tuple = ()
 
 
 def evaluate_model(
@@ -51,12 +61,17 @@ def evaluate_model(
     levels=False,
     significance=False,
     ranges=None,
+    task=None,
 ):
     """Predicts clips and scores the predictions, over all valid frames or over aggregates.
 
+    Of a model with several tasks, every output is scored on the frames with a label of its task.
+    The tables then have the rows of all tasks, with the name of the task in front, and `out_dir`
+    has a folder for each task.
+
     Args:
         model: `keras.Model` of `kollias_affect.models`.
-        clips: List of `Clip` with labels of the model's task.
+        clips: List of `Clip` with labels of the model's task, or of one of its tasks.
         by: Unit that is scored: `"sequence"`, `"utterance"` or `"video"`, see `aggregate`;
             `None` for frames.
         statistic: Statistic of `aggregate`: `"median"`, `"mean"` or `"vote"`.
@@ -71,6 +86,8 @@ def evaluate_model(
             see `level_scores`; written to `levels.csv` and `levels.md` too.
         significance: Whether scores have p-values, see `scores`.
         ranges: Ranges of the pictures' axes, see `results.write_results`.
+        task: The only task of the model that is scored. With several tasks, `by`, `search`,
+            `postprocessing`, `levels` and `significance` need one. Default: all.
 
     Returns:
         `Evaluation`.
@@ -96,16 +113,121 @@ def evaluate_model(
     >>> evaluate_model(model, [clip]).scores["MSE"].round(2).to_dict()
     {'valence': 0.25, 'arousal': 0.1, 'mean': 0.18}
     """
-    task = models.describe(model)["task"]
     check_options(by, search, postprocessing)
-    if task == "expression" and (search or postprocessing):
+    model, names = _chosen_tasks(model, task)
+    if against is not None:
+        against, other = _chosen_tasks(against, task)
+        _check_same_task(names, other)
+    options = {
+        "by": by, "statistic": statistic, "search": search, "postprocessing": postprocessing,
+        "levels": levels, "significance": significance,
+    }  # fmt: skip
+    if len(names) == 1:
+        _check_steps(names[0], search or postprocessing)
+    else:
+        _refuse_options_of_one_task(names, options)
+    predictions = _by_task(predict(model, clips), names)
+    others = None if against is None else _by_task(predict(against, clips), names)
+    options |= {"per_video": per_video, "ranges": ranges}
+    if len(names) == 1:
+        other = None if others is None else others[names[0]]
+        return _evaluate(names[0], clips, predictions[names[0]], other, out_dir, **options)
+    return _evaluate_tasks(names, clips, predictions, others, out_dir, options)
+
+
+def _chosen_tasks(model, task):
+    """Returns the model, reduced to one output if a task is chosen, and its tasks."""
+    names = tuple(models.tasks_of(models.describe(model)))
+    if task is None:
+        return model, names
+    _checks.one_of("task", task, names)
+    if len(names) > 1:
+        model = models.for_unit_range(model)
+        model = keras.Model(model.input, model.output[task], name=model.name)
+    return model, (task,)
+
+
+def _by_task(predictions, names):
+    return predictions if len(names) > 1 else {names[0]: predictions}
+
+
+def _check_steps(task, steps):
+    if steps and label_field(task) != "valence_arousal":
+        what = label_field(task).replace("_", " ")
         raise ValueError(
-            "Post-processing applies to valence and arousal. Received: a model of expressions. "
+            f"Post-processing applies to valence and arousal. Received: a model of {what}s. "
             "Leave `search` and `postprocessing` out."
         )
-    if against is not None:
-        _check_same_task(task, models.describe(against)["task"])
-    predictions = predict(model, clips)
+
+
+def _refuse_options_of_one_task(names, options):
+    defaults = {"statistic": options["statistic"], "levels": False, "significance": False}
+    given = [name for name, value in options.items() if value != defaults.get(name)]
+    if given:
+        raise ValueError(
+            f"`{given[0]}` is for one task. Received: it and a model of {', '.join(names)}. Choose "
+            "one with `task`."
+        )
+
+
+def _evaluate_tasks(names, clips, predictions, others, out_dir, options):
+    """Scores each task on the clips with labels of it, and joins the tables."""
+    results, without = {}, []
+    for name in names:
+        labelled = [clip for clip in clips if known(clip, name).any()]
+        if not labelled:
+            without.append(name)
+            continue
+        keys = [clip.key for clip in labelled]
+        values = [
+            None if each is None else {key: each[name][key] for key in keys}
+            for each in (predictions, others)
+        ]
+        folder = None if out_dir is None else Path(out_dir) / name
+        results[name] = _evaluate(name, labelled, *values, folder, **options)
+    if not results:
+        raise ValueError(
+            f"Scores need labels of one of {names}. Received: {len(clips)} clips without any. Load "
+            "the clips with their labels."
+        )
+    table = _joined({name: result.scores for name, result in results.items()})
+    if out_dir is not None:
+        write_table(table, Path(out_dir) / "scores")
+    by_video = comparison = None
+    if options["per_video"]:
+        tables = {name: result.per_video for name, result in results.items()}
+        by_video = pd.concat(
+            [each.add_prefix(f"{name} ") for name, each in tables.items()], axis=1
+        ).rename_axis("video")
+    if others is not None:
+        comparison = _joined({name: result.comparison for name, result in results.items()})
+    total = None if without else sum(_main_score(result.scores) for result in results.values())
+    measure = ", ".join(dict.fromkeys(result.measure for result in results.values()))
+    return Evaluation(
+        table, by_video, None, measure, comparison, total=total, without_labels=tuple(without)
+    )
+
+
+def _joined(tables):
+    """Returns the rows of tables by task as one table, with the counts in the last column."""
+    table = pd.concat(
+        [each.rename(index=lambda row, name=name: f"{name} {row}") for name, each in tables.items()]
+    )
+    return table[[name for name in table if name != "frames"] + [n for n in table if n == "frames"]]
+
+
+def _main_score(table):
+    """Returns the mean CCC, the macro F1 or the mean F1 of a table of `scores`."""
+    if "F1" in table:
+        return float(table.loc["all" if "all" in table.index else "mean", "F1"])
+    return float(table["CCC"].iloc[-1])
+
+
+def _evaluate(
+    task, clips, predictions, other, out_dir, by, statistic, search, postprocessing, levels,
+    significance, per_video, ranges,
+):  # fmt: skip
+    """Scores the predictions of one task, and compares them with those of another model."""
     steps = None
     if search is not None:
         unit = {"by": by, "statistic": statistic} if by == "utterance" else {}
@@ -131,8 +253,8 @@ def evaluate_model(
             write_table(by_level, Path(out_dir) / "levels")
     measure = main_measure(task)
     comparison = None
-    if against is not None:
-        _, other = _process(predict(against, clips), clips, **options)
+    if other is not None:
+        _, other = _process(other, clips, **options)
         comparison = compare(clips, scored, other, measure, task)
     return Evaluation(table, by_video, steps, measure, comparison, by_level)
 
@@ -158,11 +280,12 @@ def check_options(by=None, search=None, postprocessing=None):
         )
 
 
-def _check_same_task(task, other):
-    if task != other:
+def _check_same_task(names, other):
+    if names != other:
         raise ValueError(
-            f"Two models are compared on one task. Received: {task} and {other}. Choose another "
-            "model."
+            "Two models are compared on one task, or on the same ones. Received: "
+            f"{', '.join(names)} and {', '.join(other)}. Choose another model, or one `task` that "
+            "both have."
         )
 
 

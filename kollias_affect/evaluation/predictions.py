@@ -5,8 +5,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kollias_affect import models, windows
-from kollias_affect.models.streaming import SequenceRunner
 from kollias_affect.tasks import TASKS
 
 _CHUNK = 80  # frames per step of a clip that is one sequence
@@ -30,6 +28,7 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
 
     Returns:
         Dict from the key of each clip to float32 `[frames, outputs]`; NaN where there is no face.
+        For a model with several tasks, a dict of such dicts by task.
 
     Raises:
         ValueError: If a file is no image, two clips have one key, or `stream` is used with a
@@ -47,6 +46,8 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
     {'a': array([[nan, nan],
            [nan, nan]], dtype=float32)}
     """
+    from kollias_affect import models, windows
+
     _refuse_same_keys(clips)
     model = models.for_unit_range(model)
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
@@ -66,7 +67,7 @@ def predict(model, clips, batch_size=4, verbose=0, stream=False):
         data = data.map(lambda inputs: {name: value[:, 0] for name, value in inputs.items()})
     with windows.naming_bad_images(clips):
         outputs = models.fast(model).predict(data, verbose=verbose)
-    return of_clips(task_output(outputs), clips, length)
+    return _each_task(lambda values, _: of_clips(values, clips, length), outputs)
 
 
 def of_clips(outputs, clips, length):
@@ -102,29 +103,51 @@ def of_clips(outputs, clips, length):
 def _predict_sequences(model, clips, shapes):
     """Predicts clips in chunks; each chunk continues the recurrent state of the one before."""
     length = min(_CHUNK, max((len(clip) for clip in clips), default=1))
+    from kollias_affect import windows
+    from kollias_affect.models.streaming import SequenceRunner
+
     runner = SequenceRunner(model, length)
-    outputs = task_output(model.output).shape[-1]
-    predictions = {clip.key: np.full((len(clip), outputs), np.nan, np.float32) for clip in clips}
     visible = [_from_first_face(clip) for clip in clips if clip.has_image.any()]
-    if clips and not visible:
-        return predictions
-    data = windows.dataset(
-        visible,
-        length=length,
-        batch_size=1,
-        landmarks="landmarks" in shapes,
-        size=shapes["images"][-2],
-        labels=False,
-    )
-    chunks = data.as_numpy_iterator()
-    with windows.naming_bad_images(visible):
-        for clip in visible:
-            runner.reset()
-            parts = [task_output(runner(next(chunks)))[0] for _ in range(0, len(clip), length)]
-            values = np.concatenate(parts)[: len(clip)]  # without the padding of the last chunk
-            values[~clip.has_image] = np.nan
-            predictions[clip.key][-len(clip) :] = values
-    return predictions
+    outputs = {}
+    if visible or not clips:
+        data = windows.dataset(
+            visible,
+            length=length,
+            batch_size=1,
+            landmarks="landmarks" in shapes,
+            size=shapes["images"][-2],
+            labels=False,
+        )
+        with windows.naming_bad_images(visible):
+            outputs = _run_sequences(runner, visible, data.as_numpy_iterator(), length)
+
+    def of_task(symbol, task):
+        count, found = symbol.shape[-1], outputs.get(task, {})
+        return {clip.key: _on_all_frames(clip, found.get(clip.key), count) for clip in clips}
+
+    return _each_task(of_task, model.output)
+
+
+def _run_sequences(runner, clips, chunks, length):
+    """Returns, by task and by key of the clip, the outputs from the first frame with a face on."""
+    outputs = {}
+    for clip in clips:
+        runner.reset()
+        parts = [_by_task(runner(next(chunks))) for _ in range(0, len(clip), length)]
+        for task in parts[0]:
+            values = np.concatenate([part[task][0] for part in parts])
+            # Without the padding of the last chunk.
+            outputs.setdefault(task, {})[clip.key] = values[: len(clip)]
+    return outputs
+
+
+def _on_all_frames(clip, values, count):
+    """Returns outputs of the last frames of a clip for all its frames, NaN without a face."""
+    complete = np.full((len(clip), count), np.nan, np.float32)
+    if values is not None:
+        complete[-len(values) :] = values
+        complete[~clip.has_image] = np.nan
+    return complete
 
 
 def _from_first_face(clip):
@@ -132,11 +155,22 @@ def _from_first_face(clip):
     return clip.part(int(np.argmax(clip.has_image)), len(clip), clip.key)
 
 
+def _by_task(outputs):
+    """Returns the outputs of a model by task; an array is that of the only task, `None`."""
+    if not isinstance(outputs, dict):
+        return {None: outputs}
+    return {name: value for name, value in outputs.items() if name in TASKS}
+
+
+def _each_task(function, outputs):
+    """Returns `function(values, task)` for the only task, or a dict of such results by task."""
+    results = {task: function(values, task) for task, values in _by_task(outputs).items()}
+    return results if len(results) > 1 else next(iter(results.values()))
+
+
 def task_output(outputs):
-    """Returns the outputs of a model that belong to its task, of an array or a dict."""
-    if isinstance(outputs, dict):
-        return next(value for name, value in outputs.items() if name in TASKS)
-    return outputs
+    """Returns the outputs of a model of one task that belong to its task, of an array or a dict."""
+    return _each_task(lambda values, _: values, outputs)
 
 
 def paired(clips, predictions):

@@ -23,7 +23,8 @@ def representation_model(model):
     """
     if isinstance(model.output, dict) and "representation" in model.output:
         return keras.Model(model.input, model.output["representation"])
-    return keras.Model(model.input, model.get_layer(models.describe(model)["task"]).input)
+    card = models.describe(model)
+    return keras.Model(model.input, model.get_layer(next(iter(models.tasks_of(card)))).input)
 
 
 def write_projector(folder, model, clips, labels, points=1000):

@@ -15,6 +15,7 @@ from scipy import stats
 from kollias_affect import _checks
 from kollias_affect.evaluation import measures
 from kollias_affect.evaluation.scored_rows import scored_rows
+from kollias_affect.tasks import label_field
 
 _NUMBERS_PER_BATCH = 2 * 10**6  # limits the memory of a batch of resamples
 
@@ -34,7 +35,8 @@ def confidence_intervals(
     Args:
         clips, predictions, task: See `scores`.
         measure: `"CCC"`, `"Pearson"`, `"MSE"`, `"RMSE"` or `"SAGR"`; for expressions `"accuracy"`
-            or `"F1"` (unweighted mean over the classes that occur as labels).
+            or `"F1"` (unweighted mean over the classes that occur as labels); for action units
+            `"F1"`.
         confidence: Confidence level of the interval, in (0, 1).
         resamples: Number of bootstrap samples. Each draws as many videos as there are, with
             replacement.
@@ -163,22 +165,31 @@ def _score_function(task, measure):
 
     The rows are those of `_row_names`.
     """
-    known = measures.CLASS_MEASURES if task == "expression" else measures.MEASURES
+    field = label_field(task)
+    known = {
+        "expression": measures.CLASS_MEASURES,
+        "action_units": measures.UNIT_MEASURES,
+        "valence_arousal": measures.MEASURES,
+    }[field]
     function = known[_checks.one_of("measure", measure, known)]
 
     def score(total):
         values = function(total)
-        if task == "expression":
+        if field == "expression":
             return values[..., None]
-        if values.shape[-1] == 1:
+        if field == "action_units":
+            mean = measures.mean_of_units(values, total)[..., None]
+        elif values.shape[-1] == 1:
             return values
-        return np.concatenate([values, values.mean(axis=-1, keepdims=True)], axis=-1)
+        else:
+            mean = values.mean(axis=-1, keepdims=True)
+        return np.concatenate([values, mean], axis=-1)
 
     return score
 
 
 def _row_names(rows):
-    if rows.labels.ndim == 1:
+    if rows.kind == "classes":
         return ["all"]
     return [*rows.names, "mean"] if len(rows.names) > 1 else list(rows.names)
 
@@ -186,7 +197,9 @@ def _row_names(rows):
 def _sums_of_videos(rows, centre=None):
     """Returns the sums, or class counts, of each video with a frame that counts."""
     count = len(rows.video_names)
-    if rows.labels.ndim == 1:
+    if rows.kind == "units":
+        sums = measures.unit_counts(rows.labels, rows.predictions, rows.videos, count)
+    elif rows.kind == "classes":
         sums = measures.confusion_counts(
             rows.labels, rows.predicted_classes, len(rows.names), rows.videos, count
         ).astype(np.float64)
@@ -246,7 +259,7 @@ def _refuse_few(sums):
 
 def _refuse_other_labels(first, second):
     same = first.unit == second.unit and first.keys == second.keys
-    if not same or not np.array_equal(first.labels, second.labels):
+    if not same or not np.array_equal(first.labels, second.labels, equal_nan=True):
         raise ValueError(
             "Two models must be compared on the same rows with the same labels. Received: "
             f"{len(first.labels)} {first.unit} and {len(second.labels)} {second.unit}, which "

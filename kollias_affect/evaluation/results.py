@@ -13,7 +13,7 @@ from kollias_affect.evaluation.predictions import paired, to_table
 from kollias_affect.evaluation.resampling import confidence_intervals
 from kollias_affect.evaluation.scores import confusion, scores
 from kollias_affect.evaluation.tables import write_table
-from kollias_affect.tasks import TASKS, known_labels
+from kollias_affect.tasks import TASKS, known, known_labels, label_field
 
 CLIPS_DRAWN = 4
 
@@ -33,8 +33,8 @@ def write_results(
     and, with two videos or more, `intervals` (95 %, of the CCC or the accuracy). For valence and
     arousal there are also `histogram.png`, and `traces-<number>-<clip>.png` and
     `trajectory-<number>-<clip>.png` of the first clips; for one dimension the traces; for
-    expressions `confusion` (csv, markdown, png), `distribution.png` and the traces. Single images
-    have no `per_video` and no traces.
+    expressions `confusion` (csv, markdown, png), `distribution.png` and the traces; for action
+    units the traces. Single images have no `per_video` and no traces.
 
     Args:
         clips: List of `Clip` with labels.
@@ -69,8 +69,8 @@ def write_results(
     if (per_video.iloc[:, -1] > 0).sum() > 1:  # videos with a row that counts
         intervals = confidence_intervals(clips, scored, main_measure(task), task)
         write_table(intervals, out_dir / "intervals")
-    if task == "expression":
-        _draw_classes(clips, scored, out_dir)
+    if label_field(task) == "expression":
+        _draw_classes(clips, scored, out_dir, task)
     elif task == "valence_arousal":
         _draw_plane(clips, videos, predictions, ranges, out_dir)
     for number, clip in enumerate(videos, start=1):
@@ -83,8 +83,9 @@ def write_results(
 
 
 def _draw_plane(clips, videos, predictions, ranges, out_dir):
-    labels = [clip.valence_arousal[clip.valid] for clip in clips]
-    values = [predictions[clip.key][clip.valid] for clip in clips]
+    known_of = {clip.key: known(clip, "valence_arousal") for clip in clips}
+    labels = [clip.valence_arousal[known_of[clip.key]] for clip in clips]
+    values = [predictions[clip.key][known_of[clip.key]] for clip in clips]
     figure = plots.histogram(np.concatenate(values), np.concatenate(labels), ranges=ranges)
     plots.save(figure, out_dir / "histogram.png")
     for number, clip in enumerate(videos, start=1):
@@ -94,12 +95,12 @@ def _draw_plane(clips, videos, predictions, ranges, out_dir):
         plots.save(figure, out_dir / f"trajectory-{number}-{_file_name(clip)}.png")
 
 
-def _draw_classes(clips, scored, out_dir):
-    counts = confusion(clips, scored)
+def _draw_classes(clips, scored, out_dir, task):
+    counts, names = confusion(clips, scored, task), TASKS[task][0]
     write_table(counts, out_dir / "confusion")
-    plots.save(plots.draw_confusion(counts.to_numpy()), out_dir / "confusion.png")
+    plots.save(plots.draw_confusion(counts.to_numpy(), names), out_dir / "confusion.png")
     sets = {"labels": counts.sum(axis=1), "predictions": counts.sum(axis=0)}
-    figure = plots.distribution({name: values.to_numpy() for name, values in sets.items()})
+    figure = plots.distribution({name: values.to_numpy() for name, values in sets.items()}, names)
     plots.save(figure, out_dir / "distribution.png")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from kollias_affect import _checks, tasks
 from kollias_affect.evaluation.predictions import paired
 from kollias_affect.evaluation.videos import video_of as default_video_of
-from kollias_affect.tasks import TASKS
+from kollias_affect.tasks import ACTION_UNITS, TASKS
 
 UNITS = ("sequence", "video", "utterance")  # units of `aggregate`, names of its index
 LABEL_PREFIX = "label "  # start of the names of columns with labels
@@ -19,7 +19,8 @@ class ScoredRows:
 
     Attributes:
         names: Names of the outputs.
-        labels: Float64 `[rows, outputs]`, or integers `[rows]` for expressions.
+        labels: Float64 `[rows, outputs]`, or integers `[rows]` for expressions; NaN for unknown
+            action units.
         predictions: Float64 `[rows, outputs]`, finite.
         videos: Integers `[rows]`, indices into `video_names`.
         video_names: Sorted names of the videos of all clips; some may have no row.
@@ -36,6 +37,13 @@ class ScoredRows:
     unit: str = "frames"
     keys: tuple = ()
     left_out: int = 0
+
+    @property
+    def kind(self):
+        """`"classes"`, `"units"` (action units) or `"dimensions"`."""
+        if self.labels.ndim == 1:
+            return "classes"
+        return "units" if self.names == ACTION_UNITS else "dimensions"
 
     @property
     def predicted_classes(self):
@@ -96,23 +104,26 @@ def _rows_of_frames(clips, videos, predictions, names, task):
         )
     for clip, values in zip(clips, predictions, strict=True):
         refuse_other_outputs(clip, values, task)
-        _refuse_missing(clip, values)
-    if not any(clip.valid.any() for clip in clips):
+    known = [tasks.known(clip, task) for clip in clips]
+    for clip, values, counted in zip(clips, predictions, known, strict=True):
+        _refuse_missing(clip, values, counted)
+    if not any(counted.any() for counted in known):
         raise ValueError(
             "Scores need at least one valid frame. Received: none. Check that faces were detected "
             "and that frames are marked as valid."
         )
-    labels = np.concatenate([tasks.labels(clip, task)[clip.valid] for clip in clips])
-    values = [v[clip.valid] for clip, v in zip(clips, predictions, strict=True)]
-    if task != "expression":
+    labels = [tasks.labels(clip, task)[k] for clip, k in zip(clips, known, strict=True)]
+    labels = np.concatenate(labels)
+    values = [v[k] for v, k in zip(predictions, known, strict=True)]
+    if field != "expression":
         labels = labels.astype(np.float64)
     video_names, indices = np.unique(videos, return_inverse=True)
     indices = np.repeat(indices, [len(v) for v in values])
     return ScoredRows(names, labels, np.concatenate(values), indices, video_names.tolist())
 
 
-def _refuse_missing(clip, values):
-    bad = np.flatnonzero(clip.valid & ~np.isfinite(values).all(axis=1))
+def _refuse_missing(clip, values, counted):
+    bad = np.flatnonzero(counted & ~np.isfinite(values).all(axis=1))
     if len(bad):
         raise ValueError(
             "Every valid frame needs a finite prediction. Received: "
@@ -123,7 +134,8 @@ def _refuse_missing(clip, values):
 
 def _rows_of_table(clips, videos, table, names, task):
     unit = table.index.name
-    label_names = ("expression",) if task == "expression" else names
+    of_classes = tasks.label_field(task) == "expression"
+    label_names = ("expression",) if of_classes else names
     label_columns = [LABEL_PREFIX + name for name in label_names]
     missing = [name for name in (*names, *label_columns) if name not in table]
     if missing:
@@ -143,7 +155,7 @@ def _rows_of_table(clips, videos, table, names, task):
             f"Received: {len(table)} with a prediction, without a label {unlabelled[:5]} "
             f"({len(unlabelled)}). Load the clips with their labels."
         )
-    if task == "expression":
+    if of_classes:
         labels = table[label_columns[0]].map(names.index).to_numpy(np.int64)
     else:
         labels = table[label_columns].to_numpy(np.float64)

@@ -7,6 +7,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from kollias_affect.evaluation import measures
 from kollias_affect.evaluation.scored_rows import scored_rows
+from kollias_affect.tasks import label_field
 
 
 def scores(
@@ -41,14 +42,17 @@ def scores(
         both rows, also for RMSE). For expressions the columns are `precision`, `recall` (the
         accuracy of a class), `F1`, `accuracy` and `frames`; the rows are the classes, `all`
         (unweighted means over the classes that occur as labels) and `all seven` (over all classes;
-        one that does not occur counts 0). The accuracy is computed over all frames.
+        one that does not occur counts 0; `all eight` for eight classes). The accuracy is computed
+        over all frames. For action units the columns are the same; the rows are the units and
+        `mean` (over the units that occur as labels), and `frames` are those with a known label.
 
         For a table of `aggregate`, the column `frames` is named after the unit, and `left out`
         has the number of rows without a prediction.
 
         With `per_video` there is one row per video. For affect dimensions the columns are
-        `CCC valence`, `CCC arousal`, `CCC mean` and so on; for expressions they are those of the
-        row `all`. A video without a frame that counts keeps its row, with 0 frames and NaN.
+        `CCC valence`, `CCC arousal`, `CCC mean` and so on; for expressions and action units they
+        are those of the rows `all` and `mean`. A video without a frame that counts keeps its row,
+        with 0 frames and NaN.
 
     Raises:
         ValueError: If a clip has no labels, a valid frame has no finite prediction, nothing
@@ -67,10 +71,10 @@ def scores(
 
     References: Paper B, eq. 2, and section 7.1 for p-values; paper C, eq. 1, 2 and 5.
     """
-    if significance and task == "expression":
+    if significance and label_field(task) != "valence_arousal":
         raise ValueError(
             "P-values are those of the correlation of valence or arousal. Received: "
-            "significance=True for expressions. Leave it out."
+            f"significance=True for {label_field(task).replace('_', ' ')}s. Leave it out."
         )
     rows = scored_rows(clips, predictions, task, video_of)
     if per_video:
@@ -81,15 +85,17 @@ def scores(
     return table
 
 
-def confusion(clips, predictions):
+def confusion(clips, predictions, task="expression"):
     """Counts how often each expression is predicted for each label.
 
     Args:
         clips: List of `Clip` with `expression`.
         predictions: See `scores`.
+        task: `"expression"` or `"expression_8"`.
 
     Returns:
-        `pandas.DataFrame` of integers, rows labels, columns predictions, both `EXPRESSIONS`.
+        `pandas.DataFrame` of integers, rows labels, columns predictions, both the names of the
+        task.
 
     Raises:
         ValueError: As `scores` does.
@@ -103,15 +109,17 @@ def confusion(clips, predictions):
     >>> counts.loc["happiness", ["neutral", "happiness"]].tolist()
     [1, 1]
     """
-    rows = scored_rows(clips, predictions, "expression")
+    rows = scored_rows(clips, predictions, task)
     counts = measures.confusion_counts(rows.labels, rows.predicted_classes, len(rows.names))
     index = pd.Index(rows.names, name="label")
     return pd.DataFrame(counts, index, pd.Index(rows.names, name="prediction"))
 
 
 def _table(rows, significance):
-    if rows.labels.ndim == 1:
+    if rows.kind == "classes":
         return _class_scores(rows)
+    if rows.kind == "units":
+        return _unit_scores(rows)
     return _dimension_scores(rows, significance)
 
 
@@ -142,11 +150,28 @@ def _class_scores(rows):
         rows.labels, predicted, labels=range(len(names)), zero_division=0
     )
     table = pd.DataFrame({"precision": precision, "recall": recall, "F1": f1}, index=names)
-    means = {"all": table[support > 0].mean(), "all seven": table.mean()}
+    every = {7: "all seven", 8: "all eight"}[len(names)]
+    means = {"all": table[support > 0].mean(), every: table.mean()}
     table = pd.concat([table, pd.DataFrame(means).T])
     accuracy = (rows.labels == predicted).mean()
     table["accuracy"] = [np.nan] * len(names) + [accuracy] * len(means)
     table[rows.unit] = [*support, *[len(predicted)] * len(means)]
+    return table
+
+
+def _unit_scores(rows):
+    counts = measures.unit_counts(rows.labels, rows.predictions)
+    hits, labelled, predicted, known = counts.T
+    errors = labelled + predicted - 2 * hits
+    columns = {
+        "precision": hits / np.maximum(predicted, 1),
+        "recall": hits / np.maximum(labelled, 1),
+        "F1": measures.unit_f1(counts),
+        "accuracy": np.where(known > 0, 1 - errors / np.maximum(known, 1), np.nan),
+    }
+    table = pd.DataFrame(columns, index=list(rows.names))
+    table.loc["mean"] = [measures.mean_of_units(v, counts) for v in columns.values()]
+    table[rows.unit] = [*known.astype(int), len(rows.labels)]
     return table
 
 
@@ -170,8 +195,8 @@ def one_row(table, unit):
         table: `pandas.DataFrame`.
         unit: Name of its column of counts, which is left out for affect dimensions.
     """
-    if "all" in table.index:
-        return table.loc["all"].to_dict()
+    if "F1" in table:
+        return table.loc["all" if "all" in table.index else "mean"].to_dict()
     columns = table.columns.drop(unit)
     line = {f"{column} {row}": table.at[row, column] for column in columns for row in table.index}
     line.pop("p-value mean", None)  # a mean of correlations has none

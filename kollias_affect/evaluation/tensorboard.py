@@ -17,7 +17,7 @@ from kollias_affect.evaluation import plots, projector
 from kollias_affect.evaluation.label_ranges import ranges_of
 from kollias_affect.evaluation.predictions import predict
 from kollias_affect.evaluation.scores import confusion, scores
-from kollias_affect.tasks import TASKS, known_labels, label_field
+from kollias_affect.tasks import TASKS, known, known_labels, label_field
 
 # A sample of many clips consists of at least this many parts.
 _MIN_PARTS = 12
@@ -30,11 +30,14 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
     writes, to the run `validation` and with Keras' step (the epoch, from 0):
 
     - scalars: `affect/ccc_valence`, `affect/ccc_arousal` and `affect/ccc_mean`, for one dimension
-      only its own; for expressions `affect/accuracy` and `affect/macro_f1`. They are
-      `evaluation.scores` of the frames predicted here. Keras' own scalars, such as
-      `epoch_ccc_valence`, are computed over the complete validation data;
+      only its own; for expressions `affect/accuracy` and `affect/macro_f1`; for action units
+      `affect/f1`. They are `evaluation.scores` of the frames predicted here. Keras' own scalars,
+      such as `epoch_ccc_valence`, are computed over the complete validation data;
     - images: `pictures/histogram` (labels and predictions in the plane of valence and arousal) or
       `pictures/confusion`, and `traces/<clip>` of the same few clips in every epoch.
+
+    With several tasks, the names have the task in between, as in `affect/expression/accuracy`, and
+    each task has the clips with labels of it.
 
     When training begins, the callback writes the hyper-parameters for TensorBoard's HParams. When
     training ends, it writes the representation of frames and their labels for the projector.
@@ -51,7 +54,7 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
 
     Args:
         log_dir: Folder of the run, in which `train/` and `validation/` are created.
-        clips: List of `Clip` with labels of the model's task: the validation clips.
+        clips: List of `Clip` with labels of the model's tasks: the validation clips.
         every: Number of epochs from one set of pictures to the next.
         clips_shown: Number of clips with traces, the first ones with at least two frames.
         hyper_parameters: Dict of numbers, booleans, texts and dicts of these, with names joined by
@@ -110,10 +113,15 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         """Checks the clips against the model, and samples the frames to predict."""
         self.predictor = self.predictor or model
         card = models.describe(self.predictor)
-        self.task, names = card["task"], card["outputs"]
-        _check_labels(self.clips, self.task)
+        self.tasks = tuple(models.tasks_of(card))
+        for task in self.tasks:
+            _check_labels(self.clips, task, only=len(self.tasks) == 1)
         self.predicted = sample_clips(self.clips, self.frames, card["length"] or 1, self.seed)
-        self._pictures = _Pictures(self.predicted, self.task, names, self.clips_shown, self.ranges)
+        self._pictures = {}
+        for task in self.tasks:
+            clips = [clip for clip in self.predicted if known(clip, task).any()]
+            options = TASKS[task][0], self.clips_shown, self.ranges
+            self._pictures[task] = _Pictures(clips, task, *options)
         super().set_model(model)
 
     def on_train_begin(self, logs=None):
@@ -147,22 +155,31 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         self._last_shown = epoch
         with _warning("scores and pictures"), self._val_writer.as_default(epoch):
             predictions = predict(self.predictor, self.predicted)
-            for name, value in _scalars(self.predicted, predictions, self.task).items():
-                tf.summary.scalar(f"affect/{name}", value)
-            for name, figure in self._pictures.draw(predictions):
-                tf.summary.image(name, _pixels(figure)[None])
+            for task, pictures in self._pictures.items():
+                several = len(self.tasks) > 1
+                self._write(pictures, predictions[task] if several else predictions, several)
             self._val_writer.flush()
         if self.budget is not None:
             end = time.perf_counter()
             self._pause_ends = end + (end - start) / self.budget
 
+    def _write(self, pictures, predictions, several):
+        """Writes scalars and images of one task."""
+        clips, task = pictures.clips, pictures.task
+        if not clips:
+            return  # none of the sampled frames has a label of the task
+        between = f"{task}/" if several else ""
+        values = {clip.key: predictions[clip.key] for clip in clips}
+        for name, value in _scalars(clips, values, task).items():
+            tf.summary.scalar(f"affect/{between}{name}", value)
+        for name, figure in pictures.draw(values):
+            group, _, rest = name.partition("/")
+            tf.summary.image(f"{group}/{between}{rest}", _pixels(figure)[None])
+
     def _project(self):
-        labels = np.concatenate([known_labels(clip, self.task) for clip in self.predicted])
-        names, _ = TASKS[self.task]
-        if self.task == "expression":
-            columns = {"expression": np.array([*names, ""], object)[labels]}  # -1: unknown
-        else:
-            columns = dict(zip(names, labels.T, strict=True))
+        columns = {}
+        for task in self.tasks:
+            columns.update(_columns(self.predicted, task))
         folder = Path(self.log_dir, "validation")
         projector.write_projector(folder, self.predictor, self.predicted, columns, self.points)
 
@@ -176,9 +193,9 @@ class _Pictures:
 
     def draw(self, predictions):
         """Yields pairs of the name and the figure of a picture."""
-        if self.task == "expression":
-            counts = confusion(self.clips, predictions)
-            yield "pictures/confusion", plots.draw_confusion(counts)
+        if label_field(self.task) == "expression":
+            counts = confusion(self.clips, predictions, self.task)
+            yield "pictures/confusion", plots.draw_confusion(counts, self.names)
         elif self.task == "valence_arousal":
             labels = np.concatenate([known_labels(clip, self.task) for clip in self.clips])
             values = np.concatenate([predictions[clip.key] for clip in self.clips])
@@ -225,9 +242,10 @@ def sample_clips(clips, frames=4000, length=80, seed=0):
     return sampled
 
 
-def _check_labels(clips, task):
+def _check_labels(clips, task, only):
+    """Raises `ValueError` if there is no label of a task; of the only task, if a clip has none."""
     without = [clip.key for clip in clips if getattr(clip, label_field(task)) is None]
-    if without or not any(clip.valid.any() for clip in clips):
+    if (only and without) or not any(known(clip, task).any() for clip in clips):
         raise ValueError(
             f"`clips` must have labels of the model's task {task!r}, and a valid frame. Received: "
             f"{len(clips)} clips, without labels: {without[:5]}. Pass the clips that the model is "
@@ -235,10 +253,30 @@ def _check_labels(clips, task):
         )
 
 
+def _columns(clips, task):
+    """Returns a dict from a name to the labels of all frames, unknown where there are none."""
+    names, _ = TASKS[task]
+    of_classes = label_field(task) == "expression"
+    labels = []
+    for clip in clips:
+        if getattr(clip, label_field(task)) is not None:
+            labels.append(known_labels(clip, task))
+        elif of_classes:
+            labels.append(np.full(len(clip), -1))
+        else:
+            labels.append(np.full((len(clip), len(names)), np.nan))
+    labels = np.concatenate(labels)
+    if of_classes:
+        return {"expression": np.array([*names, ""], object)[labels]}  # -1: unknown
+    return dict(zip(names, labels.T, strict=True))
+
+
 def _scalars(clips, predictions, task):
     table = scores(clips, predictions, task)
-    if task == "expression":
+    if label_field(task) == "expression":
         return {"accuracy": table.loc["all", "accuracy"], "macro_f1": table.loc["all", "F1"]}
+    if task == "action_units":
+        return {"f1": table.loc["mean", "F1"]}
     return {f"ccc_{name}": value for name, value in table["CCC"].items()}
 
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from kollias_affect import _checks, _files, initializers, models, presets, transfer, weights
+from kollias_affect import _checks, _files, initializers, models, presets, tasks, transfer, weights
 from kollias_affect.experiments import builders, seen
 from kollias_affect.experiments.declaration import Scale
 from kollias_affect.experiments.kinds import ARGUMENTS, NETWORKS
@@ -32,7 +32,7 @@ def new_network(
 
     Args:
         network: Name in `NETWORKS`.
-        task: One of `tasks.TASKS`.
+        task: One of `tasks.TASKS`, or several, see `models.cnn`.
         settings: Name of the preset with the defaults of dropout, initial weights and length, one
             of `presets.PRESETS`. Default: that of the paper that the network is from.
         backbone: Name in `backbones.BACKBONES`.
@@ -156,8 +156,9 @@ def continued(model, task=None, frozen=False, seed=0):
 
     Args:
         model: `.keras` file, or a name in `weights.list_pretrained`.
-        task: One of `tasks.TASKS`. If it is not that of the model, a new output layer replaces the
-            old one, see `transfer.swap_head`. Default: the task of the model.
+        task: One of `tasks.TASKS`, or several. Tasks that the model does not have get a new output
+            layer, see `transfer.swap_head`; those of its tasks that are not named lose theirs.
+            Default: the tasks of the model.
         frozen: Whether to freeze the CNN; otherwise all layers are trained.
         seed: Seed of a new output layer.
 
@@ -172,9 +173,13 @@ def continued(model, task=None, frozen=False, seed=0):
     path = weights.model_file(model)
     network, card = models.load(path)
     start = _named(path)
-    if task is not None and task != card["task"]:
-        network = transfer.swap_head(network, task, seed=seed)
-        start = f"{start}; new output layer for {task}, seed {seed}"
+    old = set(models.tasks_of(card))
+    names = old if task is None else tasks.names_of(task)
+    if set(names) != old:
+        kept = [name for name in names if name in old]
+        network = transfer.swap_head(network, names, seed=seed, keep=kept)
+        added = ", ".join(name for name in names if name not in old)
+        start = f"{start}; new output layer for {added}, seed {seed}" if added else start
     transfer.unfreeze(network)
     if frozen:
         transfer.freeze(network, cnn=True)

@@ -6,7 +6,7 @@ from kollias_affect import _checks, datasets, models, training
 from kollias_affect.datasets import division, sampling
 from kollias_affect.experiments import seen, starts
 from kollias_affect.experiments.sources import Source
-from kollias_affect.tasks import TASKS
+from kollias_affect.tasks import label_field, names_of
 
 # Quadrants that may be duplicated, by the name of the option.
 BALANCES = {"none": None, "paper": sampling.PAPER_DUPLICATED, "all": sampling.QUADRANTS}
@@ -53,7 +53,8 @@ def train(
         balance: Quadrants of valence and arousal whose runs are duplicated in the training clips:
             `"none"`, `"paper"` (those of paper C), or `"all"`, see `sampling.balance_quadrants`.
         model: Model to train further, see `starts.continued`; `None` for a new network.
-        task: One of `tasks.TASKS`. Default: that of the model, or `"valence_arousal"`.
+        task: One of `tasks.TASKS`, or several, as a sequence or a text with commas. Default: those
+            of the model, or `"valence_arousal"`.
         settings: Name of the preset with the defaults. Default: `"C"`, or that of the paper of a
             new network.
         frozen: Whether to freeze the CNN.
@@ -62,8 +63,8 @@ def train(
             training.
         log: Function that is called with lines of text.
         **options: Options of a new network, `starts.NEW`; and `learning_rate`, `batch_size`,
-            `stride`, `level`, `decay`, `weight_decay`, `loss` and `choose_by` of
-            `training.train`.
+            `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by` and the options for
+            several tasks of `training.train`.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -77,6 +78,7 @@ def train(
     _checks.one_of("balance", balance, BALANCES)
     _checks.one_of("dataset", dataset, datasets.DATASETS)
     _checks.positive_integer("epochs", epochs)
+    task = None if task is None else _names(task)
     options = {name: value for name, value in options.items() if value is not None}
     of_network = {name: options.pop(name) for name in starts.NEW if name in options}
     network, record = _start(model, task, settings, frozen, seed, of_network)
@@ -132,19 +134,26 @@ def _start(model, task, settings, frozen, seed, of_network):
             "`model` continues a model as it is; other options describe a new network. Received: "
             f"model={model} and {', '.join(of_network)}. Leave one of them out."
         )
-    if task is not None:
-        _checks.one_of("task", task, TASKS)
     return starts.continued(model, task, frozen, seed)
+
+
+def _names(task):
+    """Returns the task, or the tuple of several, that a text with commas or a sequence names."""
+    if isinstance(task, str):
+        task = tuple(name.strip() for name in task.split(","))
+    names = names_of(task)
+    return names if len(names) > 1 else names[0]
 
 
 def _check_task(task, balance, options):
     """Raises `ValueError` for options of valence and arousal if the task is another one."""
     given = [name for name in ("loss", "level") if name in options]
     given += ["balance"] if balance != "none" else []
-    if task == "expression" and given:
+    names = names_of(task)
+    if given and "valence_arousal" not in map(label_field, names):
         raise ValueError(
-            f"`{given[0]}` is for valence and arousal. Received: it and the task 'expression'. "
-            "Leave it out."
+            f"`{given[0]}` is for valence and arousal. Received: it and the task "
+            f"{', '.join(map(repr, names))}. Leave it out."
         )
 
 

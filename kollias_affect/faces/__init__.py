@@ -3,8 +3,7 @@
 from kollias_affect.faces.alignment import align, normalize, prototype, similarity
 from kollias_affect.faces.batch import extract_many
 from kollias_affect.faces.boxes import Box
-from kollias_affect.faces.complete_pictures import complete_face
-from kollias_affect.faces.cropping import LAYOUTS, AlignedFace, faces_of
+from kollias_affect.faces.cropping import LAYOUTS, AlignedFace, cropped_face, faces_of
 from kollias_affect.faces.detectors import DETECTORS, Detector, detect
 from kollias_affect.faces.extraction import extract, read
 from kollias_affect.faces.eyes import eye_align, eye_crop
@@ -26,7 +25,7 @@ __all__ = [
     "Video",
     "align",
     "anchors",
-    "complete_face",
+    "cropped_face",
     "detect",
     "extract",
     "extract_many",

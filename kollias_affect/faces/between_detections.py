@@ -60,13 +60,14 @@ class FaceTracker:
         self.targets = []
         self.age = 0  # frames since the last detection
         self.recent = collections.deque(maxlen=every)
+        self.grid = None
         self.started = False  # A resumed run starts with a frame that the detector has seen.
 
     def run(self, frames):
         """Yields each frame, its faces, and whether the detector was not run on it.
 
         Args:
-            frames: Iterable of objects with an `image`, in order.
+            frames: Iterable of objects with an `image` and its `grid` (see `Frame`), in order.
         """
         held = []
         for frame in frames:
@@ -89,11 +90,12 @@ class FaceTracker:
                 yield frame, [], frame is not last
         else:
             for frame in held:
-                yield frame, *self.faces(frame.image)
+                yield frame, *self.faces(frame.image, frame.grid)
 
-    def faces(self, image):
+    def faces(self, image, grid=None):
         """Returns the faces in the next frame, and whether they were tracked, not detected."""
         self.started = True
+        self.follow_grid(grid)
         faces = self._track(image) if self._may_track() else None
         tracked = faces is not None
         if tracked:
@@ -106,8 +108,21 @@ class FaceTracker:
         self.remember([face.box for face in faces])
         return faces, tracked
 
-    def remember(self, boxes):
+    def follow_grid(self, grid):
+        """Scales what is remembered if the pictures change their `(height, width)`.
+
+        The detector runs on the first picture of another size.
+        """
+        if grid is not None and self.grid not in (None, grid):
+            down, across = (new / old for new, old in zip(grid, self.grid, strict=True))
+            scaled = [[box.scaled(across, down) for box in boxes] for boxes in self.recent]
+            self.recent = collections.deque(scaled, maxlen=self.every)
+            self.targets = []
+        self.grid = grid or self.grid
+
+    def remember(self, boxes, grid=None):
         """Notes the boxes of a frame. Call it alone for frames of an interrupted run."""
+        self.follow_grid(grid)
         self.recent.append(boxes)
 
     def _may_track(self):

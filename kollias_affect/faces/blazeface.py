@@ -6,6 +6,7 @@ closely, which decides and gives the box.
 """
 
 import functools
+import math
 
 from kollias_affect.faces.blazeface_network import Network
 from kollias_affect.faces.boxes import Box, overlap, without_overlaps
@@ -13,6 +14,7 @@ from kollias_affect.faces.boxes import Box, overlap, without_overlaps
 # `benchmarks/detectors.py` measures the detectors with these numbers.
 SURE = 0.7  # Score from which one look is enough, in a large face or close to a small one.
 LIKELY = 0.6  # Mean score of two looks at a large face from which it counts.
+CERTAIN = 0.75  # Score of a close look, or its mean with that of the proposal, in main faces.
 PROPOSED = 0.25  # Score from which a place is looked at closely,
 PROPOSED_SMALL = 0.15  # and that in a search for small faces.
 SIDE_OF_LOOK = 2.5  # Side of the window of a close look, in units of the proposed box.
@@ -30,7 +32,7 @@ def main_faces():
     """Returns a detector for the main faces of an image, at little cost.
 
     It finds faces of at least about a sixth of the image's longest side. Only where there is
-    none, smaller ones are searched.
+    none, smaller ones are searched, down to a quarter of the shorter side.
     """
     search = Search()
     return lambda image: [for_landmarks(box) for box in search.main_faces(image)]
@@ -52,8 +54,15 @@ class Search:
         self.network = functools.cache(Network)
 
     def main_faces(self, image):
-        """Returns the large faces of an image, or else those of the middle range."""
-        return self._large(image) or self._checked(image, self._whole("full_range", image, 0.0))
+        """Returns the large faces of an image, or else those of its square parts."""
+        found = self._large(image)
+        if found:
+            return found
+        for proposal in self._in_squares(image):
+            box = self._close_look(image, proposal, 2 * CERTAIN - proposal.score)
+            if box is not None and max(box.score, (box.score + proposal.score) / 2) >= CERTAIN:
+                found.append(box)
+        return without_overlaps(found)
 
     def every_face(self, image):
         """Returns the large and the small faces of an image."""
@@ -76,6 +85,18 @@ class Search:
             if box is not None:
                 found.append(box)
         return without_overlaps(found)
+
+    def _in_squares(self, image):
+        """Proposes faces in squares as large as the shorter side, at most three in a row."""
+        side = max(min(image.shape[:2]), max(image.shape[:2]) / 3)
+        front = self.network("front")
+        boxes = [
+            box
+            for y in part_starts(image.shape[0], side, 0)
+            for x in part_starts(image.shape[1], side, 0)
+            for box in front(image, (x, y), side, PROPOSED)
+        ]
+        return without_overlaps(boxes)
 
     def _small(self, image):
         """Proposes places of small faces, in overlapping parts of large images."""
@@ -114,12 +135,12 @@ class Search:
         return max(boxes, key=lambda box: box.score, default=None)
 
 
-def part_starts(length):
-    """Returns where the parts of an image start, so that neighbours overlap by a quarter."""
-    if length <= TILE:
-        return [(length - TILE) / 2]
-    count = 1 + -(-(length - TILE) // (TILE * 3 // 4))
-    return [i * (length - TILE) / (count - 1) for i in range(count)]
+def part_starts(length, side=TILE, shared=0.25):
+    """Returns where the parts of an image start, so that neighbours share a part of their side."""
+    if length <= side:
+        return [(length - side) / 2]
+    count = 1 + math.ceil((length - side) / (side * (1 - shared)))
+    return [i * (length - side) / (count - 1) for i in range(count)]
 
 
 def _is_in(box, face):

@@ -25,6 +25,11 @@ class Box(NamedTuple):
         """Area in square pixels."""
         return self.width * self.height
 
+    def scaled(self, across, down):
+        """Returns the box in pixels of which there are `across` and `down` per old one."""
+        sides = self.x * across, self.y * down, self.width * across, self.height * down
+        return Box(*(round(side) for side in sides), self.score)
+
 
 def overlap(a, b):
     """Computes the intersection over union of two boxes, in [0, 1]."""

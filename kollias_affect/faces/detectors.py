@@ -72,30 +72,29 @@ def get(detector):
     """
     if callable(detector):
         return detector
-    return _built_in(chosen(checked_name("detector", detector)))
+    return _built_in(checked(chosen(detector)))
 
 
-def checked_name(argument, name):
-    """Returns the name of a built-in detector, without loading it.
-
-    Args:
-        argument: Name of the argument, for messages.
-        name: See `get`.
+def checked(detector):
+    """Returns the name of a detector if it is one, without loading anything.
 
     Raises:
         FileNotFoundError, ValueError: If the name is unknown, or its file is missing.
     """
-    kind, _, file = str(name).partition(":")
+    kind, colon, file = str(detector).partition(":")
     if kind not in FROM_FILE:
-        names = (f"{known}:FILE" if known in FROM_FILE else known for known in DETECTORS)
-        return _checks.one_of(argument, name, (AUTO, *names))
-    if not file:
+        return _checks.one_of("detector", detector, (AUTO, *(_usage(name) for name in DETECTORS)))
+    if not (colon and file):
         raise ValueError(
-            f"`{argument}`: {kind} needs its file. Received: {name!r}. Write {kind}:FILE; "
+            f"`{kind}` needs its file. Received: detector={detector!r}. Write {kind}:FILE; "
             f"{yunet.FILE} of OpenCV's model zoo fits."
         )
-    _checks.existing_file(argument, file)
-    return name
+    _checks.existing_file("detector", file)
+    return detector
+
+
+def _usage(name):
+    return f"{name}:FILE" if name in FROM_FILE else name
 
 
 def name_of(detector):

@@ -9,15 +9,15 @@ import itertools
 import logging
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from kollias_affect import _checks, _runs
+from kollias_affect import _checks, _runs, _untrusted
 from kollias_affect.clip import Clip
 from kollias_affect.faces import alignment, cropping, detectors, likeness
 from kollias_affect.faces.between_detections import FaceTracker
 from kollias_affect.faces.crop_files import image_name
 from kollias_affect.faces.extraction_run import ExtractionRun
+from kollias_affect.faces.frame_journal import POINTS
 from kollias_affect.faces.person_files import TABLE_VERSION
 from kollias_affect.faces.prefetch import prefetch
 from kollias_affect.faces.video import Video
@@ -46,11 +46,12 @@ def extract(
 
     - `<video>/00001.jpg`, `00002.jpg` and so on: the crops. Frames without a face have none.
     - `<video>.csv`: one row per decoded frame, with the columns `faces.COLUMNS`. `timestamp` is in
-      seconds, the rectangle in pixels of the frame, and `FaceScore` is the detector's score, from 0
-      to 1.
+      seconds, the rectangle in pixels of the frame (upright, with square pixels), and `FaceScore`
+      is the detector's score, from 0 to 1. If the frames change their number of pixels, the columns
+      `FrameWidth` and `FrameHeight` follow.
     - `<video>.npz`: `landmarks` in [-1, 1] of the crop and `landmarks_in_frame` in pixels, float32
       `[frames, 68, 2]`, NaN without a face.
-    - `<video>.json`: settings, versions, and where the video broke.
+    - `<video>.json`: settings, versions, where the video broke, and what else is unusual in it.
 
     A finished video is not extracted again. An interrupted extraction resumes and ends with the
     same bytes. Files that an extraction did not write are never replaced or deleted.
@@ -106,6 +107,8 @@ def extract(
         summary = run.summary()
     if summary["broken"]:
         _log.warning("%s. The frames that decode are kept.", summary["broken"])
+    for note in summary["notes"]:
+        _log.warning("%s.", note)
     clips = [read(out_dir, name) for name in summary["people"]]
     return clips if faces == "all" else clips[0]
 
@@ -131,8 +134,8 @@ def _extract_rest(frames, run, tracker, overwrite, on_frame):
     done = run.begin(overwrite)
     if done is None:
         return
-    for boxes in done:
-        tracker.remember(boxes)
+    for boxes, grid in done:
+        tracker.remember(boxes, grid)
     frames.skip = len(done)
     results = prefetch(_find_faces(prefetch(iter(frames)), tracker))
     with contextlib.closing(results):
@@ -141,7 +144,7 @@ def _extract_rest(frames, run, tracker, overwrite, on_frame):
                 run.add(frame, faces, tracked)
             if on_frame is not None:
                 on_frame(1)
-    run.publish(frames.broken)
+    run.publish(frames.broken, frames.notes)
 
 
 def _find_faces(frames, tracker):
@@ -171,9 +174,17 @@ def read(out_dir, name):
         `Clip` without labels, one entry per decoded frame.
     """
     folder = Path(out_dir)
-    table = pd.read_csv(folder / f"{name}.csv", usecols=["frame", "timestamp", "success"])
-    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-        landmarks = arrays["landmarks"]
+    remedy = "Extract the video again, with overwrite=True or --overwrite."
+    with _untrusted.reading("A table of faces must be complete", folder / f"{name}.csv", remedy):
+        table = pd.read_csv(
+            folder / f"{name}.csv", usecols=["frame", "timestamp", "success"], dtype="float64"
+        ).astype({"frame": int, "success": bool})
+    with _untrusted.reading("Landmarks must be complete", folder / f"{name}.npz", remedy):
+        landmarks = _untrusted.read_npz(folder / f"{name}.npz", ("landmarks",))["landmarks"]
+        if landmarks.shape != (len(table), *POINTS) or landmarks.dtype.kind != "f":
+            raise _untrusted.UnreadableError(
+                f"{landmarks.dtype} of shape {landmarks.shape} for {len(table)} frames"
+            )
     images = folder.resolve() / name
     return Clip(
         key=name,

@@ -46,6 +46,7 @@ class ExtractionRun:
         self.publication = Publication(out_dir, name, self.folder)
         self.journal = FrameJournal(self.folder / "journal.jsonl")
         self.identities = identity.IdentityTracker()
+        self.grids = []  # of the frames, each time that it changes
         self._lock = _runs.Lock(self.folder, "lock")
 
     def __enter__(self):
@@ -81,7 +82,7 @@ class ExtractionRun:
             overwrite: Whether to remove the outputs of a finished run.
 
         Returns:
-            List with the boxes of each frame that is done already; `None` if another process
+            List with `(boxes, grid)` of each frame that is done already; `None` if another process
             finished the video in the meantime.
         """
         self._lock.acquire(LOCK_SECONDS)
@@ -116,10 +117,20 @@ class ExtractionRun:
     def _resume(self):
         keep_all = "detect_every" not in self.settings or self.publication.started
         frames = self.journal.resume(keep_all)
-        for boxes, time, copies, tracked in frames:
+        for boxes, time, grid, copies, tracked in frames:
+            self._follow_grid(grid)
             for face_id in self.identities.update(boxes, time, copies):
                 self._takes_portrait(face_id, tracked)
-        return [boxes for boxes, *_ in frames]
+        return [(boxes, grid) for boxes, _, grid, *_ in frames]
+
+    def _follow_grid(self, grid):
+        """Scales what is remembered of the faces if the frames change their `(height, width)`."""
+        if grid is None or self.grids[-1:] == [grid]:
+            return
+        if self.grids:
+            down, across = (new / old for new, old in zip(grid, self.grids[-1], strict=True))
+            self.identities.rescale(across, down)
+        self.grids.append(grid)
 
     def add(self, frame, faces, tracked=False):
         """Writes the crops of one frame, then its line in the journal.
@@ -129,6 +140,7 @@ class ExtractionRun:
             faces: List of `AlignedFace`.
             tracked: Whether the detector was not run on this frame.
         """
+        self._follow_grid(frame.grid)
         copies = [likeness.small_copy(face.crop) for face in faces]
         ids = self.identities.update([face.box for face in faces], frame.time, copies)
         for face_id, face in zip(ids, faces, strict=True):
@@ -156,11 +168,12 @@ class ExtractionRun:
         files = sorted((self.folder / "portraits" / str(track.face_id)).glob("*.npy"))
         return likeness.descriptors([np.load(file) for file in files])
 
-    def publish(self, broken):
+    def publish(self, broken, notes=()):
         """Publishes crops, tables and landmarks of the chosen faces, then the marker.
 
         Args:
             broken: Description of where the video broke, or `None`.
+            notes: Descriptions of what else is unusual.
         """
         people = self._people()
         if not self.publication.started:
@@ -171,13 +184,15 @@ class ExtractionRun:
             self.publication.add_crops(person, self._joined_crops(parts))
             face_id = None if track is None else track.face_id
             entries = functools.partial(self.journal.entries, parts, face_id)
-            self.publication.add_files(person, self.settings["video"], entries)
+            sizes = len(self.grids) > 1
+            self.publication.add_files(person, self.settings["video"], entries, sizes)
         self.publication.finish(
             {
                 "settings": self.settings,
                 "versions": _versions(),
                 "people": list(people),
                 "broken": broken,
+                "notes": list(notes),
             }
         )
         self._remove_folder()

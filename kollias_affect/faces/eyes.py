@@ -73,9 +73,14 @@ def grey_eye_align(image, landmarks, size=96):
         ValueError: See `eye_crop`.
     """
     crop, moved = eye_align(image, landmarks, size)
+    return stretched_grey(crop), moved
+
+
+def stretched_grey(crop):
+    """Returns an RGB crop in grey, from 0 to 255, with three equal channels."""
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     grey = cv2.normalize(grey, None, 0, 255, cv2.NORM_MINMAX)
-    return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), moved
+    return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
 
 
 def _transform(landmarks, size):

@@ -25,6 +25,7 @@ class FrameJournal:
 
     def __init__(self, path):
         self.path = path
+        self._grid = None
         self._journal = _runs.Journal(path)
 
     def header(self):
@@ -45,21 +46,24 @@ class FrameJournal:
                 detection is repeated.
 
         Returns:
-            List of `(boxes, time, copies)` of the frames that stay.
+            List of `(boxes, time, grid, copies, tracked)` of the frames that stay; see `Frame.grid`
+            and `add`.
         """
         lines = self._journal.lines()
         _, end = next(lines)
-        frames, kept, kept_end = [], 0, end
+        frames, kept, kept_end, grid = [], 0, end, None
         for line, line_end in lines:
             if not line.get("followed"):
                 kept, kept_end = len(frames), end
+            grid = grid_of(line, grid)
             boxes = [Box(*face["box"]) for face in line["faces"]]
             copies = [_decode_copy(face["copy"]) for face in line["faces"]]
-            frames.append((boxes, line["t"], copies, line.get("followed", False)))
+            frames.append((boxes, line["t"], grid, copies, line.get("followed", False)))
             end = line_end
         if keep_all:
             kept, kept_end = len(frames), end
         self._journal.resume(kept_end)
+        self._grid = frames[kept - 1][2] if kept else None
         return frames[:kept]
 
     def add(self, frame, faces, ids, copies, tracked):
@@ -83,6 +87,8 @@ class FrameJournal:
             for face_id, face, copy in zip(ids, faces, copies, strict=True)
         ]
         line = {"frame": frame.index, "t": frame.time, "faces": entries}
+        if frame.grid not in (None, self._grid):
+            line["grid"] = self._grid = frame.grid
         if tracked:
             line["followed"] = True
         self._journal.append(line)
@@ -103,6 +109,16 @@ class FrameJournal:
     def close(self):
         """Closes the file; does nothing if it is not open."""
         self._journal.close()
+
+
+def grid_of(line, before):
+    """Returns `(height, width)` of the frame of a line, which only says it where it changes.
+
+    Args:
+        line: Line of the journal.
+        before: Result for the line before, `None` for the first one.
+    """
+    return tuple(line["grid"]) if "grid" in line else before
 
 
 def _decode_copy(text):

@@ -77,6 +77,18 @@ class IdentityTracker:
         self.tracks = []
         self.last_time = None
 
+    def rescale(self, across, down):
+        """Changes the unit of all boxes, where the pictures change their number of pixels.
+
+        Args:
+            across, down: New pixels per old one, horizontally and vertically.
+        """
+        for track in self.tracks:
+            track.box = track.box.scaled(across, down)
+            track.start = track.start.scaled(across, down)
+            track.area *= across * down
+            track.centre *= across
+
     def update(self, boxes, time, copies=None):
         """Returns the `face_id` of each box of a frame.
 

@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 
-from kollias_affect.faces.frame_journal import POINTS, decode_points
+from kollias_affect.faces.frame_journal import POINTS, decode_points, grid_of
 
 TABLE_VERSION = 2  # 1 had `confidence` in place of `FaceScore`, on the detector's own scale.
 COLUMNS = (
@@ -20,25 +20,30 @@ COLUMNS = (
     "FaceRectWidth",
     "FaceRectHeight",
 )
+# Only in tables of videos whose frames change their number of pixels.
+SIZE_COLUMNS = ("FrameWidth", "FrameHeight")
 
 
-def write_table(path, video, entries):
+def write_table(path, video, entries, sizes=False):
     """Writes a table with one row for each frame.
 
     Args:
         path: csv file.
         video: Content of the column `input`.
         entries: Iterable as `FrameJournal.entries` returns it.
+        sizes: Whether to write `SIZE_COLUMNS`, too.
 
     Returns:
         Number of frames.
     """
-    frames = 0
+    frames, grid = 0, None
     with open(path, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
+        table.writerow(COLUMNS + SIZE_COLUMNS * sizes)
         for line, face in entries:
-            table.writerow([video, line["frame"], line["t"], *_face_cells(face)])
+            grid = grid_of(line, grid)
+            size = reversed(grid or ("", "")) if sizes else ()
+            table.writerow([video, line["frame"], line["t"], *_face_cells(face), *size])
             frames += 1
     return frames
 

@@ -5,16 +5,16 @@ unfinished run lists the people whose files are on their way in or out, so that 
 leaves no file of unknown origin.
 """
 
-import json
 import os
 import re
 
-from kollias_affect import _files, _runs
+from kollias_affect import _files, _runs, _untrusted
 from kollias_affect.faces.person_files import write_landmarks, write_table
 
 # Settings that are not recorded at these values.
 UNRECORDED = {"detect_every": 1, "table": 1}
 _MARKER_NAMES = {"settings", "versions", "people", "broken"}
+_LATER_NAMES = {"notes"}  # which markers of earlier versions lack
 
 
 class Publication:
@@ -45,9 +45,10 @@ class Publication:
             ValueError: If the file was not written by an extraction of this video.
         """
         try:
-            content = json.loads(self.marker.read_text(encoding="utf-8"))
+            content = {"notes": [], **_untrusted.read_json(self.marker)}
             # The names become paths: only names that an extraction of this video gives are safe.
-            valid = set(content) == _MARKER_NAMES and all(map(self._is_name, content["people"]))
+            names = _MARKER_NAMES | _LATER_NAMES
+            valid = set(content) == names and all(map(self._is_name, content["people"]))
         except (ValueError, TypeError):
             valid = False
         if not valid:
@@ -103,17 +104,18 @@ class Publication:
         elif source.exists():  # Otherwise a run moved it and was killed right after.
             source.rename(target)
 
-    def add_files(self, person, video, entries):
+    def add_files(self, person, video, entries, sizes=False):
         """Writes the table and the landmarks of a person.
 
         Args:
             person: Name of the person.
             video: File name of the video.
             entries: Function that returns what `FrameJournal.entries` returns.
+            sizes: Whether the table has the size of every frame.
         """
         _, table, landmarks = self._outputs(person)
         staged = self.folder / "table.csv"
-        frames = write_table(staged, video, entries())
+        frames = write_table(staged, video, entries(), sizes)
         os.replace(staged, table)
         staged = self.folder / "landmarks.npz"
         write_landmarks(staged, frames, entries)
@@ -132,7 +134,7 @@ class Publication:
             self.start(people)
             self.marker.unlink()
         else:
-            people = json.loads(self._record.read_text())["people"]
+            people = _untrusted.read_json(self._record)["people"]
         for person in people:
             self._remove(person)
         self._record.unlink()

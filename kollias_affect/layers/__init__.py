@@ -2,5 +2,6 @@
 
 from kollias_affect.layers.centroid_outputs import CentroidOutputs
 from kollias_affect.layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
+from kollias_affect.layers.task_uncertainty import TaskUncertainty
 
-__all__ = ["CentroidOutputs", "PeepholeLSTM", "PeepholeLSTMCell"]
+__all__ = ["CentroidOutputs", "PeepholeLSTM", "PeepholeLSTMCell", "TaskUncertainty"]

@@ -2,15 +2,13 @@
 
 from kollias_affect.models.cnn import cnn
 from kollias_affect.models.cnn_rnn import affwildnet, cnn_rnn
+from kollias_affect.models.exporting import export
 from kollias_affect.models.fast import fast
 from kollias_affect.models.files import (
-    CROP,
-    CROPS,
     describe,
     fingerprint,
     load,
     load_any,
-    read_card,
     save,
 )
 from kollias_affect.models.fusion import fuse
@@ -20,6 +18,8 @@ from kollias_affect.models.precision import native_precision
 from kollias_affect.models.reference import REFERENCES, reference
 from kollias_affect.models.streaming import Stream
 from kollias_affect.models.unit_range import for_unit_range
+from kollias_affect.runtime.cards import CROP, CROPS, read_card
+from kollias_affect.tasks import tasks_of
 
 __all__ = [
     "CROP",
@@ -31,6 +31,7 @@ __all__ = [
     "cnn",
     "cnn_rnn",
     "describe",
+    "export",
     "fast",
     "fingerprint",
     "for_unit_range",
@@ -42,4 +43,5 @@ __all__ = [
     "read_card",
     "reference",
     "save",
+    "tasks_of",
 ]

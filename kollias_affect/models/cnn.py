@@ -4,7 +4,7 @@ import keras
 
 from kollias_affect import initializers
 from kollias_affect.models import parts
-from kollias_affect.models.outputs import output_layer
+from kollias_affect.models.outputs import output_layers
 
 
 def cnn(
@@ -24,7 +24,9 @@ def cnn(
 
     Args:
         backbone: Name in `backbones.BACKBONES`, or a `keras.Model`.
-        task: One of `tasks.TASKS`, which is also the name of the output layer.
+        task: One of `tasks.TASKS`, which is also the name of the output layer; or several, such as
+            `("expression", "valence_arousal")`, of which each has an output layer. The output is
+            then a dict by task.
         landmarks: Whether to concatenate the 68 landmarks with the last pooling output, at the
             input of `fc1`.
         hidden_units: Units of the layers `fc1`, `fc2` (ReLU). Default: those of paper C, 4096 and
@@ -37,8 +39,9 @@ def cnn(
             paper B §6.2 and paper C §4.2.1; paper C's baseline prints none (§4.1.1).
         length: Frames per window, for a model that takes windows as `windows.dataset` yields
             them. `None` for a model of single frames.
-        output_activation: Activation of the output layer. Default: linear for valence and
-            arousal, softmax for expressions. `"linear"` gives the seven linear outputs of paper A.
+        output_activation: Activation of the output layer, or a dict of activations by task.
+            Default: linear for valence and arousal, softmax for expressions, sigmoid for action
+            units. `"linear"` gives the seven linear outputs of paper A.
         initializer: Initial weights of the fully connected layers: a name in
             `initializers.INITIALIZERS` ("authors", "papers", "keras"), what those functions
             return for a seed, or a dict of initializers, of which every layer gets its own draw.
@@ -48,7 +51,8 @@ def cnn(
 
     Returns:
         `keras.Model` from `images`, `[batch, (length,) height, width, 3]`, and `landmarks`,
-        `[batch, (length,) 136]`, to `[batch, (length,) outputs of the task]`.
+        `[batch, (length,) 136]`, to `[batch, (length,) outputs of the task]`, or to a dict of such
+        outputs by task.
 
     Raises:
         ValueError: If the backbone or the task is unknown, or a number of units or a dropout rate
@@ -65,7 +69,7 @@ def cnn(
     References: Paper C §4.2.1, tables 4 and 7, figures 11 and 12; paper B §5.1; paper A §IV-A.
     """
     initializer = initializers.resolve(initializer)
-    output = output_layer(task, output_activation, **initializer)
+    output = output_layers(task, output_activation, initializer)
     backbone = parts.resolve_backbone(backbone, frozen)
     inputs = parts.frame_inputs(backbone, landmarks, length)
     last = backbone.layers[-1].name

@@ -5,7 +5,8 @@ from keras import layers
 
 from kollias_affect import _checks, backbones, initializers, presets
 from kollias_affect.models import parts
-from kollias_affect.models.outputs import output_layer
+from kollias_affect.models.outputs import output_layers
+from kollias_affect.tasks import names_of
 
 
 def cnn_rnn(
@@ -33,7 +34,9 @@ def cnn_rnn(
     Args:
         backbone: Name in `backbones.BACKBONES`, or a `keras.Model` from an image to its last
             pooling output.
-        task: One of `tasks.TASKS`, which is also the name of the output layer.
+        task: One of `tasks.TASKS`, which is also the name of the output layer; or several, such as
+            `("expression", "valence_arousal")`, of which each has an output layer. The output is
+            then a dict by task.
         rnn: One of `RNNS`: "gru", "lstm", "peephole_lstm", "blstm", "bgru".
         rnn_units: Units of each RNN layer (paper C: 100 to 150).
         rnn_layers: Number of RNN layers (paper C: one or two).
@@ -41,8 +44,8 @@ def cnn_rnn(
             input of `fc1`.
         length: Frames per window.
         representation: Whether to return the last hidden outputs too (X in paper A, eq. 4),
-            `[batch, length, rnn_units]`. The model's output is then a dict with the keys `task`
-            and `"representation"`. To train it, give loss and labels by the key `task`.
+            `[batch, length, rnn_units]`. The model's output is then a dict with the names of the
+            tasks and `"representation"`. To train it, give loss and labels by task.
         hidden_units: Units of the fully connected layers (ReLU), a number or a tuple. Default:
             those of the papers for this backbone, see `cnn`. `()` feeds the RNN with the
             backbone's output.
@@ -57,9 +60,9 @@ def cnn_rnn(
             C §4.2.1 prints 0.5.
         reset_after: Form of the GRUs. `False` is the form of TensorFlow 1 and of the authors'
             weights; `True` has fast kernels.
-        output_activation: Activation of the output layer. Default: linear for valence and
-            arousal, softmax for expressions. `"linear"` goes with the squared error of paper A
-            (eq. 5).
+        output_activation: Activation of the output layer, or a dict of activations by task.
+            Default: linear for valence and arousal, softmax for expressions, sigmoid for action
+            units. `"linear"` goes with the squared error of paper A (eq. 5).
         initializer: Initial weights of the fully connected layers: a name in
             `initializers.INITIALIZERS` ("authors", "papers", "keras"), what those functions
             return for a seed, or a dict of initializers, of which every layer gets its own draw.
@@ -73,7 +76,7 @@ def cnn_rnn(
     Returns:
         `keras.Model` with the inputs `images`, float32 RGB `[batch, length, height, width, 3]`
         in [-1, 1], and `landmarks`, `[batch, length, 136]`; its output is `[batch, length,
-        outputs of the task]`.
+        outputs of the task]`, or a dict of such outputs by task.
 
     Raises:
         ValueError: If the backbone, the task or the RNN is unknown, or a number of units or a
@@ -90,7 +93,7 @@ def cnn_rnn(
     References: Paper C §4.2.1.3, table 8, figure 13; paper B §5.2; paper A §IV-A, table I.
     """
     initializer = initializers.resolve(initializer)
-    output = output_layer(task, output_activation, **initializer)
+    output = output_layers(task, output_activation, initializer)
     backbone = parts.resolve_backbone(backbone, frozen)
     inputs = parts.frame_inputs(backbone, landmarks, length)
     last = backbone.layers[-1].name
@@ -104,7 +107,8 @@ def cnn_rnn(
     outputs = output(x)
     if representation:
         hidden = layers.Identity(dtype="float32", name="representation")(x)
-        outputs = {task: outputs, "representation": hidden}
+        outputs = outputs if isinstance(outputs, dict) else {names_of(task)[0]: outputs}
+        outputs = {**outputs, "representation": hidden}
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -139,7 +143,7 @@ def affwildnet(
 
     Args:
         backbone: Name in `backbones.BACKBONES`, or a `keras.Model`.
-        task: One of `tasks.TASKS`.
+        task: One of `tasks.TASKS`, or several, see `cnn_rnn`.
         hidden_units: Units of `fc1` (and `fc2`). Default: those of the paper, times `width`.
         width: Factor on the backbone's channels and on the default of `hidden_units`.
         input_shape: `(height, width, 3)` of a backbone that is given by name.

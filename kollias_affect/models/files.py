@@ -15,19 +15,8 @@ from kollias_affect import _checks, _files, _runs
 from kollias_affect.models.fast import with_plain_layers
 from kollias_affect.models.precision import use_float32_if_emulated
 from kollias_affect.models.unit_range import for_unit_range, scaling_of
+from kollias_affect.runtime.cards import CARD, CROP, read_card
 from kollias_affect.tasks import TASKS
-
-CARD = "kollias_affect.json"
-# Names in cards of the crop layouts of `faces.LAYOUTS`. Prediction reads the card of a model to
-# choose the layout.
-CROPS = {
-    "procrustes": "procrustes-5-anchors, prototype 1",
-    "eyes": "eyes, paper D",
-    "eyes_grey": "eyes, paper D, grey and stretched",
-}
-CROP = CROPS["procrustes"]
-
-KEYS = {"task", "outputs", "range", "image", "crop", "landmarks", "length", "versions"}
 
 
 def save(model, path, **metadata):
@@ -96,39 +85,6 @@ def load_any(path):
         raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it again.") from error
 
 
-def read_card(path):
-    """Reads the card of a model file.
-
-    Args:
-        path: `.keras` file.
-
-    Returns:
-        Dict with the keys `task`, `outputs` (names in order), `range`, `image` (`size`, `colour`,
-        `range`, and `scaling` of a network that sees other pixels within, see
-        `unit_range.scaling_of`), `crop`, `landmarks` (whether the model takes them), `length`
-        (frames per window, `None` for a model of single frames), `versions`, and the metadata of
-        `save`; or `None` if the file has no card.
-
-    Raises:
-        ValueError: If the card is damaged.
-    """
-    with zipfile.ZipFile(path) as archive:
-        if CARD not in archive.namelist():
-            return None
-        content = archive.read(CARD)
-    try:
-        card = json.loads(content)
-        is_complete = set(card) >= KEYS and card["task"] in TASKS
-    except (ValueError, TypeError):
-        is_complete = False
-    if not is_complete:
-        raise ValueError(
-            f"The card {CARD} of a model must have the entries {sorted(KEYS)}. Received: {path}, "
-            "whose card lacks some of them. Save the model again with `kollias_affect.models.save`."
-        )
-    return card
-
-
 def describe(model):
     """Derives the card of a model from its inputs and outputs; see `read_card`.
 
@@ -150,23 +106,25 @@ def describe(model):
     (['valence'], [-1, 1], 32, True)
     """
     outputs = list(getattr(model, "output_names", []))
-    task = next((name for name in outputs if name in TASKS), None)
+    tasks = [name for name in outputs if name in TASKS]
     inputs = {tensor.name: tensor.shape for tensor in model.inputs}
-    if task is None or len(inputs.get("images", ())) not in (4, 5):
+    if not tasks or len(inputs.get("images", ())) not in (4, 5):
         raise ValueError(
             "A model of faces must take `images`, single or in windows, and have an output named "
             f"after its task, one of {tuple(TASKS)}. Received: inputs {inputs} and outputs "
             f"{outputs}. Build it with `kollias_affect.models`."
         )
-    names, span = TASKS[task]
     size = inputs["images"][-2]
     length = inputs["images"][1] if len(inputs["images"]) == 5 else None
     scaling = scaling_of(model)
     scaling = {} if scaling is None else {"scaling": scaling}
+    names = {task: list(TASKS[task][0]) for task in tasks}
+    spans = {task: list(TASKS[task][1]) for task in tasks}
+    several = len(tasks) > 1
     return {
-        "task": task,
-        "outputs": list(names),
-        "range": list(span),
+        "task": tasks if several else tasks[0],
+        "outputs": names if several else names[tasks[0]],
+        "range": spans if several else spans[tasks[0]],
         "image": {"size": size, "colour": "RGB", "range": [-1, 1], **scaling},
         "crop": CROP,
         "landmarks": "landmarks" in inputs,

@@ -5,7 +5,7 @@ from keras import layers
 
 from kollias_affect import _checks, initializers
 from kollias_affect.models import parts
-from kollias_affect.models.outputs import output_layer
+from kollias_affect.models.outputs import output_layers
 from kollias_affect.tasks import TASKS
 
 
@@ -13,7 +13,7 @@ def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fus
     """Builds a model on the concatenated last hidden outputs of trained models.
 
     Args:
-        models: Two or more models of `cnn_rnn` or `multi_rnn`, of one task and window length.
+        models: Two or more models of `cnn_rnn` or `multi_rnn`, of the same tasks and window length.
         mode: `"rnn"` for a GRU (the better one in paper B, table 3), `"fc"` for a fully connected
             layer (ReLU).
         units: Units of that layer.
@@ -32,7 +32,7 @@ def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fus
     """
     _checks.one_of("mode", mode, ("rnn", "fc"))
     initializer = initializers.resolve(initializer)
-    task = _common([next((n for n in m.output_names if n in TASKS), None) for m in models], "tasks")
+    tasks = _common([tuple(n for n in m.output_names if n in TASKS) for m in models], "tasks")
     _common([model.input["images"].shape[1:] for model in models], "shapes of windows")
     inputs = {}
     for model in models:
@@ -40,7 +40,7 @@ def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fus
             inputs.setdefault(key, keras.Input(tensor.shape[1:], name=key))
     hidden = []
     for i, model in enumerate(models, start=1):
-        member = keras.Model(model.input, model.get_layer(task).input, name=f"member{i}")
+        member = keras.Model(model.input, model.get_layer(tasks[0]).input, name=f"member{i}")
         member.trainable = not frozen
         hidden.append(member({key: inputs[key] for key in model.input}))
     x = layers.Concatenate(name="members")(hidden)
@@ -48,7 +48,8 @@ def fuse(models, mode="rnn", units=128, frozen=True, initializer=None, name="fus
         x = parts.rnn_stack(x, "gru", units, 1, 0.0, "fusion_")
     else:
         x = layers.Dense(units, "relu", name="fusion_fc", **initializer)(x)
-    return keras.Model(inputs, output_layer(task, **initializer)(x), name=name)
+    outputs = output_layers(tasks, initializer=initializer)(x)
+    return keras.Model(inputs, outputs, name=name)
 
 
 def _common(values, what):

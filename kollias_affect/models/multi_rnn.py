@@ -7,7 +7,7 @@ from keras import layers
 
 from kollias_affect import initializers
 from kollias_affect.models import parts
-from kollias_affect.models.outputs import output_layer
+from kollias_affect.models.outputs import output_layers
 
 
 def multi_rnn(
@@ -34,7 +34,9 @@ def multi_rnn(
 
     Args:
         backbone: Name in `backbones.BACKBONES`, or a `keras.Model`.
-        task: One of `tasks.TASKS`, which is also the name of the output layer.
+        task: One of `tasks.TASKS`, which is also the name of the output layer; or several, such as
+            `("expression", "valence_arousal")`, of which each has an output layer. The output is
+            then a dict by task.
         features: Names of layers of the backbone, and `"fc1"` for the fully connected layer on
             its last pooling output, in the order of concatenation.
         mode: `"3rnn"` has a stack of RNNs for each of three features and concatenates their
@@ -80,7 +82,7 @@ def multi_rnn(
     """
     concatenated, with_fc = _parse_mode(mode, features)
     initializer = initializers.resolve(initializer)
-    output = output_layer(task, **initializer)
+    output = output_layers(task, initializer=initializer)
     backbone = parts.resolve_backbone(backbone, frozen)
     inputs = parts.frame_inputs(backbone, landmarks and "fc1" in features, length)
     last = backbone.layers[-1].name

@@ -1,10 +1,8 @@
 """Models that process frames one by one, as a camera or a video delivers them."""
 
-import copy
-
-import keras
 import numpy as np
 
+from kollias_affect import runtime
 from kollias_affect.models.files import describe
 from kollias_affect.models.stateful import stateful
 from kollias_affect.models.unit_range import for_unit_range
@@ -46,97 +44,19 @@ class SequenceRunner:
         }
 
 
-class Stream:
-    """Model that takes one frame at a time and keeps its recurrent states between frames.
+class Stream(runtime.Stream):
+    """`runtime.Stream`, for Keras models, too."""
 
-    The outputs are those of the model on one window with all frames so far: the recurrent states
-    are zeros at the first frame with a face and continue until `reset`. A step costs one pass of
-    the CNN and one step of the RNNs; memory does not grow. The weights are those of `model`
-    itself. The constructor compiles the network and runs it once, which takes a second or more,
-    so that the first frame takes no longer than the others.
-
-    Args:
-        model: `keras.Model` of `kollias_affect.models`, built or loaded from a `.keras` file. It
-            is a model of windows whose RNNs run forwards, or a model of single frames, which has
-            no state.
-
-    Attributes:
-        size: Side of the crops in pixels.
-        takes_landmarks: Whether `step` needs landmarks.
-
-    Raises:
-        ValueError: If the model has a bidirectional RNN or another layer that combines frames, or
-            is not a model of faces.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from kollias_affect import backbones, models
-    >>> backbone = backbones.cnn_m((32, 32, 3), width=0.02)
-    >>> stream = models.Stream(models.cnn(backbone, "valence", hidden_units=8))
-    >>> stream.step(np.zeros((32, 32, 3), np.uint8), np.zeros((68, 2))).shape
-    (1,)
-    >>> stream.step(None).tolist()
-    [nan]
-    """
+    __doc__ = runtime.Stream.__doc__
 
     def __init__(self, model):
+        if isinstance(model, runtime.OnnxModel):
+            super().__init__(model)
+            return
         model = for_unit_range(model)
         card = describe(model)
-        self.size = card["image"]["size"]
-        self.takes_landmarks = card["landmarks"]
-        self._single_frames = card["length"] is None
-        self._run = _FrameRunner(model) if self._single_frames else SequenceRunner(model)
-        self._example = self.step(np.zeros((self.size, self.size, 3), np.uint8), np.zeros((68, 2)))
-        self.reset()
-
-    def step(self, image, landmarks=None):
-        """Predicts the next frame.
-
-        Args:
-            image: Crop, RGB `[size, size, 3]`, uint8 or float in [-1, 1]; or `None` for a frame
-                without a face. The outputs are NaN then, and the network runs on the last face
-                again, as in windows. Before the first face it does not run.
-            landmarks: Float `[68, 2]` or `[136]` in [-1, 1] of the crop. A model that takes no
-                landmarks ignores them.
-
-        Returns:
-            float32 `[outputs]`, or a dict of such arrays if the model has several outputs.
-
-        Raises:
-            ValueError: If the image has another size or dtype, or landmarks are missing.
-        """
-        if image is not None:
-            self._last = self._inputs(image, landmarks)
-        elif self._last is None:
-            return self._nan(self._example)
-        outputs = keras.tree.map_structure(self._remove_batch_axes, self._run(self._last))
-        return self._nan(outputs) if image is None else outputs
-
-    def reset(self):
-        """Resets the state. Call it between clips."""
-        self._last = None
-        self._run.reset()
-
-    def another(self):
-        """Returns a stream with a separate state on the same compiled network, for another face."""
-        other = copy.copy(self)
-        other._run = copy.copy(self._run)
-        other.reset()
-        return other
-
-    def _inputs(self, image, landmarks):
-        axes = (None,) if self._single_frames else (None, None)
-        inputs = {"images": _image(image, self.size)[axes]}
-        if self.takes_landmarks:
-            inputs["landmarks"] = _landmarks(landmarks)[axes]
-        return inputs
-
-    def _nan(self, outputs):
-        return keras.tree.map_structure(lambda values: np.full_like(values, np.nan), outputs)
-
-    def _remove_batch_axes(self, values):
-        return np.asarray(values, np.float32)[0 if self._single_frames else (0, 0)]
+        single_frames = card["length"] is None
+        self._start(card, _FrameRunner(model) if single_frames else SequenceRunner(model))
 
 
 class _FrameRunner:
@@ -150,34 +70,3 @@ class _FrameRunner:
 
     def reset(self):
         """Does nothing: there is no state."""
-
-
-def _image(image, size):
-    """Converts an image to float32 in [-1, 1]."""
-    image = np.asarray(image)
-    is_number = image.dtype == np.uint8 or np.issubdtype(image.dtype, np.floating)
-    if is_number and image.shape == (size, size, 3):
-        if image.dtype == np.uint8:
-            return image.astype(np.float32) / np.float32(127.5) - 1
-        if np.abs(image).max() <= 1:  # This is false for NaN, too.
-            return image.astype(np.float32)
-    span = f" from {image.min()} to {image.max()}" if image.size and image.dtype != object else ""
-    raise ValueError(
-        f"`image` must be an RGB crop of shape ({size}, {size}, 3), uint8 or float in [-1, 1]. "
-        f"Received: {image.dtype} of shape {image.shape}{span}. Crop it with "
-        f"`kollias_affect.faces.faces_of(image, size={size})`, or pass None for a frame without a "
-        "face."
-    )
-
-
-def _landmarks(landmarks):
-    """Converts landmarks to float32 `[136]`."""
-    values = np.asarray(np.nan if landmarks is None else landmarks, np.float32)
-    shape = None if landmarks is None else values.shape
-    if values.shape not in ((68, 2), (136,)) or not np.isfinite(values).all():
-        raise ValueError(
-            "This model takes landmarks with every face: finite numbers of shape (68, 2) or "
-            f"(136,), in [-1, 1] of the crop. Received: {shape}. Pass `in_crop` of "
-            "`kollias_affect.faces.faces_of`."
-        )
-    return values.reshape(136)

@@ -1,21 +1,24 @@
-"""A trained model on videos and images: tables, plots, and annotated copies."""
+"""A trained model on videos and images: tables, plots, annotated copies, and an interactive page.
 
-from kollias_affect.prediction.drawing import (
-    FaceOverlay,
-    draw,
-    is_annotated,
-    write_image,
-    write_video,
-)
-from kollias_affect.prediction.folder import FolderResult, predict_files
-from kollias_affect.prediction.images import predict_images
-from kollias_affect.prediction.in_memory import predict
-from kollias_affect.prediction.inputs import Inputs, find_inputs
-from kollias_affect.prediction.outputs import ANNOTATED
-from kollias_affect.prediction.over_time import MODES
-from kollias_affect.prediction.summary import summarize
-from kollias_affect.prediction.table_files import FORMATS, check_format, read_table, write_table
-from kollias_affect.prediction.videos import predict_videos
+A name is imported when it is first used: the page needs neither TensorFlow nor OpenCV.
+"""
+
+import importlib
+
+_MODULES = {
+    "drawing": ("FaceOverlay", "draw", "is_annotated", "write_image", "write_video"),
+    "folder": ("FolderResult", "predict_files"),
+    "images": ("predict_images",),
+    "in_memory": ("predict",),
+    "inputs": ("Inputs", "find_inputs"),
+    "outputs": ("ANNOTATED",),
+    "over_time": ("MODES",),
+    "summary": ("summarize",),
+    "table_files": ("FORMATS", "check_format", "read_table", "write_table"),
+    "videos": ("predict_videos",),
+    "view": ("write_page",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "ANNOTATED",
@@ -35,6 +38,17 @@ __all__ = [
     "read_table",
     "summarize",
     "write_image",
+    "write_page",
     "write_table",
     "write_video",
 ]
+
+
+def __getattr__(name):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__():
+    return sorted(__all__)

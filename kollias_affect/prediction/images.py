@@ -5,7 +5,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kollias_affect import _checks
-from kollias_affect.faces import complete_face, detectors, faces_of
+from kollias_affect.faces import cropped_face, detectors, faces_of
 from kollias_affect.prediction import drawing, outputs, predictor, tables
 from kollias_affect.prediction.inputs import names_of
 from kollias_affect.prediction.pictures import Picture
@@ -45,7 +45,7 @@ def predict_images(
         detector: See `faces.extract`.
         progress: Whether to show a progress bar on standard error, if that is a terminal.
         annotate: Whether to write annotated images.
-        cropped: Whether the images are faces already, see `faces.complete_face`.
+        cropped: Whether the images are faces already, see `faces.cropped_face`.
         max_side: Images are shrunk to this number of pixels for the detection only; `None` for full
             size.
         landmarks, format: See `predict_videos`.
@@ -115,7 +115,7 @@ def table_of_pictures(
         try:
             image = picture.read()
             if cropped:
-                faces = [complete_face(image, model.size, model.layout)]
+                faces = [cropped_face(image, model.size, model.layout)]
             else:
                 faces = faces_of(image, find, model.size, model.layout, max_side)
             found[picture.name] = faces, image.shape

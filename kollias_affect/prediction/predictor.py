@@ -1,15 +1,20 @@
-"""A trained model with its card: outputs of clips and of single faces, by task."""
+"""A trained model with its card: outputs of clips and of single faces, by task.
+
+ONNX files, and so the models that ship, run by ONNX Runtime: neither Keras nor TensorFlow is
+imported. `.keras` files run by Keras.
+"""
 
 import dataclasses
 import functools
 
 import numpy as np
 
+from kollias_affect import catalogue, runtime
 from kollias_affect.clip import shown_frames
 from kollias_affect.faces import LAYOUTS
 from kollias_affect.faces.images import read_image
 from kollias_affect.prediction import over_time
-from kollias_affect.tasks import TASKS
+from kollias_affect.tasks import TASKS, tasks_of
 
 BATCH = 64  # faces
 
@@ -19,7 +24,7 @@ class Predictor:
     """A network with the description of its inputs and outputs.
 
     Attributes:
-        network: Keras model.
+        network: `runtime.OnnxModel` or `keras.Model`.
         card: Dict that was stored with it, see `models.load`.
         layout: Layout of the crops that it was trained on, one of `faces.LAYOUTS`.
     """
@@ -31,7 +36,7 @@ class Predictor:
     @property
     def tasks(self):
         """Dict from task to `(names, (low, high))`: the names of its outputs, and their range."""
-        return tasks_of(self.card)
+        return in_order(tasks_of(self.card))
 
     @property
     def size(self):
@@ -41,7 +46,13 @@ class Predictor:
     @property
     def length(self):
         """Frames of a window, `None` for a model of single frames."""
+        if self._is_onnx and self.network.length is not None:
+            return self.network.length  # The file has a fixed one.
         return self.card["length"]
+
+    @property
+    def _is_onnx(self):
+        return isinstance(self.network, runtime.OnnxModel)
 
     @property
     def note(self):
@@ -118,7 +129,7 @@ class Predictor:
     def _inputs(self, crops, rows):
         """Returns the inputs of the network for some of the `(crop, landmarks)`."""
         crops = [crops[i] for i in rows]
-        inputs = {"images": np.stack([crop for crop, _ in crops]) / np.float32(127.5) - 1}
+        inputs = {"images": runtime.unit_range(np.stack([crop for crop, _ in crops]))}
         if self.card["landmarks"]:
             inputs["landmarks"] = np.stack([points.reshape(136) for _, points in crops])
         return inputs
@@ -133,12 +144,17 @@ class Predictor:
 
     @functools.cached_property
     def _network(self):
+        if self._is_onnx:
+            return self.network
         from kollias_affect import models
 
         return models.fast(models.for_unit_range(self.network))
 
     def _sequence(self):
         """Returns a function that runs the next frames of one sequence, see `over_time.stream`."""
+        if self._is_onnx:
+            runner = runtime.SequenceRunner(self.network)
+            return lambda inputs: self._by_task(runner(inputs))
         from kollias_affect import models
         from kollias_affect.models.streaming import SequenceRunner
 
@@ -159,36 +175,17 @@ def _landmarks(clip, frame):
     return None if clip.landmarks is None else clip.landmarks[frame]
 
 
-def tasks_of(card):
-    """Returns the tasks of a model, in the order in which their outputs are shown.
-
-    Args:
-        card: Dict, see `models.read_card`.
-
-    Returns:
-        Dict from task to `(names, (low, high))`. Expressions are last.
-
-    Example:
-
-    >>> tasks_of({"task": "valence", "outputs": ["valence"], "range": [-1, 1]})
-    {'valence': (('valence',), (-1, 1))}
-    """
-    if isinstance(card["task"], str):
-        found = {card["task"]: (card["outputs"], card["range"])}
-    else:
-        found = {task: (card["outputs"][task], card["range"][task]) for task in card["task"]}
-    order = [task for task in TASKS if task in found] + [
-        task for task in found if task not in TASKS
-    ]
-    return {task: (tuple(found[task][0]), tuple(found[task][1])) for task in order}
+def in_order(tasks):
+    """Returns a dict by task in the order in which outputs are shown: that of `tasks.TASKS`."""
+    return {task: tasks[task] for task in TASKS if task in tasks}
 
 
 def load(model=None):
     """Loads a trained model.
 
     Args:
-        model: `.keras` file, a name of `weights.list_pretrained`, or a `Predictor`; `None` for the
-            default expression model.
+        model: `.keras` or `.onnx` file, a name of `weights.list_pretrained`, or a `Predictor`;
+            `None` for the default expression model.
 
     Returns:
         `Predictor`.
@@ -198,16 +195,19 @@ def load(model=None):
     """
     if isinstance(model, Predictor):
         return model
-    from kollias_affect import models, weights
-    from kollias_affect.weights.catalogue import DEFAULT
+    path = catalogue.runtime_file(model)
+    if path.suffix == ".onnx":
+        network = runtime.OnnxModel(path)
+        card = network.card
+    else:
+        from kollias_affect import models
 
-    path = weights.model_file(DEFAULT if model is None else model)
-    network, card = models.load(path)
-    layouts = [name for name in LAYOUTS if models.CROPS.get(name) == card["crop"]]
+        network, card = models.load(path)
+    layouts = [name for name in LAYOUTS if runtime.CROPS.get(name) == card["crop"]]
     if not layouts:
         raise ValueError(
             "The model must have been trained on crops like one of these: "
-            f"{'; '.join(models.CROPS.values())}. Received: {path}, made for {card['crop']}. Use "
+            f"{'; '.join(runtime.CROPS.values())}. Received: {path}, made for {card['crop']}. Use "
             f"the version of the package that trained it: {card['versions']}."
         )
     return Predictor(network, card, layouts[0])

@@ -1,8 +1,10 @@
 """Training that resumes after a kill: compiling, callbacks, and a complete run."""
 
-from kollias_affect.training.choice import AggregateScores
+from kollias_affect.training.choice import AggregateScores, CombinedScore
 from kollias_affect.training.compilation import compile_model, decay_kernels
+from kollias_affect.training.objectives import published_units, read_units, training_form
 from kollias_affect.training.output import EpochLines, callbacks, epoch_output
+from kollias_affect.training.released import gradients_released
 from kollias_affect.training.resuming import AtomicBackup, BestModel, SeedEpochs
 from kollias_affect.training.run import (
     RUN_FILES,
@@ -17,6 +19,7 @@ __all__ = [
     "AggregateScores",
     "AtomicBackup",
     "BestModel",
+    "CombinedScore",
     "EpochLines",
     "SeedEpochs",
     "callbacks",
@@ -24,7 +27,11 @@ __all__ = [
     "decay_kernels",
     "describe_run",
     "epoch_output",
+    "gradients_released",
     "load_best",
+    "published_units",
+    "read_units",
     "resolve_options",
     "train",
+    "training_form",
 ]

@@ -1,9 +1,11 @@
-"""Compiling as papers B and C do: Adam, losses, decay of the learning rate and of the weights."""
+"""Compiling: Adam, losses of one or several tasks, decay of the learning rate and the weights."""
 
 import keras
 
 from kollias_affect import _checks, losses, metrics
 from kollias_affect.models.parts import leaves
+from kollias_affect.tasks import label_field, names_of
+from kollias_affect.training import objectives
 
 LOSSES = ("ccc", "mse")
 
@@ -16,18 +18,28 @@ def compile_model(
     decay=None,
     loss="ccc",
     weight_decay=None,
+    positive_weights=None,
+    **options,
 ):
     """Compiles a model as the papers do: Adam and the CCC loss, or cross entropy for expressions.
 
+    Action units have the weighted binary cross entropy. The loss of several tasks is the weighted
+    sum of theirs; labels and weights of the samples are dicts by task, as `windows.dataset` yields
+    them.
+
     Args:
-        model: Model of `kollias_affect.models`.
+        model: Model of `kollias_affect.models`; for the options `matching` and
+            `loss_weights="uncertainty"` its `objectives.training_form`.
         learning_rate: Initial learning rate.
-        task: Task of the model, one of `tasks.TASKS`; it selects loss and metrics.
+        task: Task of the model, one of `tasks.TASKS`, or several; it selects loss and metrics.
         level: Level of the CCC loss, see `losses.ccc_loss`.
         decay: `None` for a constant learning rate, or `(steps, rate)`: the learning rate is
             multiplied by `rate` after every `steps` batches (paper C: exponential decay).
         loss: Loss of valence and arousal: `"ccc"`, or `"mse"` as for paper C's baseline.
         weight_decay: `None`, or the factor of `decay_kernels`.
+        positive_weights: Weights of present action units, see `losses.ActionUnitLoss`.
+        **options: `loss_weights`, `focal`, `label_smoothing`, `soft_labels` and `matching` of
+            `train`.
 
     Returns:
         `model`.
@@ -53,17 +65,41 @@ def compile_model(
         learning_rate = keras.optimizers.schedules.ExponentialDecay(
             learning_rate, steps, rate, staircase=True
         )
-    if task == "expression":
-        loss = "sparse_categorical_crossentropy"
-    elif loss == "ccc":
-        loss = losses.CCCLoss(level)
     decay_kernels(model, weight_decay)
+    names = names_of(task)
+    options = {name: value for name, value in options.items() if value}
+    affect = losses.CCCLoss(level) if loss == "ccc" else loss
+    by_task = {name: _loss(name, affect, options, positive_weights, names) for name in names}
+    soft, several = objectives.takes_shares(options), len(names) > 1
+    weights = options.get("loss_weights")
+    if weights == objectives.UNCERTAINTY:
+        for name in names:
+            layer = model.get_layer(f"{name}_uncertainty")
+            by_task[name] = objectives.UncertainLoss(by_task[name], layer)
+    if "matching" in options:
+        by_task[objectives.MATCHING] = losses.MatchingLoss(objectives.table(options["matching"]))
+    if several:
+        given = weights if isinstance(weights, dict) else {}
+        weights = {name: given.get(name, 1.0) for name in by_task}
     model.compile(
         keras.optimizers.Adam(learning_rate),
-        loss={task: loss},
-        weighted_metrics={task: metrics.for_task(task)},
+        loss=by_task,
+        loss_weights=weights if several else None,
+        weighted_metrics={name: metrics.for_task(name, soft, several) for name in names},
     )
     return model
+
+
+def _loss(name, affect, options, positive_weights, names):
+    """Returns the loss of one of the tasks `names`; `affect` is that of valence and arousal."""
+    field, several = label_field(name), len(names) > 1
+    if field == "expression":
+        return objectives.expression_loss(options, several)
+    if field == "action_units":
+        return losses.ActionUnitLoss(positive_weights)
+    if several and affect == "mse":
+        return keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    return affect
 
 
 def decay_kernels(model, weight_decay):

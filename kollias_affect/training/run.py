@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
-from kollias_affect import _checks, _runs, models, presets, windows
+from kollias_affect import _checks, _runs, models, presets, tasks, windows
 from kollias_affect import features as feature_files
-from kollias_affect.datasets import sampling, synthetic
-from kollias_affect.training import choice
+from kollias_affect.datasets import sampling
+from kollias_affect.training import choice, objectives
 from kollias_affect.training.compilation import compile_model
 from kollias_affect.training.output import callbacks, epoch_output
+from kollias_affect.training.released import gradients_released
 from kollias_affect.training.resuming import AtomicBackup, SeedEpochs
 
 # What a run writes besides its settings.
@@ -34,6 +35,14 @@ def train(
     choose_by="frame",
     settings="C",
     record=None,
+    loss_weights=None,
+    focal=None,
+    label_smoothing=None,
+    soft_labels=False,
+    class_weights=None,
+    unit_weights=None,
+    balance_tasks=False,
+    matching=None,
 ):
     """Trains a model on clips. A second call with the same arguments resumes the run.
 
@@ -42,7 +51,8 @@ def train(
 
     Args:
         model: Model of `kollias_affect.models`, newly built or trained before.
-        training: List of `Clip` with labels.
+        training: List of `Clip` with labels. For a model with several tasks each clip may lack
+            some; a frame has weight 0 for each task of which it has no label.
         validation: List of `Clip` with labels, without a subject of `training`. Official parts
             of one database may share some, see `Clip`.
         out_dir: Folder of the run.
@@ -62,11 +72,23 @@ def train(
             `"frame"`s, of each `"sequence"` or of each `"utterance"`, see
             `evaluation.level_scores`. For expressions it is the accuracy. Paper B scores
             utterances of OMG-Emotion. The logs then have `val_sequence_ccc` or
-            `val_utterance_ccc`.
+            `val_utterance_ccc`. For several tasks it is `choice.CombinedScore`.
         settings: Name of the preset with the defaults, one of `presets.PRESETS`.
         record: Dict of JSON content that is added to `settings.json` and to the card of the model,
-            such as the origin of the initial weights. A model that is trained on synthetic clips
-            alone has the entry `synthetic`, too: prediction says so.
+            such as the origin of the initial weights.
+        loss_weights: Dict from task (and `"matching"`) to the weight of its loss, 1 by default; or
+            `"uncertainty"`, with which the weights are learnt, see `layers.TaskUncertainty`. Only
+            for several tasks.
+        focal: Exponent of the focal loss of expressions (2 in the paper); default: none.
+        label_smoothing: Share of the label that is spread over all expressions, in [0, 1).
+        soft_labels: Whether expressions are learnt from shares, see `windows.dataset`.
+        class_weights: `"balanced"` gives every expression the same total weight, `"effective"`
+            that of its effective number of frames, see `sampling.class_weights`.
+        unit_weights: `"balanced"` gives presence and absence of each action unit the same total
+            weight, see `sampling.unit_weights`.
+        balance_tasks: Whether every task has the same number of windows, see `windows.dataset`.
+        matching: `"published"`, or a csv file of `objectives.read_units`: action units are drawn
+            to those of the predicted expressions, see `losses.MatchingLoss`.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -76,14 +98,18 @@ def train(
             validation counts, or `out_dir` holds a run with other settings.
         OSError: If another process works in `out_dir`, or it cannot be written.
 
-    References: Paper B, §5.4 and §6.2; paper C, §4.2.1.
+    References: Paper B, §5.4 and §6.2; paper C, §4.2.1; Lin et al. (2017) for the focal loss; Cui
+        et al. (2019) for effective numbers; Kendall et al. (2018) for learnt weights; Kollias et
+        al. (2021) for matching.
     """
     epochs = _checks.positive_integer("epochs", epochs)
     options = resolve_options(
         model, learning_rate, batch_size, stride, level, decay, loss, seed, weight_decay,
-        choose_by, settings,
+        choose_by, settings, loss_weights=loss_weights, focal=focal,
+        label_smoothing=label_smoothing, soft_labels=soft_labels, class_weights=class_weights,
+        unit_weights=unit_weights, balance_tasks=balance_tasks, matching=matching,
     )  # fmt: skip
-    record = {**(record or {}), **synthetic.facts(training)}
+    record = dict(record or {})
     if features is not None:
         options["features"] = True
     content = describe_run(
@@ -94,7 +120,7 @@ def train(
     # A folder that is refused gets no lock file.
     _runs.check_folder(out_dir, content, RUN_FILES, required=("training",))
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    with _runs.Lock(out_dir):
+    with _runs.Lock(out_dir), gradients_released():
         verbose, lines = epoch_output(verbose)
         with windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(
@@ -130,6 +156,7 @@ def resolve_options(
     weight_decay=None,
     choose_by="frame",
     settings="C",
+    **of_tasks,
 ):
     """Checks options of `train` without data, and completes them by those of a preset.
 
@@ -137,6 +164,7 @@ def resolve_options(
         model: Model that will be trained; it is compiled.
         learning_rate, batch_size, stride, level, decay, loss, seed, weight_decay, choose_by,
             settings: See `train`.
+        **of_tasks: Options of `objectives.DEFAULTS`, see `train`.
 
     Returns:
         Dict of the options that the result of the training depends on.
@@ -170,6 +198,7 @@ def resolve_options(
         "seed": _checks.integer_between("seed", seed, 0, 2**32 - 1),
         "weight_decay": weight_decay,
         "choose_by": choose_by,
+        **objectives.chosen(card["task"], {**objectives.DEFAULTS, **of_tasks}),
     }
     if card["length"] is None and level == "sequence":
         raise ValueError(
@@ -181,20 +210,34 @@ def resolve_options(
     return options
 
 
-def _compile(model, content):
+def _compile(model, content, training=()):
+    """Returns the compiled form of a model that is trained."""
+    model = objectives.training_form(model, content)
     names = ("learning_rate", "task", "level", "decay", "loss", "weight_decay")
-    return compile_model(model, **{name: content[name] for name in names})
+    more = ("loss_weights", "focal", "label_smoothing", "soft_labels", "matching")
+    options = {name: content[name] for name in (*names, *more) if name in content}
+    if training and "unit_weights" in content:
+        options["positive_weights"] = sampling.unit_weights(training)
+    return compile_model(model, **options)
 
 
 def _check_data(training, validation, task, choose_by):
     """Raises `ValueError` if the clips do not suit a training."""
     sampling.refuse_common_subjects(training, validation, "training and validation")
-    if not any(clip.valid.any() for clip in validation):
-        raise ValueError(
-            "Validation needs at least one frame that counts, with a face and a label. Received: "
-            f"{[clip.key for clip in validation[:5]]} without any. Choose other validation clips, "
-            "or another seed if they are drawn at random."
-        )
+    names = tasks.names_of(task)
+    for name in names:
+        of_task = "" if len(names) == 1 else f" of {name}"
+        if not any(tasks.known(clip, name).any() for clip in validation):
+            raise ValueError(
+                f"Validation needs at least one frame that counts, with a face and a label{of_task}"
+                f". Received: {[clip.key for clip in validation[:5]]} without any. Choose other "
+                "validation clips, or another seed if they are drawn at random."
+            )
+        if len(names) > 1 and not any(tasks.known(clip, name).any() for clip in training):
+            raise ValueError(
+                f"Every task needs labelled frames to train on. Received: {len(training)} clips "
+                f"without labels of {name!r}. Add clips that have them, or leave that task out."
+            )
     if choose_by != "frame":
         choice.check(validation, task, choose_by)
 
@@ -227,10 +270,10 @@ def _prepared(model, training, validation, out_dir, content, cache, features, pr
             feature_files.of_clips(cnn, clips, features, content["size"], progress)
             for clips in (training, validation)
         ]
-    model = models.fast(model)
-    _compile(model, content)
+    model = _compile(models.fast(model), content, training)
     options = {name: content[name] for name in ("task", "landmarks", "size", "batch_size")}
     options["length"] = content["length"] or 1
+    options["soft_labels"] = objectives.takes_shares(content)
     data = windows.dataset(
         training,
         stride=content["stride"],
@@ -239,11 +282,15 @@ def _prepared(model, training, validation, out_dir, content, cache, features, pr
         first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
         features=cached[0],
         cache=cache,
+        **objectives.frame_weights(training, content["task"], content),
         **options,
     )
     validation_data = windows.dataset(validation, features=cached[1], cache=cache, **options)
     if content["length"] is None:
         data, validation_data = _single_frames(data), _single_frames(validation_data)
+    if "matching" in content:
+        add = objectives.with_matching
+        data, validation_data = (windows.untuned(d.map(add)) for d in (data, validation_data))
     return model, data, validation_data
 
 
@@ -259,6 +306,8 @@ def _single_frames(data):
 def _scores(validation, data, content):
     """Callbacks that add to the logs what chooses the epoch, if Keras' metrics do not have it."""
     task, by = content["task"], content["choose_by"]
+    if not isinstance(task, str):
+        return [choice.CombinedScore(task)]
     if by == "frame":
         return []
     return [choice.AggregateScores(validation, data, task, by, content["length"] or 1)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _checks, _runs, models, training
-from kollias_affect.datasets import division, synthetic
+from kollias_affect.datasets import division
 from kollias_affect.transfer import crops, optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
@@ -101,7 +101,8 @@ def staged(
 
     Args:
         model: Model of `kollias_affect.models` or `network` with the output `expression`; with
-            another output if the first stage has `new_head=True`.
+            another output if the first stage has `new_head=True`. Other tasks of the model are
+            left out.
         stages: List of `Stage`.
         out_dir: Folder of the run.
         target: List of `Clip` that every stage is also scored on. Default: the validation set of
@@ -204,6 +205,9 @@ def _with_expressions(model, new_head, seed):
     if new_head:
         model = swap_head(model, "expression", seed=seed)
     task = models.describe(model)["task"]
+    if "expression" in task and not isinstance(task, str):
+        # The other outputs would not fit the changed layers below them.
+        model, task = swap_head(model, "expression", keep=("expression",)), "expression"
     if task != "expression" or len(model.outputs) != 1:
         raise ValueError(
             "`staged` trains models with the single output `expression`. Received: "
@@ -247,22 +251,18 @@ def _train(model, stage, folder, settings, seen, cache, verbose):
     _runs.start_folder(folder, settings, writes=training.RUN_FILES, required=("training",))
     if verbose or lines:
         print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
-    metadata = {
-        **settings["facts"],
-        **synthetic.facts(stage.training),
-        "stage": folder.name,
-        "trained_on": seen,
-    }
-    model.fit(
-        stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
-        validation_data=stage_data.batches(stage.validation, settings, cache),
-        epochs=stage.epochs,
-        shuffle=False,  # the pictures are shuffled already; Keras would shuffle batches
-        callbacks=[
-            training.SeedEpochs(settings["seed"]),
-            optimization.step_decay(stage.learning_rate),
-            *training.callbacks(folder, MONITOR, stage.validation, settings, **metadata),
-            *lines,
-        ],
-        verbose=verbose,
-    )
+    metadata = {**settings["facts"], "stage": folder.name, "trained_on": seen}
+    with training.gradients_released():
+        model.fit(
+            stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
+            validation_data=stage_data.batches(stage.validation, settings, cache),
+            epochs=stage.epochs,
+            shuffle=False,  # the pictures are shuffled already; Keras would shuffle batches
+            callbacks=[
+                training.SeedEpochs(settings["seed"]),
+                optimization.step_decay(stage.learning_rate),
+                *training.callbacks(folder, MONITOR, stage.validation, settings, **metadata),
+                *lines,
+            ],
+            verbose=verbose,
+        )

@@ -1,5 +1,6 @@
 """Importers of published weights, and the catalogue of weights by name."""
 
+from kollias_affect.catalogue import model_file, pretrained_file
 from kollias_affect.weights.alexnet import load_alexnet
 from kollias_affect.weights.assignment import ImportReport
 from kollias_affect.weights.cnn_m import load_cnn_m
@@ -11,8 +12,6 @@ from kollias_affect.weights.registry import (
     describe_pretrained,
     list_pretrained,
     load_pretrained,
-    model_file,
-    pretrained_file,
 )
 from kollias_affect.weights.resnet50 import load_resnet50
 from kollias_affect.weights.tf1_checkpoint import load_tf1_checkpoint

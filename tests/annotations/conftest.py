@@ -2,40 +2,15 @@
 
 import contextlib
 
-import av
 import hypothesis
 import numpy as np
 import pytest
 from annotation_visits import Visitor, running
+from pages import FRAMES, RATE, numbered_pictures, write_h264
 
 # The same examples on every machine.
 hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("quick")
-
-FRAMES, RATE, BITS = 120, 30, 10
-
-
-def numbered_pictures(frames=FRAMES):
-    """Pictures [240, 320, 3]: ten bars along the lower edge show the number in binary."""
-    for number in range(frames):
-        picture = np.full((240, 320, 3), 60, np.uint8)
-        for bit in range(BITS):
-            picture[180:, bit * 32 : (bit + 1) * 32] = 255 * (number >> bit & 1)
-        yield picture
-
-
-def write_h264(path, pictures, times, sound=False):
-    """Writes a video that browsers play, with a picture at each time (seconds)."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        stream.options = {"preset": "ultrafast", "g": "15", "bf": "0"}
-        for picture, time in zip(pictures, times, strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts = round(time * RATE)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -20,3 +20,19 @@ def test_a_table_of_something_else_is_not_replaced(refused, face_video, model, t
     (tmp_path / "subject01_1.csv").write_text("valence,arousal\n")
     assert "holds something else" in refused("predict", model, face_video, "--out", tmp_path)
     assert (tmp_path / "subject01_1.csv").read_text() == "valence,arousal\n"
+
+
+def test_html_writes_the_page_of_the_outputs(ok, write_video, model, tmp_path):
+    video, out = write_video([np.full((64, 64, 3), 90, np.uint8)] * 3), tmp_path / "out"
+    printed = ok("predict", model, video, "--out", out, "--html", "--no-annotate")
+    assert str(out / "view.html") in printed.splitlines()
+    assert "video.mp4" in (out / "view.html").read_text()
+
+
+def test_another_page_of_that_name_is_refused_at_once(refused, write_video, tmp_path):
+    """Before the model is read: it is none."""
+    video = write_video([np.full((64, 64, 3), 90, np.uint8)] * 3)
+    (tmp_path / "view.html").write_text("mine")
+    (tmp_path / "model.keras").write_text("no model")
+    message = refused("predict", tmp_path / "model.keras", video, "--out", tmp_path, "--html")
+    assert "holds something else" in message and (tmp_path / "view.html").read_text() == "mine"

@@ -9,8 +9,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from kollias_affect import backbones, models
-from kollias_affect.weights import catalogue, registry
+from kollias_affect import backbones, catalogue, models
+from kollias_affect.catalogue import files as registry
 
 
 @pytest.fixture(scope="module")

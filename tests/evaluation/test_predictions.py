@@ -1,8 +1,9 @@
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from kollias_affect import evaluation, models
+from kollias_affect import backbones, evaluation, models
 
 TINY = {"length": 4, "width": 0.02, "input_shape": (32, 32, 3), "rnn_units": 6, "hidden_units": 8}
 
@@ -30,6 +31,20 @@ def test_predictions_do_not_depend_on_the_other_clips(model, make_clip):
     for clip in clips:
         alone = evaluation.predict(model, [clip])
         assert np.allclose(together[clip.key], alone[clip.key], atol=1e-6)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_with_several_tasks_gives_the_predictions_of_each(make_clip, stream):
+    backbone = backbones.cnn_m((32, 32, 3), width=0.02)
+    options = {"hidden_units": 8, "rnn_units": 6, "length": 9, "landmarks": False}
+    model = models.cnn_rnn(backbone, ("expression", "valence_arousal"), **options)
+    clips = [make_clip("a", 9, missing=(0, 2), size=32), make_clip("b", 4, 50, size=32)]
+    predictions = evaluation.predict(model, clips, stream=stream)
+    for task, size in (("expression", 7), ("valence_arousal", 2)):
+        one = keras.Model(model.input, model.output[task])
+        for key, values in evaluation.predict(one, clips, stream=stream).items():
+            assert values.shape[1] == size
+            assert np.allclose(predictions[task][key], values, atol=1e-6, equal_nan=True)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def run(scene, every):
     Returns the frames with a detection, the number of faces in each frame, and whether each frame
     had no detection.
     """
-    frames = [types.SimpleNamespace(image=i) for i in range(len(scene.places))]
+    frames = [types.SimpleNamespace(image=i, grid=None) for i in range(len(scene.places))]
     results = list(FaceTracker(every, scene.detect, scene.look).run(frames))
     assert [frame.image for frame, _, _ in results] == list(range(len(frames)))
     return (

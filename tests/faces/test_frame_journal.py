@@ -18,7 +18,7 @@ def journal(tmp_path):
     journal = FrameJournal(tmp_path / "journal.jsonl")
     journal.restart({"journal": 2})
     for index, tracked in enumerate((False, True, False, True, True), start=1):
-        frame = types.SimpleNamespace(index=index, time=index / 25)
+        frame = types.SimpleNamespace(index=index, time=index / 25, grid=None)
         journal.add(frame, [FACE], [3], [COPY], tracked)
     journal.close()
     return FrameJournal(journal.path)
@@ -36,9 +36,9 @@ def test_the_header_is_the_first_complete_line(journal, tmp_path):
 def test_a_resumed_journal_may_repeat_its_last_detection(journal, keep_all, frames):
     stay = journal.resume(keep_all)
     journal.close()
-    expected = [([BOX], index / 25) for index in range(1, frames + 1)]
-    assert [(boxes, time) for boxes, time, *_ in stay] == expected
-    assert all(np.array_equal(copies, [COPY]) for _, _, copies, _ in stay)
+    expected = [([BOX], index / 25, None) for index in range(1, frames + 1)]
+    assert [tuple(kept[:3]) for kept in stay] == expected
+    assert all(np.array_equal(copies, [COPY]) for *_, copies, _ in stay)
     assert [tracked for *_, tracked in stay] == [False, True, False, True, True][:frames]
     assert [line["frame"] for line, _ in journal.entries((3,), 0)] == list(range(1, frames + 1))
 

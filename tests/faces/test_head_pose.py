@@ -102,5 +102,6 @@ def test_people_who_look_at_the_camera_have_small_angles(shared_faces):
     (face,) = faces.faces_of(image)
     assert np.abs(faces.head_pose(face.in_frame, image.shape)).max() < 15
     group = read_image(shared_faces / "multi_face.jpg")
-    angles = [faces.head_pose(f.in_frame, group.shape) for f in faces.faces_of(group)]
+    frontal = faces.faces_of(group, detector="hog")  # It finds no profiles.
+    angles = [faces.head_pose(face.in_frame, group.shape) for face in frontal]
     assert len(angles) > 2 and np.abs(angles).max() < 30

@@ -1,8 +1,13 @@
+import struct
+import zlib
+
 import numpy as np
 import PIL.Image
 import pytest
+from shared_values import SHARED
 
-from kollias_affect.faces.images import read_image
+from kollias_affect.faces import Video
+from kollias_affect.faces.images import is_still, read_image
 
 RED, GREEN = (200, 30, 30), (20, 180, 40)
 
@@ -93,3 +98,67 @@ def test_unreasonably_large_images_are_refused(picture, tmp_path, monkeypatch):
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ValueError, match="exceeds limit"):
         read_image(save(tmp_path / "a.png", picture))
+
+
+def block(orientation, order="<"):
+    """An EXIF block whose first tag is damaged and whose second is the orientation."""
+    entries = struct.pack(f"{order}HHII", 0x010F, 2, 0xFFFFFFFF, 0xFFFFFFF0)
+    entries += struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, 8)
+    return b"Exif\0\0" + head + struct.pack(f"{order}H", 9) + entries
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_damaged_exif_block_leaves_the_picture_and_its_orientation(picture, tmp_path, order):
+    path = save(tmp_path / "a.jpg", picture, exif=block(6, order), quality=95, subsampling=0)
+    read = read_image(path)
+    assert read.shape == (24, 16, 3)
+    assert np.abs(read.astype(int) - np.rot90(picture, -1))[2:9, 10:14].max() <= 8
+
+
+def test_no_damage_of_an_exif_block_costs_the_picture(picture, tmp_path):
+    exif = PIL.Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x8769] = 1, "a camera", {0x9286: "a comment", 0x829A: 0.5}
+    whole = exif.tobytes()
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for place in random.integers(8, len(whole), 4):
+            damaged[place] = random.integers(256)
+        path = save(tmp_path / "a.jpg", picture, exif=bytes(damaged), quality=95)
+        assert sorted(read_image(path).shape) == [3, 16, 24]
+
+
+def test_a_picture_that_claims_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    path = tmp_path / "a.png"
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
+    path.write_bytes(start + struct.pack(">I", zlib.crc32(chunk)) + b"\0\0\0\x08IDAT12345678")
+    with pytest.raises(ValueError, match=r"a.png.*pixels"):
+        read_image(path)
+
+
+def test_photographs_of_phones_are_stills_with_all_tiles_joined(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    image = np.zeros((96, 160, 3), np.uint8)
+    image[:, 80:] = RED
+    for ending in ("heic", "avif"):
+        path = tmp_path / f"a.{ending}"
+        if ending == "heic":
+            pillow_heif.from_pillow(PIL.Image.fromarray(image)).save(path, quality=95)
+        else:
+            PIL.Image.fromarray(image).save(path, quality=95)
+        renamed = path.rename(tmp_path / f"{ending}.mp4")
+        read = read_image(renamed)
+        assert np.abs(read.astype(int) - image).mean() < 6 and is_still(renamed)
+        with pytest.raises(ValueError, match="photograph"):
+            Video(renamed)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("heic", (1536, 1536, 3)), ("avif", (512, 512, 3))])
+def test_shared_photographs_of_phones_are_read(name, shape):
+    path = SHARED / "cases" / f"photo.{name}"
+    if not path.is_file():
+        pytest.skip(f"these inputs are not part of the repository: {path}")
+    assert read_image(path).shape == shape

@@ -1,3 +1,5 @@
+import fractions
+
 import av
 import numpy as np
 import pytest
@@ -160,3 +162,72 @@ def test_frames_are_counted_without_decoding(write_video, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(ValueError, match="must be a video"):
         frame_count(tmp_path / "text.mp4")
+
+
+def test_pixels_that_are_not_square_become_square(tmp_path):
+    for aspect, shape in ((2, (48, 128)), (1, (48, 64)), (fractions.Fraction(1, 2), (96, 64))):
+        path = tmp_path / "aspect.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = fractions.Fraction(aspect)
+            for picture in pictures(2):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+        frame = next(iter(Video(path)))
+        assert frame.image.shape[:2] == frame.grid == shape
+        # The bright corner still is a quarter of the picture.
+        bright = frame.image.mean(axis=-1) > 200
+        assert bright.mean() == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2024-01-01T12:30:05.mp4", "file:x.mp4", "concat:y.mp4", "http:z.mp4", "%03d.mp4", "-i.mp4"],
+)
+def test_names_are_never_addresses_or_patterns(write_video, tmp_path, monkeypatch, name):
+    write_video(pictures(3), "plain.mp4").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(list(Video(name))) == 3 == frame_count(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile 'secret.mp4'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+    ],
+)
+def test_a_playlist_opens_no_other_file(write_video, tmp_path, text):
+    write_video(pictures(3), "secret.mp4")
+    (tmp_path / "list.mp4").write_text(text)
+    with pytest.raises(ValueError, match="list.mp4"):
+        Video(tmp_path / "list.mp4")
+
+
+def test_a_cover_of_a_sound_is_no_video(tmp_path, write_video):
+    path = tmp_path / "cover.m4a"
+    with av.open(str(path), "w", format="mp4") as container:
+        sound = container.add_stream("aac", rate=8000, layout="mono")
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(pictures(1)[0], format="rgb24")
+        container.mux(cover.encode(picture))
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+        )
+        frame.rate = 8000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    with pytest.raises(ValueError, match=r"moving pictures.*sound only"):
+        Video(path)
+
+
+def test_a_stream_of_an_unknown_codec_is_refused_by_name(write_video):
+    path = write_video(pictures(3))
+    content = path.read_bytes()
+    assert content.count(b"mp4v") == 1
+    path.write_bytes(content.replace(b"mp4v", b"xxxx").replace(b"esds", b"xxxx"))
+    with pytest.raises(ValueError, match=r"video.mp4 \(.*unknown codec"):
+        Video(path)

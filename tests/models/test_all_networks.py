@@ -8,45 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from network_table import BACKBONES, CASES, HEADS, LENGTH, NIGHTLY_CASES, build
 
 from kollias_affect import backbones, models, training
 
-# Name of the row: backbone and arguments (narrow, and as small as its topology allows).
-BACKBONES = {
-    "vgg_face": ("vgg_face", {"input_shape": (32, 32, 3), "width": 0.05}),
-    "vgg16": ("vgg16", {"input_shape": (32, 32, 3), "width": 0.05}),
-    "resnet50 slim": ("resnet50", {"input_shape": (33, 33, 3), "width": 0.05}),
-    "resnet50 keras": (
-        "resnet50",
-        {"input_shape": (33, 33, 3), "width": 0.05, "form": "keras"},
-    ),
-    "densenet121": ("densenet121", {"input_shape": (32, 32, 3), "width": 0.1}),
-    "cnn_m": ("cnn_m", {"input_shape": (64, 64, 3), "width": 0.02}),
-    "vgg_cnn_m_2048": (
-        "cnn_m",
-        {"input_shape": (64, 64, 3), "width": 0.02, "form": "vgg_cnn_m_2048"},
-    ),
-    "alexnet": ("alexnet", {"input_shape": (67, 67, 3), "width": 0.05}),
-}
-HEADS = ("cnn", *models.RNNS)
-LENGTH = 2
-
-# The default run has every backbone once, and every head on the baseline's small backbone.
-# The other combinations run nightly.
-EVERY_CASE = [(b, h, m) for b in BACKBONES for h in HEADS for m in (True, False)]
-CASES = [case for case in EVERY_CASE if case[1:] == ("gru", True) or case[0] == "cnn_m"]
-NIGHTLY_CASES = [case for case in EVERY_CASE if case not in CASES]
 nightly = pytest.mark.nightly
-
-
-def build(backbone, head, landmarks):
-    name, arguments = BACKBONES[backbone]
-    backbone = backbones.build(name, **arguments)
-    options = {"landmarks": landmarks, "length": LENGTH, "hidden_units": 6, "dropout": 0.0}
-    if head == "cnn":
-        return models.cnn(backbone, "valence_arousal", **options)
-    rnn = {"rnn": head, "rnn_units": 3, "rnn_dropout": 0.0}
-    return models.cnn_rnn(backbone, "valence_arousal", **rnn, **options)
 
 
 def lowers_the_loss(model, data):
@@ -163,7 +129,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 sys.path.insert(0, sys.argv[1])
-import test_all_networks as table
+import network_table as table
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     for backbone, head in json.loads(sys.argv[2]):
         model = table.build(backbone, head, landmarks=True)
@@ -181,7 +147,7 @@ with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     ],
 )
 def test_models_build_under_a_mirrored_strategy(cases):
-    command = [sys.executable, "-c", MIRRORED, str(Path(__file__).parent), json.dumps(cases)]
+    command = [sys.executable, "-c", MIRRORED, str(Path(__file__).parents[1]), json.dumps(cases)]
     ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert ran.stdout.count("built") == len(cases)

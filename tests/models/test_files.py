@@ -1,3 +1,4 @@
+import json
 import zipfile
 
 import keras
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 import kollias_affect
-from kollias_affect import models, tasks, training
+from kollias_affect import backbones, models, tasks, training
 
 TINY = {"backbone": "cnn_m", "length": 4, "width": 0.02, "input_shape": (32, 32, 3)}
 TINY |= {"rnn_units": 6, "hidden_units": 8}
@@ -41,6 +42,46 @@ def test_round_trip(tmp_path, task, random_inputs):
     inputs = random_inputs(before)
     assert np.allclose(before(inputs), after(inputs))
     assert card["task"] == task
+
+
+SEVERAL = ("expression_8", "valence_arousal", "action_units")
+SIZES = {"expression_8": 8, "valence_arousal": 2, "action_units": 12}
+
+
+@pytest.mark.parametrize("build", ["cnn", "cnn_rnn", "multi_rnn", "fuse"])
+def test_several_tasks_have_an_output_each(tmp_path, build, random_inputs):
+    backbone = backbones.cnn_m((32, 32, 3), width=0.02)
+    options = {"hidden_units": 8, "length": 4}
+    if build == "cnn":
+        before = models.cnn(backbone, SEVERAL, **options)
+    else:
+        options["rnn_units"] = 6
+        extra = {"features": ("pool1", "fc1"), "mode": "2rnn"} if build == "multi_rnn" else {}
+        builder = models.multi_rnn if build == "multi_rnn" else models.cnn_rnn
+        before = builder(backbone, SEVERAL, **options, **extra)
+    if build == "fuse":
+        other = models.cnn_rnn(backbones.cnn_m((32, 32, 3), width=0.02), SEVERAL, **options)
+        before = models.fuse([before, other], units=4)
+    models.save(before, tmp_path / "model.keras")
+    after, card = models.load(tmp_path / "model.keras")
+    inputs = random_inputs(before)
+    expected, outputs = before(inputs), after(inputs)
+    assert {task: values.shape for task, values in outputs.items()} == {
+        task: (2, 4, size) for task, size in SIZES.items()
+    }
+    for task in SEVERAL:
+        assert np.allclose(expected[task], outputs[task], atol=1e-6)
+    assert np.allclose(np.sum(outputs["expression_8"], axis=-1), 1, atol=1e-5)
+    assert (np.asarray(outputs["action_units"]) > 0).all()
+    assert card["task"] == sorted(SEVERAL)
+    assert card["outputs"]["action_units"] == list(tasks.ACTION_UNITS)
+    assert card["range"]["valence_arousal"] == [-1, 1]
+    assert models.tasks_of(card)["expression_8"] == (tasks.EXPRESSIONS_8, (0, 1))
+
+
+def test_one_task_in_a_tuple_is_that_task(random_inputs):
+    model = models.affwildnet(task=("arousal",), **TINY)
+    assert models.describe(model) == models.describe(models.affwildnet(task="arousal", **TINY))
 
 
 def test_a_representation_survives_saving(tmp_path, random_inputs):
@@ -99,7 +140,18 @@ def test_other_files_are_refused(tmp_path, kind):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("card", ["[]", '{"task": "valence"}', "?", '"text"'])
+# A card of several tasks must describe each of them.
+WITHOUT_OUTPUTS = json.dumps(
+    {
+        **dict.fromkeys(["image", "crop", "landmarks", "length", "versions"]),
+        "task": ["expression", "valence"],
+        "outputs": {"valence": ["valence"]},
+        "range": {"valence": [-1, 1]},
+    }
+)
+
+
+@pytest.mark.parametrize("card", ["[]", '{"task": "valence"}', "?", '"text"', WITHOUT_OUTPUTS])
 def test_damaged_cards_are_refused(model, tmp_path, card, recwarn):
     path = tmp_path / "model.keras"
     keras.Model(model.input, model.output).save(path)

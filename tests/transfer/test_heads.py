@@ -52,3 +52,22 @@ def test_the_same_task_gets_a_new_head(tiny):
 def test_an_unknown_task_is_refused(tiny):
     with pytest.raises(ValueError, match="`task` must be one of"):
         swap_head(tiny(), "joy")
+
+
+def test_tasks_that_are_kept_have_the_same_outputs(tiny, random_inputs):
+    old = tiny(("expression", "valence_arousal"))
+    new = swap_head(old, ("valence_arousal", "action_units"), keep=("valence_arousal",))
+    x = random_inputs(old)
+    before, after = old(x), new(x)
+    assert {name: value.shape[-1] for name, value in after.items()} == {
+        "valence_arousal": 2,
+        "action_units": 12,
+    }
+    assert np.array_equal(before["valence_arousal"], after["valence_arousal"])
+    one = swap_head(old, "expression", keep=("expression",))
+    assert np.array_equal(before["expression"], one(x))
+
+
+def test_only_tasks_of_both_models_can_be_kept(tiny):
+    with pytest.raises(ValueError, match="`keep` must be one of"):
+        swap_head(tiny("valence"), ("valence", "expression"), keep=("expression",))

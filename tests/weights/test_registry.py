@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import kollias_affect
-from kollias_affect import backbones, models, weights
-from kollias_affect.weights import catalogue, registry
+from kollias_affect import backbones, catalogue, models, weights
+from kollias_affect.catalogue import files as registry
 
 PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 NAME = catalogue.DEFAULT

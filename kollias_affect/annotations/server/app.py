@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from kollias_affect._web.security import Guard
 from kollias_affect.annotations.server import (
     fields,
     lists,
@@ -19,7 +20,6 @@ from kollias_affect.annotations.server import (
     sessions,
 )
 from kollias_affect.annotations.server.errors import RequestError
-from kollias_affect.annotations.server.security import Guard
 from kollias_affect.annotations.server.settings import Settings
 from kollias_affect.annotations.store import Store
 
@@ -65,12 +65,12 @@ def create_app(store, settings):
         store: `Store`.
         settings: `Settings`.
     """
-    context = Context(store, settings, media.page_files())
+    context = Context(store, settings, media.files_of_page())
     routes = [
         Route(path, functools.partial(_answer, context, function), methods=[method])
         for method, path, function in ROUTES
     ]
-    guard = Middleware(Guard, settings=settings, cookie=f"kollias_token_{store.identity}")
+    guard = Middleware(Guard, access=settings, cookie=f"kollias_token_{store.identity}")
     return Starlette(routes=routes, middleware=[guard])
 
 

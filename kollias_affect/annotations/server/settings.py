@@ -2,13 +2,15 @@
 
 import dataclasses
 
+from kollias_affect._web.security import Access
+
 DIMENSIONS = ("valence", "arousal", "both")
 MODES = ("bounded", "unbounded")
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Settings of a server.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(Access):
+    """Settings of a server, beside those of `Access`.
 
     Attributes:
         videos: Dicts of the store: what is served, in the order of the command line.
@@ -24,9 +26,6 @@ class Settings:
         guidelines: HTML of the guidelines.
         texts: Texts of the page.
         read_only: Whether nothing may be written.
-        token: Secret that the first address must hold, or `None`.
-        hosts: Host names, in lower case and without port, under which the server is reached.
-        any_address: Whether every numeric address is one of them too.
     """
 
     videos: tuple
@@ -42,9 +41,6 @@ class Settings:
     guidelines: str = ""
     texts: dict = dataclasses.field(default_factory=dict)
     read_only: bool = False
-    token: str | None = None
-    hosts: tuple = ("127.0.0.1", "localhost", "::1")
-    any_address: bool = False
 
     def by_public_name(self, public):
         """Returns the served video with a public name, or `None`."""

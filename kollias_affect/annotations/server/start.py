@@ -5,10 +5,11 @@ import dataclasses
 from pathlib import Path
 
 from kollias_affect import _checks
+from kollias_affect._web import running
 from kollias_affect.annotations import guidelines as guideline_pages
 from kollias_affect.annotations import playlists, videos
 from kollias_affect.annotations import texts as page_texts
-from kollias_affect.annotations.server import app, run, settings
+from kollias_affect.annotations.server import app, settings
 from kollias_affect.annotations.store import FILE_NAME, Store
 
 DEFAULT_PERSON = "1"
@@ -16,7 +17,7 @@ DEFAULT_PERSON = "1"
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A server that only has to be run.
+    """A server that only has to be running.
 
     Attributes:
         app: ASGI application.
@@ -62,10 +63,10 @@ def prepare(
     files = videos.listed([*paths, *([practice] if practice is not None else [])])
     with Store(out, read_only) as store:
         found = _registered(store, files, confirm, report)
-        listener = run.listen(host, port)
+        listener = running.listen(host, port)
         with contextlib.closing(listener):
             _add_persons(store, found, persons)
-            secret = run.token_for(store, host, token, names)
+            secret = running.token_for(host, token, names, lambda: _kept_token(store))
             chosen = settings.Settings(
                 videos=tuple(found),
                 practice=_practice(found, practice),
@@ -80,12 +81,22 @@ def prepare(
                 read_only=read_only,
                 token=secret,
                 **pages,
-                **run.hosts_for(host, names),
+                **running.hosts_for(host, names),
             )
             yield Prepared(
-                app.create_app(store, chosen), listener, run.address_of(listener, host, secret),
+                app.create_app(store, chosen), listener, running.address_of(listener, host, secret),
                 len(found), Path(out) / FILE_NAME,
             )  # fmt: skip
+
+
+def _kept_token(store):
+    """The token of a store, made once, so that pages survive a restart."""
+    kept = store.meta("token")
+    if kept is None:
+        kept = running.new_token()
+        if not store.read_only:
+            store.set_meta("token", kept)
+    return kept
 
 
 def _pages(guidelines_file, texts_file):

@@ -7,7 +7,7 @@ from kollias_affect import tasks
 from kollias_affect.evaluation import measures
 from kollias_affect.evaluation.label_ranges import ranges_of
 from kollias_affect.evaluation.plots import style
-from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
+from kollias_affect.tasks import DIMENSIONS
 
 _GAP_COLOUR, _LABEL_COLOUR, _DASHES = "0.88", "black", (0, (4, 2))
 _DIMENSION_HEIGHT, _PROBABILITY_HEIGHT = 1.8, 0.75  # inches per panel
@@ -26,7 +26,8 @@ def traces_figure(times, predictions, names, labels=None, title=None, ranges=Non
         predictions: Numbers `[frames, outputs]`, NaN where there is no face.
         names: Names of the outputs.
         labels: For valence and arousal, numbers `[frames, outputs]`, NaN where unknown; for
-            probabilities, class indices `[frames]`, negative where unknown; or `None`.
+            probabilities, class indices `[frames]`, negative where unknown, or shares
+            `[frames, outputs]`, NaN where unknown; or `None`.
         title: Title of the figure.
         ranges: Dict from an output to `(low, high)`, such as `{"arousal": (0, 1)}` for OMG.
             Default: [-1, 1] for valence and arousal, [0, 1] for other outputs.
@@ -125,9 +126,10 @@ def _labels(clip, names):
         if clip.valence_arousal is None:
             return None
         return tasks.known_labels(clip, "valence_arousal")[:, tasks.columns(names)]
-    if clip.expression is None or names != EXPRESSIONS:
-        return None
-    return tasks.known_labels(clip, "expression")
+    for task in ("expression", "expression_8", "action_units"):
+        if names == tasks.TASKS[task][0] and getattr(clip, tasks.label_field(task)) is not None:
+            return tasks.known_labels(clip, task)
+    return None
 
 
 class _Traces:
@@ -145,7 +147,8 @@ class _Traces:
         self.edges, self.rasterized = _edges(self.times), frames > style.MAX_VECTOR_FRAMES
         self.probabilities = not set(self.names) & style.DIMENSION_COLOURS.keys()
         if labels is not None:
-            shape = (frames,) if self.probabilities else (frames, len(self.names))
+            of_classes = self.probabilities and np.ndim(labels) == 1
+            shape = (frames,) if of_classes else (frames, len(self.names))
             labels = style.checked_array("labels", labels, shape)
         self.labels = labels
         height = _PROBABILITY_HEIGHT if self.probabilities else _DIMENSION_HEIGHT
@@ -197,7 +200,8 @@ class _Traces:
         panel.set_yticks([0, 0.5, 1], ["0", "", "1"], fontsize=8)
         panel.set_ylabel(self.names[i], rotation=0, ha="right", va="center")
         if self.labels is not None:
-            self._draw_spans(panel, self.labels == i, 1.08, 0.14, _LABEL_COLOUR, label="label")
+            present = self.labels == i if self.labels.ndim == 1 else self.labels[:, i] >= 0.5
+            self._draw_spans(panel, present, 1.08, 0.14, _LABEL_COLOUR, label="label")
 
     def _draw_line(self, panel, values, **options):
         """Draws a line, and a point for each value between gaps, which a line would not show."""

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kollias_affect import features, initializers, models
+from kollias_affect import features, initializers, models, training
 from kollias_affect.adaptation import adapted
 from kollias_affect.adaptation.data import targets
 from kollias_affect.models.parts import is_model_of_frames
@@ -126,7 +126,8 @@ def train_network(model, part, lam, settings, centroids=None, seed=0, score=None
     batches = part.batches(model, settings.length, settings.batch_size, settings.balanced, seed)
     data = targets(batches, classes, adapted.task_of(model)).prefetch(2)
     keep = [] if score is None else [KeepBest(score, settings.steps)]
-    model.fit(data, steps_per_epoch=settings.steps, shuffle=False, verbose=0, callbacks=keep)
+    with training.gradients_released():
+        model.fit(data, steps_per_epoch=settings.steps, shuffle=False, verbose=0, callbacks=keep)
     return keep[0].best if keep else {"step": settings.steps, "score": None}
 
 

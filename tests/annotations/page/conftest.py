@@ -1,10 +1,6 @@
 """Chromium, with a gamepad that tests move."""
 
-import shutil
-
 import pytest
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # Replaces the browser's gamepads, and keeps what the page sends and when keys arrive.
 SCRIPT = """
@@ -35,51 +31,18 @@ window.addEventListener("keydown", (e) => window.keyTimes.push([e.key, e.timeSta
 """
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(NAMES)} is in PATH")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=program, args=["--autoplay-policy=no-user-gesture-required"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(browser):
+def open_page(visit_in_browser):
     """Returns a function that opens a server in the browser.
 
     No page may ask another server, nor raise an error.
     """
-    contexts, problems = [], []
 
     def open_at(address, **options):
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
-        contexts.append(context)
-        context.add_init_script(SCRIPT)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
         origin = address.split("/?")[0].rstrip("/")
+        return visit_in_browser(address, origin, "body[data-ready]", SCRIPT, **options)
 
-        def check(request):
-            if not request.url.startswith((origin, "data:", "blob:")):
-                problems.append(f"request to {request.url}")
-
-        page.on("request", check)
-        page.goto(address)
-        page.wait_for_selector("body[data-ready]")
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert not problems
+    return open_at
 
 
 @pytest.fixture

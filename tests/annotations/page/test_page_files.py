@@ -2,15 +2,19 @@
 
 import importlib.resources
 import json
+import posixpath
 import re
 import string
 
 import pytest
+from pages import contrast
 
+from kollias_affect._web import page_files
 from kollias_affect.annotations import guidelines, texts
 from kollias_affect.annotations.server import media
 
 PAGE = importlib.resources.files("kollias_affect.annotations") / "page"
+SHARED = importlib.resources.files("kollias_affect._web") / "page"
 MODULES = {p.relative_to(PAGE).as_posix(): p.read_text("utf-8") for p in PAGE.rglob("*.js")}
 CODES = set(
     re.findall(
@@ -84,31 +88,20 @@ def test_a_wrong_translation_is_refused(tmp_path, content, message):
 def test_imports_of_modules_lead_to_files():
     for name, code in MODULES.items():
         for target in re.findall(r"from \"(\.[^\"]+)\"", code):
-            path = ((PAGE / name).parent / target).resolve()
-            assert path.is_file(), (name, target)
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+            assert path in media.files_of_page(), (name, target)
 
 
 def test_the_page_is_served_completely_and_is_small():
-    files = media.page_files()
-    assert {"index.html", "style.css", "texts.json", *MODULES} == set(files)
+    files = media.files_of_page()
+    shared = {f"{page_files.SHARED}{path.name}" for path in SHARED.iterdir()}
+    assert {"index.html", "style.css", "texts.json", *MODULES, *shared} == set(files)
     assert sum(len(content) for content, _ in files.values()) < 150_000
-
-
-def luminance(colour):
-    """Relative luminance of `#rrggbb` (WCAG 2.2)."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(a, b):
-    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_texts_have_the_contrast_of_wcag_aa(theme):
-    css = (PAGE / "style.css").read_text("utf-8")
+    css = (SHARED / "base.css").read_text("utf-8")
     colours = dict(re.findall(r"--([\w-]+): (#\w{6});", re.findall(r":root \{[^}]*\}", css)[theme]))
     pairs = [(text, back) for text in ("text", "muted", "accent") for back in ("page", "card")]
     pairs += [("on-accent", "accent"), ("good", "good-back"), ("bad", "bad-back"), ("bad", "card")]
@@ -119,7 +112,7 @@ def test_texts_have_the_contrast_of_wcag_aa(theme):
 
 
 def test_sizes_scale_with_the_text_of_the_browser():
-    css = (PAGE / "style.css").read_text("utf-8")
+    css = (PAGE / "style.css").read_text("utf-8") + (SHARED / "base.css").read_text("utf-8")
     sizes = re.findall(r"font(?:-size)?:[^;]*?([\d.]+)px", css)
     assert not sizes
 

@@ -5,7 +5,7 @@ import socket
 import httpx
 import pytest
 
-from kollias_affect.annotations.server import run
+from kollias_affect._web import running
 
 
 def send(prepared, method="GET", path="/api/config", **headers):
@@ -113,8 +113,8 @@ def test_every_answer_forbids_other_sources(prepared):
 
 
 def test_no_file_of_the_page_names_another_server():
-    root = importlib.resources.files("kollias_affect.annotations") / "page"
-    for path in root.rglob("*"):
+    roots = (importlib.resources.files(f"kollias_affect.{p}") for p in ("annotations", "_web"))
+    for path in (path for root in roots for path in (root / "page").rglob("*")):
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"(https?:)?//[\w-]+\.\w", text), path
@@ -176,7 +176,7 @@ def test_a_chosen_token_is_needed_on_the_loopback_too(serve, numbered_video):
 @pytest.mark.parametrize("token", ["short", "with space", "ünïcödé-token", "semi;colon"])
 def test_a_bad_token_is_refused(token):
     with pytest.raises(ValueError, match="--token must be"):
-        run.token_for(None, "127.0.0.1", token)
+        running.token_for("127.0.0.1", token)
 
 
 def test_a_port_that_is_taken_is_told():
@@ -184,4 +184,4 @@ def test_a_port_that_is_taken_is_told():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(OSError, match="Choose another --port"):
-            run.listen("127.0.0.1", taken.getsockname()[1])
+            running.listen("127.0.0.1", taken.getsockname()[1])

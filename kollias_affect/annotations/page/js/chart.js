@@ -1,6 +1,7 @@
 // Traces over time, on a canvas.
 
 import { seconds } from "./dom.js";
+import { lowerBound } from "./shared/search.js";
 
 // Colours that people with any colour vision tell apart (Okabe and Ito), with dashes beside them.
 export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#b6629a", "#8a6d00", "#2f8fc4", "#5a5a5a", "#7a3fb0"];
@@ -111,18 +112,4 @@ function line(context, { times, values, colour, dash, width = 2 }, index, x, y, 
   }
   context.stroke();
   context.setLineDash([]);
-}
-
-export function lowerBound(times, time) {
-  let low = 0, high = times.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (times[middle] < time) low = middle + 1; else high = middle;
-  }
-  return low;
-}
-
-// Index of the last sample at or before a time, or -1.
-export function indexAt(times, time) {
-  return lowerBound(times, time + 1e-6) - 1;
 }

@@ -1,4 +1,8 @@
-// Elements and texts.
+// Texts, and elements with texts.
+
+import { h } from "./shared/elements.js";
+
+export { h, percent, replace, seconds } from "./shared/elements.js";
 
 let texts = {};
 
@@ -11,19 +15,6 @@ export function setTexts(loaded) {
 export function t(key, values = {}) {
   const text = texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
-
-// Element with properties (`class`, `on...`, attributes) and children (elements or texts).
-export function h(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element && typeof value !== "string") element[name] = value;
-    else element.setAttribute(name === "className" ? "class" : name, value === true ? "" : value);
-  }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== false));
-  return element;
 }
 
 export function button(key, onclick, properties = {}) {
@@ -41,10 +32,6 @@ export function select(options, chosen, onchange, properties = {}) {
   return element;
 }
 
-export function replace(parent, ...children) {
-  parent.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== false));
-}
-
 let hiding = 0;
 export function toast(text) {
   const place = document.getElementById("toast");
@@ -52,13 +39,4 @@ export function toast(text) {
   place.className = "shown";
   clearTimeout(hiding);
   hiding = setTimeout(() => { place.className = ""; place.textContent = ""; }, 8000);
-}
-
-export function seconds(value) {
-  const whole = Math.floor(value);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}.${Math.floor((value % 1) * 10)}`;
-}
-
-export function percent(share) {
-  return `${Math.floor(share * 100)} %`;
 }

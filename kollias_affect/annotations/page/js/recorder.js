@@ -1,6 +1,6 @@
 // Recording: samples at the display's rate, in segments, to the outbox.
 
-import { FrameClock } from "./clock.js";
+import { FrameClock } from "./shared/clock.js";
 
 const FLUSH = 500;  // milliseconds between batches: at most this much waits unsent
 const MAX_SAMPLES = 2000;

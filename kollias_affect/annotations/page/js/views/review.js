@@ -1,10 +1,11 @@
 // Replay with the recorded values, stretches to drop, and the verdict.
 
 import { get, post } from "../api.js";
-import { drawChart, indexAt } from "../chart.js";
-import { FrameClock } from "../clock.js";
+import { drawChart } from "../chart.js";
+import { FrameClock } from "../shared/clock.js";
 import { button, h, percent, replace, seconds, t, toast } from "../dom.js";
 import { Control } from "../devices.js";
+import { indexAt } from "../shared/search.js";
 import { createScale } from "../slider.js";
 
 export async function reviewView(app, name) {

@@ -1,4 +1,4 @@
-"""Starts the server of the annotation tool."""
+"""Host, port and token of a server of pages, and its start."""
 
 import ipaddress
 import secrets
@@ -9,14 +9,19 @@ import uvicorn
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def token_for(store, host, token=None, names=()):
+def new_token():
+    """Returns a random token."""
+    return secrets.token_hex(12)
+
+
+def token_for(host, token=None, names=(), make=new_token):
     """Returns the token that a server on `host` needs, or `None`.
 
     Args:
-        store: `Store`. It keeps a token that is made here, so that pages survive a restart.
         host: Name or address to listen on.
         token: The owner's token, or `None`.
         names: Further host names, of a server in front of this one.
+        make: Function that returns a token; it may keep one, so that pages survive a restart.
 
     Raises:
         ValueError: If `token` is too short to be a secret.
@@ -28,14 +33,7 @@ def token_for(store, host, token=None, names=()):
                 f"{len(token)} characters. Leave it out: one is made."
             )
         return token
-    if host in LOOPBACK and not names:
-        return None
-    made = store.meta("token")
-    if made is None:
-        made = secrets.token_hex(12)
-        if not store.read_only:
-            store.set_meta("token", made)
-    return made
+    return None if host in LOOPBACK and not names else make()
 
 
 def hosts_for(host, further=()):
@@ -46,8 +44,8 @@ def hosts_for(host, further=()):
         further: Names of a server in front of this one.
 
     Returns:
-        Dict of the fields `hosts` and `any_address` of `Settings`. A name that another site makes
-        point to this machine is never a numeric address.
+        Dict of the fields `hosts` and `any_address` of `security.Access`. A name that another site
+        makes point to this machine is never a numeric address.
     """
     names = {host.lower(), *LOOPBACK, *(name.lower() for name in further)}
     if host not in LOOPBACK:

@@ -5,14 +5,13 @@ recognised by its `Origin` (or `Sec-Fetch-Site`), and by its `Host` if it has ma
 this machine (DNS rebinding). Where other machines may connect, a token is needed as well.
 """
 
+import dataclasses
 import hmac
 import ipaddress
 import re
 import urllib.parse
 
 from starlette.responses import PlainTextResponse, RedirectResponse
-
-from kollias_affect.annotations.server.settings import Settings
 
 SAFE = ("GET", "HEAD")
 HEADERS = {
@@ -28,17 +27,32 @@ HEADERS = {
 }
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who reaches a server.
+
+    Attributes:
+        token: Secret that the first address must hold, or `None`.
+        hosts: Host names, in lower case and without port, under which the server is reached.
+        any_address: Whether every numeric address is one of them too.
+    """
+
+    token: str | None = None
+    hosts: tuple = ("127.0.0.1", "localhost", "::1")
+    any_address: bool = False
+
+
 class Guard:
     """ASGI middleware that checks host, origin and token, and adds security headers.
 
     Args:
         app: The ASGI application.
-        settings: `Settings`.
+        access: `Access`.
         cookie: Name of the cookie that holds the token.
     """
 
-    def __init__(self, app, settings: Settings, cookie):
-        self.app, self.settings, self.cookie = app, settings, cookie
+    def __init__(self, app, access: Access, cookie):
+        self.app, self.access, self.cookie = app, access, cookie
 
     async def __call__(self, scope, receive, send):
         """Handles a request."""
@@ -63,7 +77,7 @@ class Guard:
             return PlainTextResponse("This server is not reached by this host name.", 421)
         if scope["method"] not in SAFE and not _is_same_origin(headers, host):
             return PlainTextResponse("This request comes from another site.", 403)
-        if self.settings.token is None:
+        if self.access.token is None:
             return None
         return self._check_token(scope, headers)
 
@@ -71,18 +85,18 @@ class Guard:
         name = _host_name(host)
         if name is None:
             return False
-        return name in self.settings.hosts or (self.settings.any_address and _is_address(name))
+        return name in self.access.hosts or (self.access.any_address and _is_address(name))
 
     def _check_token(self, scope, headers):
         query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
         offered = query.get("token", [""])[0]
-        if scope["path"] == "/" and _equal(offered, self.settings.token):
+        if scope["path"] == "/" and _equal(offered, self.access.token):
             # Out of the address, so that it is not in the browser's history and screenshots.
             response = RedirectResponse("/", 303)
-            response.set_cookie(self.cookie, self.settings.token, httponly=True, samesite="lax")
+            response.set_cookie(self.cookie, self.access.token, httponly=True, samesite="lax")
             return response
         cookies = _cookies(headers.get("cookie", ""))
-        if _equal(cookies.get(self.cookie, ""), self.settings.token):
+        if _equal(cookies.get(self.cookie, ""), self.access.token):
             return None
         return PlainTextResponse(
             "This server needs its token. Open the address that it printed when it started.", 403
