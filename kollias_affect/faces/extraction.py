@@ -14,7 +14,7 @@ import pandas as pd
 
 from kollias_affect import _checks, _runs, _untrusted
 from kollias_affect.clip import Clip
-from kollias_affect.faces import alignment, cropping, detectors
+from kollias_affect.faces import alignment, cropping, detectors, likeness
 from kollias_affect.faces.between_detections import FaceTracker
 from kollias_affect.faces.crop_files import image_name
 from kollias_affect.faces.extraction_run import ExtractionRun
@@ -129,9 +129,16 @@ def _face_tracker(find, settings):
     size, layout, longest_side = (settings[k] for k in ("size", "layout", "longest_side"))
     return FaceTracker(
         settings.get("detect_every", 1),
-        lambda image: cropping.faces_of(image, find, size, layout, longest_side),
+        lambda image: [
+            _with_portrait(image, face)
+            for face in cropping.faces_of(image, find, size, layout, longest_side)
+        ],
         lambda image, box: cropping.face_in(image, box, size, layout),
     )
+
+
+def _with_portrait(image, face):
+    return dataclasses.replace(face, portrait=likeness.portrait(image, face.in_frame))
 
 
 def _extract_rest(frames, run, tracker, threads, overwrite, on_frame):
