@@ -30,7 +30,14 @@ class FrameJournal:
 
     def header(self):
         """Returns the first line, or `None` if there is no complete one."""
-        return next((content for content, _ in self._journal.lines()), None)
+        return next((content for content, _ in self._lines()), None)
+
+    def _lines(self):
+        """Yields `(line, end)` up to the first one that is damaged."""
+        for number, (line, end) in enumerate(self._journal.lines()):
+            if number and not _is_whole(line, number):
+                return
+            yield line, end
 
     def restart(self, header):
         """Opens an empty journal for `add`."""
@@ -49,7 +56,7 @@ class FrameJournal:
             List of `(boxes, time, grid, copies, tracked)` of the frames that stay; see `Frame.grid`
             and `add`.
         """
-        lines = self._journal.lines()
+        lines = self._lines()
         _, end = next(lines)
         frames, kept, kept_end, grid = [], 0, end, None
         for line, line_end in lines:
@@ -100,7 +107,7 @@ class FrameJournal:
             parts: Identities of the face in the journal.
             face_id: Identity that the entries get.
         """
-        lines = self._journal.lines()
+        lines = self._lines()
         next(lines)  # the header
         for line, _ in lines:
             found = (face for face in line["faces"] if face["id"] in parts)
@@ -109,6 +116,26 @@ class FrameJournal:
     def close(self):
         """Closes the file; does nothing if it is not open."""
         self._journal.close()
+
+
+def _is_whole(line, number):
+    """Whether a line is one that `FrameJournal.add` wrote for this frame."""
+    try:
+        points = [face[name] for face in line["faces"] for name in ("in_frame", "in_crop")]
+        boxes = [Box(*face["box"]) for face in line["faces"]]
+        numbers = [line["t"], *(n for box in boxes for n in box)]
+        sizes = [len(decode_points(text)) for text in points]
+        ids = [face["id"] for face in line["faces"]]
+        return (
+            line["frame"] == number
+            and bool(np.isfinite(np.array(numbers, np.float64)).all())
+            and all(size == len(_MISSING) for size in sizes)
+            and all(isinstance(i, int) and i >= 0 for i in ids)
+            and all(box.area > 0 for box in boxes)
+            and (len(grid := line.get("grid", (1, 1))) == 2 and min(grid) > 0)
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def grid_of(line, before):
