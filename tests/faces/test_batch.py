@@ -60,7 +60,7 @@ def test_a_terminal_shows_the_number_of_frames(face_video, tmp_path, capsys, mon
 
 def test_a_callable_detector_works_with_many_videos(videos, tmp_path):
     def find(image):
-        return faces.detect(image, "hog")
+        return faces.detect(image)
 
     clips, errors = faces.extract_many(videos, tmp_path, 2, False, detector=find)
     assert not errors and all(clip.valid.all() for clip in clips.values())
