@@ -3,7 +3,7 @@
 import csv
 import hashlib
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 
 ORDERS = ("random", "given")
 
@@ -49,7 +49,10 @@ def read(path, names):
     """
     path = _checks.existing_file("playlist", path)
     playlists = {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with (
+        _untrusted.reading("--playlist must be a csv", path, "Save it as UTF-8.", own=True),
+        open(path, newline="", encoding="utf-8-sig") as file,
+    ):
         reader = csv.DictReader(file)
         if not {"playlist", "video"} <= set(reader.fieldnames or ()):
             raise ValueError(

@@ -15,13 +15,12 @@ a few frames in which the face is hidden.
 Subjects: warps of the face, with colours and mirroring of their own.
 """
 
-import json
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 from kollias_affect.datasets import frames_csv
 from kollias_affect.datasets._report import LoadReport
 
@@ -31,6 +30,8 @@ OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 FRAMES_PER_SECOND = 25
 SIDE = 192  # of the videos, in pixels
 HIDDEN_FRAMES = 4
+MARKER = "synthetic.json"
+"""File in the folder of synthetic clips, with their settings."""
 
 # Part of the photograph that fills a frame: left, top, side.
 _REGION = (140, 47, 165)
@@ -159,12 +160,37 @@ def label(root):
         frames_csv.write(part, root / f"{name}.csv")
 
 
+def facts(clips):
+    """Returns what the card of a model says if all clips that trained it are synthetic.
+
+    Args:
+        clips: List of `Clip`, loaded by any loader.
+
+    Returns:
+        `{"synthetic": True}`, or `{}`.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> facts([Clip("a", ["crops/a/00001.jpg"])])
+    {}
+    """
+    shown = [next(filter(None, clip.paths), None) for clip in clips]
+    return {"synthetic": True} if shown and all(map(_is_synthetic, shown)) else {}
+
+
+def _is_synthetic(path):
+    """Returns whether an image lies in a folder that `make` made, at `crops/<video>/`."""
+    above = Path(path).parents if path else ()
+    return any((folder / MARKER).is_file() for folder in list(above)[:3])
+
+
 def _check_settings(root, *values):
     settings = dict(zip(("subjects", "clips_per_subject", "frames", "seed"), values, strict=True))
-    path = root / "synthetic.json"
+    path = root / MARKER
     if not path.exists():
         _files.write_json(path, settings)
-    elif json.loads(path.read_text()) != settings:
+    elif _untrusted.read_json(path) != settings:
         raise ValueError(
             "A folder holds synthetic clips of one set of settings. Received: "
             f"{settings}, while {path} holds {path.read_text().split()}. Choose another folder."
@@ -173,7 +199,7 @@ def _check_settings(root, *values):
 
 def _check_size(root, size):
     metadata = next((root / "crops").glob("*.json"))
-    existing = json.loads(metadata.read_text())["settings"]["size"]
+    existing = _untrusted.read_json(metadata)["settings"]["size"]
     if existing != size:
         raise ValueError(
             f"A folder holds synthetic clips of one set of settings. The crops in {root} have "
@@ -277,7 +303,10 @@ def _displacements(look, label):
 def _write_video(path, pictures):
     import av
 
-    with _files.atomic(path) as temporary, av.open(str(temporary), "w") as container:
+    with (
+        _files.atomic(path) as temporary,
+        av.open(_untrusted.media_address(temporary), "w") as container,
+    ):
         stream = container.add_stream("mpeg4", rate=Fraction(FRAMES_PER_SECOND))
         stream.width = stream.height = SIDE
         stream.pix_fmt = "yuv420p"

@@ -3,12 +3,15 @@
 import numpy as np
 import pandas as pd
 
+from kollias_affect import _untrusted
 from kollias_affect.faces import COLUMNS, head_pose
 from kollias_affect.faces.head_pose import ANGLES
+from kollias_affect.faces.person_files import SIZE_COLUMNS
 from kollias_affect.prediction.drawing import FaceOverlay
+from kollias_affect.tasks import label_field
 
 EXPRESSION = "expression"
-"""Task, and the column with the name of its most probable class."""
+"""Column with the name of the most probable class."""
 SYNTHETIC = "model of synthetic clips"
 """Text on every picture of a model whose training data were no real faces."""
 LANDMARKS = (*(f"x_{i}" for i in range(68)), *(f"y_{i}" for i in range(68)))
@@ -46,8 +49,13 @@ def output_columns(tasks):
     """Returns the columns of the outputs: the name of the expression precedes its probabilities."""
     found = []
     for task, (names, _) in tasks.items():
-        found += [EXPRESSION, *names] if task == EXPRESSION else names
+        found += [EXPRESSION, *names] if is_expression(task) else names
     return found
+
+
+def is_expression(task):
+    """Returns whether the outputs of a task are probabilities of expressions, which sum to 1."""
+    return label_field(task) == "expression"
 
 
 def complete(table, outputs, points, shapes, tasks, landmarks=False):
@@ -67,7 +75,7 @@ def complete(table, outputs, points, shapes, tasks, landmarks=False):
     parts = [table.astype(_TYPES)]
     for task, (names, _) in tasks.items():
         values = pd.DataFrame(outputs[task], table.index, list(names), np.float32)
-        if task == EXPRESSION:
+        if is_expression(task):
             values.insert(0, EXPRESSION, _best(outputs[task], names))
         parts.append(values)
     angles = [head_pose(of_face, shape) for of_face, shape in zip(points, shapes, strict=True)]
@@ -105,9 +113,13 @@ def table_of_people(folder, clips, outputs, name, shape, tasks, landmarks=False)
     for clip, values in zip(clips, outputs, strict=True):
         table = pd.read_csv(folder / f"{clip.key}.csv", dtype={**_INTEGERS, "input": str})
         table["input"] = name
-        with np.load(folder / f"{clip.key}.npz", allow_pickle=False) as arrays:
-            points = arrays["landmarks_in_frame"]
+        file = folder / f"{clip.key}.npz"
+        with _untrusted.reading("Landmarks must be complete", file, "Extract the video again."):
+            points = _untrusted.read_npz(file)["landmarks_in_frame"]
         shapes = [shape] * len(table)
+        if set(SIZE_COLUMNS) <= set(table):  # Its frames change their number of pixels.
+            width, height = SIZE_COLUMNS
+            shapes = [*zip(table.pop(height), table.pop(width), strict=True)]
         tables.append(complete(table, values, points, shapes, tasks, landmarks))
     if len(tables) == 1:
         return tables[0]
