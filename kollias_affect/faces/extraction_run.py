@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 # Frames of a track from which on portraits of a detection are kept, to recognise its person at the
 # end.
-PORTRAITS = (1, 4, 16, 64, 256, 1024)
+PORTRAITS = (1, 4, 32, 256)
 LOCK_SECONDS = 10  # The workers of a killed parent may need this long to notice its end.
 _DISTRIBUTIONS = ("av", "dlib-bin", "dlib", "opencv-python-headless", "opencv-python", "numpy")
 

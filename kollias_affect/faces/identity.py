@@ -18,7 +18,7 @@ from kollias_affect.faces.likeness import correlation
 MIN_CORRELATION = 0.88
 # Distance of descriptors up to which two tracks are of one person: anywhere, and where one track
 # goes on at the place of the other. `benchmarks/identities.py` measures them.
-SAME, SAME_AT_ITS_PLACE = 0.5, 0.6
+SAME, SAME_AT_ITS_PLACE = 0.5, 0.55
 
 
 @dataclasses.dataclass

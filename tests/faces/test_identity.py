@@ -134,7 +134,7 @@ def test_a_person_who_comes_back_elsewhere_is_the_same():
 )
 def test_a_face_that_goes_on_at_its_place_may_look_a_little_different(first, place, same):
     tracks = tracks_of((0, 9), (first, 120), places=(0, place))
-    assert groups(tracks, 0.0, 0.55) == ([(0, 1)] if same else [(0,), (1,)])
+    assert groups(tracks, 0.0, 0.53) == ([(0, 1)] if same else [(0,), (1,)])
 
 
 def test_faces_that_are_seen_together_are_two_people_however_alike_they_are():
