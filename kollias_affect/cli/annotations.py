@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from kollias_affect.cli import options as shared
-from kollias_affect.cli._group import KerasCommand
 
 
 def _lag(context, parameter, value):
@@ -181,7 +180,7 @@ def _video_of(store, recording):
     return same[0]
 
 
-@annotations.command(cls=KerasCommand)
+@annotations.command()
 @STORE
 @shared.out_option("Folder of the tables and pictures.")
 @click.option("--icc", "form", default="ICC(2,1)", show_default=True, help="Form of the ICC.")
