@@ -166,7 +166,7 @@ class ExtractionRun:
     def _descriptors(self, track):
         """Returns the descriptors of the portraits of a track."""
         files = sorted((self.folder / "portraits" / str(track.face_id)).glob("*.npy"))
-        return likeness.descriptors([np.load(file) for file in files])
+        return likeness.descriptors([np.load(file, allow_pickle=False) for file in files])
 
     def publish(self, broken, notes=()):
         """Publishes crops, tables and landmarks of the chosen faces, then the marker.

@@ -164,6 +164,16 @@ def test_tracks_without_pictures_stay_alone():
     assert groups(tracks, [], 0.0, 0.1) == [(0,), (1, 2)]
 
 
+@pytest.mark.parametrize(
+    ("last", "place", "joined"), [(11, 0, True), (13, 0, False), (11, 400, False)]
+)
+def test_a_brief_interruption_of_a_face_at_its_place_is_of_the_same_person(last, place, joined):
+    # The face is seen in frames 0 to 9 and again in frame 20; what is between looks different.
+    tracks = tracks_of((0, 20), (10, last), places=(0, place))
+    tracks[0].others = tracks[1].others = set()
+    assert groups(tracks, 0.0, 9.0) == ([(0, 1)] if joined else [(0,), (1,)])
+
+
 def test_a_joined_track_counts_all_frames():
     (person,) = persons(tracks_of((0, 9), (20, 24)), lambda track: np.zeros((1, 128)))
     assert (person.first, person.time, person.frames, person.area) == (0, 2.4, 15, 2)
