@@ -22,9 +22,9 @@ from kollias_affect.faces.landmarks import LEFT_EYE, RIGHT_EYE
 
 def pairs(images):
     """Yields the image and both boxes, HOG's and BlazeFace's, where both find the same face."""
-    hog = detectors.get("hog")
+    hog, search = detectors.get("hog"), blazeface.Search()
     for image in images:
-        ours = blazeface.raw_main_faces(image)
+        ours = search.main_faces(image)
         for box in hog(image)[:1]:
             same = [b for b in ours if overlap(b, box) > 0.3]
             if same:
@@ -71,10 +71,10 @@ def main():
     second = list(pairs(second))
 
     def fitted(hog, ours):
-        return blazeface.moved(ours, right, down, growth)
+        return blazeface.for_landmarks(ours, right, down, growth)
 
     def plain(hog, ours):
-        return blazeface.moved(ours, 0, 0, 1)
+        return blazeface.for_landmarks(ours, 0, 0, 1)
 
     def shifted(hog, ours):
         step = round(0.05 * hog.width)

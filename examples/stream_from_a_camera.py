@@ -13,7 +13,6 @@ import threading
 import time
 
 import cv2
-import numpy as np
 
 from kollias_affect import faces, models
 from kollias_affect.faces.detectors import overlap
@@ -70,7 +69,7 @@ def outputs(model, card, frames):
     """
     stream = models.Stream(model)  # compiles before the first frame
     layout = next(name for name in faces.LAYOUTS if models.CROPS[name] == card["crop"])
-    previous = None
+    wanted, previous = models.tasks_of(card), None
     for seconds, image in frames:
         candidates = faces.faces_of(image, size=stream.size, layout=layout)
         if candidates:
@@ -79,9 +78,12 @@ def outputs(model, card, frames):
             values = stream.step(face.crop, face.in_crop)
         else:
             values = stream.step(None)
-        if isinstance(values, dict):
-            values = values[card["task"]]
-        yield seconds, dict(zip(card["outputs"], np.clip(values, *card["range"]), strict=True))
+        if not isinstance(values, dict):
+            values = dict.fromkeys(wanted, values)
+        numbers = {
+            task: zip(names, values[task], strict=True) for task, (names, _) in wanted.items()
+        }
+        yield seconds, {name: number for pairs in numbers.values() for name, number in pairs}
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def order(videos, annotator, kind="random", seed=0):
         The same names, sorted.
 
     Example:
-        >>> order(["a", "b", "c", "d"], "Ada") == order(["d", "c", "b", "a"], "Ada")
+        >>> order(["a", "b", "c", "d"], "A1") == order(["d", "c", "b", "a"], "A1")
         True
     """
     _checks.one_of("order", kind, ORDERS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kollias_affect import _checks
+from kollias_affect import _checks, catalogue
 
 PATH = click.Path(path_type=Path)
 
@@ -60,6 +60,8 @@ class _Model(click.ParamType):
                     f"{_named(param)} must be a Keras model file. Received: {value}, which is not "
                     "a .keras archive. Check the path."
                 )
+        else:
+            catalogue.model_file(value)
         return value
 
 
@@ -144,6 +146,8 @@ def _named(param):
 EXISTING = _Existing(path_type=Path)
 FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
+
+
 one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
 SHARE = _Real(0, 1, max_open=True)
 POSITIVE = _Real(min=0, min_open=True)

@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kollias_affect import _checks, _runs, _untrusted, faces
+from kollias_affect._texts import count
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
@@ -181,9 +182,9 @@ class _Frames:
                 p is not None and not _is_shape(p) for p in self.landmarks
             ),
         }
-        for reason, count in counts.items():
-            if count:
-                self.report.note(reason, self.key, count)
+        for reason, frames in counts.items():
+            if frames:
+                self.report.note(reason, self.key, frames)
         return [self.folder / files[n] if n in files else None for n in numbers]
 
     def _in_frame(self, paths):
@@ -210,7 +211,7 @@ class _Frames:
         return _runs.fingerprint([states, points])
 
     def _source(self):
-        return f"{self.key}, {len(self.images)} frames"
+        return f"{self.key}, {count(len(self.images), 'frame')}"
 
 
 def _read(path):

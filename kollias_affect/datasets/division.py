@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 from pathlib import Path
 
-from kollias_affect import _checks, datasets
+from kollias_affect import _checks, _texts, datasets
 from kollias_affect.datasets import _reading, sampling
 from kollias_affect.datasets._report import PartNotFoundError
 
@@ -205,21 +205,19 @@ def count(clips):
         >>> count([Clip("a", ["1.jpg", "2.jpg"], subject="x"), Clip("b", ["1.jpg"], subject="x")])
         '2 clips, 3 frames, 1 person'
     """
-    clips_and_frames = f"{_plural(len(clips), 'clip')}, {_plural(sum(map(len, clips)), 'frame')}"
+    clips_and_frames = (
+        f"{_texts.count(len(clips), 'clip')}, {_texts.count(sum(map(len, clips)), 'frame')}"
+    )
     return f"{clips_and_frames}, {_persons_text(clips)}"
 
 
 def _persons_text(clips):
     persons = len({clip.subject for clip in clips})
     if len(clips) < 2 or sampling.persons_known(clips):
-        return _plural(persons, "person")
+        return _texts.count(persons, "person", "persons")
     if persons == len(clips):
         return "every clip counts as a person"
-    return f"{_plural(persons, 'subject')}, persons unknown"
-
-
-def _plural(number, noun):
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{_texts.count(persons, 'subject')}, persons unknown"
 
 
 def _is_all(split):
@@ -390,5 +388,6 @@ def _common_text(clips):
     if not common:
         return ""
     known = all(sampling.persons_known(part) for part in clips.values())
-    subjects = _plural(common, "person" if known else "subject")
+    noun = "person" if known else "subject"
+    subjects = _texts.count(common, noun, f"{noun}s")
     return f" {subjects} {'is' if common == 1 else 'are'} in two parts."

@@ -30,6 +30,8 @@ OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 FRAMES_PER_SECOND = 25
 SIDE = 192  # of the videos, in pixels
 HIDDEN_FRAMES = 4
+MARKER = "synthetic.json"
+"""File in the folder of synthetic clips, with their settings."""
 
 # Part of the photograph that fills a frame: left, top, side.
 _REGION = (140, 47, 165)
@@ -158,9 +160,34 @@ def label(root):
         frames_csv.write(part, root / f"{name}.csv")
 
 
+def facts(clips):
+    """Returns what the card of a model says if all clips that trained it are synthetic.
+
+    Args:
+        clips: List of `Clip`, loaded by any loader.
+
+    Returns:
+        `{"synthetic": True}`, or `{}`.
+
+    Example:
+
+    >>> from kollias_affect.clip import Clip
+    >>> facts([Clip("a", ["crops/a/00001.jpg"])])
+    {}
+    """
+    shown = [next(filter(None, clip.paths), None) for clip in clips]
+    return {"synthetic": True} if shown and all(map(_is_synthetic, shown)) else {}
+
+
+def _is_synthetic(path):
+    """Returns whether an image lies in a folder that `make` made, at `crops/<video>/`."""
+    above = Path(path).parents if path else ()
+    return any((folder / MARKER).is_file() for folder in list(above)[:3])
+
+
 def _check_settings(root, *values):
     settings = dict(zip(("subjects", "clips_per_subject", "frames", "seed"), values, strict=True))
-    path = root / "synthetic.json"
+    path = root / MARKER
     if not path.exists():
         _files.write_json(path, settings)
     elif _untrusted.read_json(path) != settings:

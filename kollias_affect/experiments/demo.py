@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _files, datasets, evaluation, faces, models, training
+from kollias_affect._texts import count
 from kollias_affect.datasets import synthetic
 from kollias_affect.tasks import DIMENSIONS
 
@@ -58,7 +59,7 @@ def run(out_dir, epochs=5, seed=0, subjects=8, clips_per_subject=2, frames=100, 
 def _make_clips(folder, settings, log):
     log("1. Making synthetic clips: a photograph, moved by known valence and arousal.")
     videos = synthetic.make(folder, **settings)
-    log(f"2. Finding, aligning and cropping the face in {len(videos)} videos.")
+    log(f"2. Finding, aligning and cropping the face in {count(len(videos), 'video')}.")
     _, errors = faces.extract_many(videos, folder / "crops")
     for error in errors.values():
         raise error
@@ -94,4 +95,4 @@ def _evaluate(model, clips, out_dir):
 
 
 def _count(clips):
-    return f"{len(clips)} clips ({sum(len(clip) for clip in clips)} frames)"
+    return f"{count(len(clips), 'clip')} ({count(sum(len(clip) for clip in clips), 'frame')})"

@@ -1,6 +1,7 @@
 """What is true of a run of paper B's and C's tables, as lines of their pages."""
 
 from kollias_affect import presets
+from kollias_affect._texts import count
 from kollias_affect.datasets import sampling
 from kollias_affect.experiments.declaration import Repeated
 from kollias_affect.experiments.roles import are_utterances
@@ -85,8 +86,8 @@ def _choice(laboratory, settings, trainings):
     else:
         measure = "CCC over the frames"
     text = (
-        f"the one with the highest {measure} of the validation part ({len(validation):,} clips), "
-        "which is not scored"
+        f"the one with the highest {measure} of the validation part "
+        f"({count(len(validation), 'clip')}), which is not scored"
     )
     if any(isinstance(setting, Repeated) and setting.by == "folds" for setting in settings):
         text += "; each fold of the training and validation part chooses the epoch of its network"

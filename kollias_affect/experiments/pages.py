@@ -1,6 +1,7 @@
 """The page of a table: the numbers, and everything that says how they were obtained."""
 
 import kollias_affect
+from kollias_affect._texts import count
 from kollias_affect.evaluation.tables import markdown
 from kollias_affect.experiments.declaration import Scale
 
@@ -91,7 +92,8 @@ def _data(table, laboratory):
             continue
         parts = laboratory.parts(role)
         counts = [
-            f"{name} {len(clips):,} clips, {sum(int(clip.valid.sum()) for clip in clips):,} frames"
+            f"{name} {count(len(clips), 'clip')}, "
+            f"{count(sum(int(clip.valid.sum()) for clip in clips), 'frame')}"
             for name, clips in parts.lists.items()
             if clips
         ]
@@ -104,17 +106,17 @@ def _seeds(table, laboratory):
     if table.seeds == "none":
         return "none, as nothing is trained or drawn"
     if table.seeds == "table":
-        count = laboratory.options.get("seeds", 3)
-        if count == 1:
+        trainings = laboratory.options.get("seeds", 3)
+        if trainings == 1:
             return "0, one training for each number, so no spread is known"
         return (
-            f"{count} networks with the seeds 0 to {count - 1}; the numbers are means, and (sd) is "
-            "the sample standard deviation over the seeds. The data are divided once"
+            f"{trainings} networks with the seeds 0 to {trainings - 1}; the numbers are means, and "
+            "(sd) is the sample standard deviation over the seeds. The data are divided once"
         )
-    first, count = laboratory.scale.seed, laboratory.seeds
-    if count == 1:
+    first, trainings = laboratory.scale.seed, laboratory.seeds
+    if trainings == 1:
         return f"{first}, one training for each number, so no spread is known"
     return (
-        f"{first} to {first + count - 1}; the numbers are means, and (sd) is the sample standard "
-        "deviation over the seeds. The data are divided once"
+        f"{first} to {first + trainings - 1}; the numbers are means, and (sd) is the sample "
+        "standard deviation over the seeds. The data are divided once"
     )

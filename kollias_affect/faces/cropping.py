@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from kollias_affect import _checks
-from kollias_affect.faces import alignment, detectors, eyes
+from kollias_affect.faces import alignment, detectors, eyes, fer2013_crops
 from kollias_affect.faces.boxes import Box
 from kollias_affect.faces.landmarks import find_landmarks
 
@@ -18,6 +18,7 @@ LAYOUTS = {
     "procrustes": alignment.align,
     "eyes": eyes.eye_align,
     "eyes_grey": eyes.grey_eye_align,
+    "fer2013": fer2013_crops.fer2013_align,
 }
 _GREY = ("eyes_grey",)  # layouts whose crops are grey and stretched to full contrast
 
@@ -31,12 +32,14 @@ class AlignedFace:
         in_frame: Landmarks in pixels of the image, float32 `[68, 2]`.
         in_crop: Landmarks in [-1, 1] of the crop, float32 `[68, 2]`.
         crop: uint8 RGB `[size, size, 3]`.
+        portrait: uint8 RGB of `likeness.portrait`, where the person is to be recognised.
     """
 
     box: Box
     in_frame: np.ndarray
     in_crop: np.ndarray
     crop: np.ndarray
+    portrait: np.ndarray | None = None
 
 
 def faces_of(image, detector="auto", size=96, layout="procrustes", longest_side=640):
@@ -47,8 +50,8 @@ def faces_of(image, detector="auto", size=96, layout="procrustes", longest_side=
         detector: Name or callable, see `detectors.get`.
         size: Side of the crops in pixels.
         layout: One of `LAYOUTS`: `"procrustes"` (five anchors, paper B), `"eyes"` (the box of
-            paper D) or `"eyes_grey"` (the same box, grey and stretched to full contrast as in
-            paper D).
+            paper D), `"eyes_grey"` (the same box, grey and stretched to full contrast as in
+            paper D) or `"fer2013"` (five anchors, placed as in FER-2013).
         longest_side: The image is shrunk to this number of pixels for the detection only; `None`
             for full size.
 

@@ -5,6 +5,7 @@ derive from its journal and its crops alone.
 """
 
 import base64
+import math
 
 import numpy as np
 
@@ -52,7 +53,8 @@ class FrameJournal:
                 detection is repeated.
 
         Returns:
-            List of `(boxes, time, grid)` of the frames that stay; see `Frame.grid`.
+            List of `(boxes, time, grid, copies, tracked)` of the frames that stay; see `Frame.grid`
+            and `add`.
         """
         lines = self._lines()
         _, end = next(lines)
@@ -61,7 +63,9 @@ class FrameJournal:
             if not line.get("followed"):
                 kept, kept_end = len(frames), end
             grid = grid_of(line, grid)
-            frames.append(([Box(*face["box"]) for face in line["faces"]], line["t"], grid))
+            boxes = [Box(*face["box"]) for face in line["faces"]]
+            copies = [_decode_copy(face["copy"]) for face in line["faces"]]
+            frames.append((boxes, line["t"], grid, copies, line.get("followed", False)))
             end = line_end
         if keep_all:
             kept, kept_end = len(frames), end
@@ -69,23 +73,25 @@ class FrameJournal:
         self._grid = frames[kept - 1][2] if kept else None
         return frames[:kept]
 
-    def add(self, frame, faces, ids, tracked):
+    def add(self, frame, faces, ids, copies, tracked):
         """Appends the line of one frame.
 
         Args:
             frame: `Frame`.
             faces: List of `AlignedFace`.
             ids: Identity of each face.
+            copies: `likeness.small_copy` of each face.
             tracked: Whether the detector was not run on this frame.
         """
         entries = [
             {
                 "id": face_id,
                 "box": list(face.box),
+                "copy": base64.b64encode(copy.tobytes()).decode(),
                 "in_frame": _encode(face.in_frame),
                 "in_crop": _encode(face.in_crop),
             }
-            for face_id, face in zip(ids, faces, strict=True)
+            for face_id, face, copy in zip(ids, faces, copies, strict=True)
         ]
         line = {"frame": frame.index, "t": frame.time, "faces": entries}
         if frame.grid not in (None, self._grid):
@@ -94,16 +100,18 @@ class FrameJournal:
             line["followed"] = True
         self._journal.append(line)
 
-    def entries(self, face_id):
+    def entries(self, parts, face_id):
         """Yields the line of each frame with the entry in it of one face, or `None` without it.
 
         Args:
-            face_id: Identity of the face; `None` for no face at all.
+            parts: Identities of the face in the journal.
+            face_id: Identity that the entries get.
         """
         lines = self._lines()
         next(lines)  # the header
         for line, _ in lines:
-            yield line, next((face for face in line["faces"] if face["id"] == face_id), None)
+            found = (face for face in line["faces"] if face["id"] in parts)
+            yield line, next(({**face, "id": face_id} for face in found), None)
 
     def close(self):
         """Closes the file; does nothing if it is not open."""
@@ -138,6 +146,12 @@ def grid_of(line, before):
         before: Result for the line before, `None` for the first one.
     """
     return tuple(line["grid"]) if "grid" in line else before
+
+
+def _decode_copy(text):
+    """Returns the small copy of a face in a line."""
+    values = np.frombuffer(base64.b64decode(text), np.uint8)
+    return values.reshape(2 * [math.isqrt(len(values))])
 
 
 def _encode(points):

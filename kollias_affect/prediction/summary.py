@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kollias_affect._texts import count
-from kollias_affect.prediction.tables import EXPRESSION
+from kollias_affect.prediction.tables import EXPRESSION, is_expression, output_columns
 
 FIRST_COLUMNS = ("input", "face_id", "frames", "frames_with_face", "first", "last")
 
@@ -32,8 +32,7 @@ def summarize(table, tasks):
             rows.append(dict(zip(FIRST_COLUMNS, start, strict=True)) | _outputs(of_person, tasks))
         if with_face.empty:
             rows.append({"input": name, "frames": frames, "frames_with_face": 0})
-    outputs = [n for t, (ns, _) in tasks.items() for n in ([EXPRESSION] * (t == EXPRESSION), ns)]
-    columns = [*FIRST_COLUMNS, *(name for names in outputs for name in names)]
+    columns = [*FIRST_COLUMNS, *output_columns(tasks)]
     return pd.DataFrame(rows, columns=columns).astype({"face_id": "Int64"})
 
 
@@ -41,7 +40,7 @@ def _outputs(rows, tasks):
     """Returns means of outputs and shares of expressions of some rows with a face."""
     found = {}
     for task, (names, _) in tasks.items():
-        if task == EXPRESSION:
+        if is_expression(task):
             shares = rows[EXPRESSION].value_counts(normalize=True)
             found[EXPRESSION] = shares.idxmax()
             found |= {name: float(shares.get(name, 0)) for name in names}
@@ -67,16 +66,21 @@ def line(table, tasks):
         return f"{frames}, no face found: no outputs"
     found = _outputs(rows, tasks)
     parts = []
-    means = [n for task, (names, _) in tasks.items() if task != EXPRESSION for n in names]
-    if means:
-        parts.append(", ".join(f"{name} {found[name]:+.2f}" for name in means))
-    if EXPRESSION in tasks:
-        shares = {name: found[name] for name in tasks[EXPRESSION][0] if found[name] > 0}
+    if dimensions(tasks):
+        parts.append(", ".join(f"{name} {found[name]:+.2f}" for name in dimensions(tasks)))
+    if EXPRESSION in found:
+        names = (name for task in tasks if is_expression(task) for name in tasks[task][0])
+        shares = {name: found[name] for name in names if found[name] > 0}
         ordered = sorted(shares, key=shares.get, reverse=True)
         parts.append(", ".join(f"{name} {_percent(shares[name])}" for name in ordered))
     people = count(rows["face_id"].nunique(), "person")
     with_face = f"{rows['frame'].nunique():,} with a face"
     return f"{frames}, {with_face}, {people}: {'; '.join(parts)}"
+
+
+def dimensions(tasks):
+    """Returns the names of the outputs that have a sign, such as valence and arousal."""
+    return [name for names, (low, _) in tasks.values() if low < 0 for name in names]
 
 
 def _percent(share):
@@ -85,12 +89,7 @@ def _percent(share):
 
 def face_text(row, tasks):
     """Returns the outputs of one face as text, such as `"happiness 0.93, valence +0.61"`."""
-    parts = [
-        f"{name} {row[name]:+.2f}"
-        for task, (names, _) in tasks.items()
-        if task != EXPRESSION
-        for name in names
-    ]
-    if EXPRESSION in tasks:
+    parts = [f"{name} {row[name]:+.2f}" for name in dimensions(tasks)]
+    if EXPRESSION in row:
         parts.insert(0, f"{row[EXPRESSION]} {row[row[EXPRESSION]]:.2f}")
     return ", ".join(parts)

@@ -8,9 +8,10 @@ from kollias_affect.faces import COLUMNS, head_pose
 from kollias_affect.faces.head_pose import ANGLES
 from kollias_affect.faces.person_files import SIZE_COLUMNS
 from kollias_affect.prediction.drawing import FaceOverlay
+from kollias_affect.tasks import label_field
 
 EXPRESSION = "expression"
-"""Task, and the column with the name of its most probable class."""
+"""Column with the name of the most probable class."""
 SYNTHETIC = "model of synthetic clips"
 """Text on every picture of a model whose training data were no real faces."""
 LANDMARKS = (*(f"x_{i}" for i in range(68)), *(f"y_{i}" for i in range(68)))
@@ -48,8 +49,13 @@ def output_columns(tasks):
     """Returns the columns of the outputs: the name of the expression precedes its probabilities."""
     found = []
     for task, (names, _) in tasks.items():
-        found += [EXPRESSION, *names] if task == EXPRESSION else names
+        found += [EXPRESSION, *names] if is_expression(task) else names
     return found
+
+
+def is_expression(task):
+    """Returns whether the outputs of a task are probabilities of expressions, which sum to 1."""
+    return label_field(task) == "expression"
 
 
 def complete(table, outputs, points, shapes, tasks, landmarks=False):
@@ -69,7 +75,7 @@ def complete(table, outputs, points, shapes, tasks, landmarks=False):
     parts = [table.astype(_TYPES)]
     for task, (names, _) in tasks.items():
         values = pd.DataFrame(outputs[task], table.index, list(names), np.float32)
-        if task == EXPRESSION:
+        if is_expression(task):
             values.insert(0, EXPRESSION, _best(outputs[task], names))
         parts.append(values)
     angles = [head_pose(of_face, shape) for of_face, shape in zip(points, shapes, strict=True)]

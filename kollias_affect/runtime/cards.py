@@ -18,6 +18,7 @@ CROPS = {
     "procrustes": "procrustes-5-anchors, prototype 1",
     "eyes": "eyes, paper D",
     "eyes_grey": "eyes, paper D, grey and stretched",
+    "fer2013": "fer2013, 5 anchors",
 }
 CROP = CROPS["procrustes"]
 

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from kollias_affect.runtime.arrays import map_outputs, unit_range
+from kollias_affect.tasks import tasks_of
 
 
 class SequenceRunner:
@@ -113,6 +114,7 @@ class Stream:
         self.size = card["image"]["size"]
         self.takes_landmarks = card["landmarks"]
         self._single_frames = card["length"] is None
+        self._ranges = {task: span for task, (_, span) in tasks_of(card).items()}
         self._run = run
         self._last = None
         self._example = self.step(np.zeros((self.size, self.size, 3), np.uint8), np.zeros((68, 2)))
@@ -129,7 +131,8 @@ class Stream:
                 landmarks ignores them.
 
         Returns:
-            float32 `[outputs]`, or a dict of such arrays if the model has several outputs.
+            float32 `[outputs]`, or a dict of such arrays if the model has several outputs. Those of
+            a task are in its range: linear outputs that leave it are clipped.
 
         Raises:
             ValueError: If the image has another size or dtype, or landmarks are missing.
@@ -139,7 +142,7 @@ class Stream:
         elif self._last is None:
             return self._nan(self._example)
         outputs = map_outputs(self._remove_batch_axes, self._run(self._last))
-        return self._nan(outputs) if image is None else outputs
+        return self._nan(outputs) if image is None else self._in_range(outputs)
 
     def reset(self):
         """Resets the state. Call it between clips."""
@@ -162,6 +165,16 @@ class Stream:
 
     def _nan(self, outputs):
         return map_outputs(lambda values: np.full_like(values, np.nan), outputs)
+
+    def _in_range(self, outputs):
+        """Returns the outputs with those of tasks in their ranges; others are no predictions."""
+        if isinstance(outputs, dict):
+            return {
+                name: np.clip(values, *self._ranges[name]) if name in self._ranges else values
+                for name, values in outputs.items()
+            }
+        (span,) = self._ranges.values()
+        return np.clip(outputs, *span)
 
     def _remove_batch_axes(self, values):
         return np.asarray(values, np.float32)[0 if self._single_frames else (0, 0)]

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from kollias_affect import _checks, _runs, models, presets, tasks, windows
 from kollias_affect import features as feature_files
-from kollias_affect.datasets import sampling
+from kollias_affect.datasets import sampling, synthetic
 from kollias_affect.training import choice, objectives
 from kollias_affect.training.compilation import compile_model
 from kollias_affect.training.output import callbacks, epoch_output
@@ -75,7 +75,8 @@ def train(
             `val_utterance_ccc`. For several tasks it is `choice.CombinedScore`.
         settings: Name of the preset with the defaults, one of `presets.PRESETS`.
         record: Dict of JSON content that is added to `settings.json` and to the card of the model,
-            such as the origin of the initial weights.
+            such as the origin of the initial weights. A model that is trained on synthetic clips
+            alone has the entry `synthetic`, too: prediction says so.
         loss_weights: Dict from task (and `"matching"`) to the weight of its loss, 1 by default; or
             `"uncertainty"`, with which the weights are learnt, see `layers.TaskUncertainty`. Only
             for several tasks.

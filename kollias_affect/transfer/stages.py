@@ -251,7 +251,12 @@ def _train(model, stage, folder, settings, seen, cache, verbose):
     _runs.start_folder(folder, settings, writes=training.RUN_FILES, required=("training",))
     if verbose or lines:
         print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
-    metadata = {**settings["facts"], "stage": folder.name, "trained_on": seen}
+    metadata = {
+        **settings["facts"],
+        **synthetic.facts(stage.training),
+        "stage": folder.name,
+        "trained_on": seen,
+    }
     with training.gradients_released():
         model.fit(
             stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),

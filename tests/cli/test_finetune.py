@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kollias_affect import models
+from kollias_affect import catalogue, models
 
 NAMES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 SMALL = "--size 48 --width 0.02 --epochs 1 --batch-size 7"
@@ -145,7 +145,7 @@ def test_weights_that_cannot_be_used_are_refused(refused, fer, tmp_path):
     stage = ["--stage", f"fer2013:{fer}:variant=FER28", "--out", tmp_path / "run"]
     command = ["finetune", *stage, *SMALL.split()]
     assert "existing file" in refused(*command, "--weights", tmp_path / "none.npy")
-    message = refused(*command, "--model", "affwildnet", "--network", "alexnet")
+    message = refused(*command, "--model", catalogue.DEFAULT, "--network", "alexnet")
     assert "Leave one out" in message
-    assert "Leave one out" in refused(*command, "--model", "affwildnet", "--colour", "0.1")
+    assert "Leave one out" in refused(*command, "--model", catalogue.DEFAULT, "--colour", "0.1")
     assert "x.keras, which does not exist" in refused(*command, "--model", "x.keras")

@@ -109,7 +109,7 @@ def test_affwild2_has_a_file_for_each_person_without_annotations(ok, linear, tmp
 
 def test_what_cannot_be_submitted_is_refused_before_anything_runs(refused, linear, tmp_path):
     nowhere = tmp_path / "nowhere"
-    command = ["submit", "no_model", tmp_path, "--out", tmp_path / "x", "--dataset"]
+    command = ["submit", linear, tmp_path, "--out", tmp_path / "x", "--dataset"]
     assert "`--dataset` must be one of" in refused(*command, "fer2013")
     assert "--missing belongs to" in refused(*command, "omg", "--missing", "mark")
     assert "--statistic belongs to" in refused(*command, "affwild2", "--statistic", "mean")

@@ -90,3 +90,10 @@ def test_a_video_without_labels_is_an_error(synthetic_root, tmp_path):
 def test_crops_of_another_size_are_refused(synthetic_root):
     with pytest.raises(ValueError, match="96 pixels. Received: size=48"):
         datasets.load("synthetic", synthetic_root, size=48, **SETTINGS)
+
+
+def test_clips_know_that_they_are_synthetic_whatever_loads_them(synthetic_root, make_clip):
+    own = datasets.load("synthetic", synthetic_root, subjects=2, clips_per_subject=1, frames=24)
+    listed = datasets.load("frames_csv", synthetic_root / "train.csv")
+    assert synthetic.facts(own) == synthetic.facts(listed) == {"synthetic": True}
+    assert synthetic.facts([*listed, make_clip()]) == synthetic.facts([]) == {}

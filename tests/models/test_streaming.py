@@ -319,3 +319,16 @@ def test_a_model_that_is_not_for_faces_is_refused():
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match="must take `images`, single or in windows"):
         models.Stream(other)
+
+
+def test_streamed_outputs_stay_in_the_range_of_their_task():
+    """A linear model whose outputs are 3 and -2.5 for every frame."""
+    images = keras.Input((2, 16, 16, 3), name="images")
+    means = keras.layers.TimeDistributed(keras.layers.GlobalAveragePooling2D())(images)
+    states = keras.layers.GRU(2, return_sequences=True, name="rnn1")(means)
+    layer = keras.layers.Dense(2, name="valence_arousal", kernel_initializer="zeros")
+    model = keras.Model({"images": images}, layer(states))
+    layer.bias.assign([3.0, -2.5])
+    stream = models.Stream(model)
+    for image in (np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8)):
+        assert stream.step(image).tolist() == [1.0, -1.0]

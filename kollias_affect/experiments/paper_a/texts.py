@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kollias_affect._texts import count
 from kollias_affect.tasks import EXPRESSIONS
 
 _PROTOCOLS = {
@@ -31,8 +32,9 @@ def lines(experiment):
     return [
         f"Protocol: {_PROTOCOLS[settings.protocol]}",
         f"Step that is scored: {_step(settings)}",
-        f"Training: {settings.steps:,} batches of {settings.batch_size} windows of "
-        f"{_plural(settings.length, 'frame')} for every network, Adam with the constant learning "
+        f"Training: {count(settings.steps, 'batch', 'batches')} of "
+        f"{count(settings.batch_size, 'window')} of "
+        f"{count(settings.length, 'frame')} for every network, Adam with the constant learning "
         f"rate {settings.learning_rate:g}{', classes weighted equally' * settings.balanced}",
         f"Network behind the fixed CNN: {_network(experiment)}",
         f"Centroids: by {_METHODS[settings.method]}; f is {_normalization(settings)}",
@@ -76,7 +78,7 @@ def _network(experiment):
         )
     text = (
         f"fully connected layer of {settings.hidden_units:,} units, dropout {settings.dropout:g}; "
-        f"{_plural(settings.rnn_layers, 'layer')} {settings.rnn} of {settings.rnn_units} units"
+        f"{count(settings.rnn_layers, 'layer')} {settings.rnn} of {settings.rnn_units} units"
     )
     if settings.rnn_layers > 1:
         text += f", dropout {settings.rnn_dropout:g} after the first"
@@ -136,9 +138,5 @@ def _counts(experiment, counts):
         counts = {n: c for n, c in counts.items() if n.endswith("train")}
         names = {"train": "all clips"}
     return ", ".join(
-        f"{count:,} of {part[0].upper()} ({names[part[2:]]})" for part, count in counts.items()
+        f"{frames:,} of {part[0].upper()} ({names[part[2:]]})" for part, frames in counts.items()
     )
-
-
-def _plural(number, noun):
-    return f"{number} {noun}{'' if number == 1 else 's'}"
