@@ -117,6 +117,12 @@ def only_folder(path):
 
 def read_utf8(path):
     """Returns the bytes of a text file; raises `ValueError`, with the line, if it is not UTF-8."""
+    size = Path(path).stat().st_size
+    if size > _untrusted.MAX_TEXT:
+        raise ValueError(
+            f"A text file must have at most {_untrusted.MAX_TEXT:,} bytes. Received: {path} with "
+            f"{size:,}. Split it."
+        )
     content = Path(path).read_bytes()
     try:
         content.decode("utf-8")

@@ -25,6 +25,7 @@ from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
 from kollias_affect.faces import database_crops, landmark_crops
+from kollias_affect.faces.images import refuse_large
 
 MAX_LABEL = 10  # labels are integers from -10 to 10
 LAYOUT = "a folder with 01/001/00000.png and 01/001/001.json, or with 001/00000.png and so on"
@@ -295,5 +296,6 @@ def _actor(report, key, table):
 
 def _read_image(path):
     """Returns uint8 RGB, or `None` if the image cannot be read."""
+    refuse_large(path)
     image = cv2.imread(str(path))
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

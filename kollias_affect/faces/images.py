@@ -77,6 +77,28 @@ def _opened(path, formats):
         raise ValueError("cannot identify image file") from error
 
 
+def refuse_large(path):
+    """Raises `ValueError` if an image claims more than `_untrusted.MAX_PIXELS`, for other decoders.
+
+    Args:
+        path: Image file. What is damaged or of another format is left to its decoder.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with PIL.Image.open(path, formats=_FORMATS) as image:
+                pixels = image.width * image.height
+    except PIL.Image.DecompressionBombError:
+        pixels = np.inf
+    except Exception:  # Decoders raise anything.
+        return
+    if pixels > _untrusted.MAX_PIXELS:
+        raise ValueError(
+            f"An image must have at most {_untrusted.MAX_PIXELS:,} pixels. Received: {path}. Save "
+            "it smaller."
+        )
+
+
 def is_still(path):
     """Returns whether the content of a file is a HEIC or AVIF photograph.
 

@@ -14,6 +14,7 @@ from kollias_affect.clip import Clips
 from kollias_affect.faces import detectors
 from kollias_affect.faces.eyes import eye_crop
 from kollias_affect.faces.fit import MIN_FIT, fit
+from kollias_affect.faces.images import refuse_large
 from kollias_affect.faces.landmarks import find_landmarks
 
 JOURNAL = "crops.jsonl"
@@ -170,6 +171,7 @@ def _face(image, settings, detector):
 
 
 def _picture(path):
+    refuse_large(path)
     image = cv2.imdecode(np.fromfile(Path(path), np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError(

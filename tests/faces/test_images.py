@@ -7,7 +7,7 @@ import pytest
 from shared_values import SHARED
 
 from kollias_affect.faces import Video
-from kollias_affect.faces.images import is_still, read_image
+from kollias_affect.faces.images import is_still, read_image, refuse_large
 
 RED, GREEN = (200, 30, 30), (20, 180, 40)
 
@@ -162,3 +162,15 @@ def test_shared_photographs_of_phones_are_read(name, shape):
     if not path.is_file():
         pytest.skip(f"these inputs are not part of the repository: {path}")
     assert read_image(path).shape == shape
+
+
+def test_other_decoders_do_not_get_images_that_claim_too_much(picture, tmp_path):
+    refuse_large(save(tmp_path / "a.png", picture))
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 60_000, 60_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"at most .* pixels. Received: .*a.png"):
+        refuse_large(tmp_path / "a.png")
+    (tmp_path / "b.png").write_text("no image")
+    refuse_large(tmp_path / "b.png")  # its decoder says so
