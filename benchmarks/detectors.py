@@ -13,7 +13,7 @@ least a fifth of its width has its centre in the middle half; every further box 
 - for each video: the share of its frames (every sixth) with a face, and with more than one;
 - for each photograph of a group: the number of faces.
 
-Times are of the processor, with one thread. `front`, `back` and `full_range` are one look by one of
+Times are of the processor, with one thread. `front` and `back` are one look by one of
 BlazeFace's networks. The thresholds in `faces/blazeface.py` were chosen with `--seed 0`.
 """
 
@@ -165,14 +165,14 @@ def main():
     parser.add_argument("--group", nargs="*", type=Path, default=[])
     parser.add_argument("--number", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
-    default = ["hog", "haar", "front", "back", "full_range", "blazeface_main", "blazeface"]
+    default = ["hog", "haar", "front", "back", "blazeface_main", "blazeface"]
     parser.add_argument("--detectors", nargs="*", default=default)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     images = photographs.sample(arguments.archive, arguments.number, arguments.seed)
     rows = {}
     for name in arguments.detectors:
-        look = name in ("front", "back", "full_range")
+        look = name in ("front", "back")
         detect = Timed(one_look(name) if look else detectors.get(name))
         detect(images[0])
         detect.pop()

@@ -13,10 +13,12 @@ network without valence and arousal, the map of `affect_votes.py` is applied to 
 """
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pandas as pd
 from affect_photographs import LONGEST_SIDE, kept_persons, person_of, read
@@ -26,9 +28,8 @@ from tqdm import tqdm
 from train_affect import affect_targets, expression_targets, read_votes
 from train_fer2013 import to_unit_range
 
-from kollias_affect import EXPRESSIONS, _files, datasets
+from kollias_affect import EXPRESSIONS, _files, catalogue, datasets, models
 from kollias_affect.faces import faces_of
-from kollias_affect.prediction import predictor
 from kollias_affect.tasks import DIMENSIONS
 
 
@@ -36,7 +37,7 @@ def main(command_line=None):
     """Prints the scores as a table."""
     arguments = parse_arguments(command_line)
     cv2.setNumThreads(1)
-    trained = predictor.load(arguments.model)
+    trained = Trained.load(catalogue.model_file(arguments.model))
     table = fer2013_scores(trained, arguments)
     if arguments.photographs:
         table = pd.concat([table, photograph_scores(trained, arguments)])
@@ -44,6 +45,28 @@ def main(command_line=None):
     if arguments.out:
         with _files.atomic(arguments.out) as temporary:
             table.to_csv(temporary, index=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A network with the layout and the size of its faces.
+
+    Attributes:
+        network: `keras.Model`.
+        layout: One of `faces.LAYOUTS`.
+        size: Side in pixels.
+    """
+
+    network: keras.Model
+    layout: str
+    size: int
+
+    @classmethod
+    def load(cls, path):
+        """Reads a `.keras` file."""
+        network, card = models.load(path)
+        layouts = {text: layout for layout, text in models.CROPS.items()}
+        return cls(network, layouts[card["crop"]], card["image"]["size"])
 
 
 def parse_arguments(command_line):
@@ -54,7 +77,7 @@ def parse_arguments(command_line):
     parser.add_argument("votes", type=Path, help="FER+ by the file names of that archive, csv")
     parser.add_argument("maps", type=Path, help="JSON file of affect_votes.py")
     parser.add_argument("--photographs", type=Path, help="facial_expressions.tar")
-    parser.add_argument("--detector", default="hog")
+    parser.add_argument("--detector", default="blazeface_main")
     parser.add_argument("--out", type=Path, help="csv file for the table")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)

@@ -19,15 +19,13 @@ import cv2
 import keras
 import numpy as np
 import pandas as pd
-from affect_scores import fer2013_scores, photograph_scores
+from affect_scores import Trained, fer2013_scores, photograph_scores
 from export_fer2013 import fitted_temperature, joined, milliseconds_per_face
 from train_affect import affect_targets, centre_crops, expression_targets, in_validation, read_votes
 
 import kollias_affect
-from kollias_affect import EXPRESSIONS, _files, datasets, models, weights
+from kollias_affect import EXPRESSIONS, _files, catalogue, datasets, models, weights
 from kollias_affect.evaluation import tables
-from kollias_affect.prediction import predictor
-from kollias_affect.weights import registry
 
 LICENCE = "for research, as FER-2013 is; not for decisions about people"
 
@@ -44,14 +42,14 @@ def main(command_line=None):
     name = arguments.out.stem
     metadata = {
         "name": name,
-        "tasks": ["expression", "valence_arousal"],
         "crop": models.CROPS["fer2013"],
         "licence": LICENCE,
         "settings": {key: np.round(value, 5).tolist() for key, value in settings.items()},
     }
     models.save(model, arguments.out, **metadata)
     weights.store_as_float16(arguments.out, arguments.out)
-    registry.write_manifest(arguments.out.parent)
+    models.export(arguments.out, arguments.out.with_suffix(".onnx"), weights="float16")
+    catalogue.write_manifest(arguments.out.parent)
     with _files.atomic(arguments.out.with_name(f"{name}.log.csv")) as temporary:
         joined([arguments.trained.with_name("log.csv")]).to_csv(temporary, index=False)
     card = model_card(arguments, metadata, crops)
@@ -70,7 +68,7 @@ def parse_arguments(command_line):
     parser.add_argument("maps", type=Path, help="JSON file of affect_votes.py")
     parser.add_argument("--photographs", type=Path, help="facial_expressions.tar")
     parser.add_argument("--labels", type=float, default=0.5, help="share of FER-2013's labels")
-    parser.add_argument("--detector", default="hog")
+    parser.add_argument("--detector", default="blazeface_main")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(command_line)
@@ -159,7 +157,7 @@ def copied_head(trained, name, hidden, divisor=1.0):
 
 def model_card(arguments, metadata, crops):
     """Scores the exported file and returns its model card as markdown."""
-    loaded = predictor.load(str(arguments.out))
+    loaded = Trained.load(arguments.out)
     table = fer2013_scores(loaded, arguments)
     if arguments.photographs:
         table = pd.concat([table, photograph_scores(loaded, arguments)])

@@ -541,7 +541,7 @@ class MeanOfWeights(keras.callbacks.Callback):
             logs.update({f"val_{key}": value for key, value in scores(outputs, source).items()})
         logs["val_score"] = float(np.mean([logs[k] for k in logs if k.startswith("val_")]))
         self.best.on_epoch_end(epoch, logs)
-        models.save(self.mean, self.path)
+        models.save(self.mean, self.path, crop=models.CROPS["fer2013"])
 
 
 def selected(source, rows):

@@ -4,15 +4,22 @@ import contextlib
 import glob
 import hashlib
 import json
+import logging
 import os
 import platform
 import re
 import secrets
 import shutil
+import zlib
 from pathlib import Path
 
-from kollias_affect import _checks
+import numpy as np
 
+from kollias_affect import _checks, _untrusted
+
+_log = logging.getLogger(__name__)
+
+_CHECK_BYTES, _CHECKED_ROWS = 4, 1024
 REMEDY = (
     "To do so, set KOLLIAS_AFFECT_CACHE to a folder that can be written, or pass crops= / "
     "unpack_to=."
@@ -65,6 +72,54 @@ def write_json(path, content):
     """Writes `content` as indented JSON with sorted keys, atomically."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def write_array(path, shape, dtype, rows):
+    """Writes a `.npy` file row by row, atomically, with a checksum behind the array.
+
+    Args:
+        path: File.
+        shape: Shape of the array.
+        dtype: Its dtype.
+        rows: Iterable of its rows, at least as many as it has.
+    """
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
+    rows, check = iter(rows), 0
+    with atomic(path) as temporary, open(temporary, "wb") as out:
+        np.lib.format.write_array_header_1_0(out, header)
+        for _ in range(shape[0]):
+            content = np.ascontiguousarray(next(rows), dtype).tobytes()
+            check = zlib.crc32(content, check)
+            out.write(content)
+        out.write(check.to_bytes(_CHECK_BYTES, "little"))
+
+
+def read_array(path, shape, dtype):
+    """Memory-maps an array that `write_array` wrote, after a comparison with its checksum.
+
+    Args:
+        path: File.
+        shape, dtype: Shape and dtype that it must have.
+
+    Returns:
+        Array; `None` if the file is missing, damaged, or holds something else.
+    """
+    try:
+        array = _untrusted.read_npy(path, tuple(shape), dtype, behind=_CHECK_BYTES)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        _log.warning("%s It is computed again.", error)
+        return None
+    check = 0
+    for start in range(0, len(array), _CHECKED_ROWS):
+        check = zlib.crc32(np.ascontiguousarray(array[start : start + _CHECKED_ROWS]), check)
+    with open(path, "rb") as file:
+        file.seek(-_CHECK_BYTES, os.SEEK_END)
+        if file.read() == check.to_bytes(_CHECK_BYTES, "little"):
+            return array
+    _log.warning("%s is damaged: its checksum is another one. It is computed again.", path)
+    return None
 
 
 def sha256(path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _files
+from kollias_affect import _files, _untrusted
 
 try:
     import fcntl
@@ -142,7 +142,7 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
 def _settings_in(path, required):
     """Returns the settings that a run wrote; `None` if the file is missing or another one."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = _untrusted.read_json(path)
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) and set(content) >= set(required) else None
@@ -274,7 +274,7 @@ class Journal:
         with open(self.path, "rb") as file:
             for line in file:
                 try:
-                    content = json.loads(line)
+                    content = _untrusted.parse_json(line)
                 except ValueError:
                     return
                 if not line.endswith(b"\n"):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 MAX_TEXT = 2**31  # bytes of a text file that is read as a whole
+MAX_LINE = 2**16  # characters of a line that is shown in a message
 MAX_ARRAYS = 2**34  # bytes of all arrays of one file
 MAX_PIXELS = 2**27  # of one picture; a photograph of 8K has a quarter of it
 # Deflate cannot do better, and no other compression that is read here does for real content.
@@ -39,26 +40,34 @@ class UnreadableError(ValueError):
 
 
 @contextlib.contextmanager
-def reading(rule, path, remedy):
+def reading(rule, path, remedy, own=False):
     """Turns every error inside into an `UnreadableError` that names the file.
 
-    Errors of the machine (permissions, a full disk) stay `OSError`s, with the name of the file.
+    Errors of the machine (permissions, a full disk) stay `OSError`s, with the name of the file, and
+    errors that name the file already stay as they are.
 
     Args:
         rule: Sentence that states the rule, without its stop.
         path: File that is read.
         remedy: Sentence with the remedy.
+        own: Whether code of this package is inside, whose `ValueError`s and `OSError`s are clear.
     """
     try:
         yield
-    except UnreadableError:
-        raise
     except Exception as error:
+        text = str(error) if isinstance(error, (ValueError, OSError)) else ""
+        if ("Received:" in text and str(path) in text) or (own and _is_own(error)):
+            raise
         if isinstance(error, OSError) and error.errno in _MACHINE:
             if error.filename is not None:
                 raise
             raise type(error)(error.errno, os.strerror(error.errno), str(path)) from error
         raise UnreadableError(f"{rule}. Received: {path} ({reason(error)}). {remedy}") from error
+
+
+def _is_own(error):
+    """Whether this may be an error of the package itself; libraries raise subclasses, too."""
+    return type(error) in (ValueError, UnreadableError) or isinstance(error, OSError)
 
 
 def reason(error):
@@ -111,12 +120,13 @@ def read_json(path, encoding="utf-8"):
 # --- NumPy
 
 
-def read_npy(path, shape=None, dtype=None):
+def read_npy(path, shape=None, dtype=None, behind=0):
     """Memory-maps an array of a `.npy` file, which must hold exactly its bytes.
 
     Args:
         path: File.
         shape, dtype: Required shape and dtype, if any.
+        behind: Number of bytes that follow the array.
 
     Raises:
         OSError: If the file does not exist.
@@ -126,9 +136,9 @@ def read_npy(path, shape=None, dtype=None):
         with open(path, "rb") as file:
             stored, order, kind = _npy_header(file)
             start, size = file.tell(), os.fstat(file.fileno()).st_size
-        if size - start != math.prod(stored) * kind.itemsize:
+        if size - start - behind != math.prod(stored) * kind.itemsize:
             raise UnreadableError(f"{size - start} bytes for an array of shape {stored}")
-        if (shape is not None and stored != tuple(shape)) or dtype not in (None, kind):
+        if shape not in (None, stored) or (dtype is not None and kind != dtype):
             raise UnreadableError(f"{kind} of shape {stored}, expected {dtype} of {shape}")
         if not math.prod(stored):
             return np.zeros(stored, kind)
@@ -152,7 +162,7 @@ def _npy_header(file):
 
 
 def read_npz(path, names=None):
-    """Reads the arrays of an `.npz` file, none of them of objects.
+    """Reads the arrays of an `.npz` file, none of them of objects; call it inside `reading`.
 
     Args:
         path: File.
@@ -163,13 +173,10 @@ def read_npz(path, names=None):
 
     Raises:
         OSError: If the file does not exist.
-        ValueError: If it is damaged, or claims more than it holds.
+        UnreadableError: If it claims more than it holds. What is damaged raises anything.
     """
     arrays = {}
-    with (
-        reading("A file must be a complete .npz archive", path, "Copy or compute it again."),
-        zipfile.ZipFile(path) as archive,
-    ):
+    with zipfile.ZipFile(path) as archive:
         check_zip(archive)
         for entry in archive.infolist():
             name = entry.filename.removesuffix(".npy")
@@ -239,7 +246,10 @@ def open_container(path):
     """
     import av
 
-    # Without the protocol, `concat:a.mp4` and `2024-01-01T12:30:05.mp4` would be addresses.
-    address = f"file:{os.path.abspath(path)}"
     options = {"format_whitelist": ",".join(sorted(av.formats_available - _LINKING_FORMATS))}
-    return av.open(address, options=options, metadata_errors="replace")
+    return av.open(media_address(path), options=options, metadata_errors="replace")
+
+
+def media_address(path):
+    """Returns the address of a media file for FFmpeg, which takes `concat:a.mp4` for another."""
+    return f"file:{os.path.abspath(path)}"

@@ -79,8 +79,9 @@ def of_clips(cnn, clips, folder, size, progress=True):
 
     Each clip has one file. Its name holds fingerprints of the CNN (architecture, weights,
     precision), the versions of Keras and this package, the size, and the contents of the clip's
-    image files, so that a file is only used for the inputs it was computed from. Files are
-    written atomically, and an interrupted call resumes after the last complete clip.
+    image files, so that a file is only used for the inputs it was computed from. A file whose
+    size or checksum is wrong is computed again. Files are written atomically, and an interrupted
+    call resumes after the last complete clip.
 
     Args:
         cnn: First model that `split` returns.
@@ -102,10 +103,14 @@ def of_clips(cnn, clips, folder, size, progress=True):
     model = _fingerprint_model(cnn, size)
     contents = (_runs.fingerprint_contents(clip.paths) for clip in clips)
     files = [folder / f"features-{model}-{content}.npy" for content in contents]
-    missing = {file: clip for file, clip in zip(files, clips, strict=True) if not file.exists()}
-    if missing:
+    units = cnn.output_shape[-1]
+    shape_of = {file: (len(clip), units) for file, clip in zip(files, clips, strict=True)}
+    clip_of = dict(zip(files, clips, strict=True))
+    stored = {file: _files.read_array(file, shape, "<f4") for file, shape in shape_of.items()}
+    if missing := {file: clip_of[file] for file in stored if stored[file] is None}:
         _extract(cnn, missing, size, progress)
-    return [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
+        stored |= {file: _files.read_array(file, shape_of[file], "<f4") for file in missing}
+    return [stored[file] for file in files]
 
 
 def _extract(cnn, missing, size, progress):
@@ -122,12 +127,7 @@ def _extract(cnn, missing, size, progress):
     ):
         rows = _rows(cnn, data, batch, bar)
         for file, clip in missing.items():
-            shape = (len(clip), cnn.output_shape[-1])
-            with _files.atomic(file) as temporary, open(temporary, "wb") as out:
-                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(out, header)
-                for _ in range(len(clip)):
-                    out.write(next(rows).tobytes())
+            _files.write_array(file, (len(clip), cnn.output_shape[-1]), "<f4", rows)
 
 
 def _rows(cnn, data, size, bar):

@@ -398,7 +398,7 @@ def _images(frames, size, cache):
     if cache is True:
         decoded = tf.constant(np.stack(list(_decoded(paths, size))))
         return lambda rows: tf.gather(decoded, rows)
-    mapped = np.load(_cache_file(paths, size, Path(cache)), mmap_mode="r", allow_pickle=False)
+    mapped = _cached(paths, size, Path(cache))
 
     def gather(rows):
         images = tf.numpy_function(lambda rows: mapped[rows], [rows], tf.uint8, stateful=False)
@@ -458,14 +458,13 @@ def _decoded(paths, size):
     return untuned(files.map(lambda path: _decode(path, size), os.cpu_count())).as_numpy_iterator()
 
 
-def _cache_file(paths, size, folder):
-    """Path of the `.npy` file of these frames in `folder`, which is written if it is missing."""
+def _cached(paths, size, folder):
+    """Frames in a `.npy` file in `folder`, which is written if it is missing or damaged."""
     _checks.writable_folder("cache", folder)
     file = folder / f"frames-{_runs.fingerprint(size, _runs.fingerprint_states(paths))}.npy"
-    if not file.exists():
-        header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), size, size, 3)}
-        with _files.atomic(file) as temporary, open(temporary, "wb") as out:
-            np.lib.format.write_array_header_1_0(out, header)
-            for image in _decoded(paths, size):
-                out.write(image.tobytes())
-    return file
+    shape = (len(paths), size, size, 3)
+    stored = _files.read_array(file, shape, np.uint8)
+    if stored is None:
+        _files.write_array(file, shape, np.uint8, _decoded(paths, size))
+        stored = _files.read_array(file, shape, np.uint8)
+    return stored

@@ -27,7 +27,12 @@ def browser():
         pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)} is in PATH")
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(
-            executable_path=program, args=["--autoplay-policy=no-user-gesture-required"]
+            executable_path=program,
+            args=[
+                "--autoplay-policy=no-user-gesture-required",
+                "--use-fake-ui-for-media-stream",  # a webcam with a moving picture
+                "--use-fake-device-for-media-stream",
+            ],
         )
         yield browser
         browser.close()

@@ -326,7 +326,9 @@ def test_a_run_resumes_and_saves_a_model_with_its_card(command):
     after = (run / "log.csv").read_text().splitlines()
     assert after[:2] == before and len(after) == 3
     model, card = models.load(run / "best.keras")
-    assert card["task"] == "expression" and set(model.output) == set(train_affect.OUTPUTS)
+    assert card["task"] == ["expression", "valence_arousal"] and set(model.output) == set(
+        train_affect.OUTPUTS
+    )
     keras.config.set_dtype_policy("float32")
 
 

@@ -344,14 +344,43 @@ def test_a_score_that_is_no_number_is_never_the_best(tmp_path):
     assert models.read_card(tmp_path / "best.keras")["val_ccc"] == 0.5
 
 
-def test_the_backup_is_one_file(tmp_path):
-    model = training.compile_model(tiny(), 1e-3)
+@pytest.fixture
+def backups(tmp_path):
+    """Folder after three epochs."""
     backup = training.AtomicBackup(tmp_path / "backup")
-    backup.set_model(model)
-    for epoch in range(2):
+    backup.set_params({"epochs": 3})
+    backup.set_model(training.compile_model(tiny(), 1e-3))
+    for epoch in range(3):
         backup.on_epoch_end(epoch)
-    assert os.listdir(tmp_path / "backup") == ["epoch-2.weights.h5"]
-    assert training.AtomicBackup.epochs_done(tmp_path / "backup") == 2
+    return tmp_path / "backup"
+
+
+def test_the_last_two_backups_stay(backups):
+    assert sorted(os.listdir(backups)) == [
+        *("epoch-2.json", "epoch-2.weights.h5", "epoch-3.json", "epoch-3.weights.h5")
+    ]
+    assert training.AtomicBackup.epochs_done(backups) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "value", "empty"])
+def test_a_damaged_backup_gives_way_to_the_one_before(backups, damage, caplog):
+    path = backups / "epoch-3.weights.h5"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes({"cut": content[:900], "empty": b"", "value": content}[damage])
+    assert training.AtomicBackup.epochs_done(backups) == 2
+    assert "epoch-3.weights.h5 is damaged. The one before it counts." in caplog.text
+    model = training.compile_model(tiny(), 1e-3)
+    resumed = training.AtomicBackup(backups)
+    resumed.set_model(model)
+    resumed.on_train_begin()
+    assert model._initial_epoch == 2
+
+
+def test_other_files_beside_the_backups_are_ignored(backups):
+    for name in ("epoch-x.weights.h5", "epoch--9.weights.h5", "epoch-7.weights.h5.old", "epoch-8"):
+        (backups / name).write_bytes(b"not ours")
+    assert training.AtomicBackup.epochs_done(backups) == 3
 
 
 def test_backups_may_be_rarer_and_the_last_epoch_has_one(tmp_path):

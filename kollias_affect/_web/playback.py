@@ -97,8 +97,23 @@ def inspect(path):
     return Facts(**fields, problems=tuple(_problems(fields)))
 
 
-def type_and_problems(path):
-    """Media type of a video that is known to be one, and reasons why some browser does not play it.
+@dataclasses.dataclass(frozen=True)
+class Playable:
+    """How a browser plays a video.
+
+    Attributes:
+        media_type: Media type, for HTTP.
+        sound: Whether there is sound.
+        problems: Reasons for which some browser does not play it; empty if all do.
+    """
+
+    media_type: str
+    sound: bool
+    problems: tuple
+
+
+def playable(path):
+    """Returns how a browser plays a file that is known to be a video, as `Playable`.
 
     Raises:
         av.FFmpegError, ValueError: If `path` is no video.
@@ -107,7 +122,8 @@ def type_and_problems(path):
         if not container.streams.video:
             raise ValueError("it has no picture")
         fields = _codecs(container, Path(path))
-    return media_type(fields["container"]), tuple(_problems(fields))
+    kind = media_type(fields["container"])
+    return Playable(kind, fields["sound"] is not None, tuple(_problems(fields)))
 
 
 def _codecs(container, path):

@@ -3,13 +3,11 @@
 import dataclasses
 import json
 import warnings
-import zipfile
-import zlib
 
 import numpy as np
 
 import kollias_affect
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 from kollias_affect.tasks import EXPRESSIONS
 
 METHODS = ("kmeans", "class_means")
@@ -180,34 +178,19 @@ class Centroids:
             ValueError: If the file is damaged, or was not written by `save`.
         """
         path = _checks.existing_file("centroids", path)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                content = {name: archive[name] for name in archive.files}
+        with _untrusted.reading(
+            "`centroids` must be a file that `Centroids.save` wrote",
+            path,
+            "Compute and save the centroids again.",
+        ):
+            content = _untrusted.read_npz(path)
             missing = {field.name for field in dataclasses.fields(cls)} - set(content)
             if missing:
                 raise ValueError(f"it lacks {sorted(missing)}")
             for name in ("scale", "purity", "source", "versions"):
                 content[name] = content[name].item()
-            content["versions"] = json.loads(content["versions"])
+            content["versions"] = _untrusted.parse_json(content["versions"])
             return cls(**content)
-        except _UNREADABLE as error:
-            raise ValueError(
-                f"`centroids` must be a file that `Centroids.save` wrote. Received: {path}: "
-                f"{error}. Compute and save the centroids again."
-            ) from error
-
-
-# NumPy and zipfile raise these for files that are truncated, pickled, or not archives.
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    OSError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def _samples(representations, labels, valid, names):

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 
 ORDERS = ("random", "given")
 
@@ -22,7 +22,7 @@ def order(videos, annotator, kind="random", seed=0):
         The same names, sorted.
 
     Example:
-        >>> order(["a", "b", "c", "d"], "Ada") == order(["d", "c", "b", "a"], "Ada")
+        >>> order(["a", "b", "c", "d"], "A1") == order(["d", "c", "b", "a"], "A1")
         True
     """
     _checks.one_of("order", kind, ORDERS)
@@ -49,7 +49,10 @@ def read(path, names):
     """
     path = _checks.existing_file("playlist", path)
     playlists = {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with (
+        _untrusted.reading("--playlist must be a csv", path, "Save it as UTF-8.", own=True),
+        open(path, newline="", encoding="utf-8-sig") as file,
+    ):
         reader = csv.DictReader(file)
         if not {"playlist", "video"} <= set(reader.fieldnames or ()):
             raise ValueError(

@@ -3,7 +3,7 @@
 import json
 from importlib import resources
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 
 
 def default():
@@ -22,13 +22,9 @@ def read(path):
         OSError, ValueError: If the file cannot be read, or has a key that does not exist.
     """
     path, texts = _checks.existing_file("texts", path), default()
-    try:
-        translated = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(
-            f"--texts must be a JSON file in UTF-8. Received: {path} ({error}). Start from the "
-            "file that --print-texts prints."
-        ) from error
+    remedy = "Start from the file that --print-texts prints."
+    with _untrusted.reading("--texts must be a JSON file in UTF-8", path, remedy):
+        translated = _untrusted.read_json(path, encoding="utf-8-sig")
     if not isinstance(translated, dict) or not all(isinstance(t, str) for t in translated.values()):
         raise ValueError(
             f"--texts must be a JSON object from keys to texts. Received: {path}. Start from the "

@@ -41,7 +41,9 @@ def make_copy(path, folder):
     with _files.atomic(copy) as temporary:
         options = {"movflags": "+faststart"} if ending == ".mp4" else {}
         # The format is named, since the temporary file is.
-        with av.open(str(temporary), "w", format=ending[1:], options=options) as target:
+        with av.open(
+            _untrusted.media_address(temporary), "w", format=ending[1:], options=options
+        ) as target:
             stream = _picture_stream(target, picture_codec, facts)
             sound = _SoundCopy(target, path, sound_codec, facts) if facts.sound else None
             _encode(target, stream, sound, path, facts)

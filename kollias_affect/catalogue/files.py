@@ -6,11 +6,10 @@ exist as `.onnx`, which `prediction` runs without Keras.
 """
 
 import importlib.metadata
-import json
 from pathlib import Path
 
 import kollias_affect
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 from kollias_affect.catalogue.entries import DEFAULT, ENTRIES
 
 MANIFEST = "manifest.json"
@@ -137,7 +136,7 @@ def _folders():
 def expected_sha256(path):
     """Returns the SHA-256 of a file according to its manifest, or `None` if there is none."""
     try:
-        manifest = json.loads(path.with_name(MANIFEST).read_text(encoding="utf-8"))
+        manifest = _untrusted.read_json(path.with_name(MANIFEST))
         return manifest[_key(path)]["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -98,10 +98,10 @@ def message_of(error):
 
 
 def raise_errors(errors):
-    """Raises one `ValueError` with all messages, if there are any.
+    """Raises one `ValueError` with all messages, if there are any; each is called an error.
 
     Args:
         errors: Dict from an input to the exception that it caused.
     """
     if errors:
-        raise ValueError("\n".join(message_of(error) for error in errors.values()))
+        raise ValueError("\nError: ".join(message_of(error) for error in errors.values()))

@@ -12,7 +12,7 @@ import importlib
 import inspect
 from pathlib import Path
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 from kollias_affect.clip import Clip
 
 DATASETS = {
@@ -83,7 +83,9 @@ def load(name, root, split=None, **options):
         split = None
     own = dict(options)
     people = None if "subjects" in _own_options(name) else own.pop("subjects", None)
-    clips = _module(name).load(root, split=split, **own)
+    remedy = "Copy its files again, and compare its folders with docs/databases.md."
+    with _untrusted.reading(f"The files of {name} must be whole", root, remedy, own=True):
+        clips = _module(name).load(root, split=split, **own)
     part = _official_part(name, split, options)
     for clip in clips:
         clip.official_part = part

@@ -1,12 +1,16 @@
 """Databases that come as one file, which is unpacked once into the cache folder of the package."""
 
+import bz2
 import gzip
+import lzma
+import shutil
 import tarfile
-import zlib
 from pathlib import Path
 
-from kollias_affect import _checks, _files, _runs
+from kollias_affect import _checks, _files, _runs, _untrusted
 
+_OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_LONGEST_READ = 2**22  # bytes; names and other fields of a file are far shorter
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 
 
@@ -83,41 +87,78 @@ def extract_tar(path, folder):
         ValueError: If the archive is damaged, or if a name in it leads out of the folder or is a
             link.
     """
-    try:
-        with tarfile.open(path) as archive:
-            for member in _with_progress(archive, path):
-                _extract(archive, member, path, folder)
-            _refuse_truncated(archive)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(
-            f"A tar archive must be complete. Received: {path} ({error}). Copy or download it "
-            "again."
-        ) from error
+    rule, remedy = "A tar archive must be complete", "Copy or download it again."
+    with (
+        _untrusted.reading(rule, path, remedy),
+        _Unpacked(path) as stream,
+        tarfile.TarFile(fileobj=stream) as archive,
+    ):
+        limit = left = stream.limit
+        for member in _with_progress(archive, path):
+            if member.isreg() or member.issparse():
+                _untrusted.check_claim(member.size, left, ascii(member.name))
+                left -= member.size
+            _extract(archive, member, path, folder)
+        _refuse_truncated(archive, limit)
+
+
+class _Unpacked:
+    """The bytes of a tar archive, which may be packed; `limit` is how many there may be."""
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            head = file.read(6)
+        opener = next((o for start, o in _OPENERS.items() if head.startswith(start)), None)
+        self.limit = path.stat().st_size
+        if opener is not None:
+            self.limit = max(self.limit, _untrusted.unpacked_limit(self.limit))
+        self._file = (opener or open)(path, "rb")
+        self.seek, self.tell, self.close = self._file.seek, self._file.tell, self._file.close
+
+    def read(self, size):
+        """Reads at most as much as headers and copies need at once."""
+        _untrusted.check_claim(size, _LONGEST_READ, "a header")
+        return self._file.read(size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
 
 
 def _extract(archive, member, path, folder):
     try:
+        member.name.encode()  # A name of bytes that are no text cannot be listed.
         target = _checks.inside(folder, member.name)
     except ValueError:
         target = None
-    if target is None or not (member.isreg() or member.isdir()):
+    plain = member.isdir() or (member.isreg() and not member.issparse())
+    if target is None or not plain:
         raise ValueError(
             "An archive of images must hold plain files, with names below its folder. Received: "
-            f"{member.name!r} in {path}, a {'name outside of it' if target is None else 'link'}. "
+            f"{member.name!a} in {path}, a "
+            f"{'name outside of it' if target is None else 'link or a sparse file'}. "
             "Inspect the archive and unpack it by hand."
         )
     if member.isreg():
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(archive.extractfile(member).read())
+        with archive.extractfile(member) as source, open(target, "wb") as out:
+            shutil.copyfileobj(source, out)
+        if target.stat().st_size != member.size:
+            raise tarfile.ReadError(f"{member.name!a} is cut")
 
 
-def _refuse_truncated(archive):
+def _refuse_truncated(archive, limit):
     """Raises `tarfile.ReadError` if an archive ends between two files, which `tarfile` accepts."""
     archive.fileobj.seek(archive.offset)
     if archive.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
         raise tarfile.ReadError("it ends between two files")
-    while archive.fileobj.read(2**20):  # gzip compares its checksum at the end
-        pass
+    left = limit
+    while part := archive.fileobj.read(2**20):  # gzip compares its checksum at the end
+        left -= len(part)
+        if left < 0:
+            raise tarfile.ReadError("there is too much behind its last file")
 
 
 def _with_progress(members, path):

@@ -6,11 +6,12 @@ Databases have millions of frames, therefore a folder is listed once instead of 
 import contextlib
 import dataclasses
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 from kollias_affect._files import natural_key
 from kollias_affect.clip import Clip
 from kollias_affect.faces import video
@@ -181,8 +182,28 @@ def _row(text, columns, separator, path, line):
     except ValueError:
         raise ValueError(
             f"A row must have {len(columns)} numbers, {separator.join(columns)}. Received: "
-            f"{text[:60]!r} in line {line} of {path}. Fix that line, or copy the file again."
+            f"{text[:60]!r} in line {line} of {path}. {separator_hint(text)}Fix that line, or copy "
+            "the file again."
         ) from None
+
+
+def first_line(path):
+    """Returns the first line of a text file, for messages; what is not UTF-8 is replaced."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        return file.readline(_untrusted.MAX_LINE).rstrip("\r\n")
+
+
+def separator_hint(text):
+    """Returns a sentence, with a space, if a line of a csv has another separator than a comma.
+
+    Args:
+        text: Line, or a field of it.
+    """
+    name = next((n for mark, n in ((";", "semicolons"), ("\t", "tabs")) if mark in text), None)
+    if name is None:
+        return ""
+    decimals = " and its numbers have decimal commas" if re.search(r"\d,\d", text) else ""
+    return f"Its fields are separated by {name}{decimals}: save it with commas and points. "
 
 
 def path_normalizer(root):
@@ -197,6 +218,8 @@ def path_normalizer(root):
         return _checks.inside(root, path).relative_to(root).as_posix()
 
     def normalize(path):
+        if "\\" in path and not os.path.lexists(os.path.join(root, path)):
+            path = path.replace("\\", "/")  # as Windows writes it
         folder, name = os.path.split(path)
         if name in ("", ".", ".."):
             return normalize_alone(path)

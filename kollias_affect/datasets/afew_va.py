@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from kollias_affect import _checks, _runs, faces
+from kollias_affect import _checks, _runs, _untrusted, faces
 from kollias_affect._texts import count
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
@@ -216,7 +216,7 @@ class _Frames:
 def _read(path):
     text = "\n".join(_reading.read_lines(path))
     try:
-        table = json.loads(text, object_pairs_hook=_unique)
+        table = _untrusted.parse_json(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"A json file must be complete. Received: {path}, line {error.lineno} ({error.msg}). "

@@ -51,7 +51,7 @@ _NAMES = {
 }
 
 
-def load(root, split=None, crops=None, size=96, detector="auto"):
+def load(root, split=None, crops=None, size=96, **options):
     """Reads Aff-Wild; every video is one clip.
 
     Args:
@@ -62,7 +62,7 @@ def load(root, split=None, crops=None, size=96, detector="auto"):
             used as they are. Default: a folder in the package's cache, where crops are made again
             if their video, its `.pts` files or `size` change.
         size: Side in pixels of new crops.
-        detector: Detector of `faces.extract`, for videos without landmarks and boxes.
+        **options: Other options of `faces.extract`, for videos without landmarks and boxes.
 
     Returns:
         `Clips` with `valence_arousal`, sorted by key. A clip has as many frames as there are
@@ -82,7 +82,7 @@ def load(root, split=None, crops=None, size=96, detector="auto"):
         videos += _videos(report, parts, name, labelled=split != "test")
     refuse_same_keys(videos)
     report.sources = {video.key: video.path for video in videos if video.path}
-    unlabelled = _unlabelled_clips(report, videos, _crops(report, crops), size, detector)
+    unlabelled = _unlabelled_clips(report, videos, _crops(report, crops), size, options)
     clips = [_labelled(report, video, unlabelled) for video in videos]
     clips = [clip for clip in clips if clip is not None]
     return report.finish(_reading.non_empty(report, clips))
@@ -295,7 +295,7 @@ def _first_number(report, name, listed, labels):
     return 1
 
 
-def _unlabelled_clips(report, videos, crops, size, detector):
+def _unlabelled_clips(report, videos, crops, size, options):
     """Returns a dict from key to a `Clip` of all frames without labels, for readable videos.
 
     The value is `None` for a video with several people.
@@ -308,7 +308,7 @@ def _unlabelled_clips(report, videos, crops, size, detector):
     files |= {video.key: video.path for video in extracted}
     folder = crops.detected if crops.named else None
     people = database_crops.of_videos(
-        files, report.dataset, report.root, report.note, folder, size=size, detector=detector
+        files, report.dataset, report.root, report.note, folder, size=size, **options
     )
     clips = {key: _only_person(report, key, found) for key, found in people.items()}
     return clips | {v.key: _read_aligned(report, v, crops, size) for v in aligned}

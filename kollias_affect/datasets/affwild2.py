@@ -52,6 +52,7 @@ _VIDEOS = ("batch1", "batch2", "new_vids")
 _NO_ANNOTATIONS = ("cropped", *_VIDEOS, "__macosx")  # prefixes of folders with millions of images
 _MULTITASK = ("image", "valence", "arousal", "expression", *(f"au {i}" for i in range(1, 13)))
 _MULTITASK_HEADER = "image,valence,arousal,expression,aus"
+_LONGEST_NUMBER = 9  # digits
 _VALENCE_AROUSAL = ("valence,arousal", "arousal,valence")
 _SPLIT_IN_NAME = {
     "train": r"(?<![a-z])train(ing)?(?![a-z])",
@@ -67,9 +68,8 @@ def load(
     images=None,
     crops=None,
     other=None,
-    size=96,
-    detector="auto",
     names=None,
+    **options,
 ):
     """Reads Aff-Wild2; every person in a video is one clip.
 
@@ -91,9 +91,9 @@ def load(
         crops: Folder of faces that `faces.extract` has made, or makes now, from the videos. Images
             are then ignored. Default: a folder in the package's cache, if there are no images.
         other: Name in `EXPRESSIONS` for the class Other. Default: its frames are not valid.
-        size, detector: Options of `faces.extract` for faces that are extracted now.
         names: For `"test"`: text file with the name of a person (or of a video without images) in
             each line, or a list of such names. Default: all without annotations.
+        **options: Options of `faces.extract` for faces that are extracted now.
 
     Returns:
         `Clips` with `valence_arousal`, `expression`, or both, sorted by key. Frames without an
@@ -117,10 +117,14 @@ def load(
         raise ValueError(
             "Faces must come from `images` or from `crops`. Received: both. Name one of them."
         )
+    if options.pop("faces", "all") != "all":
+        raise ValueError(
+            "Every person of Aff-Wild2 is a clip. Received: faces='main'. Leave the option out."
+        )
     report = LoadReport("affwild2", root, split, LAYOUT)
     report.require_folder()
     if split == "test":
-        return _test_set(report, names, images, crops, size=size, detector=detector)
+        return _test_set(report, names, images, crops, **options)
     task = _present_task(report, annotations) if task is None else task
     read = _multitask if task == "multitask" else _per_frame
     labels = read(report, split, task, annotations, other)
@@ -128,7 +132,7 @@ def load(
     if folders:
         clips = _from_images(report, labels, folders)
     else:
-        clips = _from_videos(report, labels, crops, size=size, detector=detector)
+        clips = _from_videos(report, labels, crops, **options)
     clips = _reading.non_empty(report, clips)
     return report.finish(clips, video_of=lambda clip: video_name(clip.key))
 
@@ -249,13 +253,18 @@ def read_person(path):
         ValueError: If it is malformed.
     """
     path = _checks.existing_file("path", path)
-    if _reading.read_lines(path)[0].replace(" ", "").lower() in _VALENCE_AROUSAL:
+    if _lines(path)[0].replace(" ", "").lower() in _VALENCE_AROUSAL:
         return _read_valence_arousal(path)
     return _read_expression(LoadReport("affwild2", path.parent, None, LAYOUT), path, None)
 
 
+def _lines(path):
+    """Returns the lines of annotations; some files of the database end each with a comma."""
+    return [line.rstrip().removesuffix(",") for line in _reading.read_lines(path)]
+
+
 def _read_valence_arousal(path):
-    content = _reading.read_lines(path)
+    content = _lines(path)
     header = [name.strip().lower() for name in content[0].split(",")]
     if sorted(header) != ["arousal", "valence"]:
         _refuse_header(path, content[0], "valence,arousal")
@@ -273,7 +282,7 @@ def _valence_arousal(path, values):
 
 
 def _read_expression(report, path, other):
-    content = _reading.read_lines(path)
+    content = _lines(path)
     classes = [_class_of(name) for name in content[0].split(",")]
     if None in classes or len(set(classes)) < len(classes):
         _refuse_header(path, content[0], ",".join(name.capitalize() for name in CLASSES))
@@ -310,7 +319,8 @@ def _refuse_unknown_classes(path, values, classes):
 def _refuse_header(path, header, expected):
     raise ValueError(
         f"Annotations must start with a header such as {expected}. Received: {header[:60]!r} in "
-        f"line 1 of {path}. Copy the file again, or add the header."
+        f"line 1 of {path}. {_reading.separator_hint(header)}Copy the file again, or add the "
+        "header."
     )
 
 
@@ -371,8 +381,8 @@ def _is_multitask(path):
 
 def _read_multitask(report, path, other):
     """Returns a dict from name to `_Labels`."""
-    content = _reading.read_lines(path)
-    while not content[-1].strip():
+    content = _lines(path)
+    while len(content) > 1 and not content[-1].strip():
         content.pop()
     if content[0].replace(" ", "").lower() != _MULTITASK_HEADER:
         _refuse_header(path, content[0], _MULTITASK_HEADER)
@@ -394,10 +404,14 @@ def _rows_by_name(path, images):
     """Returns a dict from name to a dict from frame to row."""
     names = {}
     for row, image in enumerate(images[1:]):
-        match = re.fullmatch(r"([^/\\]+)/(\d+)\.[A-Za-z]+", image.strip())
+        match = re.fullmatch(r"([^/\\]+)[/\\](\d+)\.[A-Za-z]+", image.strip())
         if match is None or match[1] in (".", ".."):
             rule = "An image must be named <name>/<number>.jpg"
-        elif int(match[2]) < 1 or int(match[2]) in names.setdefault(match[1], {}):
+        elif (
+            len(match[2]) > 9
+            or int(match[2]) < 1
+            or int(match[2]) in names.setdefault(match[1], {})
+        ):
             rule = "Images must be numbered from 1, and each listed once"
         else:
             names[match[1]][int(match[2])] = row

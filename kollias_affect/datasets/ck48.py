@@ -15,7 +15,7 @@ person of CK+ has several sequences, so a split of these clips is not person-ind
 import h5py
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _archives, _reading
 from kollias_affect.datasets._report import LoadReport
@@ -75,14 +75,15 @@ def _file(report):
 
 
 def _read(path):
-    _checks.existing_file("root", path)
-    try:
+    path = _checks.existing_file("root", path)
+    with _untrusted.reading(f"CK+ is read from {LAYOUT}", path, "Copy it again."):
+        left = path.stat().st_size
         with h5py.File(path, "r") as file:
+            for name in ("data_pixel", "data_label"):
+                if not isinstance(file[name], h5py.Dataset):
+                    raise ValueError(f"{name} is no array")
+                left -= _untrusted.check_hdf5(file[name], left)
             pixels, labels = file["data_pixel"][()], file["data_label"][()]
-    except (OSError, KeyError, TypeError) as error:  # TypeError: a group instead of an array
-        raise ValueError(
-            f"CK+ is read from {LAYOUT}. Received: {path} ({error}). Copy it again."
-        ) from error
     labels = np.asarray(labels).reshape(-1)
     if not _are_sequences(pixels, labels):
         raise ValueError(

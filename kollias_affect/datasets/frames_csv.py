@@ -32,6 +32,8 @@ LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with 
 LABEL_LIST = "frames.csv"  # default name of the csv, also of the one that `extract --labels` writes
 USUAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 TEXT_COLUMNS = {"clip", "subject", "gender", "image", "expression"}
+_FEWEST_SEPARATORS = 2  # in a line of at least three fields
+_NO_LABEL = -5  # of Aff-Wild2, for valence and arousal
 LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 _TEXT = {"keep_default_na": False, "encoding": "utf-8-sig", "skipinitialspace": True}
 
@@ -219,6 +221,7 @@ def _read(path, headerless, header_names):
         DataFrame with at least one row.
     """
     _checks.existing_file("csv", path)
+    _refuse_other_separators(path)
     try:
         first = pd.read_csv(path, header=None, nrows=1, dtype=str, **_TEXT).iloc[0]
         names = [str(name).strip() for name in first]
@@ -229,13 +232,15 @@ def _read(path, headerless, header_names):
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise ValueError(
             "A csv must be UTF-8 text with columns of different names and as many fields in every "
-            f"row as in the first. Received: {path} ({str(error).strip()}). Fix the file."
+            f"row as in the first. Received: {path} ({str(error).strip()}). "
+            f"{_reading.separator_hint(_reading.first_line(path))}Fix the file."
         ) from error
     if not names:
         raise ValueError(
             f"A csv without a header has the columns {list(headerless.values())}, one with a "
             f"header names at least one of {sorted(header_names)}. Received: {path} with "
-            f"{len(first)} columns and no such header: {list(first)[:5]}. Add a header."
+            f"{len(first)} columns and no such header: {list(first)[:5]}. "
+            f"{_reading.separator_hint(str(first.iloc[0]))}Add a header."
         )
     if table.empty:
         raise ValueError(
@@ -245,6 +250,15 @@ def _read(path, headerless, header_names):
     for name in TEXT_COLUMNS & set(table.columns):
         table[name] = table[name].str.strip()
     return table
+
+
+def _refuse_other_separators(path):
+    line = _reading.first_line(path)
+    if max(line.count(";"), line.count("\t")) >= _FEWEST_SEPARATORS:
+        raise ValueError(
+            f"A csv must have commas between its fields. Received: {line[:60]!r} in line 1 of "
+            f"{path}. {_reading.separator_hint(line)}"
+        )
 
 
 def _parse(path, names, skip):
@@ -284,8 +298,20 @@ def _clips(table, path, folder):
         "expression": _expression(table, path),
         "valid": _valid(table, path),
     }
+    unlabelled = _without_affect(columns["valence_arousal"], table)
+    if unlabelled.any():
+        valid = ~unlabelled if columns["valid"] is None else columns["valid"] & ~unlabelled
+        columns["valid"] = valid
     groups = table.groupby(keys).indices
     return [_clip(key, groups[key], table, columns, root, path) for key in sorted(groups)]
+
+
+def _without_affect(values, table):
+    """Which rows have -5 for valence or arousal; such frames are not valid."""
+    if values is None:
+        return np.zeros(len(table), bool)
+    given = table[list(DIMENSIONS)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    return (given == _NO_LABEL).any(axis=1)
 
 
 def _folder(image, path):
@@ -355,7 +381,10 @@ def _valence_arousal(rows, path):
             f"Valence and arousal must come together. Received: {path} with {names[0]} alone. Add "
             "the other column (with 0 if it is not used)."
         )
-    return _numbers(rows, names, path) if names else None
+    if not names:
+        return None
+    values = _numbers(rows, names, path)
+    return np.where((values == _NO_LABEL).any(axis=1, keepdims=True), np.nan, values)
 
 
 def _expression(rows, path):

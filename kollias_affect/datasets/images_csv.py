@@ -173,7 +173,8 @@ def _columns(row, path):
     if not {"image", "emotion"} <= set(names):
         raise ValueError(
             "The first line must name the columns, image and emotion among them. Received: "
-            f"{','.join(row)[:60]!r} in line 1 of {path}. Add a header."
+            f"{','.join(row)[:60]!r} in line 1 of {path}. "
+            f"{_reading.separator_hint(','.join(row))}Add a header."
         )
     return names.index("image"), names.index("emotion")
 

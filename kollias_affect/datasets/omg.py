@@ -275,7 +275,8 @@ def _rows(path, columns):
     if missing:
         raise ValueError(
             f"The header of {path} must name the columns {columns}. Received: {header[:10]}, "
-            f"without {missing}. Copy the file again, or add the header."
+            f"without {missing}. {_reading.separator_hint(','.join(header))}Copy the file again, "
+            "or add the header."
         )
     for fields in reader:
         if len(fields) != len(header):

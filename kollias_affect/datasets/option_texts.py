@@ -4,6 +4,8 @@ import ast
 
 from kollias_affect import _checks, datasets
 
+_LONGEST_LITERAL = 10_000  # characters; Python's parser takes memory for each bracket
+
 
 def parse_options(dataset, texts):
     """Parses options of a database's loader.
@@ -45,8 +47,8 @@ def parse_value(text, default=None):
         (28, '2024', 'FER28')
     """
     try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        value = ast.literal_eval(text) if len(text) <= _LONGEST_LITERAL else text
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return text if default is None and is_number else value

@@ -8,6 +8,7 @@ import csv
 import dataclasses
 from pathlib import Path
 
+from kollias_affect import _untrusted
 from kollias_affect.datasets import _reading
 
 COLUMNS = ("video", "subject")
@@ -119,26 +120,29 @@ def assign(clips, path):
 
 def _rows(path):
     """Yields the line and the cells of each row, stripped, by the column in lower case."""
-    lines = _reading.read_lines(path)
-    rows = csv.reader(lines)
-    header = [name.strip().lower() for name in next(rows, [])]
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise ValueError(
-            f"A file of persons must have the columns {','.join(COLUMNS)}[,gender]. Received: "
-            f"{lines[0][:80]!r} in line 1 of {path}. Write them there."
-        )
-    for cells in rows:
-        if not any(cell.strip() for cell in cells):
-            continue
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        empty = [name for name in COLUMNS if not row.get(name)]
-        if empty:
+    remedy = "Fix the file, or save it as csv again."
+    with _untrusted.reading("A file of persons must be a csv", path, remedy, own=True):
+        lines = _reading.read_lines(path)
+        rows = csv.reader(lines)
+        header = [name.strip().lower() for name in next(rows, [])]
+        missing = [name for name in COLUMNS if name not in header]
+        if missing:
             raise ValueError(
-                f"A row must name a video and its person. Received: no {empty[0]} in line "
-                f"{rows.line_num} of {path}. Complete the row, or remove it."
+                f"A file of persons must have the columns {','.join(COLUMNS)}[,gender]. Received: "
+                f"{lines[0][:80]!r} in line 1 of {path}. "
+                f"{_reading.separator_hint(lines[0])}Write them there."
             )
-        yield rows.line_num, row
+        for cells in rows:
+            if not any(cell.strip() for cell in cells):
+                continue
+            row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+            empty = [name for name in COLUMNS if not row.get(name)]
+            if empty:
+                raise ValueError(
+                    f"A row must name a video and its person. Received: no {empty[0]} in line "
+                    f"{rows.line_num} of {path}. Complete the row, or remove it."
+                )
+            yield rows.line_num, row
 
 
 def _name(text):

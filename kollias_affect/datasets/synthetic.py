@@ -15,13 +15,12 @@ a few frames in which the face is hidden.
 Subjects: warps of the face, with colours and mirroring of their own.
 """
 
-import json
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 from kollias_affect.datasets import frames_csv
 from kollias_affect.datasets._report import LoadReport
 
@@ -191,7 +190,7 @@ def _check_settings(root, *values):
     path = root / MARKER
     if not path.exists():
         _files.write_json(path, settings)
-    elif json.loads(path.read_text()) != settings:
+    elif _untrusted.read_json(path) != settings:
         raise ValueError(
             "A folder holds synthetic clips of one set of settings. Received: "
             f"{settings}, while {path} holds {path.read_text().split()}. Choose another folder."
@@ -200,7 +199,7 @@ def _check_settings(root, *values):
 
 def _check_size(root, size):
     metadata = next((root / "crops").glob("*.json"))
-    existing = json.loads(metadata.read_text())["settings"]["size"]
+    existing = _untrusted.read_json(metadata)["settings"]["size"]
     if existing != size:
         raise ValueError(
             f"A folder holds synthetic clips of one set of settings. The crops in {root} have "
@@ -304,7 +303,10 @@ def _displacements(look, label):
 def _write_video(path, pictures):
     import av
 
-    with _files.atomic(path) as temporary, av.open(str(temporary), "w") as container:
+    with (
+        _files.atomic(path) as temporary,
+        av.open(_untrusted.media_address(temporary), "w") as container,
+    ):
         stream = container.add_stream("mpeg4", rate=Fraction(FRAMES_PER_SECOND))
         stream.width = stream.height = SIDE
         stream.pix_fmt = "yuv420p"

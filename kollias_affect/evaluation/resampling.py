@@ -10,7 +10,6 @@ import inspect
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from kollias_affect import _checks
 from kollias_affect.evaluation import measures
@@ -66,6 +65,8 @@ def confidence_intervals(
 
     References: Efron and Tibshirani (1993), chapter 13; computed by `scipy.stats.bootstrap`.
     """
+    from scipy import stats
+
     rows = scored_rows(clips, predictions, task, video_of)
     score = _score_function(task, measure)
     resamples = _checks.positive_integer("resamples", resamples)
@@ -133,6 +134,8 @@ def compare(
 
     References: Ernst (2004); computed by `scipy.stats.permutation_test`.
     """
+    from scipy import stats
+
     both = [scored_rows(clips, predictions, task, video_of) for predictions in (first, second)]
     _refuse_other_labels(*both)
     score = _score_function(task, measure)

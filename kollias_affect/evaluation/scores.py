@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from sklearn.metrics import precision_recall_fscore_support
 
 from kollias_affect.evaluation import measures
 from kollias_affect.evaluation.scored_rows import scored_rows
@@ -138,6 +136,8 @@ def _dimension_scores(rows, significance):
 
 def _p_values(rows):
     """Returns the two-sided p-values of the correlations; NaN where there is no correlation."""
+    from scipy import stats
+
     correlations = measures.pearson(rows.labels, rows.predictions)
     defined = (correlations != 0) & (len(rows.labels) > 2)
     columns = zip(rows.labels.T, rows.predictions.T, defined, strict=True)
@@ -145,6 +145,8 @@ def _p_values(rows):
 
 
 def _class_scores(rows):
+    from sklearn.metrics import precision_recall_fscore_support
+
     names, predicted = list(rows.names), rows.predicted_classes
     precision, recall, f1, support = precision_recall_fscore_support(
         rows.labels, predicted, labels=range(len(names)), zero_division=0

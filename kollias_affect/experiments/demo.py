@@ -74,7 +74,7 @@ def _train(clips, validation_clips, out_dir, epochs, seed):
     )  # fmt: skip
     model, _ = training.train(
         model, clips, validation_clips, out_dir, epochs, learning_rate=1e-3, batch_size=4,
-        cache=True, seed=seed, record={"trained_on": ["synthetic/train", "synthetic/validation"]},
+        cache=True, seed=seed,
     )  # fmt: skip
     return model
 

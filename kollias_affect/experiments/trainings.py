@@ -4,13 +4,13 @@ import dataclasses
 import gc
 import json
 import warnings
-import zipfile
 
 import keras
 import numpy as np
 
 from kollias_affect import (
     _files,
+    _untrusted,
     evaluation,
     initializers,
     models,
@@ -286,9 +286,12 @@ def cached_predictions(model, clips, path):
         Dict from clip key to float32 `[frames, outputs]`.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {clip.key: arrays[f"clip{i}"] for i, clip in enumerate(clips)}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        with _untrusted.reading("Predictions must be complete", path, "Remove the file."):
+            arrays = _untrusted.read_npz(path)
+            found = {clip.key: arrays[f"clip{i}"] for i, clip in enumerate(clips)}
+            if all(len(found[clip.key]) == len(clip) for clip in clips):
+                return found
+    except (OSError, ValueError):
         pass  # it is missing or damaged
     predictions = evaluation.predict(model, clips)
     with _files.atomic(path) as temporary:

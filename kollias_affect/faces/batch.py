@@ -22,15 +22,18 @@ from kollias_affect.faces.extraction import extract
 from kollias_affect.faces.video import Video
 
 
-def extract_many(videos, out_dir, processes=None, progress=True, **options):
+def extract_many(videos, out_dir, processes=None, progress=True, on_result=None, **options):
     """Runs `extract` on every video; a failure does not stop the other videos.
 
     Args:
         videos: List of video files.
         out_dir: Folder of the outputs, or a dict from each video to its own.
         processes: Number of videos that are extracted at the same time. Default: one per processor
-            core. With 1, or a callable as `detector`, everything runs in this process.
+            core, and the cores are shared among the videos (`threads` of `extract`). With 1, or a
+            callable as `detector`, everything runs in this process.
         progress: Whether to show a progress bar on standard error, if that is a terminal.
+        on_result: Function that is called with the path of a video and its result, in the order of
+            `videos`, while later videos are still extracted by other processes.
         **options: Options of `extract`.
 
     Returns:
@@ -49,22 +52,28 @@ def extract_many(videos, out_dir, processes=None, progress=True, **options):
     in_process = processes == 1 or len(videos) < 2 or callable(options.get("detector"))
     with tqdm(total=_expected(videos), unit="frame", disable=None if progress else True) as bar:
         if in_process:
-            return _gather(videos, lambda v: extract(v, folders[v], on_frame=bar.update, **options))
+            work = lambda v: extract(v, folders[v], on_frame=bar.update, **options)  # noqa: E731
+            return _gather(videos, work, on_result)
+        cores = os.cpu_count() or 1
+        options = {"threads": max(1, cores // min(processes, len(videos))), **options}
         workers = _Workers(processes)
         try:
             jobs = {v: workers.submit(v, folders[v], bar.update, options) for v in videos}
-            return _gather(videos, lambda video: jobs[video].result())
+            return _gather(videos, lambda video: jobs[video].result(), on_result)
         finally:
             workers.stop()
 
 
-def _gather(videos, work):
+def _gather(videos, work, on_result):
     results, errors = {}, {}
     for video in videos:
         try:
             results[video] = work(video)
         except (OSError, ValueError, RuntimeError) as error:
             errors[video] = error
+            continue
+        if on_result is not None:
+            on_result(video, results[video])
     return results, errors
 
 

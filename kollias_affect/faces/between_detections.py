@@ -1,6 +1,6 @@
 """Tracking of faces by their landmarks, between frames in which a detector looks for them.
 
-The detector takes nine tenths of the time of an extraction. With `every` above 1 it runs on every
+Detectors take most of the time of an extraction. With `every` above 1 they run on every
 `every`-th frame; in between, the landmarks of a frame tell where to look in the next one. Which
 face of one frame is which of another is decided elsewhere, see `identity`.
 """

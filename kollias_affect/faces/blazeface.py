@@ -6,6 +6,7 @@ closely, which decides and gives the box.
 """
 
 import functools
+import math
 
 from kollias_affect.faces.blazeface_network import Network
 from kollias_affect.faces.boxes import Box, overlap, without_overlaps
@@ -13,9 +14,11 @@ from kollias_affect.faces.boxes import Box, overlap, without_overlaps
 # `benchmarks/detectors.py` measures the detectors with these numbers.
 SURE = 0.7  # Score from which one look is enough, in a large face or close to a small one.
 LIKELY = 0.6  # Mean score of two looks at a large face from which it counts.
-PROPOSED = 0.25  # Score from which a place is looked at closely.
+CERTAIN = 0.75  # Score of a close look, or its mean with that of the proposal, in main faces.
+PROPOSED = 0.25  # Score from which a place is looked at closely,
+PROPOSED_SMALL = 0.15  # and that in a search for small faces.
 SIDE_OF_LOOK = 2.5  # Side of the window of a close look, in units of the proposed box.
-TILE = 640  # pixels; larger images are searched in parts
+TILE = 400  # pixels; larger images are searched in parts for small faces
 MARGIN = 0.25  # Border around the image in its first search, in units of its longest side.
 OTHER_MARGINS = (0.5, 0.0)  # where nothing was found: faces that fill the image, or are cut off
 _SAME = 0.2  # Intersection over union of a proposal and what the close look finds there.
@@ -29,7 +32,7 @@ def main_faces():
     """Returns a detector for the main faces of an image, at little cost.
 
     It finds faces of at least about a sixth of the image's longest side. Only where there is
-    none, smaller ones are searched.
+    none, smaller ones are searched, down to a quarter of the shorter side.
     """
     search = Search()
     return lambda image: [for_landmarks(box) for box in search.main_faces(image)]
@@ -51,8 +54,15 @@ class Search:
         self.network = functools.cache(Network)
 
     def main_faces(self, image):
-        """Returns the large faces of an image, or else those of the middle range."""
-        return self._large(image) or self._checked(image, self._whole("full_range", image, 0.0))
+        """Returns the large faces of an image, or else those of its square parts."""
+        found = self._large(image)
+        if found:
+            return found
+        for proposal in self._in_squares(image):
+            box = self._close_look(image, proposal, 2 * CERTAIN - proposal.score)
+            if box is not None and max(box.score, (box.score + proposal.score) / 2) >= CERTAIN:
+                found.append(box)
+        return without_overlaps(found)
 
     def every_face(self, image):
         """Returns the large and the small faces of an image."""
@@ -60,11 +70,11 @@ class Search:
         proposals = [box for box in self._small(image) if not any(_is_in(box, f) for f in found)]
         return without_overlaps(found + self._checked(image, proposals)) or self._again(image)
 
-    def _whole(self, name, image, margin):
+    def _whole(self, name, image, margin, least=PROPOSED):
         """Runs a network on the whole image with a border around it."""
         height, width = image.shape[:2]
         side = max(height, width) * (1 + 2 * margin)
-        return self.network(name)(image, ((width - side) / 2, (height - side) / 2), side, PROPOSED)
+        return self.network(name)(image, ((width - side) / 2, (height - side) / 2), side, least)
 
     def _large(self, image, margin=MARGIN):
         """Returns the large faces; those with a low score are looked at twice."""
@@ -76,16 +86,28 @@ class Search:
                 found.append(box)
         return without_overlaps(found)
 
+    def _in_squares(self, image):
+        """Proposes faces in squares as large as the shorter side, at most three in a row."""
+        side = max(min(image.shape[:2]), max(image.shape[:2]) / 3)
+        front = self.network("front")
+        boxes = [
+            box
+            for y in part_starts(image.shape[0], side, 0)
+            for x in part_starts(image.shape[1], side, 0)
+            for box in front(image, (x, y), side, PROPOSED)
+        ]
+        return without_overlaps(boxes)
+
     def _small(self, image):
         """Proposes places of small faces, in overlapping parts of large images."""
         height, width = image.shape[:2]
         if max(height, width) <= TILE:
-            return self._whole("back", image, 0.0)
+            return self._whole("back", image, 0.0, PROPOSED_SMALL)
         return [
             box
             for y in part_starts(height)
             for x in part_starts(width)
-            for box in self.network("back")(image, (x, y), TILE, PROPOSED)
+            for box in self.network("back")(image, (x, y), TILE, PROPOSED_SMALL)
         ]
 
     def _again(self, image):
@@ -113,12 +135,12 @@ class Search:
         return max(boxes, key=lambda box: box.score, default=None)
 
 
-def part_starts(length):
-    """Returns where the parts of an image start, so that neighbours overlap by a quarter."""
-    if length <= TILE:
-        return [(length - TILE) / 2]
-    count = 1 + -(-(length - TILE) // (TILE * 3 // 4))
-    return [i * (length - TILE) / (count - 1) for i in range(count)]
+def part_starts(length, side=TILE, shared=0.25):
+    """Returns where the parts of an image start, so that neighbours share a part of their side."""
+    if length <= side:
+        return [(length - side) / 2]
+    count = 1 + math.ceil((length - side) / (side * (1 - shared)))
+    return [i * (length - side) / (count - 1) for i in range(count)]
 
 
 def _is_in(box, face):

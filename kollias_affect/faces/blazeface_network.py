@@ -39,7 +39,6 @@ class Architecture:
 ARCHITECTURES = {
     "front": Architecture(128, ((8, 2), (16, 6))),
     "back": Architecture(256, ((16, 2), (32, 6))),
-    "full_range": Architecture(192, ((4, 1),)),
 }
 
 

@@ -32,12 +32,14 @@ class AlignedFace:
         in_frame: Landmarks in pixels of the image, float32 `[68, 2]`.
         in_crop: Landmarks in [-1, 1] of the crop, float32 `[68, 2]`.
         crop: uint8 RGB `[size, size, 3]`.
+        portrait: uint8 RGB of `likeness.portrait`, where the person is to be recognised.
     """
 
     box: Box
     in_frame: np.ndarray
     in_crop: np.ndarray
     crop: np.ndarray
+    portrait: np.ndarray | None = None
 
 
 def faces_of(image, detector="auto", size=96, layout="procrustes", longest_side=640):

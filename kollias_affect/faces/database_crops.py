@@ -1,11 +1,10 @@
 """Faces of the videos of a database: read if they were extracted, otherwise extracted now."""
 
 import inspect
-import json
 import os
 from pathlib import Path
 
-from kollias_affect import _checks, _files, _runs
+from kollias_affect import _checks, _files, _runs, _untrusted
 from kollias_affect.faces import detectors
 from kollias_affect.faces.batch import extract_many
 from kollias_affect.faces.extraction import extract, read
@@ -82,7 +81,7 @@ def _marker(crops, key):
 
 def _is_stale(crops, key, video, options):
     """Returns whether the crops of a video are from another file, or have other options."""
-    before = json.loads(_marker(crops, key).read_text(encoding="utf-8")).get("settings", {})
+    before = _untrusted.read_json(_marker(crops, key)).get("settings", {})
     defaults = inspect.signature(extract).parameters
     now = {name: options.get(name, defaults[name].default) for name in COMPARED}
     now["detector"] = detectors.name_of(detectors.chosen(now["detector"], now["faces"]))
@@ -114,7 +113,7 @@ def _decodes(video):
 
 def _people(crops, key):
     parent = Path(key).parent
-    names = json.loads(_marker(crops, key).read_text(encoding="utf-8"))["people"]
+    names = _untrusted.read_json(_marker(crops, key))["people"]
     folder = crops / parent
     clips = [read(folder, _checks.inside(folder, name).name) for name in names]
     for clip in clips:

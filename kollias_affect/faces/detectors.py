@@ -7,6 +7,7 @@ and OpenCV.
 """
 
 import functools
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -95,6 +96,24 @@ def checked(detector):
 
 def _usage(name):
     return f"{name}:FILE" if name in FROM_FILE else name
+
+
+def one_per_thread(name):
+    """Returns a built-in detector that several threads may call at the same time.
+
+    Every thread has its own copy: detectors keep what they know of an image while they search it.
+
+    Args:
+        name: Name of a built-in detector, see `get`.
+    """
+    own = threading.local()
+
+    def detect(image):
+        if not hasattr(own, "detect"):
+            own.detect = _built_in.__wrapped__(name)
+        return own.detect(image)
+
+    return detect
 
 
 def name_of(detector):

@@ -7,19 +7,20 @@ import contextlib
 import dataclasses
 import itertools
 import logging
+import os
 from pathlib import Path
 
 import pandas as pd
 
 from kollias_affect import _checks, _runs, _untrusted
 from kollias_affect.clip import Clip
-from kollias_affect.faces import alignment, cropping, detectors
+from kollias_affect.faces import alignment, cropping, detectors, likeness
 from kollias_affect.faces.between_detections import FaceTracker
 from kollias_affect.faces.crop_files import image_name
 from kollias_affect.faces.extraction_run import ExtractionRun
 from kollias_affect.faces.frame_journal import POINTS
 from kollias_affect.faces.person_files import TABLE_VERSION
-from kollias_affect.faces.prefetch import prefetch
+from kollias_affect.faces.prefetch import parallel, prefetch
 from kollias_affect.faces.video import Video
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ def extract(
     overwrite=False,
     on_frame=None,
     detect_every=1,
+    threads=None,
 ):
     """Extracts the aligned face of every frame of a video.
 
@@ -72,6 +74,8 @@ def extract(
         detect_every: Maximum number of frames from one detection to the next, 1 to 1000. Faces are
             tracked by their landmarks in between, see `between_detections.FaceTracker`. A tracked
             face keeps the `FaceScore` of its last detection.
+        threads: Number of frames that are searched at the same time, by a built-in detector with
+            `detect_every=1`. Default: one per processor core. The outputs do not depend on it.
 
     Returns:
         `Clip` (`faces="main"`) or list of `Clip` (`faces="all"`), without labels.
@@ -100,10 +104,18 @@ def extract(
     }
     if _checks.integer_between("detect_every", detect_every, 1, MAX_DETECT_EVERY) > 1:
         settings["detect_every"] = int(detect_every)  # See `publication.UNRECORDED`.
+    threads = _checks.positive_integer(
+        "threads", (os.cpu_count() or 1) if threads is None else threads
+    )
+    if isinstance(detector, str) and detect_every == 1 and threads > 1:
+        find = detectors.one_per_thread(detector)
+    else:
+        threads = 1
     out_dir = _checks.writable_folder("out_dir", out_dir)
     with ExtractionRun(out_dir, frames.path.stem, settings) as run:
         if overwrite or not run.is_finished():
-            _extract_rest(frames, run, _face_tracker(find, settings), overwrite, on_frame)
+            tracker = _face_tracker(find, settings)
+            _extract_rest(frames, run, tracker, threads, overwrite, on_frame)
         summary = run.summary()
     if summary["broken"]:
         _log.warning("%s. The frames that decode are kept.", summary["broken"])
@@ -117,20 +129,31 @@ def _face_tracker(find, settings):
     size, layout, longest_side = (settings[k] for k in ("size", "layout", "longest_side"))
     return FaceTracker(
         settings.get("detect_every", 1),
-        lambda image: cropping.faces_of(image, find, size, layout, longest_side),
+        lambda image: [
+            _with_portrait(image, face)
+            for face in cropping.faces_of(image, find, size, layout, longest_side)
+        ],
         lambda image, box: cropping.face_in(image, box, size, layout),
     )
 
 
-def _extract_rest(frames, run, tracker, overwrite, on_frame):
-    """Extracts the frames that are not done, in three threads: decoding, finding faces, writing."""
+def _with_portrait(image, face):
+    return dataclasses.replace(face, portrait=likeness.portrait(image, face.in_frame))
+
+
+def _extract_rest(frames, run, tracker, threads, overwrite, on_frame):
+    """Extracts the frames that are not done: threads decode, find faces, and write."""
     done = run.begin(overwrite)
     if done is None:
         return
     for boxes, grid in done:
         tracker.remember(boxes, grid)
     frames.skip = len(done)
-    results = prefetch(_find_faces(prefetch(iter(frames)), tracker))
+    decoded = prefetch(iter(frames))
+    if threads > 1:
+        results = parallel(lambda frame: _detected(frame, tracker), decoded, threads)
+    else:
+        results = prefetch(_find_faces(decoded, tracker))
     with contextlib.closing(results):
         for frame, faces, tracked in results:
             if faces is not None:
@@ -138,6 +161,13 @@ def _extract_rest(frames, run, tracker, overwrite, on_frame):
             if on_frame is not None:
                 on_frame(1)
     run.publish(frames.broken, frames.notes)
+
+
+def _detected(frame, tracker):
+    """Returns what `_find_faces` yields for a frame, if every frame is searched on its own."""
+    if frame.image is None:
+        return frame, None, False
+    return dataclasses.replace(frame, image=None), tracker.detect(frame.image), False
 
 
 def _find_faces(frames, tracker):

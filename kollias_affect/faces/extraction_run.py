@@ -9,17 +9,23 @@ crops alone, so a resumed run ends with the same bytes as an uninterrupted one.
 import functools
 import importlib.metadata
 import logging
+import math
 import shutil
+
+import numpy as np
 
 import kollias_affect
 from kollias_affect import _runs
-from kollias_affect.faces import identity
+from kollias_affect.faces import identity, likeness
 from kollias_affect.faces.crop_files import image_name, write_crop
 from kollias_affect.faces.frame_journal import FrameJournal
 from kollias_affect.faces.publication import Publication
 
 _log = logging.getLogger(__name__)
 
+# Frames of a track from which on portraits of a detection are kept, to recognise its person at the
+# end.
+PORTRAITS = (1, 4, 16, 64, 256, 1024)
 LOCK_SECONDS = 10  # The workers of a killed parent may need this long to notice its end.
 _DISTRIBUTIONS = ("av", "dlib-bin", "dlib", "opencv-python-headless", "opencv-python", "numpy")
 
@@ -83,7 +89,7 @@ class ExtractionRun:
         if not overwrite and self.is_finished():
             self._remove_folder()
             return None
-        header = {"journal": 2, "settings": self.settings, "versions": _versions()}
+        header = {"journal": 3, "settings": self.settings, "versions": _versions()}
         earlier = self.journal.header()
         resumes = earlier == header
         if overwrite and self.publication.marker.exists():
@@ -111,10 +117,11 @@ class ExtractionRun:
     def _resume(self):
         keep_all = "detect_every" not in self.settings or self.publication.started
         frames = self.journal.resume(keep_all)
-        for boxes, time, grid in frames:
+        for boxes, time, grid, copies, tracked in frames:
             self._follow_grid(grid)
-            self.identities.update(boxes, time)
-        return [(boxes, grid) for boxes, _, grid in frames]
+            for face_id in self.identities.update(boxes, time, copies):
+                self._takes_portrait(face_id, tracked)
+        return [(boxes, grid) for boxes, _, grid, *_ in frames]
 
     def _follow_grid(self, grid):
         """Scales what is remembered of the faces if the frames change their `(height, width)`."""
@@ -134,12 +141,32 @@ class ExtractionRun:
             tracked: Whether the detector was not run on this frame.
         """
         self._follow_grid(frame.grid)
-        ids = self.identities.update([face.box for face in faces], frame.time)
+        copies = [likeness.small_copy(face.crop) for face in faces]
+        ids = self.identities.update([face.box for face in faces], frame.time, copies)
         for face_id, face in zip(ids, faces, strict=True):
             folder = self.folder / str(face_id)
             folder.mkdir(exist_ok=True)
             write_crop(folder / image_name(frame.index), face.crop)
-        self.journal.add(frame, faces, ids, tracked)
+            if self._takes_portrait(face_id, tracked):
+                self._write_portrait(face_id, frame.index, face.portrait)
+        self.journal.add(frame, faces, ids, copies, tracked)
+
+    def _takes_portrait(self, face_id, tracked):
+        """Counts and returns whether the portrait of a face in the last frame is kept."""
+        track = self.identities.tracks[face_id]
+        due = not tracked and track.frames >= (*PORTRAITS, math.inf)[track.pictures]
+        track.pictures += due
+        return due
+
+    def _write_portrait(self, face_id, index, picture):
+        folder = self.folder / "portraits" / str(face_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / f"{index:08d}.npy", picture)
+
+    def _descriptors(self, track):
+        """Returns the descriptors of the portraits of a track."""
+        files = sorted((self.folder / "portraits" / str(track.face_id)).glob("*.npy"))
+        return likeness.descriptors([np.load(file) for file in files])
 
     def publish(self, broken, notes=()):
         """Publishes crops, tables and landmarks of the chosen faces, then the marker.
@@ -153,10 +180,10 @@ class ExtractionRun:
             self.publication.refuse_foreign(people)
         self.publication.start(people)
         for person, track in people.items():
+            parts = () if track is None else track.parts
+            self.publication.add_crops(person, self._joined_crops(parts))
             face_id = None if track is None else track.face_id
-            crops = None if track is None else self.folder / str(face_id)
-            self.publication.add_crops(person, crops)
-            entries = functools.partial(self.journal.entries, face_id)
+            entries = functools.partial(self.journal.entries, parts, face_id)
             sizes = len(self.grids) > 1
             self.publication.add_files(person, self.settings["video"], entries, sizes)
         self.publication.finish(
@@ -172,10 +199,21 @@ class ExtractionRun:
 
     def _people(self):
         """Returns a dict from the name of each published person to its `Track` or `None`."""
-        tracks = self.identities.tracks
+        tracks = identity.persons(self.identities.tracks, self._descriptors)
         if self.settings["faces"] == "all":
             return identity.people(tracks, self.name)
         return {self.name: identity.main_face(tracks)}
+
+    def _joined_crops(self, parts):
+        """Moves the crops of a person to one folder and returns it; `None` without a face.
+
+        A run that was killed after it had moved some, or all, goes on.
+        """
+        folders = [self.folder / str(part) for part in parts]
+        for folder in folders[1:]:
+            for crop in folder.glob("*.jpg"):
+                crop.rename(folders[0] / crop.name)
+        return folders[0] if folders else None
 
     def _remove_folder(self):
         """Removes the folder and the lock in it: another process may lock a new one."""

@@ -5,6 +5,7 @@ derive from its journal and its crops alone.
 """
 
 import base64
+import math
 
 import numpy as np
 
@@ -29,7 +30,14 @@ class FrameJournal:
 
     def header(self):
         """Returns the first line, or `None` if there is no complete one."""
-        return next((content for content, _ in self._journal.lines()), None)
+        return next((content for content, _ in self._lines()), None)
+
+    def _lines(self):
+        """Yields `(line, end)` up to the first one that is damaged."""
+        for number, (line, end) in enumerate(self._journal.lines()):
+            if number and not _is_whole(line, number):
+                return
+            yield line, end
 
     def restart(self, header):
         """Opens an empty journal for `add`."""
@@ -45,16 +53,19 @@ class FrameJournal:
                 detection is repeated.
 
         Returns:
-            List of `(boxes, time, grid)` of the frames that stay; see `Frame.grid`.
+            List of `(boxes, time, grid, copies, tracked)` of the frames that stay; see `Frame.grid`
+            and `add`.
         """
-        lines = self._journal.lines()
+        lines = self._lines()
         _, end = next(lines)
         frames, kept, kept_end, grid = [], 0, end, None
         for line, line_end in lines:
             if not line.get("followed"):
                 kept, kept_end = len(frames), end
             grid = grid_of(line, grid)
-            frames.append(([Box(*face["box"]) for face in line["faces"]], line["t"], grid))
+            boxes = [Box(*face["box"]) for face in line["faces"]]
+            copies = [_decode_copy(face["copy"]) for face in line["faces"]]
+            frames.append((boxes, line["t"], grid, copies, line.get("followed", False)))
             end = line_end
         if keep_all:
             kept, kept_end = len(frames), end
@@ -62,23 +73,25 @@ class FrameJournal:
         self._grid = frames[kept - 1][2] if kept else None
         return frames[:kept]
 
-    def add(self, frame, faces, ids, tracked):
+    def add(self, frame, faces, ids, copies, tracked):
         """Appends the line of one frame.
 
         Args:
             frame: `Frame`.
             faces: List of `AlignedFace`.
             ids: Identity of each face.
+            copies: `likeness.small_copy` of each face.
             tracked: Whether the detector was not run on this frame.
         """
         entries = [
             {
                 "id": face_id,
                 "box": list(face.box),
+                "copy": base64.b64encode(copy.tobytes()).decode(),
                 "in_frame": _encode(face.in_frame),
                 "in_crop": _encode(face.in_crop),
             }
-            for face_id, face in zip(ids, faces, strict=True)
+            for face_id, face, copy in zip(ids, faces, copies, strict=True)
         ]
         line = {"frame": frame.index, "t": frame.time, "faces": entries}
         if frame.grid not in (None, self._grid):
@@ -87,20 +100,42 @@ class FrameJournal:
             line["followed"] = True
         self._journal.append(line)
 
-    def entries(self, face_id):
+    def entries(self, parts, face_id):
         """Yields the line of each frame with the entry in it of one face, or `None` without it.
 
         Args:
-            face_id: Identity of the face; `None` for no face at all.
+            parts: Identities of the face in the journal.
+            face_id: Identity that the entries get.
         """
-        lines = self._journal.lines()
+        lines = self._lines()
         next(lines)  # the header
         for line, _ in lines:
-            yield line, next((face for face in line["faces"] if face["id"] == face_id), None)
+            found = (face for face in line["faces"] if face["id"] in parts)
+            yield line, next(({**face, "id": face_id} for face in found), None)
 
     def close(self):
         """Closes the file; does nothing if it is not open."""
         self._journal.close()
+
+
+def _is_whole(line, number):
+    """Whether a line is one that `FrameJournal.add` wrote for this frame."""
+    try:
+        points = [face[name] for face in line["faces"] for name in ("in_frame", "in_crop")]
+        boxes = [Box(*face["box"]) for face in line["faces"]]
+        numbers = [line["t"], *(n for box in boxes for n in box)]
+        sizes = [len(decode_points(text)) for text in points]
+        ids = [face["id"] for face in line["faces"]]
+        return (
+            line["frame"] == number
+            and bool(np.isfinite(np.array(numbers, np.float64)).all())
+            and all(size == len(_MISSING) for size in sizes)
+            and all(isinstance(i, int) and i >= 0 for i in ids)
+            and all(box.area > 0 for box in boxes)
+            and (len(grid := line.get("grid", (1, 1))) == 2 and min(grid) > 0)
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def grid_of(line, before):
@@ -111,6 +146,12 @@ def grid_of(line, before):
         before: Result for the line before, `None` for the first one.
     """
     return tuple(line["grid"]) if "grid" in line else before
+
+
+def _decode_copy(text):
+    """Returns the small copy of a face in a line."""
+    values = np.frombuffer(base64.b64decode(text), np.uint8)
+    return values.reshape(2 * [math.isqrt(len(values))])
 
 
 def _encode(points):

@@ -7,13 +7,12 @@ interrupted run resumes with its current video. It is replaced only with `overwr
 
 import os
 import shutil
-import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from kollias_affect import _files
+from kollias_affect import _files, _untrusted
 from kollias_affect.clip import Clip
 from kollias_affect.faces import alignment
 from kollias_affect.faces.crop_files import image_name, write_crop
@@ -122,16 +121,19 @@ def read(crops, key, size, source=None):
         ValueError: If the crops have another size or source, or the file beside them is damaged.
     """
     folder = Path(crops).resolve() / key
-    try:
-        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-            content = dict(arrays)
-        times, has_crop = content["times"], content["found"]
+    with _untrusted.reading(
+        "Crops need the arrays that were written beside them",
+        folder / ARRAYS,
+        f"Remove the folder {folder}; its crops are then made again.",
+    ):
+        content = _untrusted.read_npz(folder / ARRAYS)
+        times, has_crop = content["times"].astype(float), content["found"].astype(bool)
         stored_size, stored_source = int(content["size"]), str(content["source"])
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"Crops need the arrays that were written beside them. Received: {folder / ARRAYS} "
-            f"({error}). Remove the folder {folder}; its crops are then made again."
-        ) from error
+        broken, landmarks = str(content["broken"]), content.get("landmarks")
+        if times.shape != has_crop.shape or times.ndim != 1:
+            raise ValueError(f"{times.shape} times for {has_crop.shape} frames")
+        if landmarks is not None and landmarks.astype(float).shape != (len(times), 68, 2):
+            raise ValueError(f"landmarks of shape {landmarks.shape} for {len(times)} frames")
     if stored_size != size or source not in (None, stored_source):
         raise ValueError(
             f"A folder holds crops of one size, from one source. {folder} has size={stored_size}, "
@@ -140,8 +142,8 @@ def read(crops, key, size, source=None):
         )
     paths = [str(folder / image_name(i)) if there else "" for i, there in enumerate(has_crop, 1)]
     times = None if np.isnan(times).any() else times
-    clip = Clip(key, paths, times=times, landmarks=content.get("landmarks"))
-    return clip, str(content["broken"])
+    clip = Clip(key, paths, times=times, landmarks=landmarks)
+    return clip, broken
 
 
 def _cut(image, points, size):

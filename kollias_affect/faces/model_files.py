@@ -15,7 +15,6 @@ _FILES = {
     "face_embedding": (*_DLIB, "dlib_face_recognition_resnet_model_v1.dat"),
     "blazeface_front": (*_BLAZEFACE, "face_detection_front.tflite"),
     "blazeface_back": (*_BLAZEFACE, "face_detection_back.tflite"),
-    "blazeface_full_range": (*_BLAZEFACE, "face_detection_full_range.tflite"),
 }
 
 
@@ -24,7 +23,7 @@ def path(name):
 
     Args:
         name: `"landmarks_68"`, `"mmod_human_face_detector"`, `"face_embedding"`,
-            `"blazeface_front"`, `"blazeface_back"` or `"blazeface_full_range"`.
+            `"blazeface_front"` or `"blazeface_back"`.
 
     Raises:
         FileNotFoundError: If the file is missing.

@@ -1,4 +1,4 @@
-"""Prefetching: a stage of a pipeline runs in a thread beside the stage that uses its items."""
+"""Stages of a pipeline in threads: one that runs ahead, and one that several threads share."""
 
 import collections
 import concurrent.futures
@@ -25,6 +25,34 @@ def prefetch(items, depth=2):
         while (item := waiting.popleft().result()) is not _END:
             waiting.append(pool.submit(next, items, _END))
             yield item
+    finally:
+        pool.shutdown(cancel_futures=True)
+        items.close()
+
+
+def parallel(function, items, threads):
+    """Yields `function(item)` for the items of a generator, in their order, from several threads.
+
+    Up to two items a thread are in work or wait, which bounds the memory. An exception is raised
+    after the results before it.
+
+    Args:
+        function: Function of one item, which several threads call at the same time.
+        items: Generator. It is closed at the end, or when this generator is closed.
+        threads: Number of threads.
+
+    Yields:
+        The results.
+    """
+    pool = concurrent.futures.ThreadPoolExecutor(threads)
+    waiting = collections.deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
         items.close()

@@ -4,14 +4,16 @@ The card is an additional entry, `kollias_affect.json`, of the `.keras` archive.
 so the file loads with `keras.saving.load_model` alone.
 """
 
+import io
 import json
 import re
 import zipfile
 
+import h5py
 import keras
 
 import kollias_affect
-from kollias_affect import _checks, _files, _runs
+from kollias_affect import _checks, _files, _runs, _untrusted
 from kollias_affect.models.fast import with_plain_layers
 from kollias_affect.models.precision import use_float32_if_emulated
 from kollias_affect.models.unit_range import for_unit_range, scaling_of
@@ -75,14 +77,36 @@ def load_any(path):
         ValueError: If it is not a model file.
     """
     path = _checks.existing_file("model", path)
-    rule = f"`model` must be a Keras model file. Received: {path}"
+    rule = "`model` must be a Keras model file"
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{rule}, which is not a .keras archive. Check the path.")
-    try:
+        raise ValueError(
+            f"{rule}. Received: {path}, which is not a .keras archive. Check the path."
+        )
+    with _untrusted.reading(rule, path, "Copy it again, or save it again."):
+        _check_archive(path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{rule}, which Keras cannot load ({reason}). Save it again.") from error
+
+
+def _check_archive(path):
+    """Raises `ValueError` if an archive claims more than it holds, in its arrays too."""
+    with zipfile.ZipFile(path) as archive:
+        _untrusted.check_zip(archive)
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise _untrusted.UnreadableError(f"{damaged} is damaged")
+        weights = [e for e in archive.infolist() if e.filename.endswith(".h5")]
+        for entry in weights:
+            with archive.open(entry) as file, h5py.File(io.BytesIO(file.read()), "r") as arrays:
+                _check_arrays(arrays, entry.file_size)
+
+
+def _check_arrays(arrays, available):
+    def check(_, item):
+        nonlocal available
+        if isinstance(item, h5py.Dataset):
+            available -= _untrusted.check_hdf5(item, available)
+
+    arrays.visititems(check)
 
 
 def describe(model):

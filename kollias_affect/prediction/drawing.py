@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 import kollias_affect
-from kollias_affect import _files
+from kollias_affect import _files, _untrusted
 
 # Okabe and Ito's colours can be distinguished without colour vision. The ground is dark because
 # the letters are white.
@@ -102,7 +102,10 @@ def write_video(frames, path, rate=25):
         path: File that ends in `.mp4`. It is written atomically, with the mark of `is_annotated`.
         rate: Approximate number of frames per second, as information for players.
     """
-    with _files.atomic(path) as temporary, av.open(str(temporary), "w") as container:
+    with (
+        _files.atomic(path) as temporary,
+        av.open(_untrusted.media_address(temporary), "w") as container,
+    ):
         container.metadata["comment"] = _mark()
         stream, last = None, None
         for seconds, image in frames:
@@ -122,12 +125,12 @@ def is_annotated(path):
     """Returns whether `path` was written by `write_image` or `write_video`."""
     try:
         if Path(path).suffix == ".mp4":
-            with av.open(str(path)) as container:
+            with _untrusted.open_container(path) as container:
                 comment = container.metadata.get("comment", "")
         else:
             with Image.open(path, formats=("JPEG", "PNG")) as image:
                 comment = image.info.get("comment", "")
-    except (av.FFmpegError, OSError, ValueError, SyntaxError):
+    except Exception:  # Decoders raise anything on what is damaged, which this package never wrote.
         return False
     comment = comment.decode(errors="replace") if isinstance(comment, bytes) else comment
     return comment.startswith(_MARK)

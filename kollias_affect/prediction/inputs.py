@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from kollias_affect._files import natural_key
-from kollias_affect.faces.images import IMAGE_ENDINGS
+from kollias_affect.faces.images import IMAGE_ENDINGS, is_still
 from kollias_affect.faces.video import VIDEO_ENDINGS
 
 
@@ -64,8 +64,13 @@ def find_inputs(paths, recursive=False, leave_out=None):
         for file, parts in content:
             found.setdefault(os.path.realpath(file), (file, parts))
     names = _names(list(found.values()))
-    images = {path for path in names if _ends_in(path, IMAGE_ENDINGS)}
+    images = {path for path in names if _is_image(path)}
     return Inputs(names, images, ignored)
+
+
+def _is_image(path):
+    """Whether a file is an image: by its ending, and photographs of phones by their content."""
+    return _ends_in(path, IMAGE_ENDINGS) or (path.is_file() and is_still(path))
 
 
 def names_of(files):

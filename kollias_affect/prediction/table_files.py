@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 
 FORMATS = ("csv", "json", "parquet")
 _TEXTS = ("input", "expression", "note")
@@ -76,7 +76,7 @@ def read_table(path):
         options = {"dtype": dict.fromkeys(_TEXTS, str), "keep_default_na": False, "na_values": [""]}
         table = pd.read_csv(path, **options)
     elif kind == "json":
-        table = pd.DataFrame(json.loads(path.read_text(encoding="utf-8")))
+        table = pd.DataFrame(_untrusted.read_json(path))
     else:
         check_format("parquet")
         table = pd.read_parquet(path, engine="pyarrow")

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from kollias_affect import _untrusted
 from kollias_affect.faces import COLUMNS, head_pose
 from kollias_affect.faces.head_pose import ANGLES
+from kollias_affect.faces.person_files import SIZE_COLUMNS
 from kollias_affect.prediction.drawing import FaceOverlay
 from kollias_affect.tasks import label_field
 
@@ -111,9 +113,13 @@ def table_of_people(folder, clips, outputs, name, shape, tasks, landmarks=False)
     for clip, values in zip(clips, outputs, strict=True):
         table = pd.read_csv(folder / f"{clip.key}.csv", dtype={**_INTEGERS, "input": str})
         table["input"] = name
-        with np.load(folder / f"{clip.key}.npz", allow_pickle=False) as arrays:
-            points = arrays["landmarks_in_frame"]
+        file = folder / f"{clip.key}.npz"
+        with _untrusted.reading("Landmarks must be complete", file, "Extract the video again."):
+            points = _untrusted.read_npz(file)["landmarks_in_frame"]
         shapes = [shape] * len(table)
+        if set(SIZE_COLUMNS) <= set(table):  # Its frames change their number of pixels.
+            width, height = SIZE_COLUMNS
+            shapes = [*zip(table.pop(height), table.pop(width), strict=True)]
         tables.append(complete(table, values, points, shapes, tasks, landmarks))
     if len(tables) == 1:
         return tables[0]

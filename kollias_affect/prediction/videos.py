@@ -1,5 +1,6 @@
 """Prediction on videos: a table, plots and an annotated copy of each."""
 
+import importlib
 import itertools
 import statistics
 from pathlib import Path
@@ -8,7 +9,9 @@ import numpy as np
 
 from kollias_affect import _checks
 from kollias_affect.faces import Video, extract_many
+from kollias_affect.faces.prefetch import prefetch
 from kollias_affect.prediction import drawing, outputs, over_time, predictor, tables
+from kollias_affect.prediction.beside import Beside
 from kollias_affect.prediction.inputs import names_of
 from kollias_affect.prediction.table_files import check_format, named, write_table
 
@@ -85,31 +88,38 @@ def predict_videos(
         outputs.refuse_foreign_table(out_dir, stem, format, out_dir / f"{stem}.png")
         if annotate:
             outputs.refuse_foreign_media(_annotated_video(out_dir, stem))
+    name_of = {str(video): name for video, name in names.items()}
     folders = {
-        video: outputs.crops_folder(out_dir, name, stems[name]) for video, name in names.items()
+        video: outputs.crops_folder(out_dir, name, stems[name]) for video, name in name_of.items()
     }
     options = {"detector": detector, "faces": faces, "detect_every": detect_every}
-    clips_of_video, errors = extract_many(
-        list(names), folders, processes, progress, size=model.size, layout=model.layout,
-        longest_side=max_side, **options,
-    )  # fmt: skip
-    results = {}
-    for video, name in names.items():
-        if str(video) not in clips_of_video:
-            continue
-        clips, stem = clips_of_video[str(video)], stems[name]
+    results, failed = {}, {}
+
+    def predict_one(video, clips):
+        name = name_of[video]
+        stem = stems[name]
         try:
             table, values, people = table_of_video(
                 model, video, name, clips, folders[video], mode, landmarks
             )
+            if annotate:  # The plots are drawn meanwhile.
+                path = _annotated_video(out_dir, stem)
+                beside.submit(video, _write_annotated, video, table, model, path)
             _write_people(model, people, values, table, out_dir, stem, format, Path(video).stem)
         except (OSError, ValueError) as error:
-            errors[str(video)] = error
-            continue
-        results[str(video)] = table
-        if annotate:
-            _write_annotated(video, table, model, _annotated_video(out_dir, stem))
-    return results, errors
+            failed[video] = error
+            return
+        results[video] = table
+
+    with Beside() as beside:  # The plots need matplotlib, whose import takes a second.
+        beside.submit(None, lambda _: importlib.import_module("kollias_affect.evaluation"))
+        _, errors = extract_many(
+            list(name_of), folders, processes, progress, predict_one, size=model.size,
+            layout=model.layout, longest_side=max_side, **options,
+        )  # fmt: skip
+        failed |= beside.errors()
+    errors |= failed
+    return {video: table for video, table in results.items() if video not in failed}, errors
 
 
 def _annotated_video(out_dir, stem):
@@ -161,20 +171,22 @@ def joined(tasks, outputs_by_task):
     return names, np.concatenate([outputs_by_task[task] for task in tasks], axis=1)
 
 
-def _write_annotated(video, table, model, path):
+def _write_annotated(stopped, video, table, model, path):
     """Writes a copy of the video with the boxes and outputs of the table."""
     rows, spans = dict(iter(table.groupby("frame"))), tables.spans(model.tasks)
 
     def pictures():
-        for frame in Video(video):
+        for frame in prefetch(iter(Video(video))):
             of_frame = rows[frame.index]
             overlays = tables.overlays(of_frame, model.tasks)
             yield (
                 frame.time,
                 drawing.draw(frame.image, overlays, spans, tables.note(of_frame, model)),
             )
+            stopped.raise_if_set()
 
-    drawing.write_video(pictures(), path, rate=_rate(table))
+    # Frames are decoded, drawn and encoded at the same time.
+    drawing.write_video(prefetch(pictures()), path, rate=_rate(table))
 
 
 def _rate(table):

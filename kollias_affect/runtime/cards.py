@@ -5,10 +5,10 @@ at the end of a `.tflite` file, a property of the metadata of an `.onnx` file, o
 `assets.extra` of the folder of a SavedModel.
 """
 
-import json
 import zipfile
 from pathlib import Path
 
+from kollias_affect import _untrusted
 from kollias_affect.tasks import TASKS, tasks_of
 
 CARD = "kollias_affect.json"
@@ -50,9 +50,14 @@ def read_card(path):
     if path.is_dir():
         file = path / "assets.extra" / CARD
         return parse(file.read_text(encoding="utf-8"), path) if file.is_file() else None
-    with zipfile.ZipFile(path) as archive:
+    remedy = "Copy it again, or save it again."
+    with (
+        _untrusted.reading("`model` must be a Keras model file", path, remedy),
+        zipfile.ZipFile(path) as archive,
+    ):
         if CARD not in archive.namelist():
             return None
+        _untrusted.check_zip(archive)
         content = archive.read(CARD)
     return parse(content, path)
 
@@ -68,7 +73,7 @@ def parse(content, path):
         ValueError: If it is damaged.
     """
     try:
-        card = json.loads(content)
+        card = _untrusted.parse_json(content)
         tasks = tasks_of(card)
         is_complete = set(card) >= KEYS and bool(tasks) and set(tasks) <= set(TASKS)
     except (AttributeError, KeyError, TypeError, ValueError):

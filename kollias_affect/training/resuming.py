@@ -1,21 +1,29 @@
 """Callbacks by which a killed run resumes and equals an uninterrupted one."""
 
 import csv
+import logging
 import math
 import os
+import re
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 
-from kollias_affect import _files, models
+from kollias_affect import _files, _untrusted, models
+
+_log = logging.getLogger(__name__)
+_BACKUP = re.compile(r"epoch-(\d{1,9})\.weights\.h5", re.ASCII)
 
 
 class AtomicBackup(keras.callbacks.BackupAndRestore):
-    """`BackupAndRestore` with a single file, `epoch-<completed epochs>.weights.h5`.
+    """`BackupAndRestore` with files `epoch-<completed epochs>.weights.h5`, the last two of them.
 
-    The file holds weights and optimizer and appears atomically, by a rename. A run that is killed
-    at any moment resumes from the end of an epoch, with the right number of epochs.
+    A file holds weights and optimizer and appears atomically, by a rename; `epoch-<n>.json` beside
+    it has its checksum. A run that is killed at any moment resumes from the end of an epoch, with
+    the right number of epochs. If the last file is damaged, it resumes from the one before.
+    Files with other names are ignored.
 
     Args:
         backup_dir: Folder of the file.
@@ -37,9 +45,19 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
 
     @staticmethod
     def epochs_done(backup_dir):
-        """Returns the completed epochs of the backup in a folder; 0 if there is none."""
-        numbers = [int(path.name[6:-11]) for path in Path(backup_dir).glob("epoch-*.weights.h5")]
-        return max(numbers, default=0)
+        """Returns the completed epochs of the last whole backup in a folder; 0 if there is none."""
+        files = AtomicBackup._files(backup_dir)
+        for epochs in sorted(files, reverse=True):
+            if _is_whole(files[epochs]):
+                return epochs
+            _log.warning("The backup %s is damaged. The one before it counts.", files[epochs])
+        return 0
+
+    @staticmethod
+    def _files(backup_dir):
+        """Returns a dict from the number of epochs to the backup; other files are ignored."""
+        names = ((path, _BACKUP.fullmatch(path.name)) for path in Path(backup_dir).glob("epoch-*"))
+        return {int(match[1]): path for path, match in names if match}
 
     def _path(self, epochs):
         return Path(self.backup_dir) / f"epoch-{epochs}.weights.h5"
@@ -48,10 +66,13 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
         temporary = Path(self.backup_dir) / "next.weights.h5"
         temporary.parent.mkdir(parents=True, exist_ok=True)
         self.model.save_weights(temporary, overwrite=True)
-        os.replace(temporary, self._path(self._current_epoch))
-        for path in temporary.parent.glob("epoch-*.weights.h5"):
-            if path != self._path(self._current_epoch):
-                path.unlink()
+        path = self._path(self._current_epoch)
+        _files.write_json(_record_of(path), {"sha256": _files.sha256(temporary)})
+        os.replace(temporary, path)
+        files = self._files(self.backup_dir)
+        for epochs in sorted(files)[:-2]:
+            files[epochs].unlink()
+            _record_of(files[epochs]).unlink(missing_ok=True)
 
     def _load_model(self):
         epochs = self.epochs_done(self.backup_dir)
@@ -60,6 +81,22 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
                 self.model.optimizer.build(self.model.trainable_variables)
             self.model.load_weights(self._path(epochs))
             self.model._initial_epoch = epochs
+
+
+def _record_of(path):
+    return path.with_name(path.name.removesuffix(".weights.h5") + ".json")
+
+
+def _is_whole(path):
+    """Whether a backup has its checksum; without a record, whether it is readable."""
+    record = _record_of(path)
+    try:
+        if record.exists():
+            return _untrusted.read_json(record)["sha256"] == _files.sha256(path)
+        with h5py.File(path, "r"):
+            return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 class SeedEpochs(keras.callbacks.Callback):
@@ -122,13 +159,17 @@ class BestModel(keras.callbacks.Callback):
             models.save(self.saved or self.model, self.path, **metadata)
 
 
+def _is_before(epoch, epochs):
+    return epoch.isdecimal() and int(epoch) < epochs
+
+
 def drop_unfinished_epochs(log, epochs):
     """Drops the rows of epochs that run again because their backup was not written."""
     if not log.exists():
         return
     with open(log, newline="") as file:
         header, *rows = list(csv.reader(file)) or [[]]
-    complete = [row for row in rows if len(row) == len(header) and int(row[0]) < epochs]
+    complete = [row for row in rows if len(row) == len(header) and _is_before(row[0], epochs)]
     if len(complete) < len(rows):
         with _files.atomic(log) as temporary, open(temporary, "w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([header, *complete])

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from kollias_affect import _checks, _files, _runs, evaluation, tasks, training
+from kollias_affect import _checks, _files, _runs, _untrusted, evaluation, tasks, training
 from kollias_affect.datasets import sampling
 
 
@@ -119,12 +119,21 @@ def _check_folder(out_dir, settings):
         ) from error
 
 
+def _stored(path, rows):
+    """Returns the predictions in a file; `None` if it is missing or damaged."""
+    try:
+        with _untrusted.reading("Predictions must be complete", path, "Remove the file."):
+            frames = _untrusted.read_npz(path, ("predictions",))["predictions"]
+            return frames if len(frames) == rows else None
+    except (OSError, ValueError):
+        return None
+
+
 def _predictions(model, card, clips, folder):
     """Returns the predictions of the best epoch, from the folder if they are there."""
     path = folder / f"predictions-epoch-{card['epoch']}.npz"
-    if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            frames = file["predictions"]
+    frames = _stored(path, sum(map(len, clips)))
+    if frames is not None:
         parts = np.split(frames, np.cumsum([len(clip) for clip in clips])[:-1])
         return {clip.key: values for clip, values in zip(clips, parts, strict=True)}
     predictions = evaluation.predict(model, clips)

@@ -2,16 +2,18 @@
 
 import dataclasses
 import itertools
+import mmap
 import os
 import pickle
 import re
-import zlib
+from typing import ClassVar
 
 import h5py
 import numpy as np
 import scipy.io
 
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
+from kollias_affect.weights import mat_elements
 
 # Codes of the dtypes of weights.
 _NUMBERS = re.compile(r"[fiu][1248]")
@@ -87,33 +89,17 @@ def read_npy(path):
         ValueError: If it holds anything else.
     """
     check_kind(path, "npy")
-    rule = f"`path` must be a .npy file with a dict of arrays. Received: {path}"
-    with open(path, "rb") as file:
-        try:
-            _skip_header(file)
-            content = _plain(_DataOnly(file, encoding="latin1").load(), {})
-        except _PICKLE_ERRORS as error:
-            reason = str(error) or type(error).__name__
-            raise ValueError(
-                f"{rule} ({reason}). Download it again from its source, or save a plain dict."
-            ) from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{rule} with a {type(content).__name__}. Save a dict by layers' names.")
+    rule = "`path` must be a .npy file with a dict of arrays"
+    remedy = "Download it again from its source, or save a plain dict by layers' names."
+    with _untrusted.reading(rule, path, remedy), open(path, "rb") as file:
+        _skip_header(file)
+        # A read from mapped memory allocates what is there, not what the pickle claims.
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            mapped.seek(file.tell())
+            content = _plain(_DataOnly(mapped, encoding="latin1").load(), {})
+        if not isinstance(content, dict):
+            raise ValueError(f"a {type(content).__name__}")
     return content
-
-
-_PICKLE_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
 
 
 def _skip_header(file):
@@ -171,8 +157,19 @@ _NAMES = {
 }
 
 
-class _DataOnly(pickle.Unpickler):
-    """Unpickler that knows only the names in `_NAMES` and imports nothing."""
+# Codes that allocate a size that the file only claims, or that data does not need.
+_REFUSED = (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.EXT1, pickle.EXT2, pickle.EXT4)
+
+
+class _DataOnly(pickle._Unpickler):
+    """Unpickler that knows only the names in `_NAMES` and imports nothing.
+
+    It is the one in Python: that in C allocates for any number of an object that a pickle names.
+    """
+
+    dispatch: ClassVar = {
+        k: v for k, v in pickle._Unpickler.dispatch.items() if bytes([k]) not in _REFUSED
+    }
 
     def find_class(self, module, name):
         if (module, name) not in _NAMES:
@@ -335,21 +332,15 @@ def read_matconvnet_layers(path):
         ValueError: If it is damaged or holds anything else.
     """
     check_kind(path, "mat")
-    rule = f"`path` must be a network that MatConvNet saved. Received: {path}"
-    try:
+    rule = "`path` must be a network that MatConvNet saved"
+    with _untrusted.reading(rule, path, "Download it again."):
+        mat_elements.check(path)
         root = scipy.io.loadmat(path)
-    except (
-        EOFError,
-        LookupError,
-        MemoryError,
-        NotImplementedError,
-        OSError,
-        TypeError,
-        ValueError,
-        scipy.io.matlab.MatReadError,
-        zlib.error,
-    ) as error:
-        raise ValueError(f"{rule}, which is damaged ({error}). Download it again.") from error
+        return _layers_of(root, f"{rule}. Received: {path}")
+
+
+def _layers_of(root, rule):
+    """Returns what `read_matconvnet_layers` returns, from the variables of a file."""
     root = _unwrap(root.get("net", root))
     cells = _field(root, "layers")
     if cells is None:
@@ -481,31 +472,30 @@ def read_keras_h5(path):
         ValueError: If it is damaged, refers to other files, or holds anything else.
     """
     check_kind(path, "h5")
-    try:
-        with h5py.File(path, "r") as file:
-            root, read = file.get("model_weights", file), _Reader(file, path)
-            if "layers" in root and not any(name.startswith("layer_names") for name in root.attrs):
-                return dict(_numbered_layers(root["layers"], read))
-            return {
-                layer: {
-                    re.split(r"[/.]", name)[-1].removesuffix(":0"): read(root[layer], name)
-                    for name in _names(root[layer], "weight_names")
-                }
-                for layer in _names(root, "layer_names")
+    with (
+        _untrusted.reading(
+            "`path` must be weights that Keras saved as HDF5, with the attributes layer_names and "
+            "weight_names, or as .weights.h5",
+            path,
+            "Download it again, or save the network again with "
+            "`model.save_weights('model.weights.h5')`.",
+        ),
+        h5py.File(path, "r") as file,
+    ):
+        root, read = file.get("model_weights", file), _Reader(file, path)
+        if "layers" in root and not any(name.startswith("layer_names") for name in root.attrs):
+            return dict(_numbered_layers(root["layers"], read))
+        return {
+            layer: {
+                re.split(r"[/.]", name)[-1].removesuffix(":0"): read(root[layer], name)
+                for name in _names(root[layer], "weight_names")
             }
-    except (KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(
-            "`path` must be weights that Keras saved as HDF5, with the attributes layer_names "
-            f"and weight_names, or as .weights.h5. Received: {path} ({error}). Download it again, "
-            "or save the network again with `model.save_weights('model.weights.h5')`."
-        ) from error
+            for layer in _names(root, "layer_names")
+        }
 
 
 class _Reader:
-    """Reads arrays of an HDF5 file, as long as all of them together fit into the file.
-
-    Keras does not compress arrays. A file may claim any shape, and may take data from other files.
-    """
+    """Reads arrays of an HDF5 file, as long as all of them together fit into the file."""
 
     def __init__(self, file, path):
         self.file, self.bytes_left = file, os.path.getsize(path)
@@ -514,11 +504,9 @@ class _Reader:
         data = group[name]
         if not isinstance(data, h5py.Dataset):
             raise TypeError(f"{name} is not an array")
-        if data.file.filename != self.file.filename or data.external or data.is_virtual:
+        if data.file.filename != self.file.filename:
             raise ValueError(f"{name} lies in another file")
-        self.bytes_left -= data.nbytes
-        if self.bytes_left < 0:
-            raise ValueError(f"{name} of shape {data.shape} is larger than the file allows")
+        self.bytes_left -= _untrusted.check_hdf5(data, self.bytes_left)
         return np.asarray(data)
 
 

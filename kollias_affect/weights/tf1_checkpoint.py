@@ -1,12 +1,15 @@
 """TensorFlow 1 checkpoints of the published networks (`models.reference`)."""
 
+import contextlib
 import dataclasses
+import glob
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 from kollias_affect.models import REFERENCES
 from kollias_affect.models.parts import leaves
 from kollias_affect.models.unit_range import remember_scaling
@@ -79,17 +82,14 @@ def load_tf1_checkpoint(model, path):
     and 8; paper B §5.3.
     """
     _checks.one_of("model.name", model.name, REFERENCES)
-    reader = _reader(path)
-    shapes = {
-        name: tuple(shape)
-        for name, shape in reader.get_variable_to_shape_map().items()
-        if not _IGNORED.search(name)
-    }
-    targets = list(_targets(model))
-    expected = {name: shape for target in targets for name, shape in target.shapes.items()}
-    _compare(expected, shapes, path)
-    for target in targets:
-        target.layer.set_weights(target.weights(reader.get_tensor))
+    with open_checkpoint(path) as checkpoint:
+        shapes = {n: s for n, s in checkpoint.shapes.items() if not _IGNORED.search(n)}
+        targets = list(_targets(model))
+        expected = {name: shape for target in targets for name, shape in target.shapes.items()}
+        _compare(expected, shapes, path)
+        values = [target.weights(checkpoint.read) for target in targets]
+    for target, weights in zip(targets, values, strict=True):
+        target.layer.set_weights(weights)
     remember_scaling(model, _OFFSET, _SCALE)
     return model
 
@@ -103,7 +103,30 @@ def variable_shapes(model):
     return {name: shape for target in _targets(model) for name, shape in target.shapes.items()}
 
 
-def _reader(path):
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """Variables of a checkpoint.
+
+    Attributes:
+        shapes: Dict from name to shape.
+        read: Function from a name to its array.
+    """
+
+    shapes: dict
+    read: object
+
+
+@contextlib.contextmanager
+def open_checkpoint(path):
+    """Yields the `Checkpoint` in files of TensorFlow.
+
+    Args:
+        path: See `load_tf1_checkpoint`.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ValueError: If it is damaged, here or where a variable is read.
+    """
     import tensorflow as tf
 
     path = str(path).removesuffix(".index")
@@ -113,13 +136,15 @@ def _reader(path):
             f"older single file. Received: {path}, where neither exists. Remove the ending from "
             "the path, and unpack archives first."
         )
-    try:
-        return tf.train.load_checkpoint(path)
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"`path` must be a TensorFlow checkpoint. Received: {path} "
-            f"({str(error).splitlines()[0]}). Download it again."
-        ) from error
+    files = [Path(path), *Path(path).parent.glob(f"{glob.escape(Path(path).name)}.data-*")]
+    available = sum(file.stat().st_size for file in files if file.is_file())
+    with _untrusted.reading("`path` must be a TensorFlow checkpoint", path, "Download it again."):
+        reader = tf.train.load_checkpoint(path)
+        types = reader.get_variable_to_dtype_map()
+        shapes = {n: tuple(s) for n, s in reader.get_variable_to_shape_map().items()}
+        for name, shape in shapes.items():
+            _untrusted.check_claim(math.prod(shape) * types[name].size, available, name)
+        yield Checkpoint(shapes, reader.get_tensor)
 
 
 def _compare(expected, shapes, path):

@@ -34,7 +34,7 @@ def test_errors_of_files_name_the_file():
 
 def test_errors_of_several_inputs_are_one_message():
     raise_errors({})
-    with pytest.raises(ValueError, match="first\nsecond"):
+    with pytest.raises(ValueError, match="^first\nError: second$"):
         raise_errors({"a": ValueError("first"), "b": OSError("second")})
 
 

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from kollias_affect import EXPRESSIONS
+from kollias_affect import EXPRESSIONS, datasets
 from kollias_affect.datasets import affwild2
 
 NOTES = "3rd ABAW Annotations"
@@ -566,3 +566,36 @@ def test_the_file_of_one_person_is_read_by_its_header(tmp_path, text, field, val
     fields = affwild2.read_person(write(tmp_path / "105.txt", text))
     np.testing.assert_array_equal(fields[field], values)
     assert fields["valid"].tolist() == [True, False] and len(fields) == 2
+
+
+def test_a_comma_at_the_end_of_every_line_does_not_matter(root):
+    for path in (root / NOTES).rglob("*.txt"):
+        lines = path.read_text().splitlines()
+        path.write_text("".join(f"{line},\n" for line in lines))
+    first = affwild2.load(root, "train")[0]
+    assert first.valence_arousal[0].tolist() == np.float32([0.602, 0.389]).tolist()
+    second = affwild2.load(root, "train", task="expression")[0]
+    assert second.expression[[0, 4]].tolist() == [0, EXPRESSIONS.index("surprise")]
+
+
+def test_backslashes_in_a_multitask_list_are_those_of_windows(tmp_path):
+    rows = [f"a\\{i:05d}.jpg,0.1,0.2,3,{AUS}" for i in (1, 2)]
+    text = "\n".join(["image,valence,arousal,expression,aus", *rows])
+    write(tmp_path / "MTL_Challenge" / "train_set.txt", text)
+    touch_images(tmp_path, "a", [1, 2])
+    (clip,) = affwild2.load(tmp_path, "train", task="multitask")
+    assert stems(clip) == ["00001", "00002"]
+
+
+def test_a_multitask_list_that_lacks_a_column_is_refused_with_its_line(tmp_path):
+    write(tmp_path / "train_set.txt", "image,valence,arousal,expression,aus\na/00001.jpg,0.1\n")
+    with pytest.raises(ValueError, match=r"line 2 of .*train_set\.txt"):
+        affwild2.load(tmp_path, "train", task="multitask")
+
+
+def test_all_options_of_extract_are_accepted():
+    options = datasets.loader_options("affwild2")
+    assert {"detect_every", "longest_side", "size", "detector"} <= set(options)
+    assert {"detect_every", "size", "detector"} <= set(datasets.loader_options("affwild"))
+    with pytest.raises(ValueError, match="Every person of Aff-Wild2 is a clip"):
+        affwild2.load(".", faces="main")

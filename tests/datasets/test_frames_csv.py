@@ -318,3 +318,34 @@ def test_what_is_known_about_persons_is_written_and_read(tmp_path):
     assert [c.subject for c in read] == ["anna", "film", "c", "d"]
     assert [c.gender for c in read] == ["female", None, None, None]
     assert [c.person_known for c in read] == [True, False, True, False]
+
+
+def test_minus_five_is_no_label_as_in_aff_wild2(root):
+    write(root, "105/00001.jpg,0.1,-0.2\n105/00002.jpg,-5,-5\n105/00003.jpg,0.3,-5\n")
+    (clip,) = datasets.load("frames_csv", root)
+    assert np.isnan(clip.valence_arousal[1:]).all() and clip.valid.tolist() == [True, False, False]
+
+
+def test_backslashes_in_paths_are_those_of_windows(root):
+    write(root, "105\\00001.jpg,0.1,-0.2\nvideo 2\\00002.jpg,-1,1\n")
+    first, second = datasets.load("frames_csv", root)
+    assert (first.key, second.key) == ("105", "video 2")
+    assert first.paths == [str(root / "105" / "00001.jpg")]
+    (root / "a\\b.jpg").touch()  # a name that really has one
+    write(root, "a\\b.jpg,0.1,-0.2\n")
+    assert datasets.load("frames_csv", root)[0].paths == [str(root / "a\\b.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image;valence;arousal\n105/00001.jpg;0.1;0.2\n", "separated by semicolons: save it"),
+        ("image;valence;arousal\n105/00001.jpg;0,1;0,2\n", "separated by semicolons"),
+        ("105/00001.jpg;0,1;0,2\n", "separated by semicolons and its numbers have decimal commas"),
+        ("image\tvalence\tarousal\n105/00001.jpg\t0.1\t0.2\n", "separated by tabs"),
+    ],
+)
+def test_messages_name_another_separator(root, text, message):
+    write(root, text)
+    with pytest.raises(ValueError, match=message):
+        datasets.load("frames_csv", root)

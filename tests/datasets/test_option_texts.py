@@ -18,3 +18,8 @@ def test_options_are_those_of_the_loader():
         parse_options("fer2013", ["colour=red"])
     with pytest.raises(ValueError, match="NAME=VALUE"):
         parse_options("fer2013", ["variant"])
+
+
+@pytest.mark.parametrize("text", ["{[]: 1}", "[" * 100_000, "9" * 100_000, "{1: {[]}}"])
+def test_what_is_no_literal_is_text(text):
+    assert parse_value(text, default=1) == text

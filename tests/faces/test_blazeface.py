@@ -46,8 +46,6 @@ def resized(image, scale):
         ("front", 896, {0: (4, 4), 1: (4, 4), 2: (12, 4), 32: (4, 12), 511: (124, 124)}),
         ("front", 896, {512: (8, 8), 517: (8, 8), 518: (24, 8), 560: (8, 24), 895: (120, 120)}),
         ("back", 896, {0: (8, 8), 2: (24, 8), 512: (16, 16), 895: (240, 240)}),
-        # 48 x 48 cells of 4 pixels with one anchor.
-        ("full_range", 2304, {0: (2, 2), 1: (6, 2), 48: (2, 6), 2303: (190, 190)}),
     ],
 )
 def test_anchors_lie_in_the_centres_of_their_cells(name, count, places):
@@ -105,7 +103,6 @@ def test_a_window_beside_the_image_is_black():
         # Recorded with LiteRT 2.3.0 on the same pixels: the best anchor, its logit and regression.
         ("front", np.s_[:256:2, 96:352:2], 680, 2.80982, [-7.0879, 6.3876, 51.1673, 51.1567]),
         ("back", np.s_[:256, 96:352], 680, 1.89442, [-15.4707, 11.2853, 107.178, 107.1772]),
-        ("full_range", np.s_[32:224, 128:320], 1080, 1.76314, [-0.5991, -0.6779, 111.6, 111.596]),
     ],
 )
 def test_opencv_computes_what_litert_computes(photograph, name, cut, best, logit, place):
@@ -155,7 +152,7 @@ def test_every_face_of_a_large_image_is_found_in_its_parts(scene, photograph):
     assert np.allclose(found, expected, atol=10)
 
 
-@pytest.mark.parametrize("length", [640, 641, 1000, 1281, 5000])
+@pytest.mark.parametrize("length", [401, 640, 1000, 1281, 5000])
 def test_parts_cover_a_large_image_and_overlap(length):
     starts = blazeface.part_starts(length)
     assert starts[0] == 0 and starts[-1] + blazeface.TILE == length
@@ -163,7 +160,7 @@ def test_parts_cover_a_large_image_and_overlap(length):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("picture", ["coffee", "rocket", "chelsea", "retina"])
+@pytest.mark.parametrize("picture", ["coffee", "rocket", "chelsea", "colorwheel"])
 def test_pictures_without_faces_have_none(name, picture):
     assert get(name)(np.ascontiguousarray(getattr(skimage.data, picture)()[..., :3])) == []
 

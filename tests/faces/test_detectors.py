@@ -47,7 +47,7 @@ def test_scores_of_a_callable_are_cut_off_after_they_have_ordered_the_boxes(phot
 
 
 def test_yunet_needs_a_file_that_opencv_reads(tmp_path):
-    with pytest.raises(ValueError, match=r"needs its file.*yunet:FILE.*2023mar\.onnx"):
+    with pytest.raises(ValueError, match=r"`yunet` needs its file.*yunet:FILE.*2023mar\.onnx"):
         detectors.get("yunet")
     with pytest.raises(FileNotFoundError, match="`detector` must be an existing file"):
         detectors.get(f"yunet:{tmp_path / 'absent.onnx'}")

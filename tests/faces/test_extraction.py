@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kollias_affect import faces
-from kollias_affect.faces import extraction_run
+from kollias_affect.faces import extraction, extraction_run
 
 PHOTOGRAPH_BOX = faces.Box(44, 40, 100, 100, 1.0)
 
@@ -535,3 +535,27 @@ def test_a_process_that_waited_finds_the_video_finished(uninterrupted, run_jobs,
     job = (str(tmp_path), "never", {})
     assert run_jobs(job, job) == [24, 24]
     assert files(tmp_path) == files(uninterrupted)
+
+
+@pytest.mark.parametrize(
+    "landmarks",
+    [
+        np.array(["text"] * 2),
+        np.float32(3),
+        np.array([None, {}], object),
+        np.zeros((3, 68, 2), np.float32),
+        np.zeros((2, 68, 2), int),
+    ],
+)
+def test_damaged_landmarks_are_refused_by_name(tmp_path, landmarks):
+    lines = ["frame,timestamp,success", "1,0.0,1", "2,0.04,0"]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    np.savez(tmp_path / "a.npz", landmarks=landmarks)
+    with pytest.raises(ValueError, match=r"Landmarks must be complete.*a\.npz.*again"):
+        extraction.read(tmp_path, "a")
+
+
+def test_a_damaged_table_of_faces_is_refused_by_name(tmp_path):
+    (tmp_path / "a.csv").write_text("frame,timestamp\n1,0.0\n")
+    with pytest.raises(ValueError, match=r"table of faces must be complete.*a\.csv"):
+        extraction.read(tmp_path, "a")

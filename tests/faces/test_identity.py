@@ -1,5 +1,8 @@
+import numpy as np
+import pytest
+
 from kollias_affect.faces import Box
-from kollias_affect.faces.identity import IdentityTracker, main_face, people
+from kollias_affect.faces.identity import IdentityTracker, Track, main_face, people, persons
 
 
 def box(x, side=100):
@@ -81,3 +84,92 @@ def test_people_who_are_not_seen_together_are_not_left_and_right():
 def test_short_tracks_are_no_people():
     _, tracker = track([[box(0), box(300)]] * 2 + [[box(0)]] * 20)
     assert list(people(tracker.tracks, "v")) == ["v"]
+
+
+COPY = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
+OTHER = np.random.default_rng(1).integers(0, 256, (16, 16), np.uint8)
+
+
+def tracks_of(*spans, places=None):
+    """Returns tracks with these first and last frames, at 10 frames a second."""
+    tracks = []
+    for i, (first, last) in enumerate(spans):
+        place = box(0 if places is None else places[i])
+        tracks.append(Track(i, place, first / 10, last / 10, last - first + 1, 1.0, 1.0, place))
+        tracks[-1].parts = (i,)
+    for a in tracks:
+        a.others = {
+            b.face_id for b in tracks if b is not a and a.first <= b.time and b.first <= a.time
+        }
+    return tracks
+
+
+def groups(tracks, *vectors, **options):
+    """Returns the tracks of each person, whose descriptors are numbers on a line."""
+    features = {
+        track.face_id: np.pad(np.reshape(vector, (-1, 1)), ((0, 0), (0, 127)))
+        for track, vector in zip(tracks, vectors, strict=True)
+    }
+    found = persons(tracks, lambda track: features[track.face_id], **options)
+    assert [person.face_id for person in found] == list(range(len(found)))
+    return [person.parts for person in found]
+
+
+def test_another_face_at_the_same_place_is_another_track():
+    tracker = IdentityTracker()
+    ids = [
+        tracker.update([box(0)], i / 10, [copy]) for i, copy in enumerate([COPY, COPY, OTHER, COPY])
+    ]
+    assert ids == [[0], [0], [1], [0]]
+
+
+def test_a_person_who_comes_back_elsewhere_is_the_same():
+    tracks = tracks_of((0, 9), (10, 19), (200, 209), places=(0, 0, 400))
+    assert groups(tracks, 0.0, 5.0, 0.45) == [(0, 2), (1,)]
+
+
+@pytest.mark.parametrize(
+    ("first", "place", "same"),
+    [(10, 0, True), (10, 50, True), (10, 400, False), (109, 0, True), (110, 0, False)],
+)
+def test_a_face_that_goes_on_at_its_place_may_look_a_little_different(first, place, same):
+    tracks = tracks_of((0, 9), (first, 120), places=(0, place))
+    assert groups(tracks, 0.0, 0.55) == ([(0, 1)] if same else [(0,), (1,)])
+
+
+def test_faces_that_are_seen_together_are_two_people_however_alike_they_are():
+    tracks = tracks_of((0, 9), (5, 20), (30, 40))
+    assert groups(tracks, 0.0, 0.0, 0.1) == [(0, 2), (1,)]
+
+
+def test_a_person_is_not_joined_to_one_of_a_group_that_was_seen_with_another():
+    # 0 and 2 are joined first; 1 is as near to 2, but was seen together with 0.
+    tracks = tracks_of((0, 9), (5, 12), (30, 40))
+    assert groups(tracks, 0.0, 0.3, 0.1) == [(0, 2), (1,)]
+
+
+def test_chains_are_not_one_person():
+    tracks = tracks_of((0, 1), (200, 201), (400, 401), places=(0, 300, 600))
+    assert groups(tracks, 0.0, 0.4, 0.8) == [(0, 1), (2,)]
+
+
+def test_tracks_are_compared_by_the_mean_over_their_pictures():
+    tracks = tracks_of((0, 1), (200, 201), places=(0, 300))
+    assert groups(tracks, [0.0, 0.2], [0.5, 0.5]) == [(0, 1)]  # (0.5 + 0.3) / 2
+    assert groups(tracks, [0.0, 0.0], [0.5, 0.7]) == [(0,), (1,)]
+
+
+def test_tracks_without_pictures_stay_alone():
+    tracks = tracks_of((0, 1), (200, 201), (400, 401))
+    assert groups(tracks, [], 0.0, 0.1) == [(0,), (1, 2)]
+
+
+def test_a_joined_track_counts_all_frames():
+    (person,) = persons(tracks_of((0, 9), (20, 24)), lambda track: np.zeros((1, 128)))
+    assert (person.first, person.time, person.frames, person.area) == (0, 2.4, 15, 2)
+
+
+def test_one_track_needs_no_descriptors():
+    (person,) = persons(tracks_of((0, 9)), None)
+    assert person.parts == (0,)
+    assert persons([], None) == []

@@ -124,7 +124,7 @@ def test_layers_of_two_inputs_equal_keras(layer, randomized, tmp_path):
     one, two = keras.layers.Conv2D(4, 1)(images), keras.layers.Conv2D(4, 3)(images)
     two = keras.layers.ZeroPadding2D(1)(two)
     per_channel = keras.layers.GlobalAveragePooling2D(keepdims=True)(two)
-    x = getattr(keras.layers, layer)([one, two])
+    x = getattr(keras.layers, layer)()([one, two])
     x = keras.layers.Concatenate()([x, images, keras.layers.Multiply()([two, per_channel])])
     x = keras.ops.power(x * x + 1.0, -0.75)
     model = keras.Model({"images": images}, keras.layers.Flatten(name="valence")(x))

@@ -159,3 +159,20 @@ def test_damaged_cards_are_refused(model, tmp_path, card, recwarn):
         archive.writestr("kollias_affect.json", card)
     with pytest.raises(ValueError, match="card lacks some"):
         models.load(path)
+
+
+@pytest.mark.parametrize("damage", ["method", "weights", "claim"])
+def test_a_damaged_archive_is_a_clear_error(model, tmp_path, damage):
+    models.save(model, tmp_path / "m.keras")
+    path = tmp_path / "m.keras"
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02")
+    if damage == "method":
+        content[entry + 10] = 99
+    elif damage == "claim":
+        content[entry + 24 : entry + 28] = (2**31 - 1).to_bytes(4, "little")
+    else:
+        content[content.index(b"\x89HDF") + 600] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"m\.keras"):
+        models.load(path)

@@ -195,3 +195,26 @@ def test_files_of_imported_checkpoints_convert_images_to_the_authors_pixels(netw
     for model in (loaded, models.for_unit_range(network)):
         output = np.asarray(model({"images": pixels / np.float32(127.5) - 1}))
         np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+
+
+def test_a_damaged_checkpoint_is_a_clear_error_or_read(tmp_path):
+    path = write_checkpoint(tmp_path / "model", {"a/weights": np.ones((30, 4), np.float32)})
+    random = np.random.default_rng(0)
+    files = sorted(tmp_path.glob("model.*"))
+    whole = {file: file.read_bytes() for file in files}
+    refused = 0
+    for number in range(60):
+        target = files[number % len(files)]
+        content = bytearray(whole[target])
+        for place in random.integers(len(content), size=3):
+            content[place] = random.integers(256)
+        target.write_bytes(content[: len(content) - number % 7])
+        try:
+            with tf1_checkpoint.open_checkpoint(path) as checkpoint:
+                for name in checkpoint.shapes:
+                    checkpoint.read(name)
+        except ValueError as error:
+            assert f"Received: {path}" in str(error)
+            refused += 1
+        target.write_bytes(whole[target])
+    assert refused > 20

@@ -10,7 +10,7 @@
 | `annemo` | all ratings of one annotator, whenever the slider moved | yes | |
 """
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _untrusted
 from kollias_affect.annotations.formats import frames, long_table, tools
 
 READERS = {
@@ -47,7 +47,10 @@ def read(path, name, defaults, frame_times):
         OSError, ValueError: If the file cannot be read or breaks its format.
     """
     reader = READERS[_checks.one_of("format", name, READERS)]
-    return reader(_checks.existing_file("file", path), defaults, frame_times)
+    path = _checks.existing_file("file", path)
+    remedy = "Choose another --format, or copy the file again."
+    with _untrusted.reading(f"A file of annotations must be {name}", path, remedy, own=True):
+        return reader(path, defaults, frame_times)
 
 
 def write(recordings, folder, name, frame_times):

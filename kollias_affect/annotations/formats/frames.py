@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from kollias_affect import _files
+from kollias_affect import _files, _untrusted
 from kollias_affect.annotations.formats import parts
 from kollias_affect.tasks import DIMENSIONS
 
@@ -110,17 +110,18 @@ def read_frames_csv(path, defaults, frame_times):
             f"A csv with a row per frame must have the columns valence and arousal. Received: "
             f"{path} with {', '.join(map(str, table.columns[:6]))}. Choose another --format."
         )
-    values = table[list(DIMENSIONS)].to_numpy(np.float64)
-    if "valid" in table:
-        values[table["valid"].to_numpy() == 0] = np.nan
-    times = table["time"].to_numpy(np.float64) if "time" in table else None
+    with _untrusted.reading("Its columns must hold numbers", path, "Choose another --format."):
+        values = table[list(DIMENSIONS)].to_numpy(np.float64)
+        if "valid" in table:
+            values[table["valid"].to_numpy(np.float64) == 0] = np.nan
+        times = table["time"].to_numpy(np.float64) if "time" in table else None
     return _per_frame(path, defaults, frame_times, values, times)
 
 
 def read_afew_va(path, defaults, frame_times):
     """Reads valence and arousal of one person from AFEW-VA's JSON."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = _untrusted.read_json(path, encoding="utf-8-sig")
         frames = {int(name): frame for name, frame in content["frames"].items()}
         rows = {i: [float(f[d]) / SCALE for d in DIMENSIONS] for i, f in frames.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:

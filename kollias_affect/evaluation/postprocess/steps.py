@@ -1,14 +1,13 @@
 """The chain of post-processing steps and its file."""
 
 import dataclasses
-import json
 import numbers
 
 import numpy as np
 import pandas as pd
 
 import kollias_affect
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 from kollias_affect.evaluation.aggregation import aggregate
 from kollias_affect.evaluation.postprocess._settings import (
     filtered_parts,
@@ -162,16 +161,12 @@ class PostProcessing:
             ValueError: If the file is damaged or has other content.
         """
         path = _checks.existing_file("post-processing", path)
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+        rule = "Post-processing is read from a file that `PostProcessing.save` wrote"
+        with _untrusted.reading(rule, path, "Search and save again."):
+            content = _untrusted.read_json(path)
             if isinstance(content, dict):
                 content.setdefault("within", "clip")
             return cls(**_fields(cls, content))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(
-                "Post-processing is read from a file that `PostProcessing.save` wrote. Received: "
-                f"{path}: {error}. Search and save again."
-            ) from error
 
 
 def no_steps(task="valence_arousal", by=None, statistic="median", length=LENGTH):

@@ -1,10 +1,11 @@
 """One part of a database in paper A's experiment: features, labels, weights and batches."""
 
+import contextlib
 import functools
 
 import numpy as np
 
-from kollias_affect import _files, windows
+from kollias_affect import _files, _untrusted, windows
 from kollias_affect.experiments.paper_a.backbone import extract_features
 
 _FRAMES_PER_BATCH = 1024
@@ -35,11 +36,15 @@ class Part:
     @functools.cached_property
     def features(self):
         """The backbone's features of every frame, float32 `[frames, units]`, cached on disk."""
-        if not self.file.exists():
-            values = extract_features(self.backbone, self.clips)
-            with _files.atomic(self.file) as temporary:
-                np.save(temporary, values, allow_pickle=False)
-        return np.load(self.file, allow_pickle=False)
+        if self.file.exists():
+            with contextlib.suppress(ValueError):  # A damaged file is written again.
+                values = np.array(_untrusted.read_npy(self.file))
+                if values.ndim == 2 and len(values) == len(self.labels):
+                    return values
+        values = extract_features(self.backbone, self.clips)
+        with _files.atomic(self.file) as temporary:
+            np.save(temporary, values, allow_pickle=False)
+        return values
 
     @functools.cached_property
     def landmarks(self):

@@ -66,8 +66,13 @@ def _entry(contents, table, folder, originals):
         "duration": _duration(table),
         "missing": missing,
         "media": [
-            {"number": len(contents.media) + i, "type": m.media_type, "annotated": m.annotated}
-            for i, m in enumerate(shown)
+            {
+                "number": len(contents.media) + i,
+                "type": medium.media_type,
+                "annotated": medium.annotated,
+                "sound": medium.sound,
+            }
+            for i, medium in enumerate(shown)
         ],
     }
     contents.media.extend(shown)

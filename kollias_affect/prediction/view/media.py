@@ -28,11 +28,13 @@ class Medium:
         path: Its path.
         media_type: Its media type.
         annotated: Whether boxes and outputs are drawn in it.
+        sound: Whether it has sound.
     """
 
     path: Path
     media_type: str
     annotated: bool
+    sound: bool
 
 
 def find(table, folder, originals=()):
@@ -49,11 +51,11 @@ def find(table, folder, originals=()):
     """
     found, reasons = [], []
     for path, annotated in _candidates(table, Path(folder), [Path(p) for p in originals]):
-        media_type, problems = (_picture if table.kind == "image" else _video)(path)
-        if problems:
-            reasons.append(f"{path.name} ({', '.join(problems)})")
+        shown = (_picture if table.kind == "image" else _video)(path)
+        if shown.problems:
+            reasons.append(f"{path.name} ({', '.join(shown.problems)})")
         else:
-            found.append(Medium(path, media_type, annotated))
+            found.append(Medium(path, shown.media_type, annotated, shown.sound))
     return found, "" if found else _missing(table, reasons)
 
 
@@ -91,16 +93,16 @@ def _inside(folder, names):
 def _picture(path):
     media_type = _PICTURES.get(path.suffix.lower())
     if media_type is None:
-        kind = mimetypes.guess_type(path.name)[0] or "no known ending"
-        return "", [f"browsers do not show {kind}"]
-    return media_type, []
+        kind = mimetypes.guess_type(path.name)[0] or "files without a known ending"
+        return playback.Playable("", False, (f"browsers do not show {kind}",))
+    return playback.Playable(media_type, False, ())
 
 
 def _video(path):
     try:
-        return playback.type_and_problems(path)
+        return playback.playable(path)
     except (OSError, ValueError, av.FFmpegError) as error:
-        return "", [str(error)]
+        return playback.Playable("", False, (str(error),))
 
 
 def _missing(table, reasons):

@@ -9,14 +9,14 @@ from kollias_affect.annotations import formats
 from kollias_affect.annotations.recordings import Recording
 
 TIMES = np.arange(0, 4, 0.04)  # frames of the video
-NOTHING = {"video": None, "person": "1", "annotator": "Ada", "dimension": None}
+NOTHING = {"video": None, "person": "1", "annotator": "A1", "dimension": None}
 
 
 def frame_times(video):
     return TIMES
 
 
-def recordings(values, annotator="Ada", person="1", video="clip.mp4", **more):
+def recordings(values, annotator="A1", person="1", video="clip.mp4", **more):
     """Valence and arousal at every frame, `[frames, 2]`."""
     return [
         Recording(video, person, annotator, dimension, TIMES, column, **more)
@@ -37,7 +37,7 @@ def test_what_is_written_is_read_again(tmp_path, name):
     values = random_values()
     (path,) = formats.write(recordings(values), tmp_path, name, frame_times)
     valence, arousal = read(path, name, video="clip.mp4")
-    assert (valence.video, valence.person, valence.annotator) == ("clip.mp4", "1", "Ada")
+    assert (valence.video, valence.person, valence.annotator) == ("clip.mp4", "1", "A1")
     assert (valence.dimension, arousal.dimension) == ("valence", "arousal")
     np.testing.assert_allclose(valence.times, TIMES, atol=1e-6)
     np.testing.assert_allclose(np.column_stack([valence.values, arousal.values]), values, atol=1e-5)
@@ -100,14 +100,14 @@ def test_labels_of_a_frames_csv_fit_extract(tmp_path):
 def test_every_annotator_has_a_folder_and_every_person_a_file(tmp_path):
     written = [
         r
-        for annotator in ("Ada", "../../Bob")
+        for annotator in ("A1", "../../A2")
         for person in ("left", "right/..")
         for r in recordings(random_values(), annotator, person)
     ]
     paths = formats.write(written, tmp_path / "out", "affwild2", frame_times)
     names = {path.relative_to(tmp_path / "out").as_posix() for path in paths}
     assert names == {
-        "Ada/clip_left.txt", "Ada/clip_right.txt", "Bob/clip_left.txt", "Bob/clip_right.txt"
+        "A1/clip_left.txt", "A1/clip_right.txt", "A2/clip_left.txt", "A2/clip_right.txt"
     }  # fmt: skip
     assert {p.name for p in tmp_path.iterdir()} == {"out"}
 
@@ -138,7 +138,7 @@ Second,Rating
 def test_carma_is_scaled_and_a_mean_counts_at_the_middle_of_its_bin(tmp_path):
     (tmp_path / "a.csv").write_text(CARMA)
     (found,) = read(tmp_path / "a.csv", "carma", dimension="valence")
-    assert (found.video, found.dimension, found.annotator) == ("clip.mp4", "valence", "Ada")
+    assert (found.video, found.dimension, found.annotator) == ("clip.mp4", "valence", "A1")
     assert found.times.tolist() == [0.5, 1.5, 3.5] and found.values.tolist() == [0, 1, -0.5]
 
 
@@ -164,18 +164,18 @@ def test_darma_has_valence_along_x_and_arousal_along_y(tmp_path):
     assert valence.values.tolist() == [-1, 0.2] and arousal.values.tolist() == [0.5, 0]
 
 
-ANNEMO = """"Friday, January 2nd, 2026, 3:04:05 PM",1767366245000,Bob,clip.mp4,arousal,1,0.5,true
-"Friday, January 2nd, 2026, 3:04:06 PM",1767366246000,Bob,clip.mp4,arousal,2,-0.25,true
-"Friday, January 2nd, 2026, 3:04:08 PM",1767366248000,Bob,clip.mp4,arousal,3,-0.25,false
-Social,Bob,clip.mp4,agreement,4
-"Friday, January 2nd, 2026, 3:05:05 PM",1767366305000,Bob,other.mp4,valence,1,1,true
+ANNEMO = """"Friday, January 2nd, 2026, 3:04:05 PM",1767366245000,A2,clip.mp4,arousal,1,0.5,true
+"Friday, January 2nd, 2026, 3:04:06 PM",1767366246000,A2,clip.mp4,arousal,2,-0.25,true
+"Friday, January 2nd, 2026, 3:04:08 PM",1767366248000,A2,clip.mp4,arousal,3,-0.25,false
+Social,A2,clip.mp4,agreement,4
+"Friday, January 2nd, 2026, 3:05:05 PM",1767366305000,A2,other.mp4,valence,1,1,true
 """
 
 
 def test_annemo_rests_between_its_lines(tmp_path):
-    (tmp_path / "Bob.csv").write_text(ANNEMO)
-    arousal, valence = read(tmp_path / "Bob.csv", "annemo", annotator=None)
-    assert (arousal.annotator, arousal.video, arousal.dimension) == ("Bob", "clip.mp4", "arousal")
+    (tmp_path / "A2.csv").write_text(ANNEMO)
+    arousal, valence = read(tmp_path / "A2.csv", "annemo", annotator=None)
+    assert (arousal.annotator, arousal.video, arousal.dimension) == ("A2", "clip.mp4", "arousal")
     assert (valence.video, valence.dimension) == ("other.mp4", "valence")
     for time, value in (
         (0.0, 0.0),

@@ -49,7 +49,7 @@ def open_page(visit_in_browser):
 def log_in():
     """Returns a function that logs in on an opened page."""
 
-    def log_in_as(page, name="Ada", dimension="valence", device="keyboard", **choices):
+    def log_in_as(page, name="A1", dimension="valence", device="keyboard", **choices):
         page.check(f"input[value={dimension}]")
         page.fill("input[name=name]", name)
         page.select_option("select[name=device]", device)

@@ -53,7 +53,7 @@ def tab_to(page, selector):
 def test_the_keyboard_alone_suffices(serve, open_page, second_video, tmp_path):
     """From log-in over the first viewing and the recording to the accepted trace."""
     page = open_page(serve(second_video, first_viewing=True, countdown=1).address)
-    page.keyboard.type("Ada")
+    page.keyboard.type("A1")
     tab_to(page, "button[type=submit]")
     page.keyboard.press("Enter")
     page.wait_for_selector(".columns")
@@ -80,7 +80,7 @@ def test_the_keyboard_alone_suffices(serve, open_page, second_video, tmp_path):
     page.keyboard.press("Enter")
     page.wait_for_selector(".badge.good:has-text('accepted')")
     take, segments, events = stored(tmp_path / "out")
-    assert take["state"] == "accepted" and take["name"] == "Ada"
+    assert take["state"] == "accepted" and take["name"] == "A1"
     assert 0.3 < segments[0][-1, 2] < 0.8
     assert [e["kind"] for e in events if e["kind"] == "mark"] == ["mark"]
 
@@ -354,7 +354,7 @@ def test_the_replay_moves_the_slider_and_drops_a_stretch(
     serve, visit, open_page, log_in, numbered_video, tmp_path
 ):
     prepared = serve(numbered_video)
-    recorder = visit(prepared, "Ada")
+    recorder = visit(prepared, "A1")
     times = np.arange(0, 4, 1 / 30)
     recorder.record(recorder.new_take("numbers.mp4"), times / 4, times)
     page = log_in(open_page(prepared.address))
@@ -387,7 +387,7 @@ def test_an_expert_compares_and_accepts(serve, visit, open_page, log_in, numbere
     for i, values in enumerate([np.sin(times), 0.6 * np.sin(times), np.cos(7 * times)]):
         annotator = visit(prepared, f"annotator {i}")
         annotator.record(annotator.new_take("numbers.mp4"), values, times)
-    page = log_in(open_page(prepared.address), "Eve", role="expert")
+    page = log_in(open_page(prepared.address), "E1", role="expert")
     page.click("button:has-text('Valence: 3')")
     page.wait_for_selector("table.matrix")
     assert page.inner_text("table.matrix tbody tr:first-child td:nth-of-type(2)") == "1.00"
@@ -397,7 +397,7 @@ def test_an_expert_compares_and_accepts(serve, visit, open_page, log_in, numbere
     assert page.is_disabled("button[name=accept]")
     boxes.nth(2).check()
     page.click("button[name=accept]")
-    page.wait_for_selector("text=Accepted by Eve: annotator 1, annotator 2")
+    page.wait_for_selector("text=Accepted by E1: annotator 1, annotator 2")
     with Store(tmp_path / "out", read_only=True) as store:
         assert [c["takes"] for c in store.reviews.choices(1, 1, "valence")] == [[2, 3]]
 
@@ -408,7 +408,7 @@ def test_large_text_and_small_windows_need_no_sideways_scrolling(
     serve, visit, open_page, log_in, numbered_video, width
 ):
     prepared = serve(numbered_video)
-    recorder = visit(prepared, "Ada")
+    recorder = visit(prepared, "A1")
     take = recorder.new_take("numbers.mp4")
     recorder.record(take, [0.0, 0.5], [0.0, 4.0])
     page = log_in(open_page(prepared.address))
@@ -425,7 +425,7 @@ def test_large_text_and_small_windows_need_no_sideways_scrolling(
 
 @pytest.mark.nightly
 def test_read_only_offers_nothing_that_changes(serve, visit, open_page, numbered_video):
-    recorder = visit(serve(numbered_video), "Ada")
+    recorder = visit(serve(numbered_video), "A1")
     take = recorder.new_take("numbers.mp4")
     recorder.record(take, [0.0, 0.5], [0.0, 4.0])
     page = open_page(serve(numbered_video, read_only=True).address)
@@ -467,3 +467,45 @@ def test_a_page_whose_server_is_killed_while_it_records_loses_and_doubles_nothin
     in_order = [row for number in sorted(expected) for row in expected[number]]
     np.testing.assert_array_equal(np.concatenate(segments), in_order)
     assert len(segments) == 1, "the kills interrupted the recording"
+
+
+def drawn_in_the_chart(page):
+    """Time from the left edge of the chart to the last point of the trace, and its mean height."""
+    return page.evaluate(
+        """() => {
+          const canvas = document.querySelector("canvas.chart");
+          const context = canvas.getContext("2d");
+          const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+          const xs = [], ys = [];
+          for (let i = 0; i < data.length; i += 4) {
+            if (data[i] < 60 && data[i + 1] > 80 && data[i + 1] < 150 && data[i + 2] > 150) {
+              xs.push((i / 4) % canvas.width);
+              ys.push(Math.floor(i / 4 / canvas.width));
+            }
+          }
+          const scale = canvas.width / canvas.clientWidth;
+          const mean = ys.reduce((a, b) => a + b, 0) / ys.length / scale;
+          return [(Math.max(...xs) / scale - 34) / (canvas.clientWidth - 40), mean, ys.length];
+        }"""
+    )
+
+
+def test_a_resumed_take_shows_its_earlier_trace(serve, open_page, log_in, numbered_video):
+    page = log_in(open_page(serve(numbered_video).address), device="mouse")
+    annotate(page)
+    box = page.locator(".track").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.25)  # 0.5
+    page.keyboard.press("Space")
+    until(page, "recording")
+    wait(page, "document.querySelector('video').currentTime > 1.5")
+    page.keyboard.press("Space")
+    until(page, "paused")
+    page.reload()
+    page.wait_for_selector("[data-state=ready]")
+    wait(page, "document.querySelector('video').readyState >= 3")
+    page.wait_for_timeout(200)
+    share, height, points = drawn_in_the_chart(page)
+    assert points > 50
+    assert 1.3 / 4 < share < 2.5 / 4  # of the four seconds
+    chart = page.locator("canvas.chart").bounding_box()["height"]
+    assert height == pytest.approx(6 + (chart - 24) * 0.25, abs=3)

@@ -20,7 +20,7 @@ def test_every_address_but_log_in_needs_a_session(serve, visit, numbered_video):
 
 
 def test_a_whole_recording_is_listed_shown_and_accepted(serve, visit, numbered_video):
-    page = visit(serve(numbered_video), "Ada")
+    page = visit(serve(numbered_video), "A1")
     take = page.new_take("numbers.mp4")
     values = np.sin(TIMES)
     finished = page.record(take, values, TIMES)
@@ -30,11 +30,11 @@ def test_a_whole_recording_is_listed_shown_and_accepted(serve, visit, numbered_v
     np.testing.assert_allclose(shown["values"], [values], atol=1e-5)
     page.send_json(f"api/takes/{take}/verdict", verdict="accept")
     (listed,) = page.listed()["numbers.mp4"]["takes"]
-    assert listed["state"] == "accepted" and listed["annotator"] == "Ada"
+    assert listed["state"] == "accepted" and listed["annotator"] == "A1"
 
 
 def test_a_batch_is_acknowledged_again_and_stored_once(serve, visit, numbered_video):
-    page = visit(serve(numbered_video), "Ada")
+    page = visit(serve(numbered_video), "A1")
     take = page.new_take("numbers.mp4")
     samples = [[0.1, 5, 0.2], [0.2, 6, 0.3]]
     answers = [page.batch(take, 0, samples).json() for _ in range(3)]
@@ -110,20 +110,20 @@ def test_any_other_identifier_is_kept_as_it_is(serve, visit, numbered_video, nam
 
 def test_annotators_see_and_change_their_own_takes_only(serve, visit, numbered_video):
     prepared = serve(numbered_video)
-    ada, bob = visit(prepared, "Ada"), visit(prepared, "Bob")
-    take = ada.new_take("numbers.mp4")
-    assert bob.listed()["numbers.mp4"]["takes"] == []
-    assert bob.get(f"api/takes/{take}").status_code == 404
+    first, second = visit(prepared, "A1"), visit(prepared, "A2")
+    take = first.new_take("numbers.mp4")
+    assert second.listed()["numbers.mp4"]["takes"] == []
+    assert second.get(f"api/takes/{take}").status_code == 404
     for action in ("finish", "reopen", "drops", "verdict"):
-        assert bob.refusal(f"api/takes/{take}/{action}")[0] == 404
-    assert bob.batch(take, 0, [[0, 0, 0]]).status_code == 404
-    video = bob.listed()["numbers.mp4"]
+        assert second.refusal(f"api/takes/{take}/{action}")[0] == 404
+    assert second.batch(take, 0, [[0, 0, 0]]).status_code == 404
+    video = second.listed()["numbers.mp4"]
     fields = {"dimension": "valence", "mode": "bounded", "person": video["persons"][0]["id"]}
-    assert bob.refusal("api/takes", take=take, video=video["video"], **fields)[0] == 404
+    assert second.refusal("api/takes", take=take, video=video["video"], **fields)[0] == 404
 
 
 def test_the_whole_video_must_be_watched_before_a_take(serve, visit, numbered_video):
-    page = visit(serve(numbered_video, first_viewing=True), "Ada")
+    page = visit(serve(numbered_video, first_viewing=True), "A1")
     video = page.listed()["numbers.mp4"]
     fields = {
         "take": uuid.uuid4().hex, "video": video["video"], "dimension": "valence",
@@ -138,7 +138,7 @@ def test_the_whole_video_must_be_watched_before_a_take(serve, visit, numbered_vi
 
 
 def test_every_person_has_a_trace_of_its_own(serve, visit, numbered_video):
-    page = visit(serve(numbered_video, persons=["numbers.mp4=left", "numbers.mp4=right"]), "Ada")
+    page = visit(serve(numbered_video, persons=["numbers.mp4=left", "numbers.mp4=right"]), "A1")
     video = page.listed()["numbers.mp4"]
     assert [p["label"] for p in video["persons"]] == ["left", "right"]
     added = page.send_json("api/persons", video=video["video"], label="the child")
@@ -148,7 +148,7 @@ def test_every_person_has_a_trace_of_its_own(serve, visit, numbered_video):
 
 
 def test_a_person_of_another_video_is_refused(serve, visit, numbered_video, second_video):
-    page = visit(serve(numbered_video, second_video), "Ada")
+    page = visit(serve(numbered_video, second_video), "A1")
     videos = page.listed()
     fields = {
         "take": uuid.uuid4().hex, "video": videos["numbers.mp4"]["video"], "mode": "bounded",
@@ -158,7 +158,7 @@ def test_a_person_of_another_video_is_refused(serve, visit, numbered_video, seco
 
 
 def test_both_dimensions_and_values_without_bounds_are_stored(serve, visit, numbered_video):
-    page = visit(serve(numbered_video), "Ada")
+    page = visit(serve(numbered_video), "A1")
     both = page.new_take("numbers.mp4", dimension="both", mode="unbounded")
     values = np.column_stack([3 * TIMES, -TIMES])
     page.record(both, values, TIMES)
@@ -169,7 +169,7 @@ def test_both_dimensions_and_values_without_bounds_are_stored(serve, visit, numb
 def test_a_stretch_that_is_recorded_again_counts_and_the_old_one_stays(
     serve, visit, numbered_video
 ):
-    page = visit(serve(numbered_video), "Ada")
+    page = visit(serve(numbered_video), "A1")
     take = page.new_take("numbers.mp4")
     page.record(take, np.zeros(len(TIMES)), TIMES)
     page.send_json(f"api/takes/{take}/reopen")
@@ -183,7 +183,7 @@ def test_a_stretch_that_is_recorded_again_counts_and_the_old_one_stays(
 
 
 def test_dropped_stretches_are_kept_and_can_be_taken_back(serve, visit, numbered_video):
-    page = visit(serve(numbered_video), "Ada")
+    page = visit(serve(numbered_video), "A1")
     take = page.new_take("numbers.mp4")
     page.record(take, np.zeros(len(TIMES)), TIMES)
     (drop,) = page.send_json(f"api/takes/{take}/drops", start=1, stop=2)["drops"]
@@ -193,7 +193,7 @@ def test_dropped_stretches_are_kept_and_can_be_taken_back(serve, visit, numbered
 
 
 def test_redo_replaces_the_take_and_the_list_asks_for_a_new_one(serve, visit, numbered_video):
-    page = visit(serve(numbered_video), "Ada")
+    page = visit(serve(numbered_video), "A1")
     take = page.new_take("numbers.mp4")
     page.record(take, np.zeros(len(TIMES)), TIMES)
     assert page.send_json(f"api/takes/{take}/verdict", verdict="redo")["state"] == "replaced"
@@ -216,7 +216,7 @@ def test_an_expert_sees_all_traces_with_their_correlations(serve, visit, numbere
     prepared = serve(numbered_video)
     traces = [np.sin(TIMES), 0.5 * np.sin(TIMES), np.cos(9 * TIMES)]
     takes = annotators(prepared, visit, traces)
-    expert = visit(prepared, "Eve", role="expert")
+    expert = visit(prepared, "E1", role="expert")
     video = expert.listed()["numbers.mp4"]
     track = {"video": video["video"], "person": video["persons"][0]["id"], "dimension": "valence"}
     found = expert.get("api/compare", params=track).json()
@@ -232,7 +232,7 @@ def test_dropped_stretches_do_not_count_in_the_comparison(serve, visit, numbered
     half = np.where(TIMES < 2, np.sin(3 * TIMES), 0.0)
     other = np.where(TIMES < 2, np.sin(3 * TIMES), TIMES / 4)
     takes = annotators(prepared, visit, [half, other])
-    expert = visit(prepared, "Eve", role="expert")
+    expert = visit(prepared, "E1", role="expert")
     expert.send_json(f"api/takes/{takes[1]}/drops", start=2, stop=4)
     video = expert.listed()["numbers.mp4"]
     track = {"video": video["video"], "person": video["persons"][0]["id"], "dimension": "valence"}
@@ -244,7 +244,7 @@ def test_dropped_stretches_do_not_count_in_the_comparison(serve, visit, numbered
 def test_an_expert_accepts_two_to_four(serve, visit, numbered_video):
     prepared = serve(numbered_video)
     takes = annotators(prepared, visit, [np.sin(TIMES + i / 9) for i in range(5)])
-    expert = visit(prepared, "Eve", role="expert")
+    expert = visit(prepared, "E1", role="expert")
     video = expert.listed()["numbers.mp4"]
     track = {"video": video["video"], "person": video["persons"][0]["id"], "dimension": "valence"}
     for wrong in (takes[:1], takes):
@@ -253,12 +253,12 @@ def test_an_expert_accepts_two_to_four(serve, visit, numbered_video):
     assert expert.refusal("api/choices", **track, takes=["x", "y"]) == (422, "invalid")
     expert.send_json("api/choices", **track, takes=takes[1:4])
     found = expert.get("api/compare", params=track).json()
-    assert [(c["name"], c["takes"]) for c in found["choices"]] == [("Eve", takes[1:4])]
+    assert [(c["name"], c["takes"]) for c in found["choices"]] == [("E1", takes[1:4])]
 
 
 @pytest.mark.parametrize("person", ["9" * 25, "9" * 5000, "-1", "1e3", "", None, [], 0])
 def test_a_person_that_does_not_exist_is_refused(module_server, visit, person):
-    expert = visit(module_server, "Eve", role="expert")
+    expert = visit(module_server, "E1", role="expert")
     track = {"video": expert.listed()["numbers.mp4"]["video"], "dimension": "valence"}
     answer = expert.get("api/compare", params={**track, "person": str(person)})
     assert answer.status_code == 404
@@ -266,7 +266,7 @@ def test_a_person_that_does_not_exist_is_refused(module_server, visit, person):
 
 
 def test_annotators_may_not_compare(serve, visit, numbered_video):
-    page = visit(serve(numbered_video), "Ada")
+    page = visit(serve(numbered_video), "A1")
     video = page.listed()["numbers.mp4"]
     track = {"video": video["video"], "person": 1, "dimension": "valence"}
     assert page.get("api/compare", params=track).status_code == 403
@@ -274,16 +274,16 @@ def test_annotators_may_not_compare(serve, visit, numbered_video):
 
 
 def test_named_experts_only(serve, visit, numbered_video):
-    prepared = serve(numbered_video, experts=["Eve"])
-    visit(prepared, "Eve", role="expert")
+    prepared = serve(numbered_video, experts=["E1"])
+    visit(prepared, "E1", role="expert")
     fields = {"dimension": "valence", "mode": "bounded", "device": "mouse", "role": "expert"}
-    assert visit(prepared).refusal("api/session", name="Bob", **fields) == (403, "no_expert")
+    assert visit(prepared).refusal("api/session", name="A2", **fields) == (403, "no_expert")
 
 
 def test_the_practice_clip_comes_first_and_its_takes_are_marked(
     serve, visit, numbered_video, second_video
 ):
-    page = visit(serve(numbered_video, practice=second_video), "Ada")
+    page = visit(serve(numbered_video, practice=second_video), "A1")
     listed = page.get("api/videos").json()["videos"]
     assert [(v["name"], v["practice"]) for v in listed] == [
         ("second.mp4", True),
@@ -297,12 +297,12 @@ def test_a_playlist_limits_the_list(serve, visit, numbered_video, second_video, 
     lists = tmp_path / "lists.csv"
     lists.write_text("playlist,video\nA,second.mp4\nB,second.mp4\nB,numbers.mp4\n")
     prepared = serve(numbered_video, second_video, playlist=lists)
-    assert list(visit(prepared, "Ada", playlist="A").listed()) == ["second.mp4"]
-    assert list(visit(prepared, "Ada", playlist="B").listed()) == ["second.mp4", "numbers.mp4"]
+    assert list(visit(prepared, "A1", playlist="A").listed()) == ["second.mp4"]
+    assert list(visit(prepared, "A1", playlist="B").listed()) == ["second.mp4", "numbers.mp4"]
 
 
 def test_ranges_of_a_video_are_served(serve, visit, numbered_video):
-    page = visit(serve(numbered_video), "Ada")
+    page = visit(serve(numbered_video), "A1")
     address = f"media/{page.listed()['numbers.mp4']['video']}"
     content = numbered_video.read_bytes()
     whole = page.get(address)
@@ -334,7 +334,7 @@ def test_twenty_annotators_at_once_lose_nothing(serve, visit, numbered_video):
 
 
 def test_read_only_shows_everything_and_changes_nothing(serve, visit, numbered_video, tmp_path):
-    with_writer = visit(serve(numbered_video), "Ada")
+    with_writer = visit(serve(numbered_video), "A1")
     take = with_writer.new_take("numbers.mp4")
     with_writer.record(take, np.sin(TIMES), TIMES)
     page = visit(serve(numbered_video, read_only=True))

@@ -51,7 +51,7 @@ def test_a_killed_server_loses_no_acknowledged_batch_and_doubles_none(
     server.start()
     try:
         with Visitor(base_url=server.address, timeout=20) as page:
-            take = page.log_in("Ada").new_take("numbers.mp4")
+            take = page.log_in("A1").new_take("numbers.mp4")
             acknowledged = record_while_killed(server, page, take, kills, random.Random(kills))
             # The session outlives the server.
             assert page.listed()["numbers.mp4"]["takes"][0]["samples"] == 30 * len(acknowledged)

@@ -88,17 +88,17 @@ def test_other_methods_are_refused(prepared, method):
     ],
 )
 def test_nothing_but_the_page_and_the_named_videos_is_served(prepared, visit, path):
-    page = visit(prepared, "Ada")
+    page = visit(prepared, "A1")
     assert page.get(path).status_code == 404
 
 
 def test_a_video_that_is_in_the_store_but_not_named_is_not_served(
     serve, visit, numbered_video, second_video
 ):
-    both = visit(serve(numbered_video, second_video), "Ada")
+    both = visit(serve(numbered_video, second_video), "A1")
     hidden = both.listed()["second.mp4"]["video"]
     take = both.new_take("second.mp4")
-    one = visit(serve(numbered_video), "Ada")
+    one = visit(serve(numbered_video), "A1")
     assert list(one.listed()) == ["numbers.mp4"]
     assert one.get(f"media/{hidden}").status_code == 404
     assert one.get(f"api/takes/{take}").status_code == 404
@@ -123,7 +123,7 @@ def test_no_file_of_the_page_names_another_server():
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(prepared, visit):
     page = visit(prepared)
     fields = {"dimension": "valence", "mode": "bounded", "device": "mouse", "role": "annotator"}
-    cookie = page.post("api/session", json={"name": "Ada", **fields}).headers["set-cookie"]
+    cookie = page.post("api/session", json={"name": "A1", **fields}).headers["set-cookie"]
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie
 
 

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -185,6 +186,22 @@ def test_videos_that_browsers_do_not_play_are_left_out_with_the_reason(predictio
     found = contents.read(out, [path])
     assert not found.media
     assert "talk.avi (container avi, picture codec mpeg4)" in found.index["entries"][0]["missing"]
+
+
+def test_sound_is_offered_where_there_is_some(prediction):
+    out = prediction()
+    with av.open(str(out / "annotated" / "talk.mp4"), "w") as container:
+        streams = container.add_stream("libx264", rate=25), container.add_stream("aac", rate=48000)
+        streams[0].width, streams[0].height, streams[0].pix_fmt = 64, 48, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate = 48000
+        for stream, content in zip(streams, (frame, silence), strict=True):
+            container.mux(stream.encode(content))
+            container.mux(stream.encode())
+    assert contents.read(out).index["entries"][0]["media"][0]["sound"]
+    silent = contents.read(prediction(name="other.mp4")).index["entries"][0]
+    assert silent["name"] == "other.mp4" and not silent["media"][0]["sound"]
 
 
 def test_a_broken_copy_is_left_out(prediction):

@@ -7,6 +7,7 @@ import { Control, createDevice, DEVICES } from "../devices.js";
 import { pads } from "../gamepad.js";
 import { Recorder } from "../recorder.js";
 import { createScale } from "../slider.js";
+import { Trace } from "../trace.js";
 
 const SHOWN = 20;  // seconds of the trace that are drawn
 const BACK = 5;
@@ -25,14 +26,15 @@ export async function annotateView(app, name, personText, wanted, at) {
     take: randomName(), video: name, person: person.id, dimension, mode: settings.mode,
   });
   await app.outbox.delivered(take.take);
-  return new Annotation(app, found, person, { ...take, resume: at === undefined ? take.resume : Number(at) }).view();
+  const earlier = take.samples ? await get(`api/takes/${take.take}`) : {};
+  return new Annotation(app, found, person, earlier, { ...take, resume: at === undefined ? take.resume : Number(at) }).view();
 }
 
 class Annotation {
-  constructor(app, found, person, take) {
+  constructor(app, found, person, earlier, take) {
     Object.assign(this, { app, found, person, take });
     this.kind = app.session.settings.device;
-    this.trace = [];
+    this.trace = new Trace(earlier);
     this.control = new Control(take.dimension === "both" ? 2 : 1, take.mode === "bounded");
     this.scale = createScale(take.dimension, this.control);
     this.video = h("video", { src: `media/${found.video}`, preload: "auto", disablepictureinpicture: "", tabindex: "-1" });
@@ -136,7 +138,11 @@ class Annotation {
     replace(this.toggle, t({ ready: this.take.samples ? "annotate.resume" : "annotate.start", countdown: "annotate.cancel", recording: "annotate.pause", paused: "annotate.resume", ended: "annotate.ended" }[state]));
     this.toggle.disabled = state === "ended";
     this.lamp.textContent = t(`annotate.state.${state}`);
-    if (state === "recording") { this.overlay.className = "overlay"; this.overlay.textContent = ""; }
+    if (state === "recording") {
+      this.trace.begin();
+      this.overlay.className = "overlay";
+      this.overlay.textContent = "";
+    }
     if (state === "paused" && !this.overlay.textContent.match(/\D/)) this.message(t("annotate.paused"));
     if (state === "ready") this.message(t("annotate.ready"));
     if (state === "ended") this.finish();
@@ -145,14 +151,13 @@ class Annotation {
   show() {
     const now = this.recorder.clock.time();
     this.scale.show();
-    if (this.recorder.state === "recording") this.trace.push([now, ...this.control.values]);
-    if (this.trace.length > 6000) this.trace.splice(0, 3000);
+    if (this.recorder.state === "recording") this.trace.add(now, this.control.values);
     if (document.activeElement !== this.position) this.position.value = now;
     this.time.textContent = `${seconds(now)} / ${seconds(this.found.duration)}`;
     if ((this.drawn = !this.drawn)) return;  // every second frame is enough for the picture
-    const from = Math.max(0, now - SHOWN), recent = this.trace.filter((row) => row[0] >= from - 1 && row[0] <= now + 0.01);
-    const series = this.control.values.map((_, i) => ({ times: recent.map((row) => row[0]), values: recent.map((row) => row[i + 1]) }));
-    drawChart(this.chart, { series, from, to: from + Math.min(SHOWN, Math.max(2, this.found.duration)), bounded: this.control.bounded, playhead: now });
+    const from = Math.max(0, now - SHOWN), to = from + Math.min(SHOWN, Math.max(2, this.found.duration));
+    const series = this.trace.between(from, to, this.control.values.length);
+    drawChart(this.chart, { series, from, to, bounded: this.control.bounded, playhead: now });
   }
 
   async finish() {

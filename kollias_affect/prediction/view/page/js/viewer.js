@@ -105,7 +105,7 @@ export class Viewer {
     const { playing, video, medium } = this.player;
     this.playButton.textContent = playing ? "Pause" : "Play";
     this.playButton.setAttribute("aria-keyshortcuts", "Space");
-    this.mute.hidden = !video || !medium || medium.annotated;  // annotated copies have no sound
+    this.mute.hidden = !video || !medium.sound;
     this.player.mute(!this.sound);
     if (medium && !medium.annotated) this.player.screen.append(this.boxes.element);
     else this.boxes.element.remove();
