@@ -2,6 +2,7 @@
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
@@ -61,13 +62,15 @@ def submit(
         predictions = steps.apply(predictions, clips)
     if dataset == "omg":
         done = _write_utterances(out, root, split, clips, predictions, statistic)
-        unit = "utterances", "these have the mean of the others"
+        unit = "utterance", "these have the mean of the others"
     else:
         done = submissions.write(dataset, out, clips, predictions, missing=missing or "mark")
-        unit = "frames", f"these are {'marked' if missing != 'interpolate' else 'interpolated'}"
-    click.echo(f"{out}: {done.rows:,} {unit[0]}, {done.without_face:,} without a face: {unit[1]}.")
+        unit = "frame", f"these are {'marked' if missing != 'interpolate' else 'interpolated'}"
+    click.echo(
+        f"{out}: {count(done.rows, unit[0])}, {done.without_face:,} without a face: {unit[1]}."
+    )
     if done.clipped:
-        click.echo(f"{done.clipped:,} predictions were outside the range of the labels.")
+        click.echo(f"{count(done.clipped, 'prediction')} outside the range of the labels.")
 
 
 def _steps(dataset, postprocessing, statistic, missing):

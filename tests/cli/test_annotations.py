@@ -99,8 +99,8 @@ def test_recordings_are_exported_and_imported_into_an_equal_store(
         options = ["--video", paths[0], "--video", paths[1]]
     count = 18 if name == "csv" else 2
     command = ["annotations", "import", found, "--out", tmp_path / "new", *options]
-    assert f"{count} recordings added, 0 were there already." in ok(*command)
-    assert f"0 recordings added, {count} were there already." in ok(*command)
+    assert f"{count} recordings added, 0 there already." in ok(*command)
+    assert f"0 recordings added, {count} there already." in ok(*command)
     with Store(store, read_only=True) as old, Store(tmp_path / "new", read_only=True) as new:
         assert len(new.takes.list()) == count
         if name == "csv":
