@@ -10,6 +10,7 @@ from kollias_affect.evaluation.model_evaluation import (
     Evaluation,
     check_options,
     evaluate_model,
+    one_task,
 )
 from kollias_affect.evaluation.plots import clip_picture, traces
 from kollias_affect.evaluation.predictions import from_table, paired, predict, to_table
@@ -38,6 +39,7 @@ __all__ = [
     "level_scores",
     "markdown",
     "mse_by_region",
+    "one_task",
     "paired",
     "postprocess",
     "predict",
