@@ -79,9 +79,11 @@ def outputs(model, card, frames):
             values = stream.step(face.crop, face.in_crop)
         else:
             values = stream.step(None)
-        if isinstance(values, dict):
-            values = values[card["task"]]
-        yield seconds, dict(zip(card["outputs"], np.clip(values, *card["range"]), strict=True))
+        row = {}
+        for task, (names, span) in models.tasks_of(card).items():
+            of_task = values[task] if isinstance(values, dict) else values
+            row.update(zip(names, np.clip(of_task, *span), strict=True))
+        yield seconds, row
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from kollias_affect.evaluation.model_evaluation import (
     check_options,
     evaluate_model,
     one_task,
+    score_tasks,
 )
 from kollias_affect.evaluation.plots import clip_picture, traces
 from kollias_affect.evaluation.predictions import from_table, paired, predict, to_table
@@ -44,6 +45,7 @@ __all__ = [
     "postprocess",
     "predict",
     "ranges_of",
+    "score_tasks",
     "scores",
     "to_table",
     "traces",

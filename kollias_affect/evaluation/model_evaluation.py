@@ -225,6 +225,27 @@ def _evaluate_tasks(names, clips, predictions, others, out_dir, options):
     )
 
 
+def score_tasks(clips, predictions):
+    """Scores predictions of several tasks, each on the clips with labels of it.
+
+    Args:
+        clips: List of `Clip`, each with labels of one of the tasks.
+        predictions: Dict from task to predictions, as `predict` returns it for a model with
+            several tasks.
+
+    Returns:
+        `pandas.DataFrame` of the tables of `scores`, with the task in front of the names of rows.
+
+    Raises:
+        ValueError: If a task has no labels, and as `scores` does.
+    """
+    tables = {}
+    for task, values in predictions.items():
+        labelled = [clip for clip in clips if known(clip, task).any()]
+        tables[task] = scores(labelled, {clip.key: values[clip.key] for clip in labelled}, task)
+    return _joined(tables)
+
+
 def _joined(tables):
     """Returns the rows of tables by task as one table, with the counts in the last column."""
     table = pd.concat(
