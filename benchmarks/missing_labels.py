@@ -64,7 +64,8 @@ def make_clips(folder, count, random):
             "expression": nearest,
             "action_units": np.stack([units_of(*pair) for pair in affect]),
         }
-        clips.append(Clip(f"{folder.name}{number}", paths, **labels))
+        name = f"{folder.name}{number}"
+        clips.append(Clip(name, paths, **labels, subject=f"person {name}"))
     return clips
 
 

@@ -118,8 +118,9 @@ def refuse_other_files(name, path):
                 return
     if path.is_file() or _files.is_filled_folder(path):
         raise FileExistsError(
-            "A submission must be a new file (omg, affwild2_multitask) or a new folder (affwild2). "
-            f"Received: {path}, which exists. Choose another name, or remove it."
+            "A submission must be a new file (omg) or a new folder (affwild2), and to the "
+            f"multi-task challenge a new file. Received: {path}, which exists. Choose another "
+            "name, or remove it."
         )
 
 
