@@ -131,6 +131,7 @@ def fit(task, clips, validation, path, epochs, seed):
         validation_data=batches(validation, task),
         epochs=epochs,
         callbacks=callbacks,
+        shuffle=False,  # of batches; the windows are shuffled already
         verbose=0,
     )
     return models.load(path)[0]
