@@ -25,6 +25,8 @@ if typing.TYPE_CHECKING:  # for the reference and for editors
         Evaluation,
         check_options,
         evaluate_model,
+        one_task,
+        score_tasks,
     )
     from kollias_affect.evaluation.tensorboard import AffectTensorBoard
 
@@ -46,10 +48,12 @@ __all__ = [
     "level_scores",
     "markdown",
     "mse_by_region",
+    "one_task",
     "paired",
     "postprocess",
     "predict",
     "ranges_of",
+    "score_tasks",
     "scores",
     "to_table",
     "traces",
@@ -61,6 +65,8 @@ _WITH_KERAS = {
     "AffectTensorBoard": "tensorboard",
     "Evaluation": "model_evaluation",
     "check_options": "model_evaluation",
+    "one_task": "model_evaluation",
+    "score_tasks": "model_evaluation",
     "evaluate_model": "model_evaluation",
 }
 
