@@ -110,7 +110,7 @@ def train(
         label_smoothing=label_smoothing, soft_labels=soft_labels, class_weights=class_weights,
         unit_weights=unit_weights, balance_tasks=balance_tasks, matching=matching,
     )  # fmt: skip
-    record = dict(record or {})
+    record = {**(record or {}), **synthetic.facts(training)}
     if features is not None:
         options["features"] = True
     content = describe_run(

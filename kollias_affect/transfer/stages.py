@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _checks, _runs, models, training
-from kollias_affect.datasets import division
+from kollias_affect.datasets import division, synthetic
 from kollias_affect.transfer import crops, optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
