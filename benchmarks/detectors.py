@@ -7,8 +7,8 @@ ARCHIVE is a tar archive of photographs with one face each. A photograph is miss
 least a fifth of its width has its centre in the middle half; every further box is extra. Then
 
 - photographs are turned by 30, 60 and 90 degrees, and the share of those is printed that are found;
-- photographs are shrunk so that the face is 20, 30 and 40 pixels wide, and put into a picture of
-  640 x 400 pixels. The share that is found is printed, and the number of other boxes;
+- photographs are shrunk so that the face is 20, 30, 40, 60 and 90 pixels wide, and put into a
+  picture of 640 x 400 pixels. The share that is found is printed, and the number of other boxes;
 - pictures of scikit-image without faces are searched, and boxes are counted;
 - for each video: the share of its frames (every sixth) with a face, and with more than one;
 - for each photograph of a group: the number of faces.
@@ -34,7 +34,7 @@ from kollias_affect.faces.images import read_image
 
 WITHOUT = ("coffee", "chelsea", "rocket", "retina", "brick", "grass", "gravel", "page", "text")
 WITHOUT += ("moon", "horse", "hubble_deep_field", "immunohistochemistry")
-TURNS, SIZES = (30, 60, 90), (20, 30, 40)
+TURNS, SIZES = (30, 60, 90), (20, 30, 40, 60, 90)
 LONGEST_SIDE_OF_GROUPS = 1280
 
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, tasks
 from kollias_affect.adaptation.adapted import REPRESENTATION, task_of
 
 
@@ -83,7 +83,8 @@ def _from_clips(extractor, clips, task, batch_size):
         )
     predictions = evaluation.predict(extractor, clips, batch_size)
     for clip in clips:
-        yield predictions[clip.key][clip.valid], getattr(clip, task)[clip.valid]
+        known = tasks.known(clip, task)
+        yield predictions[clip.key][known], getattr(clip, task)[known]
 
 
 def _from_batches(extractor, dataset):

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 
 
@@ -100,7 +101,7 @@ def annotate(videos, out, browse, convert, **options):
     with start.prepare(
         videos, out, confirm=_confirmation(convert), report=click.echo, **options
     ) as prepared:
-        click.echo(f"{prepared.count} videos. Annotations: {prepared.store_file}")
+        click.echo(f"{count(prepared.count, 'video')}. Annotations: {prepared.store_file}")
         click.echo(f"Open {prepared.address}  (Ctrl+C ends)")
         sys.stdout.flush()
         if browse:
@@ -115,6 +116,7 @@ def _confirmation(convert):
     if not sys.stdin.isatty():
         return lambda unplayable: False
     return lambda unplayable: click.confirm(
-        f"{len(unplayable)} videos cannot be played by all browsers. Make copies for browsers?",
+        f"{count(len(unplayable), 'video')} cannot be played by all browsers. Make copies for "
+        "browsers?",
         default=True,
     )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
-from kollias_affect.cli._group import KerasCommand
 
 
 def _lag(context, parameter, value):
@@ -102,9 +102,15 @@ def _row(take, video):
         for text, is_true in (
             ("practice", take["practice"]),
             (f"starts at {found.get('late_start', 0):.1f} s", found.get("late_start", 0) > 0.5),
-            (f"{len(found.get('gaps', ()))} gaps", found.get("gaps")),
-            (f"{len(found.get('constant', ()))} constant stretches", found.get("constant")),
-            (f"{found.get('dropped', 0)} frames dropped", found.get("dropped_share", 0) > 0.02),
+            (count(len(found.get("gaps", ())), "gap"), found.get("gaps")),
+            (
+                count(len(found.get("constant", ())), "constant stretch", "constant stretches"),
+                found.get("constant"),
+            ),
+            (
+                f"{count(found.get('dropped', 0), 'frame')} dropped",
+                found.get("dropped_share", 0) > 0.02,
+            ),
         )
         if is_true
     ]
@@ -130,7 +136,7 @@ def export(store, out, name, states):
         paths = formats.write(found, out, name, _frame_times(opened))
     for path in paths:
         click.echo(path)
-    click.echo(f"{len(found)} recordings, {len(paths)} files.")
+    click.echo(f"{count(len(found), 'recording')}, {count(len(paths), 'file')}.")
 
 
 @annotations.command("import")
@@ -166,7 +172,7 @@ def import_(files, out, name, videos, annotator, person, dimension):
             recordings.save(opened, r, video, {"kind": "import", "format": name, "file": path.name})
             for (path, r), video in zip(found, places, strict=True)
         ]
-    click.echo(f"{sum(new)} recordings added, {len(new) - sum(new)} were there already.")
+    click.echo(f"{count(sum(new), 'recording')} added, {len(new) - sum(new):,} there already.")
 
 
 def _video_of(store, recording):
@@ -181,7 +187,7 @@ def _video_of(store, recording):
     return same[0]
 
 
-@annotations.command(cls=KerasCommand)
+@annotations.command()
 @STORE
 @shared.out_option("Folder of the tables and pictures.")
 @click.option("--icc", "form", default="ICC(2,1)", show_default=True, help="Form of the ICC.")
@@ -268,8 +274,8 @@ def label(store, crops, choice, lag, states):
     click.echo(done.frames.to_string(index=False))
     unused = done.recordings[~done.recordings["used"]]
     for reason, rows in unused.groupby("reason"):
-        click.echo(f"{len(rows)} recordings not used: {reason}")
-    click.echo(f"{path}: {len(usable)} clips with labels.")
+        click.echo(f"{count(len(rows), 'recording')} not used: {reason}")
+    click.echo(f"{path}: {count(len(usable), 'clip')} with labels.")
 
 
 def _problems(frames):

@@ -2,6 +2,7 @@
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 
 
@@ -47,4 +48,4 @@ def data(name, root, split, loader_options, out, statistics):
         click.echo(f"\n{datasets.statistics.table(described).to_string()}")
     if out is not None:
         datasets.frames_csv.write(clips, out)
-        click.echo(f"{out}: {len(clips)} clips.")
+        click.echo(f"{out}: {count(len(clips), 'clip')}.")

@@ -2,6 +2,7 @@
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import raise_errors
 
@@ -52,12 +53,12 @@ def extract(videos, out, labels, **options):
         _print_clip(clip)
     if labels is not None and clips:
         path = out / "frames.csv"
-        count = frames_csv.write_label_list(clips, listed, labels, path)
-        click.echo(f"{path}: {count} clips with labels.")
+        listed_clips = frames_csv.write_label_list(clips, listed, labels, path)
+        click.echo(f"{path}: {count(listed_clips, 'clip')} with labels.")
     raise_errors(errors)
 
 
 def _print_clip(clip):
     faces = int(clip.has_image.sum())
     note = "" if faces else " No face was found: no crops, a table without boxes."
-    click.echo(f"{clip.key}: {len(clip)} frames, {faces} with a face.{note}")
+    click.echo(f"{clip.key}: {count(len(clip), 'frame')}, {faces:,} with a face.{note}")

@@ -2,6 +2,7 @@
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
@@ -11,17 +12,18 @@ from kollias_affect.cli._group import KerasCommand
 @click.argument("root", type=shared.EXISTING)
 @click.option(
     "--dataset",
-    type=shared.one_of("omg", "affwild2"),
+    type=shared.one_of("omg", "affwild2", "affwild2_multitask"),
     required=True,
-    help="Challenge: omg or affwild2.",
+    help="Challenge: omg, affwild2, or affwild2_multitask.",
 )
 @click.option("--split", default="test", show_default=True, help="Part to predict.")
 @shared.loader_option
+@click.option("--task", help="For affwild2: only this task of a model with several.")
 @click.option(
     "--out",
     required=True,
     type=shared.PATH,
-    help="csv file for omg, folder of text files for affwild2.",
+    help="csv file for omg, folder of text files for affwild2, .txt file for affwild2_multitask.",
 )
 @click.option(
     "--postprocessing", type=shared.EXISTING, help="Apply what `evaluate --search` has saved."
@@ -35,17 +37,19 @@ from kollias_affect.cli._group import KerasCommand
     "--missing",
     type=click.Choice(["mark", "interpolate"]),
     help="For affwild2: frames without a face are marked as in the annotations (-5, or -1 for "
-    "expressions), or filled from the faces around them.  [default: mark]",
+    "expressions and action units), or filled from the faces around them.  [default: mark]",
 )
 def submit(
-    model, root, dataset, split, loader_options, out, postprocessing, statistic, missing
+    model, root, dataset, split, loader_options, task, out, postprocessing, statistic, missing
 ):  # fmt: skip
     """Writes the predictions of MODEL for a challenge, on a part of the database in ROOT.
 
     MODEL is a .keras file, or a name of `kollias-affect weights list`. The part needs no labels,
     and labels are not used. For omg, the rows are those of the official table, in its order; an
     utterance without a face or a video has the mean of the others. For affwild2 there is a file for
-    each person, with a line for each frame of the video.
+    each person, with a line for each frame of the video, and a folder for each task of a model with
+    several. For affwild2_multitask, a line for each image has valence, arousal, expression and
+    action units.
     """
     from kollias_affect import evaluation
     from kollias_affect.datasets import submissions
@@ -53,28 +57,49 @@ def submit(
     submissions.refuse_other_files(dataset, out)
     steps = _steps(dataset, postprocessing, statistic, missing)
     network = shared.load_model(model)
-    clips = shared.load_clips(dataset, root, split, loader_options)
+    network = evaluation.one_task(network, _task(network, dataset, task, steps))
+    clips = shared.load_clips(dataset.removesuffix("_multitask"), root, split, loader_options)
     # `valid` and the frames that count must not depend on labels.
-    clips = [clip.labelled(valence_arousal=None, expression=None) for clip in clips]
+    unlabelled = dict.fromkeys(("valence_arousal", "expression", "action_units"))
+    clips = [clip.labelled(**unlabelled, expression_shares=None) for clip in clips]
     predictions = evaluation.predict(network, clips)
     if steps is not None:
         predictions = steps.apply(predictions, clips)
     if dataset == "omg":
         done = _write_utterances(out, root, split, clips, predictions, statistic)
-        unit = "utterances", "these have the mean of the others"
+        unit = "utterance", "these have the mean of the others"
+    elif dataset == "affwild2_multitask":
+        done = submissions.write(dataset, out, clips, predictions)
+        unit = "image", "these are left out"
     else:
         done = submissions.write(dataset, out, clips, predictions, missing=missing or "mark")
-        unit = "frames", f"these are {'marked' if missing != 'interpolate' else 'interpolated'}"
-    click.echo(f"{out}: {done.rows:,} {unit[0]}, {done.without_face:,} without a face: {unit[1]}.")
+        unit = "frame", f"these are {'marked' if missing != 'interpolate' else 'interpolated'}"
+    click.echo(
+        f"{out}: {count(done.rows, unit[0])}, {done.without_face:,} without a face: {unit[1]}."
+    )
     if done.clipped:
-        click.echo(f"{done.clipped:,} predictions were outside the range of the labels.")
+        click.echo(f"{count(done.clipped, 'prediction')} outside the range of the labels.")
+
+
+def _task(network, dataset, task, steps):
+    """Returns the task that is submitted, or `None` for all of the model."""
+    from kollias_affect import models
+
+    names = tuple(models.tasks_of(models.describe(network)))
+    if dataset == "affwild2_multitask" and task is not None:
+        raise ValueError(
+            f"The multi-task challenge takes all tasks. Received: --task {task}. Leave it out."
+        )
+    if task is None and len(names) > 1 and (dataset == "omg" or steps is not None):
+        return "valence_arousal"
+    return task
 
 
 def _steps(dataset, postprocessing, statistic, missing):
     """Returns the `PostProcessing` to apply, or `None`; refuses options of the other challenge."""
     from kollias_affect.evaluation.postprocess import PostProcessing
 
-    if (dataset == "omg" and missing) or (dataset != "omg" and statistic):
+    if (dataset != "affwild2" and missing) or (dataset != "omg" and statistic):
         option, other = ("--missing", "affwild2") if missing else ("--statistic", "omg")
         raise ValueError(
             f"{option} belongs to the challenge {other}. Received: --dataset {dataset}. Leave it "

@@ -379,7 +379,7 @@ def join_labels(report, clip, frames, **labels):
         report: `LoadReport` of the load.
         clip: `Clip` of all frames of a video, without labels.
         frames: 1-based numbers of the labelled frames, ascending, `[labels]`.
-        **labels: Fields of `Clip`, each `[labels, ...]`.
+        **labels: Fields of `Clip`, each `[labels, ...]`; and `expressions`.
 
     Returns:
         `Clip`.
@@ -390,7 +390,9 @@ def join_labels(report, clip, frames, **labels):
     rows = frames[exists] - 1
     if len(rows) < len(clip):
         report.note("frames without a label", clip.key, len(clip) - len(rows))
-    labels = {name: values[exists] for name, values in labels.items()}
+    labels = {
+        name: values if name == "expressions" else values[exists] for name, values in labels.items()
+    }
     return dataclasses.replace(
         clip,
         paths=[clip.paths[row] for row in rows],

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect.clip import Clips
-from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
+from kollias_affect.tasks import ACTION_UNITS, DIMENSIONS, EXPRESSIONS_8, known
 
 MAX_EXAMPLES = 3  # names per reason
 MAX_MESSAGE = 600  # characters of the message of an empty result
@@ -36,6 +36,7 @@ class LoadReport:
         ranges: Dict from `"valence"` and `"arousal"` to the minimum and maximum label of the valid
             frames.
         classes: Dict from expression to its number of valid frames, including zeros.
+        units: Dict from action unit to the number of valid frames in which it is present.
         sources: Dict from the name of a video to its file (or to its first image), for databases
             whose clips show crops of them.
         notes: Dict from a reason to `(count, examples)`: what was left out, mapped or corrected.
@@ -56,6 +57,7 @@ class LoadReport:
     invalid: int = 0
     ranges: dict = dataclasses.field(default_factory=dict)
     classes: dict = dataclasses.field(default_factory=dict)
+    units: dict = dataclasses.field(default_factory=dict)
     sources: dict = dataclasses.field(default_factory=dict)
     notes: dict = dataclasses.field(default_factory=dict)
 
@@ -144,10 +146,15 @@ class LoadReport:
         self.frames += len(clip)
         self.without_face += int((~has_image).sum())
         self.invalid += int((has_image & ~valid).sum())
-        if clip.valence_arousal is not None and valid.any():
-            self._extend_ranges(clip.valence_arousal[valid])
+        with_affect = known(clip, "valence_arousal")
+        if with_affect.any():
+            self._extend_ranges(clip.valence_arousal[with_affect])
         if clip.expression is not None:
-            self._add_classes(clip.expression[valid])
+            self._add_classes(clip.expression[known(clip, "expression_8")], clip.expressions)
+        if clip.action_units is not None:
+            present = clip.action_units[known(clip, "action_units")] >= 0.5
+            for name, count in zip(ACTION_UNITS, present.sum(axis=0).tolist(), strict=True):
+                self.units[name] = self.units.get(name, 0) + count
 
     def _extend_ranges(self, values):
         lows, highs = values.min(axis=0).tolist(), values.max(axis=0).tolist()
@@ -155,9 +162,9 @@ class LoadReport:
             before = self.ranges.get(name, (low, high))
             self.ranges[name] = (min(before[0], low), max(before[1], high))
 
-    def _add_classes(self, labels):
-        counts = np.bincount(labels, minlength=len(EXPRESSIONS)).tolist()
-        for name, count in zip(EXPRESSIONS, counts, strict=True):
+    def _add_classes(self, labels, names):
+        counts = np.bincount(labels, minlength=len(EXPRESSIONS_8)).tolist()
+        for name, count in zip(names, counts, strict=False):
             self.classes[name] = self.classes.get(name, 0) + count
 
     def __str__(self):
@@ -173,7 +180,7 @@ class LoadReport:
         ]
         for name, (low, high) in self.ranges.items():
             lines.append(f"  {name:<21} {low:>9.3f} to {high:.3f}")
-        for name, count in self.classes.items():
+        for name, count in (*self.classes.items(), *self.units.items()):
             lines.append(f"  {name:<21} {count:>9,}")
         return "\n".join(lines + _note_lines(self.notes))
 

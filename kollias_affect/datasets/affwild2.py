@@ -1,4 +1,4 @@
-"""Aff-Wild2 (ABAW challenges): valence and arousal, or expressions, of every frame.
+"""Aff-Wild2 (ABAW challenges): valence and arousal, expressions and action units of every frame.
 
 Layout: annotations in `<any name>/VA_Estimation_Challenge/Train_Set/105.txt` (and similar names,
 see `LAYOUT`) or in a multitask list with a header; images in `cropped_aligned/105/00001.jpg` or
@@ -30,22 +30,25 @@ from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, PartNotFoundError
 from kollias_affect.faces import database_crops
 from kollias_affect.faces.video import frame_count
-from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect.tasks import ACTION_UNITS, EXPRESSIONS_8
 
-LABELS = ("valence_arousal", "expression", "multitask")
+LABELS = ("valence_arousal", "expression", "action_units", "multitask", "all")
 SPLITS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
 OFFICIAL_PARTS = {"training": "train", "validation": "validation"}
 # Order of the database's classes if no header names them.
-CLASSES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
+CLASSES = EXPRESSIONS_8
+OTHER = "other"
 LAYOUT = (
     "a folder with annotations, `<any name>/VA_Estimation_Challenge/Train_Set/105.txt` (or VA_Set, "
-    "EXPR_Classification_Challenge, EXPR_Recognition_Challenge, EXPR_Set; Training_Set, "
-    "Validation_Set), or a text file with the header image,valence,arousal,expression,aus; and "
-    "with images, cropped_aligned/105/00001.jpg, or videos, batch1/105.mp4"
+    "EXPR_Classification_Challenge, EXPR_Recognition_Challenge, EXPR_Set, AU_Detection_Challenge, "
+    "AU_Set; Training_Set, Validation_Set), or a text file with the header "
+    "image,valence,arousal,expression,aus; and with images, cropped_aligned/105/00001.jpg, or "
+    "videos, batch1/105.mp4"
 )
 _SETS = {
     "valence_arousal": ("va_estimation_challenge", "va_set"),
     "expression": ("expr_classification_challenge", "expr_recognition_challenge", "expr_set"),
+    "action_units": ("au_detection_challenge", "au_set"),
 }
 _IMAGES = (r"cropped_aligned.*", r"cropped")
 _VIDEOS = ("batch1", "batch2", "new_vids")
@@ -81,22 +84,29 @@ def load(
             no labels, and as many frames as the video, or as the number of the last image, if that
             is larger.
         task: `"valence_arousal"` (frames with a value of -5 are not valid), `"expression"` (frames
-            with -1 are not valid), or `"multitask"` for the lists with both (frames are valid if
-            all three labels are; clips consist of the listed frames in the order of their
-            numbers). Default: the first of these tasks with annotations.
+            with -1 are not valid), `"action_units"` (likewise), or `"multitask"` for the lists with
+            all of them (frames are valid if valence, arousal and expression are; clips consist of
+            the listed frames in the order of their numbers). `"all"` joins the labels of every
+            set of annotations, or reads the lists if there are no sets; frames are valid if they
+            have a label of any task, and the training of several tasks takes what each frame has.
+            Somebody who validates one task trains none of the others: in the split `"train"` such
+            people are left out, and counted. Default: the first of these tasks with annotations.
         annotations: Folder of the annotations, or file of a multitask list, if `root` has more
             than one: an absolute path, or one relative to `root`.
         images: Folder, or list of folders, with `<name>/00001.jpg`. Default: the aligned crops in
             `root`, otherwise the crops that are not aligned.
         crops: Folder of faces that `faces.extract` has made, or makes now, from the videos. Images
             are then ignored. Default: a folder in the package's cache, if there are no images.
-        other: Name in `EXPRESSIONS` for the class Other. Default: its frames are not valid.
+        other: Name in `EXPRESSIONS` for the class Other; or `"other"`, so that it stays a class,
+            the eighth one, see `Clip`. Default: its frames are not valid; with `task="all"` it
+            stays a class.
         names: For `"test"`: text file with the name of a person (or of a video without images) in
             each line, or a list of such names. Default: all without annotations.
         **options: Options of `faces.extract` for faces that are extracted now.
 
     Returns:
-        `Clips` with `valence_arousal`, `expression`, or both, sorted by key. Frames without an
+        `Clips` with `valence_arousal`, `expression`, `action_units`, or several of them, sorted by
+        key. Frames without an
         image have an empty path, and so have all frames of a missing or unreadable video.
 
     Raises:
@@ -112,7 +122,7 @@ def load(
     if task is not None:
         _checks.one_of("task", task, LABELS)
     if other is not None:
-        _checks.one_of("other", other, EXPRESSIONS)
+        _checks.one_of("other", other, EXPRESSIONS_8)
     if images is not None and crops is not None:
         raise ValueError(
             "Faces must come from `images` or from `crops`. Received: both. Name one of them."
@@ -126,7 +136,7 @@ def load(
     if split == "test":
         return _test_set(report, names, images, crops, **options)
     task = _present_task(report, annotations) if task is None else task
-    read = _multitask if task == "multitask" else _per_frame
+    read = {"multitask": _multitask, "all": _all}.get(task, _per_frame)
     labels = read(report, split, task, annotations, other)
     folders = _image_folders(report, images) if crops is None else []
     if folders:
@@ -153,7 +163,7 @@ class _Labels:
 
     Attributes:
         frames: 1-based numbers of the frames, ascending.
-        fields: Fields of `Clip`, including `valid`, with one row per frame.
+        fields: Fields of `Clip`, including `valid`, with one row per frame; and `expressions`.
     """
 
     frames: np.ndarray
@@ -172,10 +182,70 @@ def _per_frame(report, split, task, annotations, other):
                 )
             if task == "valence_arousal":
                 fields = _read_valence_arousal(path)
+            elif task == "action_units":
+                fields = _read_action_units(path)
             else:
                 fields = _read_expression(report, path, other)
             labels[path.stem] = _Labels(np.arange(1, len(fields["valid"]) + 1), fields)
     return labels
+
+
+def _all(report, split, task, annotations, other):
+    """Returns a dict from name to the joined `_Labels` of every set of annotations."""
+    del task
+    other = OTHER if other is None else other
+    present = _present_sets(report, annotations)
+    if not present:
+        labels = _multitask(report, split, "multitask", annotations, other)
+        return {name: _joined([each.fields], each.frames) for name, each in labels.items()}
+    validating = set()
+    if split == "train":
+        tops = [_set_folder(report, name, annotations) for name in present]
+        folders = [_reading.find_folder(top, *SPLITS["validation"]) for top in tops]
+        validating = {path.stem for f in folders if f for path in _reading.files(f, (".txt",))}
+    fields_of, found = {}, False
+    for name in present:
+        try:
+            labels = _per_frame(report, split, name, annotations, other)
+        except PartNotFoundError:  # this set has no such split
+            report.note("sets of annotations without the split", name)
+            continue
+        found = True
+        for person, each in labels.items():
+            if person in validating:
+                report.note("labels of people who validate another task, left out", person)
+            else:
+                fields_of.setdefault(person, []).append(each.fields)
+    if not found:
+        raise PartNotFoundError(report.expected(f"where no set has the split {split}"))
+    return {person: _joined(fields) for person, fields in fields_of.items()}
+
+
+def _joined(sets, frames=None):
+    """Returns the labels of several sets side by side, of as many frames as the longest has."""
+    count = max(len(fields["valid"]) for fields in sets)
+    result = {}
+    for fields in sets:
+        for name, values in fields.items():
+            if name == "expressions":
+                result[name] = values
+            elif name != "valid":
+                missing = -1 if name == "expression" else np.nan
+                rest = np.full((count - len(values), *values.shape[1:]), missing)
+                result[name] = np.concatenate([values, rest])
+    known = [
+        result[name] >= 0 if name == "expression" else np.isfinite(result[name]).any(axis=1)
+        for name in ("valence_arousal", "expression", "action_units")
+        if name in result
+    ]
+    frames = np.arange(1, count + 1) if frames is None else frames
+    return _Labels(frames, {**result, "valid": np.any(known, axis=0)})
+
+
+def _present_sets(report, annotations):
+    """Returns the names of the sets of annotations that exist."""
+    names = {folder.name.lower() for folder in _searched(report, annotations)}
+    return [name for name in _SETS if names & set(_SETS[name])]
 
 
 def parts(annotations=None, **options):
@@ -200,9 +270,8 @@ def _present_task(report, annotations):
     task = "multitask"
     if annotations is None or not (report.root / annotations).is_file():
         searched = _searched(report, annotations)
-        names = {folder.name.lower() for folder in searched}
         lists = (path for folder in searched for path in _reading.files(folder, (".txt",)))
-        sets = [name for name in _SETS if names & set(_SETS[name])]
+        sets = _present_sets(report, annotations)
         if sets or not any(map(_is_multitask, lists)):
             task = (sets or LABELS)[0]
     if task != LABELS[0]:
@@ -239,23 +308,50 @@ def _only(report, paths, description):
 
 
 def read_person(path):
-    """Reads the file of one person: valence and arousal, or expressions, of every frame.
+    """Reads the file of one person: valence and arousal, expressions or action units per frame.
 
     Args:
         path: Text file of the database, or of a submission to its challenges.
 
     Returns:
-        Dict of `valid`, and of `valence_arousal` (float `[frames, 2]`, NaN where a value is -5) or
-        `expression` (integers `[frames]`, indices into `EXPRESSIONS`, -1 where there is none).
+        Dict of `valid`, and of `valence_arousal` (float `[frames, 2]`, NaN where a value is -5),
+        `expression` (integers `[frames]`, indices into `EXPRESSIONS_8`, -1 where there is none) or
+        `action_units` (float `[frames, 12]`, NaN where there is no label).
 
     Raises:
         FileNotFoundError: If the file does not exist.
         ValueError: If it is malformed.
     """
     path = _checks.existing_file("path", path)
-    if _lines(path)[0].replace(" ", "").lower() in _VALENCE_AROUSAL:
+    header = _lines(path)[0].replace(" ", "").lower()
+    if header in _VALENCE_AROUSAL:
         return _read_valence_arousal(path)
-    return _read_expression(LoadReport("affwild2", path.parent, None, LAYOUT), path, None)
+    if header.startswith("au"):
+        return _read_action_units(path)
+    fields = _read_expression(LoadReport("affwild2", path.parent, None, LAYOUT), path, OTHER)
+    return {name: fields[name] for name in ("expression", "valid")}
+
+
+def _read_action_units(path):
+    """Returns fields of `Clip`; -1 marks frames that could not be annotated."""
+    content = _lines(path)
+    numbers = [re.fullmatch(r"au0*(\d+)", name.strip().lower()) for name in content[0].split(",")]
+    header = [match and f"AU{match[1]}" for match in numbers]
+    if None in header or len(set(header)) < len(header) or not set(header) & set(ACTION_UNITS):
+        _refuse_header(path, content[0], ",".join(ACTION_UNITS))
+    values = _reading.read_numbers(path, header, skip=1, content=content)
+    return _action_units(path, values, header)
+
+
+def _action_units(path, values, header):
+    rule = "An action unit must be 1, 0, or -1 where there is no label"
+    _reading.refuse_rows(~np.isin(values, (-1, 0, 1)).all(axis=1), rule, values, path, skip=1)
+    units = np.full((len(values), len(ACTION_UNITS)), np.nan)
+    for column, name in enumerate(header):
+        if name in ACTION_UNITS:
+            known = values[:, column] >= 0
+            units[known, ACTION_UNITS.index(name)] = values[known, column]
+    return {"action_units": units, "valid": np.isfinite(units).any(axis=1)}
 
 
 def _lines(path):
@@ -300,14 +396,15 @@ def _expression(report, name, values, classes, other):
     result = np.full(len(values), -1)
     for number, label in enumerate(classes):
         rows = values == number
-        if label == "other":
+        if label == OTHER:
             label = other
-            if rows.any():
+            if rows.any() and other != OTHER:
                 action = "left out" if other is None else f"counted as {other}"
                 report.note(f"frames of the class Other, {action}", name, int(rows.sum()))
         if label is not None:
-            result[rows] = EXPRESSIONS.index(label)
-    return {"expression": result, "valid": result >= 0}
+            result[rows] = EXPRESSIONS_8.index(label)
+    fields = {"expression": result, "valid": result >= 0}
+    return {**fields, "expressions": EXPRESSIONS_8} if other == OTHER else fields
 
 
 def _refuse_unknown_classes(path, values, classes):
@@ -390,6 +487,7 @@ def _read_multitask(report, path, other):
     values = _reading.read_numbers(path, _MULTITASK[1:], skip=1, content=list(rows))
     _refuse_unknown_classes(path, values[:, 2], CLASSES)
     affect = _valence_arousal(path, values[:, :2])
+    affect["action_units"] = _action_units(path, values[:, 3:], ACTION_UNITS)["action_units"]
     labels = {}
     for name, row_of_frame in _rows_by_name(path, images).items():
         frames, rows = np.array(sorted(row_of_frame.items())).T
@@ -599,3 +697,23 @@ def _from_videos(report, labels, crops, **options):
         else:
             result.append(_reading.without_images(report, name, len(label.frames), **label.fields))
     return result
+
+
+def read_list(path):
+    """Reads a multitask list of the database, or of a submission to its challenges.
+
+    Args:
+        path: Text file with the header `image,valence,arousal,expression,aus`.
+
+    Returns:
+        Dict from the name of each person to `(frames, fields)`: 1-based numbers of the listed
+        frames, ascending, and the fields of `read_person` of all tasks, with a row for each.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is malformed.
+    """
+    path = _checks.existing_file("path", path)
+    report = LoadReport("affwild2", path.parent, None, LAYOUT)
+    labels = _read_multitask(report, path, OTHER)
+    return {name: (each.frames, each.fields) for name, each in labels.items()}

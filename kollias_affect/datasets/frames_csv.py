@@ -4,10 +4,12 @@ Layout: a csv file, or a folder with csv files. The authors' format has no heade
 `image,valence,arousal`. The rows of one folder of images are one clip, in the order of the file.
 The format with a header has the column `image` (empty for a frame without a face) and any of
 `clip`, `subject`, `gender`, `person_known` (0 or 1), `time` (seconds), `valid` (0 or 1), `valence`,
-`arousal`, `expression` (a name in `EXPRESSIONS`) and the landmarks `x_0` … `x_67`, `y_0` … `y_67`
-in [-1, 1] of the crop.
+`arousal`, `expression` (a name in `EXPRESSIONS`, or other), action units (`AU1` and so on, names in
+`tasks.ACTION_UNITS`, 0 or 1) and the landmarks `x_0` … `x_67`, `y_0` … `y_67` in [-1, 1] of the
+crop.
 
-Labels: valence and arousal in [-1, 1], or expressions, of every row.
+Labels: valence and arousal in [-1, 1], expressions, or action units, of every row. A row may lack
+all kinds of labels but one: its cells are empty.
 
 Faces: the images are cropped faces already.
 
@@ -26,7 +28,7 @@ from kollias_affect import _checks, _files
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
-from kollias_affect.tasks import DIMENSIONS, EXPRESSIONS
+from kollias_affect.tasks import ACTION_UNITS, DIMENSIONS, EXPRESSIONS_8, FIELDS
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
 LABEL_LIST = "frames.csv"  # default name of the csv, also of the one that `extract --labels` writes
@@ -296,6 +298,7 @@ def _clips(table, path, folder):
         "times": _numbers(table, ["time"], path)[:, 0] if "time" in table else None,
         "valence_arousal": _valence_arousal(table, path),
         "expression": _expression(table, path),
+        "action_units": _action_units(table, path),
         "valid": _valid(table, path),
     }
     unlabelled = _without_affect(columns["valence_arousal"], table)
@@ -340,6 +343,7 @@ def _images_exist(images, root, path):
 def _clip(key, rows, table, columns, root, path):
     """Returns the clip with these rows of the table; `columns` were read for all clips at once."""
     fields = {n: None if values is None else values[rows] for n, values in columns.items()}
+    fields.update(_without_empty_labels(fields))
     if fields["times"] is not None and np.isnan(fields["times"]).all():
         fields["times"] = None
     if LANDMARK_COLUMNS[0] in table:  # large, therefore read clip by clip
@@ -357,6 +361,24 @@ def _clip(key, rows, table, columns, root, path):
         return Clip(key, paths, **fields)
     except ValueError as error:
         raise ValueError(f"{error} Its first row is row {rows[0] + 1} of {path}.") from error
+
+
+def _without_empty_labels(fields):
+    """Returns the kinds of labels of a clip that has some of another kind: `None` for empty ones.
+
+    "other" is the eighth expression, so a clip that has it has eight.
+    """
+    labels = {name: fields[name] for name in FIELDS if fields[name] is not None}
+    known = {
+        name: values >= 0 if name == "expression" else np.isfinite(values)
+        for name, values in labels.items()
+    }
+    if any(each.any() for each in known.values()):
+        labels = {name: v if known[name].any() else None for name, v in labels.items()}
+    expression = labels.get("expression")
+    if expression is not None and (expression == EXPRESSIONS_8.index("other")).any():
+        labels["expressions"] = EXPRESSIONS_8
+    return labels
 
 
 def _valid(rows, path):
@@ -391,13 +413,23 @@ def _expression(rows, path):
     if "expression" not in rows:
         return None
     names = rows["expression"].str.lower()
-    unknown = set(names) - set(EXPRESSIONS) - {""}
+    unknown = set(names) - set(EXPRESSIONS_8) - {""}
     if unknown:
         raise ValueError(
-            f"An expression must be one of {EXPRESSIONS}, or empty. Received: "
+            f"An expression must be one of {EXPRESSIONS_8}, or empty. Received: "
             f"{sorted(unknown)[:5]} in {path}. Rename them."
         )
-    return names.map(lambda name: EXPRESSIONS.index(name) if name else -1).to_numpy()
+    return names.map(lambda name: EXPRESSIONS_8.index(name) if name else -1).to_numpy()
+
+
+def _action_units(rows, path):
+    """Returns `[rows, 12]`, NaN for the units that the table does not have."""
+    names = [name for name in ACTION_UNITS if name in rows]
+    if not names:
+        return None
+    units = np.full((len(rows), len(ACTION_UNITS)), np.nan)
+    units[:, [ACTION_UNITS.index(name) for name in names]] = _numbers(rows, names, path)
+    return units
 
 
 def _landmarks(rows, path):
@@ -444,7 +476,9 @@ def _table(clip, folder):
     if clip.valence_arousal is not None:
         table["valence"], table["arousal"] = clip.valence_arousal.T.astype(np.float64).round(6)
     if clip.expression is not None:
-        table["expression"] = [EXPRESSIONS[i] if i >= 0 else "" for i in clip.expression]
+        table["expression"] = [clip.expressions[i] if i >= 0 else "" for i in clip.expression]
+    if clip.action_units is not None:
+        table.update(zip(ACTION_UNITS, clip.action_units.T.astype(np.float64), strict=True))
     if clip.landmarks is not None:
         flat = clip.landmarks.transpose(0, 2, 1).reshape(len(clip), -1).astype(np.float64)
         table.update(zip(LANDMARK_COLUMNS, flat.T.round(6), strict=True))

@@ -169,11 +169,12 @@ def stratified_split(clips, parts=2, seed=0):
 
 def _most_frequent(clip):
     """Returns the index of the most frequent expression of a clip."""
-    if clip.expression is None or not clip.valid.any():
+    known = tasks.known(clip, "expression")
+    if not known.any():
         raise ValueError(
             f"Every clip must have a valid expression. Received: {clip!r}. Leave it out."
         )
-    return int(np.bincount(clip.expression[clip.valid]).argmax())
+    return int(np.bincount(clip.expression[known]).argmax())
 
 
 def person_folds(clips, folds=5, seed=0):
@@ -404,7 +405,8 @@ def _quadrants(clip):
             "database that has them."
         )
     negative = clip.valence_arousal < 0
-    return np.where(clip.valid, negative[:, 0] + 2 * negative[:, 1], -1)
+    known = tasks.known(clip, "valence_arousal")
+    return np.where(known, negative[:, 0] + 2 * negative[:, 1], -1)
 
 
 def _possible_shares(counts, shares):

@@ -4,6 +4,7 @@ What needs Keras is imported on use: scores and pictures work without it.
 """
 
 import importlib
+import typing
 
 from kollias_affect.evaluation import postprocess
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
@@ -18,6 +19,16 @@ from kollias_affect.evaluation.resampling import compare, confidence_intervals
 from kollias_affect.evaluation.scores import confusion, scores
 from kollias_affect.evaluation.tables import markdown, write_table
 from kollias_affect.evaluation.videos import video_of
+
+if typing.TYPE_CHECKING:  # for the reference and for editors
+    from kollias_affect.evaluation.model_evaluation import (
+        Evaluation,
+        check_options,
+        evaluate_model,
+        one_task,
+        score_tasks,
+    )
+    from kollias_affect.evaluation.tensorboard import AffectTensorBoard
 
 __all__ = [
     "PAPER_B_REGIONS",
@@ -37,10 +48,12 @@ __all__ = [
     "level_scores",
     "markdown",
     "mse_by_region",
+    "one_task",
     "paired",
     "postprocess",
     "predict",
     "ranges_of",
+    "score_tasks",
     "scores",
     "to_table",
     "traces",
@@ -52,6 +65,8 @@ _WITH_KERAS = {
     "AffectTensorBoard": "tensorboard",
     "Evaluation": "model_evaluation",
     "check_options": "model_evaluation",
+    "one_task": "model_evaluation",
+    "score_tasks": "model_evaluation",
     "evaluate_model": "model_evaluation",
 }
 

@@ -33,5 +33,6 @@ def ranges_of(clips):
     if not clips or not all(_UTTERANCE.search(clip.key) for clip in clips):
         return {}
     labelled = [clip for clip in clips if clip.valence_arousal is not None]
+    # False for unknown labels, which are NaN.
     negative = any((clip.valence_arousal[clip.valid, 1] < 0).any() for clip in labelled)
     return {} if negative else dict(_OMG)

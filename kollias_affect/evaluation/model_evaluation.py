@@ -137,14 +137,31 @@ def evaluate_model(
 
 def _chosen_tasks(model, task):
     """Returns the model, reduced to one output if a task is chosen, and its tasks."""
+    model = one_task(model, task)
+    return model, tuple(models.tasks_of(models.describe(model)))
+
+
+def one_task(model, task):
+    """Returns the model of one task of a model with several.
+
+    Args:
+        model: `keras.Model` of `kollias_affect.models`.
+        task: One of its tasks; `None` for all of them.
+
+    Returns:
+        `keras.Model` with the same weights; `model` itself if it has no other task.
+
+    Raises:
+        ValueError: If the model has no such task.
+    """
     names = tuple(models.tasks_of(models.describe(model)))
     if task is None:
-        return model, names
+        return model
     _checks.one_of("task", task, names)
-    if len(names) > 1:
-        model = models.for_unit_range(model)
-        model = keras.Model(model.input, model.output[task], name=model.name)
-    return model, (task,)
+    if len(names) == 1:
+        return model
+    model = models.for_unit_range(model)
+    return keras.Model(model.input, model.output[task], name=model.name)
 
 
 def _by_task(predictions, names):
@@ -206,6 +223,27 @@ def _evaluate_tasks(names, clips, predictions, others, out_dir, options):
     return Evaluation(
         table, by_video, None, measure, comparison, total=total, without_labels=tuple(without)
     )
+
+
+def score_tasks(clips, predictions):
+    """Scores predictions of several tasks, each on the clips with labels of it.
+
+    Args:
+        clips: List of `Clip`, each with labels of one of the tasks.
+        predictions: Dict from task to predictions, as `predict` returns it for a model with
+            several tasks.
+
+    Returns:
+        `pandas.DataFrame` of the tables of `scores`, with the task in front of the names of rows.
+
+    Raises:
+        ValueError: If a task has no labels, and as `scores` does.
+    """
+    tables = {}
+    for task, values in predictions.items():
+        labelled = [clip for clip in clips if known(clip, task).any()]
+        tables[task] = scores(labelled, {clip.key: values[clip.key] for clip in labelled}, task)
+    return _joined(tables)
 
 
 def _joined(tables):

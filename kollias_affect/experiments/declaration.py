@@ -41,7 +41,7 @@ class Training:
     Args:
         network: `Network`.
         settings: Name of the preset of the training, see `presets.PRESETS`.
-        task: Name in `tasks.TASKS`.
+        task: Name in `tasks.TASKS`, or a tuple of several.
         labels: Role whose clips have the labels to train on. It has the same people as the role
             `"data"`, which is the default.
         before: Role that the network is pre-trained on, for valence and arousal, or `None`.
@@ -60,7 +60,7 @@ class Training:
 
     network: Network
     settings: str = "C"
-    task: str = "valence_arousal"
+    task: str | tuple = "valence_arousal"
     labels: str = "data"
     before: str | None = None
     needs_before: bool = False
@@ -176,8 +176,9 @@ class Table:
             for each seed.
         roles: Tuple of the roles of data that the table uses, see `data.ROLES`.
         optional: Those of them that may be missing.
-        labels: Labels of the clips, `"valence_arousal"` or `"expression"`. Roles that networks
-            are pre-trained on have valence and arousal in any case.
+        labels: Labels of the clips, `"valence_arousal"` or `"expression"`; `None` if each clip may
+            have others. Roles that networks are pre-trained on have valence and arousal in any
+            case.
         folds: Minimum number of people, for cross-validation.
         facts: Function of a `Laboratory` and the table that returns lines of the page: what the
             networks started from, who chose the epochs, how many steps they were trained.
@@ -200,7 +201,7 @@ class Table:
     evaluate: Callable
     roles: tuple = ("data",)
     optional: tuple = ()
-    labels: str = "valence_arousal"
+    labels: str | None = "valence_arousal"
     folds: int = 0
     facts: Callable | None = None
     deviations: tuple = ()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kollias_affect import _checks, _files, transfer
 from kollias_affect.experiments import (
+    abaw,
     builders,
     paper_a,
     paper_b,
@@ -22,7 +23,9 @@ from kollias_affect.experiments.synthetic_roles import synthetic_roles
 from kollias_affect.weights import model_file
 
 TABLES = {
-    table.name: table for paper in (paper_a, paper_b, paper_c, paper_d) for table in paper.TABLES
+    table.name: table
+    for paper in (paper_a, paper_b, paper_c, paper_d, abaw)
+    for table in paper.TABLES
 }
 # Roles whose clips have valence and arousal, whatever the labels of the table.
 _VALENCE_AROUSAL = ("pretrain", "pretrain2", "annotator")
@@ -198,7 +201,8 @@ def _check_labels(table, given):
     for role in (role for role in table.roles if role in given):
         parts = given[role]
         field = "valence_arousal" if role in _VALENCE_AROUSAL else table.labels
-        unlabelled = [clip.key for clip in parts.everything if getattr(clip, field) is None]
+        clips = parts.everything if field is not None else ()
+        unlabelled = [clip.key for clip in clips if getattr(clip, field) is None]
         needed = ["training", "test" if role in roles.SCORED else "validation"]
         empty = [n for n in needed if not any(clip.valid.any() for clip in getattr(parts, n))]
         if unlabelled or empty:

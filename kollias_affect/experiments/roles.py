@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-from kollias_affect import _runs
+from kollias_affect import _runs, tasks
 from kollias_affect.datasets import sampling
 from kollias_affect.datasets.division import PARTS
 
@@ -186,6 +186,11 @@ def fingerprint_clips(clips):
                         clip.landmarks,
                     )
                 ),
+                *(
+                    _runs.fingerprint_arrays(values)
+                    for values in (clip.action_units, clip.expression_shares)
+                    if values is not None
+                ),
                 _runs.fingerprint_states(clip.paths),
             )
             for clip in clips
@@ -195,6 +200,7 @@ def fingerprint_clips(clips):
 
 def are_utterances(clips):
     """Returns whether the valid frames of each clip have one label, and clips differ in it."""
-    labels = [clip.valence_arousal[clip.valid] for clip in clips if clip.valid.any()]
+    known = [tasks.known(clip, "valence_arousal") for clip in clips]
+    labels = [c.valence_arousal[k] for c, k in zip(clips, known, strict=True) if k.any()]
     constant = all((values == values[0]).all() for values in labels)
     return constant and len({values[0].tobytes() for values in labels}) > 1

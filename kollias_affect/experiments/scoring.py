@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from kollias_affect import evaluation
+from kollias_affect import evaluation, tasks
 from kollias_affect.evaluation import postprocess
 from kollias_affect.experiments.declaration import (
     Empty,
@@ -110,11 +110,12 @@ def expressions(laboratory, setting):
         Empty: If a role is missing, or no frame of the test part counts.
     """
     clips, predictions = _predictions(laboratory, setting)[TEST]
-    clips = [clip for clip in clips if clip.valid.any()]
+    known = {clip.key: tasks.known(clip, "expression") for clip in clips}
+    clips = [clip for clip in clips if known[clip.key].any()]
     if not clips:
         raise Empty("no frame of the test part counts")
-    labels = [np.bincount(clip.expression[clip.valid]).argmax() for clip in clips]
-    means = [np.nanmean(predictions[clip.key][clip.valid], axis=0) for clip in clips]
+    labels = [np.bincount(clip.expression[known[clip.key]]).argmax() for clip in clips]
+    means = [np.nanmean(predictions[clip.key][known[clip.key]], axis=0) for clip in clips]
     return accuracies(np.array(labels), np.argmax(means, axis=1))
 
 

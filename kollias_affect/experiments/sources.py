@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks, datasets
+from kollias_affect import _checks, datasets, tasks
 from kollias_affect.clip import Clips
 from kollias_affect.datasets import division, fer2013
 from kollias_affect.datasets._report import PartNotFoundError
@@ -252,9 +252,10 @@ def limited(clips, frames, seed=0):
     counts, chosen = {}, []
     for i in np.random.default_rng(seed).permutation(len(clips)).tolist():
         clip = clips[i]
-        if clip.expression is None or not clip.valid.any():
+        known = tasks.known(clip, "expression")
+        if not known.any():
             continue
-        label = int(np.bincount(clip.expression[clip.valid]).argmax())
+        label = int(np.bincount(clip.expression[known]).argmax())
         if counts.get(label, 0) < frames:
             counts[label] = counts.get(label, 0) + int(clip.valid.sum())
             chosen.append(i)

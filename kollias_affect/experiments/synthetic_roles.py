@@ -8,13 +8,15 @@ from kollias_affect import datasets
 from kollias_affect.evaluation.cost_sensitive import EXPRESSION_COORDINATES
 from kollias_affect.experiments.roles import Parts, relabel
 from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect.training import published_units
 
 
 def synthetic_roles(root):
     """Makes small synthetic clips in every role but `test`; they show no real affect.
 
-    The expression of a frame is the one that is nearest in the plane of valence and arousal. The
-    labels of the annotator are the true ones with a slow error added.
+    The expression of a frame is the one that is nearest in the plane of valence and arousal, and
+    its action units are those of the expression. The labels of the annotator are the true ones with
+    a slow error added.
 
     Args:
         root: Folder of the clips.
@@ -46,7 +48,9 @@ def synthetic_roles(root):
 def _with_expressions(clip):
     places = np.array([EXPRESSION_COORDINATES[name] for name in EXPRESSIONS])
     distances = np.linalg.norm(clip.valence_arousal[:, None] - places, axis=-1)
-    return dataclasses.replace(clip, expression=distances.argmin(axis=1))
+    expression = distances.argmin(axis=1)
+    units = np.nan_to_num(published_units())[expression] >= 0.5
+    return dataclasses.replace(clip, expression=expression, action_units=units)
 
 
 def _with_error(clip):

@@ -23,6 +23,7 @@ from kollias_affect.datasets import sampling
 from kollias_affect.experiments import builders
 from kollias_affect.experiments.declaration import Fusion, Repeated, Separate
 from kollias_affect.experiments.roles import are_utterances
+from kollias_affect.tasks import label_field, names_of
 
 VALIDATION, TEST = "validation", "test"
 FINISHED = "finished.json"
@@ -45,7 +46,8 @@ class Trainings:
         if isinstance(setting, Fusion):
             name = f"fusion-{setting.mode}"
         else:
-            name = f"{setting.network.build}-{setting.network.backbone}-{setting.task}"
+            task = "+".join(names_of(setting.task))
+            name = f"{setting.network.build}-{setting.network.backbone}-{task}"
         laboratory = self.laboratory
         content = laboratory.fingerprint(setting, laboratory.contents(*sorted(roles)))
         return laboratory.out_dir / f"{name}-{content}"
@@ -265,9 +267,10 @@ class Trainings:
             "learning_rate": preset.learning_rate(frozen),
             **setting.options,
         }
-        if setting.task != "expression":
+        fields = {label_field(name) for name in names_of(setting.task)}
+        if "valence_arousal" in fields:
             options["loss"] = preset.loss
-            if are_utterances(validation):
+            if len(fields) == 1 and are_utterances(validation):
                 options["choose_by"] = "utterance"  # paper B: the challenge's score
         chosen = {"batch_size": scale.batch_size, "learning_rate": scale.learning_rate}
         chosen = {n: v for n, v in chosen.items() if v is not None and n not in setting.fixed}

@@ -1,8 +1,8 @@
-"""Detectors of BlazeFace's networks: large faces at once, small ones by a second look.
+"""Detectors of BlazeFace's networks: large faces at once, others by a second look.
 
-The network `front` is fast and accurate for faces that fill a good part of its input. The others
-see smaller faces, with false alarms. So they only propose places, and `front` looks at each of them
-closely, which decides and gives the box.
+The network `front` is fast and accurate for faces that fill a good part of its input. What it finds
+in parts of the image, and what `back` finds there, which sees smaller faces with many false alarms,
+are proposals: `front` looks at each of them closely, which decides and gives the box.
 """
 
 import functools

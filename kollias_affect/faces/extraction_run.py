@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 # Frames of a track from which on portraits of a detection are kept, to recognise its person at the
 # end.
-PORTRAITS = (1, 4, 16, 64, 256, 1024)
+PORTRAITS = (1, 4, 32, 256)
 LOCK_SECONDS = 10  # The workers of a killed parent may need this long to notice its end.
 _DISTRIBUTIONS = ("av", "dlib-bin", "dlib", "opencv-python-headless", "opencv-python", "numpy")
 
@@ -166,7 +166,7 @@ class ExtractionRun:
     def _descriptors(self, track):
         """Returns the descriptors of the portraits of a track."""
         files = sorted((self.folder / "portraits" / str(track.face_id)).glob("*.npy"))
-        return likeness.descriptors([np.load(file) for file in files])
+        return likeness.descriptors([np.load(file, allow_pickle=False) for file in files])
 
     def publish(self, broken, notes=()):
         """Publishes crops, tables and landmarks of the chosen faces, then the marker.

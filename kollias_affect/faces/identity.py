@@ -18,7 +18,8 @@ from kollias_affect.faces.likeness import correlation
 MIN_CORRELATION = 0.88
 # Distance of descriptors up to which two tracks are of one person: anywhere, and where one track
 # goes on at the place of the other. `benchmarks/identities.py` measures them.
-SAME, SAME_AT_ITS_PLACE = 0.5, 0.6
+SAME, SAME_AT_ITS_PLACE = 0.5, 0.55
+BRIEF = 0.2  # Seconds; a shorter interruption of a face at its place is a blur or a hand before it.
 
 
 @dataclasses.dataclass
@@ -175,9 +176,17 @@ def _distances(tracks, features, memory):
             first, then = sorted((a, b), key=lambda track: (track.first, track.face_id))
             goes_on = overlap(first.box, then.start) > 0 and 0 <= then.first - first.time <= memory
             allowed = SAME_AT_ITS_PLACE if goes_on else SAME
-            together = b.face_id in a.others
-            distances[i, j] = distances[j, i] = np.inf if together else distances[i, j] / allowed
+            distance = 0.0 if _interrupts(first, then) else distances[i, j] / allowed
+            distance = np.inf if b.face_id in a.others else distance
+            distances[i, j] = distances[j, i] = distance
     return distances
+
+
+def _interrupts(face, brief):
+    """Returns whether a track is a brief interruption of another one at its place."""
+    inside = face.first < brief.first and brief.time < face.time
+    at_its_place = overlap(face.start, brief.start) > 0 or overlap(face.box, brief.start) > 0
+    return inside and at_its_place and brief.time - brief.first < BRIEF
 
 
 def _nearest(sums, groups):

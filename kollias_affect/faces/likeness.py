@@ -49,6 +49,8 @@ def portrait(image, points):
 
     whole = dlib.rectangle(0, 0, image.shape[1] - 1, image.shape[0] - 1)
     parts = dlib.points([dlib.point(int(x), int(y)) for x, y in np.rint(points)])
+    # dlib takes no views, such as mirrored pictures.
+    image = np.ascontiguousarray(image)
     return dlib.get_face_chip(image, dlib.full_object_detection(whole, parts), SIDE, _PADDING)
 
 

@@ -4,6 +4,31 @@ A name is imported when it is first used: the page needs neither TensorFlow nor 
 """
 
 import importlib
+import typing
+
+if typing.TYPE_CHECKING:  # for the reference and for editors
+    from kollias_affect.prediction.drawing import (
+        FaceOverlay,
+        draw,
+        is_annotated,
+        write_image,
+        write_video,
+    )
+    from kollias_affect.prediction.folder import FolderResult, predict_files
+    from kollias_affect.prediction.images import predict_images
+    from kollias_affect.prediction.in_memory import predict
+    from kollias_affect.prediction.inputs import Inputs, find_inputs
+    from kollias_affect.prediction.outputs import ANNOTATED
+    from kollias_affect.prediction.over_time import MODES
+    from kollias_affect.prediction.summary import summarize
+    from kollias_affect.prediction.table_files import (
+        FORMATS,
+        check_format,
+        read_table,
+        write_table,
+    )
+    from kollias_affect.prediction.videos import predict_videos
+    from kollias_affect.prediction.view import write_page
 
 _MODULES = {
     "drawing": ("FaceOverlay", "draw", "is_annotated", "write_image", "write_video"),

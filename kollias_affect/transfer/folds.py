@@ -14,7 +14,8 @@ class CrossValidated:
 
     Attributes:
         scores: `pandas.DataFrame` of `evaluation.scores` over the predictions of all folds.
-        predictions: Dict from the key of each clip to float32 `[frames, outputs]`.
+        predictions: Dict from the key of each clip to float32 `[frames, outputs]`; of several
+            tasks, a dict of such dicts by task.
     """
 
     scores: object
@@ -59,16 +60,20 @@ def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, validation_sh
     settings = _describe(parts, seed, validation_share)
     _check_folder(out_dir, settings)
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    predictions, task = {}, None
+    predictions = {}
     with _runs.Lock(out_dir):
         _runs.start_folder(out_dir, settings, _writes(parts), required=("folds",))
         for number, (train, validation, scored) in enumerate(parts, start=1):
             folder = out_dir / f"fold-{number}"
             model = build()
             model, card = training.train(model, train, validation, folder, seed=seed, **options)
-            task = card["task"]
-            predictions.update(_predictions(model, card, scored, folder))
-        scores = evaluation.scores(clips, predictions, task)
+            for task, values in _predictions(model, card, scored, folder).items():
+                predictions.setdefault(task, {}).update(values)
+        if len(predictions) > 1:
+            scores = evaluation.score_tasks(clips, predictions)
+        else:
+            ((task, predictions),) = predictions.items()
+            scores = evaluation.scores(clips, predictions, task)
         evaluation.write_table(scores, out_dir / "scores")
     return CrossValidated(scores, predictions)
 
@@ -119,25 +124,32 @@ def _check_folder(out_dir, settings):
         ) from error
 
 
-def _stored(path, rows):
-    """Returns the predictions in a file; `None` if it is missing or damaged."""
+def _stored(path, names, rows):
+    """Returns the arrays in a file by name; `None` if one is missing or the file is damaged."""
     try:
         with _untrusted.reading("Predictions must be complete", path, "Remove the file."):
-            frames = _untrusted.read_npz(path, ("predictions",))["predictions"]
-            return frames if len(frames) == rows else None
+            arrays = _untrusted.read_npz(path, tuple(names))
+            return arrays if all(len(arrays[name]) == rows for name in names) else None
     except (OSError, ValueError):
         return None
 
 
 def _predictions(model, card, clips, folder):
-    """Returns the predictions of the best epoch, from the folder if they are there."""
+    """Returns the predictions of the best epoch by task, from the folder if they are there."""
+    names = list(tasks.tasks_of(card))
     path = folder / f"predictions-epoch-{card['epoch']}.npz"
-    frames = _stored(path, sum(map(len, clips)))
+    entries = {task: "predictions" if len(names) == 1 else f"predictions {task}" for task in names}
+    frames = _stored(path, entries.values(), sum(map(len, clips)))
     if frames is not None:
-        parts = np.split(frames, np.cumsum([len(clip) for clip in clips])[:-1])
-        return {clip.key: values for clip, values in zip(clips, parts, strict=True)}
+        ends = np.cumsum([len(clip) for clip in clips])[:-1]
+        return {
+            task: {c.key: v for c, v in zip(clips, np.split(frames[entry], ends), strict=True)}
+            for task, entry in entries.items()
+        }
     predictions = evaluation.predict(model, clips)
-    frames, names = np.concatenate(list(predictions.values())), tasks.TASKS[card["task"]][0]
+    predictions = predictions if len(names) > 1 else {names[0]: predictions}
+    frames = {entries[task]: np.concatenate(list(v.values())) for task, v in predictions.items()}
+    outputs = [name for task in names for name in tasks.TASKS[task][0]]
     with _files.atomic(path) as temporary:
-        np.savez(temporary, predictions=frames, outputs=np.array(names))
+        np.savez(temporary, outputs=np.array(outputs), **frames)
     return predictions

@@ -10,7 +10,7 @@ from kollias_affect.evaluation import plots
 from kollias_affect.evaluation.cost_sensitive import cost_sensitive_accuracy
 from kollias_affect.evaluation.measures import accuracy
 from kollias_affect.evaluation.tables import write_table
-from kollias_affect.tasks import EXPRESSIONS
+from kollias_affect.tasks import EXPRESSIONS, known
 
 MONITOR = "val_accuracy"  # chooses the best epoch of a stage
 
@@ -149,7 +149,7 @@ def write_distributions(sets, out_dir):
     """
     counts = {}
     for name, clips in sets.items():
-        labels = np.concatenate([clip.expression[clip.valid] for clip in clips])
+        labels = np.concatenate([clip.expression[known(clip, "expression")] for clip in clips])
         counts[name] = np.bincount(labels, minlength=len(EXPRESSIONS))
     table = pd.DataFrame(counts, list(EXPRESSIONS)).T
     write_table(table, out_dir / "distributions")

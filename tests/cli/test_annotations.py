@@ -1,6 +1,8 @@
 """The commands that follow `annotate`, on a store that a visitor filled."""
 
 import shutil
+import subprocess
+import sys
 
 import av
 import numpy as np
@@ -97,8 +99,8 @@ def test_recordings_are_exported_and_imported_into_an_equal_store(
         options = ["--video", paths[0], "--video", paths[1]]
     count = 18 if name == "csv" else 2
     command = ["annotations", "import", found, "--out", tmp_path / "new", *options]
-    assert f"{count} recordings added, 0 were there already." in ok(*command)
-    assert f"0 recordings added, {count} were there already." in ok(*command)
+    assert f"{count} recordings added, 0 there already." in ok(*command)
+    assert f"0 recordings added, {count} there already." in ok(*command)
     with Store(store, read_only=True) as old, Store(tmp_path / "new", read_only=True) as new:
         assert len(new.takes.list()) == count
         if name == "csv":
@@ -116,6 +118,16 @@ def test_agreement_is_written_as_tables_and_pictures(ok, store, tmp_path):
     assert len(tracks) == 6 + 2 and (tracks["annotators"] == 3).all()
     assert len(pd.read_csv(tmp_path / "pairs.csv")) == 6 * 3
     assert len(list(tmp_path.glob("*.png"))) == 6
+
+
+def test_agreement_needs_no_tensorflow(store, tmp_path):
+    code = (
+        "import sys; from kollias_affect.cli import main;"
+        "main(['annotations', 'agree', *sys.argv[1:]], standalone_mode=False);"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(store), "--out", str(tmp_path)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def test_crops_get_the_mean_of_the_annotators(ok, store, paths, tmp_path):

@@ -13,7 +13,7 @@ def labelled(ok, synthetic_root, tmp_path_factory):
     first, second = sorted((synthetic_root / "videos").glob("*.mp4"))
     options = ["--out", out, "--labels", synthetic_root / "annotations", "--processes", 1]
     output = ok("extract", first, *options)
-    assert "subject01_1: 24 frames" in output and "1 clips with labels" in output
+    assert "subject01_1: 24 frames" in output and "1 clip with labels" in output
     assert "2 clips with labels" in ok("extract", second, *options)
     return out
 

@@ -8,6 +8,7 @@ from kollias_affect import EXPRESSIONS, datasets
 from kollias_affect.datasets import affwild2
 
 NOTES = "3rd ABAW Annotations"
+AU = f"{NOTES}/AU_Detection_Challenge"
 VA, EXPR = f"{NOTES}/VA_Estimation_Challenge", f"{NOTES}/EXPR_Classification_Challenge"
 HEADER = "Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other"
 AUS = ",".join("0" * 12)
@@ -599,3 +600,79 @@ def test_all_options_of_extract_are_accepted():
     assert {"detect_every", "size", "detector"} <= set(datasets.loader_options("affwild"))
     with pytest.raises(ValueError, match="Every person of Aff-Wild2 is a clip"):
         affwild2.load(".", faces="main")
+
+
+UNITS = "AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26"
+
+
+def units(*present, label="1"):
+    return ",".join(label if i in present else "0" for i in range(12))
+
+
+@pytest.fixture
+def three(root):
+    """The tree with action units; each task has its own people in the official parts."""
+    rows = [units(0, 6), ",".join(["-1"] * 12), units()]
+    write(root / AU / "Train_Set/video10_1_left.txt", "\n".join([UNITS, *rows, ""]))
+    write(root / AU / "Train_Set/10-60-1280x720.txt", "\n".join([UNITS, *rows * 2, ""]))
+    write(root / AU / "Validation_Set/10-60-1280x720_right.txt", f"{UNITS}\n{units(11)}\n")
+    return root
+
+
+def test_action_units_follow_the_header_and_minus_1_is_not_valid(three):
+    left = affwild2.load(three, "train", task="action_units")[1]
+    assert left.key == "video10_1_left" and left.valid.tolist() == [True, False, True]
+    assert left.action_units[0].tolist() == [1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert np.isnan(left.action_units[1]).all()
+    write(three / AU / "Train_Set/video10_1_left.txt", "AU26,AU01\n1,0\n0,-1\n")
+    left = affwild2.load(three, "train", task="action_units")[1]
+    assert left.action_units[0, [11, 0]].tolist() == [1, 0] and np.isnan(left.action_units[0, 1])
+    assert left.action_units[1, 11] == 0 and np.isnan(left.action_units[1, 0])
+
+
+def test_action_units_are_counted(three):
+    report = affwild2.load(three, "train", task="action_units").report
+    assert report.units["AU1"] == 3 and report.units["AU2"] == 0
+    assert "AU12" in str(report)
+
+
+@pytest.mark.parametrize("rows", ["AU1,smile\n1,0\n", "AU3\n1\n", "AU1\n2\n", "AU1\n0.5\n"])
+def test_malformed_action_units_are_refused_with_the_file(three, rows):
+    write(three / AU / "Train_Set/video10_1_left.txt", rows)
+    with pytest.raises(ValueError, match="video10_1_left.txt"):
+        affwild2.load(three, "train", task="action_units")
+
+
+def test_all_labels_of_a_person_are_joined_and_each_frame_keeps_what_it_has(three):
+    clips = affwild2.load(three, "train", task="all")
+    left = {clip.key: clip for clip in clips}["video10_1_left"]
+    assert len(left) == 5 and left.expressions[7] == "other"
+    assert np.isfinite(left.valence_arousal).all(axis=1).tolist() == [True, False, True, True, True]
+    assert left.expression.tolist() == [0, -1, 4, 7, 6]
+    assert np.isfinite(left.action_units[:, 0]).tolist() == [True, False, True, False, False]
+    assert left.valid.tolist() == [True, False, True, True, True]
+
+
+def test_people_who_validate_a_task_train_no_other(three, count):
+    clips = affwild2.load(three, "train", task="all")
+    assert [clip.key for clip in clips] == ["10-60-1280x720", "video10_1_left"]
+    assert count(clips, "who validate another task, left out") == 2  # VA and EXPR of one person
+    validation = affwild2.load(three, "validation", task="all")
+    assert [clip.key for clip in validation] == ["10-60-1280x720_right", "video10_1_right"]
+    assert validation[0].valence_arousal is None and validation[0].action_units is not None
+
+
+def test_other_may_stay_a_class(root):
+    clip = affwild2.load(root, "train", task="expression", other="other")[1]
+    assert clip.expression.tolist() == [0, -1, 4, 7, 6] and clip.valid[3]
+    report = affwild2.load(root, "train", task="expression", other="other").report
+    assert report.classes["other"] == 3
+
+
+def test_all_reads_the_lists_if_there_are_no_sets(lists):
+    shutil.rmtree(lists / NOTES)
+    plain, left = affwild2.load(lists, "train", task="all")
+    assert left.valid.all() and left.expression.tolist() == [0, 4, 1]
+    assert np.isfinite(left.valence_arousal).all(axis=1).tolist() == [True, True, False]
+    assert left.action_units.tolist() == np.zeros((3, 12)).tolist()
+    assert plain.expression.tolist() == [-1, 7, 6]

@@ -4,6 +4,7 @@ import pytest
 from kollias_affect import datasets
 from kollias_affect.clip import Clip
 from kollias_affect.datasets import frames_csv
+from kollias_affect.tasks import EXPRESSIONS, EXPRESSIONS_8
 
 
 @pytest.fixture
@@ -349,3 +350,34 @@ def test_messages_name_another_separator(root, text, message):
     write(root, text)
     with pytest.raises(ValueError, match=message):
         datasets.load("frames_csv", root)
+
+
+def test_rows_may_lack_all_kinds_of_labels_but_one(tmp_path, make_clip):
+    units = np.full((3, 12), np.nan)
+    units[0], units[2, :2] = 1, [0, 1]
+    clips = [
+        make_clip("a", 3, landmarks=None, expression=[-1, 7, 4], action_units=units,
+                  expressions=EXPRESSIONS_8, valence_arousal=None),
+        make_clip("b", 3, 9, landmarks=None),
+        make_clip("c", 3, 18, landmarks=None, valence_arousal=None, expression=[4, 0, 4]),
+    ]  # fmt: skip
+    frames_csv.write(clips, tmp_path / "frames.csv")
+    a, b, c = frames_csv.load(tmp_path / "frames.csv")
+    assert a.expression.tolist() == [-1, 7, 4] and a.expressions == EXPRESSIONS_8
+    np.testing.assert_array_equal(a.action_units, units)
+    assert a.valence_arousal is None and a.valid.all()
+    assert b.expression is None and b.action_units is None
+    np.testing.assert_allclose(b.valence_arousal, clips[1].valence_arousal, atol=1e-6)
+    assert c.expressions == EXPRESSIONS and c.expression.tolist() == [4, 0, 4]
+
+
+def test_action_units_may_be_some_of_the_twelve(tmp_path):
+    image = tmp_path / "1.png"
+    image.touch()
+    (tmp_path / "frames.csv").write_text("image,AU12,AU4\n1.png,1,\n1.png,0,1\n")
+    [clip] = frames_csv.load(tmp_path / "frames.csv")
+    assert clip.action_units[:, 6].tolist() == [1, 0] and clip.action_units[1, 2] == 1
+    assert np.isnan(clip.action_units[0]).sum() == 11
+    (tmp_path / "frames.csv").write_text("image,AU12\n1.png,2\n")
+    with pytest.raises(ValueError, match="action units must be 0 or 1"):
+        frames_csv.load(tmp_path / "frames.csv")

@@ -190,3 +190,82 @@ def test_rows_of_omg_are_those_that_csv_readers_see(tmp_path):
         rows = list(csv.DictReader(file))
     assert [f"{row['video']}/{row['utterance']}" for row in rows] == [f"{k}.mp4" for k in KEYS]
     assert {(float(row["arousal"]), float(row["valence"])) for row in rows} == {(0.25, 0.5)}
+
+
+UNITS = "AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26"
+
+
+def outputs(*classes, count=8):
+    """One-hot outputs; NaN for a frame without a face."""
+    return np.stack([np.full(count, np.nan) if c is None else np.eye(count)[c] for c in classes])
+
+
+def probabilities(*rows):
+    """Probabilities of the action units; each row names those that are present."""
+    return np.stack([[0.5 if u in row else 0.49 for u in range(12)] for row in rows])
+
+
+def test_affwild2_has_other_as_the_eighth_expression(tmp_path):
+    clips = [clip("105", "x-x")]
+    submissions.write("affwild2", tmp_path / "out", clips, {"105": outputs(7, None, 4)})
+    lines = (tmp_path / "out/105.txt").read_text().splitlines()
+    assert lines == [HEADER, "7", "-1", "4"]
+    read = submissions.read("affwild2", tmp_path / "out", clips)["105"]
+    np.testing.assert_array_equal(read, outputs(7, None, 4))
+
+
+@pytest.mark.parametrize(("missing", "second"), [("mark", "-1"), ("interpolate", "1")])
+def test_affwild2_has_the_action_units_from_one_half_on(tmp_path, missing, second):
+    clips, values = [clip("105", "x-x")], probabilities({0, 6}, (), {11})
+    values[1] = np.nan
+    done = submissions.write("affwild2", tmp_path / "out", clips, {"105": values}, missing=missing)
+    lines = (tmp_path / "out/105.txt").read_text().splitlines()
+    assert lines[0] == UNITS and lines[1] == "1,0,0,0,0,0,1,0,0,0,0,0"
+    assert lines[2].startswith(f"{second},") and lines[3] == ",".join("0" * 11) + ",1"
+    assert (done.rows, done.without_face) == (3, 1)
+    read = submissions.read("affwild2", tmp_path / "out", clips)["105"]
+    assert np.isnan(read[1]).all() == (missing == "mark")
+    np.testing.assert_array_equal(read[[0, 2]], values[[0, 2]] >= 0.5)
+
+
+def test_affwild2_has_a_folder_for_each_of_several_tasks(tmp_path):
+    clips = [clip("105", "xx"), clip("106", "x-")]
+    affect = {"105": np.zeros((2, 2)), "106": np.array([[2, 0], [np.nan, np.nan]])}
+    units = {"105": probabilities((), {1}), "106": probabilities({1}, ())}
+    predictions = {"valence_arousal": affect, "action_units": units}
+    done = submissions.write("affwild2", tmp_path / "out", clips, predictions)
+    assert (done.rows, done.without_face, done.clipped) == (8, 1, 1)
+    for task, header in (("valence_arousal", "valence,arousal"), ("action_units", UNITS)):
+        for key in ("105", "106"):
+            assert (tmp_path / "out" / task / f"{key}.txt").read_text().startswith(header)
+
+
+def test_the_multitask_challenge_has_a_line_for_each_image(tmp_path):
+    clips = [Clip("105", ["105/00003.jpg", "", "105/00009.jpg"]), Clip("106", [""])]
+    nothing = np.full((1, 12), np.nan)
+    affect = np.array([[0.5, -0.25], [np.nan, np.nan], [1, 0]])
+    units = probabilities({0}, (), {11})
+    units[1] = np.nan
+    predictions = {
+        "valence_arousal": {"105": affect, "106": nothing[:, :2]},
+        "expression_8": {"105": outputs(7, None, 0), "106": nothing[:, :8]},
+        "action_units": {"105": units, "106": nothing},
+    }
+    path = tmp_path / "predictions.txt"
+    done = submissions.write("affwild2_multitask", path, clips, predictions)
+    assert (done.rows, done.without_face) == (2, 2)
+    assert path.read_text().splitlines() == [
+        "image,valence,arousal,expression,aus",
+        "105/00003.jpg,0.500000,-0.250000,7,1,0,0,0,0,0,0,0,0,0,0,0",
+        "105/00009.jpg,1.000000,0.000000,0,0,0,0,0,0,0,0,0,0,0,0,1",
+    ]
+    read = submissions.read("affwild2_multitask", path, clips)
+    np.testing.assert_array_equal(read["valence_arousal"]["105"], affect)
+    np.testing.assert_array_equal(read["expression_8"]["105"], outputs(7, None, 0))
+    np.testing.assert_array_equal(read["action_units"]["105"][[0, 2]], units[[0, 2]] >= 0.5)
+    assert np.isnan(read["action_units"]["106"]).all()
+    del predictions["action_units"]
+    with pytest.raises(ValueError, match="needs predictions of valence and arousal"):
+        submissions.write("affwild2_multitask", tmp_path / "p.txt", clips, predictions)
+    with pytest.raises(ValueError, match="not among them"):
+        submissions.read("affwild2_multitask", path, clips[1:])

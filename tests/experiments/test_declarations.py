@@ -27,7 +27,7 @@ def test_every_table_is_declared():
     others = [f"C{n}" for n in (*range(15, 19), 6, 19)]
     assert list(TABLES) == [
         *of_a, *of_b, *(f"B-{name}" for name in of_text_b), *of_c, *of_text_c, *others,
-        "D3", "D4", "D5",
+        "D3", "D4", "D5", "ABAW",
     ]  # fmt: skip
 
 
@@ -130,3 +130,10 @@ def test_paper_d_confusions_give_the_test_accuracies_of_figure_3():
         assert right.sum() / SFEW_TEST.sum() == pytest.approx(
             submission.published["test"], abs=0.00051
         )
+
+
+def test_the_published_sum_of_abaw_is_that_of_three_tasks():
+    cells = TABLES["ABAW"].cells
+    sums = [cell.published["sum"] for cell in cells if "sum" in cell.published]
+    # CCC, macro F1 and mean F1 are at most 1 each.
+    assert len(sums) == 2 and all(0 < value <= 3 for value in sums)

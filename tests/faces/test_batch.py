@@ -3,7 +3,9 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kollias_affect import faces
@@ -58,9 +60,15 @@ def test_a_terminal_shows_the_number_of_frames(face_video, tmp_path, capsys, mon
     assert "24/24" in shown if terminal else not shown
 
 
-def test_a_callable_detector_works_with_many_videos(videos, tmp_path):
-    clips, errors = faces.extract_many(videos, tmp_path, 2, False, detector=lambda image: [BOX])
-    assert not errors and all(clip.valid.all() for clip in clips.values())
+def test_a_callable_detector_works_with_many_videos(synthetic_root, videos, tmp_path):
+    def find(image):
+        return faces.detect(image)
+
+    clips, errors = faces.extract_many(videos, tmp_path, 2, False, detector=find)
+    expected = [faces.read(synthetic_root / "crops", Path(video).stem) for video in videos]
+    assert not errors and list(map(str, videos)) == [*map(str, clips)]
+    for clip, known in zip(clips.values(), expected, strict=True):
+        assert np.array_equal(clip.valid, known.valid) and clip.valid.sum() == 20
 
 
 def test_after_the_parent_is_killed_the_same_command_resumes(synthetic_root, videos, tmp_path):

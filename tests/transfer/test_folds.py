@@ -65,6 +65,23 @@ def test_scores_cover_the_complete_corpus_and_a_second_call_trains_nothing(
         cross_validate(build, clips, **options, seed=1)
 
 
+def test_several_tasks_are_scored_over_the_complete_corpus(tiny, clips, tmp_path, quick):
+    names = ("expression", "valence_arousal")
+    clips = [clip.labelled(expression=np.arange(6) % 7) for clip in clips]
+    options = {"folds": 2, "out_dir": tmp_path / "run", "epochs": 1, "batch_size": 2, "verbose": 0}
+    first = cross_validate(lambda: tiny(names, length=6), clips, **options)
+    for name in names:
+        assert len(first.predictions[name]) == len(clips)
+        expected = evaluation.scores(clips, first.predictions[name], name)
+        for row in expected.index:
+            found = first.scores.loc[f"{name} {row}", expected.columns].astype(float)
+            assert np.allclose(found, expected.loc[row].astype(float), equal_nan=True)
+    repeated = cross_validate(lambda: tiny(names, length=6), clips, **options)
+    assert np.allclose(
+        repeated.predictions["expression"]["a"], first.predictions["expression"]["a"]
+    )
+
+
 def test_a_run_that_chose_the_epoch_on_the_scored_people_is_refused(build, clips, tmp_path):
     (tmp_path / "run" / "fold-1").mkdir(parents=True)
     (tmp_path / "run" / "fold-1" / "settings.json").write_text("{}")

@@ -135,8 +135,10 @@ def _best_part(valid, frames):
 
 def _both_histograms(sets, predictions, title, ranges):
     clips = _clips(sets)
-    values = [v[clip.valid] for clip, v in zip(clips, paired(clips, predictions), strict=True)]
-    labels = np.concatenate([clip.valence_arousal[clip.valid] for clip in clips])
+    known = [tasks.known(clip, "valence_arousal") for clip in clips]
+    values = [v[k] for v, k in zip(paired(clips, predictions), known, strict=True)]
+    labels = [clip.valence_arousal[k] for clip, k in zip(clips, known, strict=True)]
+    labels = np.concatenate(labels)
     _refuse_none(labels)
     return plane.histogram(np.concatenate(values), labels, title, ranges)
 

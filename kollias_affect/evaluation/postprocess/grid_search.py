@@ -16,7 +16,7 @@ from kollias_affect.evaluation.postprocess._settings import (
 from kollias_affect.evaluation.postprocess.steps import AFFECT_TASKS, by_key, no_steps
 from kollias_affect.evaluation.scored_rows import LABEL_PREFIX, scored_rows
 from kollias_affect.evaluation.sequences import LENGTH
-from kollias_affect.tasks import TASKS
+from kollias_affect.tasks import TASKS, known
 
 # Windows of the median filter, in frames.
 WINDOWS = (1, 3, 5, 11, 21, 41, 81, 161)
@@ -119,7 +119,10 @@ def _score_function(steps, predictions, clips, task):
     """Returns a function from the result of `steps.apply` to the CCC of each dimension."""
     labels = scored_rows(clips, predictions, task).labels
     if steps.by is None:
-        return lambda outputs: ccc(labels, np.concatenate([outputs[c.key][c.valid] for c in clips]))
+        counted = {clip.key: known(clip, task) for clip in clips}
+        return lambda outputs: ccc(
+            labels, np.concatenate([outputs[key][frames] for key, frames in counted.items()])
+        )
     table = aggregate(predictions, clips, steps.by, steps.statistic, length=steps.length, task=task)
     table = table[table["frames"] > 0]
     labels = table[[LABEL_PREFIX + name for name in steps.names]].to_numpy()
