@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks, _files
+from kollias_affect import _checks, _files, _untrusted
 from kollias_affect.datasets import affwild2, omg
 from kollias_affect.tasks import ACTION_UNITS, DIMENSIONS, EXPRESSIONS, EXPRESSIONS_8, TASKS
 
@@ -142,7 +142,9 @@ def read(name, path, clips):
         FileNotFoundError: If there is no such file or folder.
         ValueError: If clips are missing, others are there, or a file is malformed.
     """
-    return FORMATS[_checks.one_of("dataset", name, FORMATS)][1](Path(path), clips)
+    reader = FORMATS[_checks.one_of("dataset", name, FORMATS)][1]
+    with _untrusted.reading("A submission must be whole", path, "Copy it again.", own=True):
+        return reader(Path(path), clips)
 
 
 # --- OMG-Emotion

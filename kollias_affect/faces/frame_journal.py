@@ -126,6 +126,8 @@ def _is_whole(line, number):
         numbers = [line["t"], *(n for box in boxes for n in box)]
         sizes = [len(decode_points(text)) for text in points]
         ids = [face["id"] for face in line["faces"]]
+        for face in line["faces"]:
+            _decode_copy(face["copy"])
         return (
             line["frame"] == number
             and bool(np.isfinite(np.array(numbers, np.float64)).all())
@@ -134,7 +136,7 @@ def _is_whole(line, number):
             and all(box.area > 0 for box in boxes)
             and (len(grid := line.get("grid", (1, 1))) == 2 and min(grid) > 0)
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return False
 
 

@@ -235,7 +235,7 @@ class _Shape:
         image = self.to_rgb.reformat(picture, width, height, "rgb24").to_ndarray()
         turn = _turn(picture)
         if turn is None:
-            return image
+            return np.ascontiguousarray(image)  # Lines of some widths are padded.
         # A pixel (x, y) is shown at (a x + c y, b x + d y).
         a, b, c, d = turn
         if abs(a) < abs(b):

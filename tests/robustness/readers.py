@@ -124,7 +124,9 @@ def _journal(folder):
     import base64
 
     points = base64.b64encode(bytes(4 * 136)).decode()
+    copy = base64.b64encode(bytes(64)).decode()
     face = {"id": 0, "box": [1, 2, 30, 40, 0.5], "in_frame": points, "in_crop": points}
+    face["copy"] = copy
     lines = [{"journal": 2, "settings": {}}]
     lines += [{"frame": i, "t": i / 25, "faces": [face], "grid": [48, 64]} for i in (1, 2, 3)]
     (folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -49,7 +49,7 @@ def read(path, name, defaults, frame_times):
     reader = READERS[_checks.one_of("format", name, READERS)]
     path = _checks.existing_file("file", path)
     remedy = "Choose another --format, or copy the file again."
-    with _untrusted.reading(f"A file of annotations must be {name}", path, remedy, own=True):
+    with _untrusted.reading(f"A file of annotations must be {name}", path, remedy):
         return reader(path, defaults, frame_times)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from kollias_affect.annotations.formats import parts
 
 REST = 0.04  # seconds between the repeated values of a slider that rests
+_LONGEST = 10**6  # seconds of a video
 
 
 def read_carma(path, defaults, frame_times):
@@ -111,6 +112,8 @@ def _annemo_recording(key, samples, defaults, path):
     order = np.argsort(times, kind="stable")
     times, values = times[order], parts.check_range(values[order], path)
     # The slider starts at 0, and rests at each value until the next line.
+    if not 0 <= times[-1] <= _LONGEST:
+        raise ValueError(f"Times must lie in 0 to {_LONGEST} s. Received: {times[-1]}.")
     grid = np.union1d(np.arange(0, times[-1], REST), times)
     index = np.searchsorted(times, grid, side="right") - 1
     held = np.where(index >= 0, values[index.clip(0)], 0.0)
