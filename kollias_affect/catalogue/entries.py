@@ -32,7 +32,8 @@ class Entry:
         return None if self.kind == "by hand" else f"{self.name}.keras"
 
 
-DEFAULT = "expression_vgg_fer2013"
+DEFAULT = "affect_vgg"
+_FER2013 = "expression_vgg_fer2013"
 
 _AFF_WILD = "the authors' project Aff-Wild-models, https://github.com/dkollias/Aff-Wild-models"
 _NO_LICENCE = "none is stated; ask the authors, and cite paper"
@@ -59,19 +60,31 @@ def _checkpoint(name, folder):
     )
 
 
+_SHIPPED = (
+    "The file comes with the package, in pretrained/ of its sources.",
+    "If it is missing there, get the sources again, or install the package again.",
+)
+
 ENTRIES = (
     Entry(
         DEFAULT,
+        "shipped",
+        "expression, valence_arousal",
+        "for research, as its training data (FER-2013)",
+        "trained by examples/train_affect.py, written by examples/export_affect.py",
+        (*_SHIPPED, "To train it yourself: docs/notes/affect.md has the commands."),
+    ),
+    Entry(
+        _FER2013,
         "shipped",
         "expression",
         "for research, as its training data (FER-2013)",
         "trained by examples/train_fer2013.py, written by examples/export_fer2013.py",
         (
-            "The file comes with the package, in pretrained/ of its sources.",
-            "If it is missing there, get the sources again, or install the package again.",
+            *_SHIPPED,
             "To train it yourself: python examples/train_fer2013.py fer2013.tar run",
             "python examples/export_fer2013.py run/best.keras "
-            f"pretrained/{DEFAULT}.keras --data fer2013.tar",
+            f"pretrained/{_FER2013}.keras --data fer2013.tar",
         ),
     ),
     _checkpoint("affwildnet_vggface_gru", "affwildnet-vggface-gru"),

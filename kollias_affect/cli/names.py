@@ -14,6 +14,7 @@ REFERENCES = (
 )
 TABLES = (
     *("A2", "A3", "A4", "A5", "A6", "A7", "A-several", "A-alternate", "A-grid"),
+    "ABAW",
     *("B3", "B4", "B5", "B6", "B7", "B8", "B-frozen", "B-tasks", "B-variants", "B-encoder"),
     *("B-folds", "B-dropout", "B-median"),
     *("C2", "C3", "C5", "C6", "C9", "C10", "C11", "C12", "C13", "C14", "C15", "C16", "C17"),

@@ -42,8 +42,7 @@ def _divided(model, inputs):
 @click.option(
     "--model",
     type=shared.MODEL,
-    help="A .keras or .onnx file, or a name of `weights list`.  [default: the shipped expression "
-    "model]",
+    help="A .keras or .onnx file, or a name of `weights list`.  [default: affect_vgg, which ships]",
 )
 @click.option("--recursive", is_flag=True, help="Also search the folders in folders.")
 @click.option("--cropped", is_flag=True, help="The images are faces already: detect nothing.")

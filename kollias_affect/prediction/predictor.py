@@ -185,7 +185,7 @@ def load(model=None):
 
     Args:
         model: `.keras` or `.onnx` file, a name of `weights.list_pretrained`, or a `Predictor`;
-            `None` for the default expression model.
+            `None` for the default, `affect_vgg`.
 
     Returns:
         `Predictor`.

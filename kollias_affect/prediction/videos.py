@@ -50,8 +50,8 @@ def predict_videos(
     - `crops/`: the outputs of `faces.extract`.
 
     Args:
-        model: `.keras` file, or a name of `weights.list_pretrained`; `None` for the default
-            expression model.
+        model: `.keras` file, or a name of `weights.list_pretrained`; `None` for the default,
+            `affect_vgg`.
         videos: List of video files.
         out_dir: Folder of the outputs.
         detector: See `faces.extract`.

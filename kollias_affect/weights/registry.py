@@ -12,7 +12,7 @@ import pandas as pd
 
 from kollias_affect import _files, models
 from kollias_affect.catalogue import files
-from kollias_affect.catalogue.entries import ENTRIES
+from kollias_affect.catalogue.entries import DEFAULT, ENTRIES
 
 
 def list_pretrained():
@@ -35,23 +35,24 @@ def list_pretrained():
     return pd.DataFrame([_row(entry) for entry in ENTRIES])
 
 
-def load_pretrained(name):
+def load_pretrained(name=None):
     """Loads a model with its weights.
 
     Args:
-        name: Name in `list_pretrained`.
+        name: Name in `list_pretrained`; `None` for the default, `"affect_vgg"`.
 
     Returns:
         `keras.Model` from float32 RGB `[batch, size, size, 3]` in [-1, 1] to its outputs. For
-        expressions these are seven probabilities in `EXPRESSIONS` order. A model that takes
-        landmarks, too, takes a dict of `images` and `landmarks`.
+        expressions these are seven probabilities in `EXPRESSIONS` order. The default returns a
+        dict of `expression` and `valence_arousal`. A model that takes landmarks, too, takes a dict
+        of `images` and `landmarks`.
 
     Raises:
         ValueError: If the name is unknown, or the file is damaged.
         FileNotFoundError: If the file is not on this machine. The message lists the steps to get
             it.
     """
-    model, _ = models.load(files.pretrained_file(name))
+    model, _ = models.load(files.pretrained_file(DEFAULT if name is None else name))
     if isinstance(model.input, dict) and list(model.input) == ["images"]:
         return keras.Model(model.input["images"], model.output, name=model.name)
     return model

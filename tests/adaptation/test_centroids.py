@@ -133,7 +133,7 @@ def test_files_without_centroids_are_refused(blobs, tmp_path):
     np.savez(path, **{**content, "counts": np.zeros(3)})
     refuse("must fit 7 centroids")
     np.savez(path, **{**content, "values": np.array([{}], object)})
-    refuse("allow_pickle=False")
+    refuse("objects")
     np.savez(path, **{**content, "scale": np.zeros(3)})
     refuse("")
     np.save(tmp_path / "z.npy", np.zeros(3))

@@ -45,7 +45,7 @@ def test_the_command_prints_an_address_that_answers_and_ends_at_an_interrupt(vid
         assert process.wait(20) in (0, 1, -2)
     assert (
         lines[0].startswith("clip.mp4: new")
-        and lines[1].startswith("1 videos.")
+        and lines[1].startswith("1 video.")
         and (tmp_path / "out/annotations.sqlite").is_file()
     )
 

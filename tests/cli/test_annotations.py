@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from annotation_visits import Visitor, running
 
+from kollias_affect._texts import count
 from kollias_affect.annotations.store import Store
 
 VIDEOS = {  # frames per second 25
@@ -89,7 +90,7 @@ def test_recordings_are_exported_and_imported_into_an_equal_store(
     ok, store, paths, tmp_path, name, files
 ):
     output = ok("annotations", "export", store, "--out", tmp_path / "files", "--format", name)
-    assert f"18 recordings, {files} files." in output
+    assert f"18 recordings, {count(files, 'file')}." in output
     if name != "csv":  # The other formats hold one person and annotator each.
         exported = [tmp_path / "files" / "A1" / f for f in ("talk.txt", "talk.json", "talk.csv")]
         (found,) = [path for path in exported if path.exists()]
@@ -97,12 +98,12 @@ def test_recordings_are_exported_and_imported_into_an_equal_store(
     else:
         found = tmp_path / "files" / "annotations.csv"
         options = ["--video", paths[0], "--video", paths[1]]
-    count = 18 if name == "csv" else 2
+    recordings = 18 if name == "csv" else 2
     command = ["annotations", "import", found, "--out", tmp_path / "new", *options]
-    assert f"{count} recordings added, 0 there already." in ok(*command)
-    assert f"0 recordings added, {count} there already." in ok(*command)
+    assert f"{recordings} recordings added, 0 there already." in ok(*command)
+    assert f"0 recordings added, {recordings} there already." in ok(*command)
     with Store(store, read_only=True) as old, Store(tmp_path / "new", read_only=True) as new:
-        assert len(new.takes.list()) == count
+        assert len(new.takes.list()) == recordings
         if name == "csv":
             traces = [[s.takes.trace(t["id"]).values for t in sorted(
                 s.takes.list(), key=lambda t: (t["video"], t["name"], t["person_label"],

@@ -31,7 +31,7 @@ def test_ours_stand_beside_the_papers_numbers(laboratory, tmp_path):
     assert frame.loc["one", "right: CCC"] == 0.2 and frame.loc["two", "left: CCC"] == 0.3
     assert frame.loc["two"].isna().sum() == 3
     page = (tmp_path / "T1.md").read_text()
-    assert "No paper" in page and "0.250" in page and "test 1 clips, 4 frames" in page
+    assert "No paper" in page and "0.250" in page and "test 1 clip, 4 frames" in page
     assert "Seeds: 0, one training for each number, so no spread is known." in page
     assert (tmp_path / "T1.csv").read_text().startswith(",left: CCC,left: CCC (paper)")
 

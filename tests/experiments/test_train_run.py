@@ -149,7 +149,7 @@ def test_a_continued_model_remembers_what_it_has_seen(called, omg, trained):
         ({"size": 0}, "`size` must be"),
         ({"width": 0}, "`width` must be"),
         ({"model": "none.keras", "rnn": "gru", "width": 2}, "new network.*rnn, width|width, rnn"),
-        ({"model": "no_such_name"}, "A model must be a .keras file or one of"),
+        ({"model": "no_such_name"}, "A model must be a .keras or .onnx file, or one of"),
         ({"weights": "vgg_face"}, "`weights` must be NAME=FILE"),
     ],
 )

@@ -140,7 +140,7 @@ def test_arrays_of_other_shapes_are_refused():
         (times(19), values(), NAMES),
         (times(), values(), NAMES[:1]),
         (times(), values(), NAMES, values(19)),
-        (times(), probabilities(), EXPRESSIONS, probabilities()),
+        (times(), probabilities(), EXPRESSIONS, probabilities()[:, :5]),
         (times(0), np.zeros((0, 2)), NAMES),
     ):
         with pytest.raises(ValueError, match=r"must be an array of shape .* Received: shape"):

@@ -1,5 +1,6 @@
 import csv
 import json
+import zipfile
 
 import cv2
 import database_trees
@@ -292,6 +293,11 @@ def test_the_command_passes_its_options_on(tmp_path, monkeypatch):
         more.update(options)
 
     monkeypatch.setattr(adapting, "adapt", record)
+    monkeypatch.chdir(tmp_path)
+    for name in ("A", "B"):
+        (tmp_path / name).mkdir()
+    with zipfile.ZipFile("file.keras", "w"):
+        pass
     arguments = ["adapt", "--out", tmp_path, "--backbone", "file.keras", "--lambda", 0]
     arguments += ["--a", "images_csv", "A", "--b", "fer2013", "B", "--split-b", "train", "test"]
     arguments += ["--crop-a", "--option-b", "variant=FER28", "--steps", 2, "--balanced"]
