@@ -69,6 +69,7 @@ def test_command_of_a_page_is_understood(arguments, monkeypatch):
     """Its subcommand, options and number of arguments exist; nothing is run."""
     # The files of the reader are not here.
     monkeypatch.setattr(type(options.EXISTING), "convert", lambda self, value, *_: Path(value))
+    monkeypatch.setattr(type(options.MODEL), "convert", lambda self, value, *_: value)
     command, context = main, click.Context(main, info_name="kollias-affect")
     rest = main.make_parser(context).parse_args(list(arguments))[1]
     while isinstance(command, click.Group) and rest:

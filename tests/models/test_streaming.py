@@ -80,7 +80,10 @@ def complete_sequence(model, images, landmarks):
 
 def in_range(outputs):
     """Outputs by task, as a stream gives them."""
-    return {name: np.clip(values, *TASKS[name][1]) for name, values in outputs.items()}
+    return {
+        name: np.clip(values, *TASKS[name][1]) if name in TASKS else values
+        for name, values in outputs.items()
+    }
 
 
 def as_dict(model, values):
