@@ -192,11 +192,15 @@ class _Canvas:
 
     def _result(self, text, box, size):
         width, height = self._extent(text, size)
-        x, y, _, tall = box
-        left = min(max(x, 0), max(0, self.width - width))
+        x, y, wide, tall = box
         gap = self.size // 5
-        places = [y - height - gap, y + tall + gap, y, y + tall - height]
-        places = [(left, min(max(top, 0), self.height - height)) for top in places]
+        tops = (y - height - gap, y + tall + gap, y, y + tall - height)
+        lefts = (x, x + (wide - width) / 2, x + wide - width)
+        places = [
+            (min(max(left, 0), max(0, self.width - width)), min(max(top, 0), self.height - height))
+            for top in tops
+            for left in lefts
+        ]
         areas = {place: (*place, place[0] + width, place[1] + height) for place in places}
         free = [p for p in places if not self._hits(areas[p], self.taken)]
         clear = [p for p in free if not self._hits(areas[p], _corners(self.boxes))]

@@ -132,3 +132,13 @@ def test_expressions_and_dimensions_are_drawn_together():
     assert count(both, drawing.ORANGE) == pytest.approx(count(alone, drawing.ORANGE), rel=0.1)
     assert count(both, drawing.BLUE) > count(alone, drawing.BLUE)
     assert count(both, drawing.GROUND) > count(alone, drawing.GROUND)
+
+
+def test_a_long_text_moves_aside_for_the_faces_of_neighbours():
+    """One neighbour is higher, one lower: texts that reach to the right cross their faces."""
+    boxes = [(200, 200, 90, 90), (320, 150, 90, 90), (330, 260, 90, 90)]
+    outputs = {**OUTPUTS, "valence": 0.5, "arousal": 0.1}
+    faces = [drawing.FaceOverlay(box, outputs, f"{i}:", "happiness") for i, box in enumerate(boxes)]
+    image = drawing.draw(grey(), faces, SPANS)
+    for x, y, wide, tall in boxes:
+        assert (image[y + 9 : y + tall - 9, x + 9 : x + wide - 9] == GREY).all()
