@@ -96,7 +96,7 @@ def _frame_weights(y_pred, sample_weight, dtype):
     """Returns weights as `[frames, dims]`."""
     dims = y_pred.shape[-1]
     if sample_weight is None:
-        return ops.ones_like(ops.reshape(y_pred, (-1, dims)))
+        return ops.ones_like(ops.reshape(y_pred, (-1, dims)), dtype=dtype)
     weights = ops.cast(sample_weight, dtype)
     while len(weights.shape) < len(y_pred.shape):
         weights = ops.expand_dims(weights, -1)

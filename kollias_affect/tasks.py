@@ -244,9 +244,9 @@ def shares(clip, task):
     Example:
 
     >>> from kollias_affect.clip import Clip
-    >>> clip = Clip("a", ["1.png"], expression=[0], expression_shares=[[0.6, 0, 0, 0, 0, 0.4, 0]])
+    >>> clip = Clip("a", ["1.png"], expression=[0], expression_shares=[[0.5, 0, 0, 0, 0, 0.5, 0]])
     >>> shares(clip, "expression").tolist()
-    [[0.6, 0.0, 0.0, 0.0, 0.0, 0.4, 0.0]]
+    [[0.5, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0]]
     """
     classes = len(TASKS[task][0])
     values = labels(clip, task)

@@ -204,3 +204,10 @@ def test_action_unit_f1_is_that_of_scikit_learn_over_known_labels(config_is_comp
         each.append(f1_score(*values))
     assert float(metric.result()) == pytest.approx(np.mean(each), abs=1e-6)
     config_is_complete(metric)
+
+
+def test_action_units_of_double_precision_are_scored():
+    """2 · 1 / (1 + 2) for the first unit; the second has no label that is present."""
+    metric = metrics.ActionUnitF1(2)
+    metric.update_state(np.array([[1, 0], [0, -1]]), np.array([[0.9, 0.1], [0.8, 0.8]]))
+    assert float(metric.result()) == pytest.approx(2 / 3)
