@@ -103,6 +103,10 @@ def merge(boxes):
     return merged
 
 
+# Threads that read networks at once sometimes find OpenCV's table of operators half filled.
+_READING = threading.Lock()
+
+
 class Network:
     """A network of BlazeFace.
 
@@ -113,7 +117,8 @@ class Network:
     def __init__(self, name):
         self.architecture = ARCHITECTURES[name]
         self.lock = threading.Lock()  # OpenCV's networks are not safe for several threads.
-        self.net = cv2.dnn.readNet(str(model_files.path(f"blazeface_{name}")))
+        with _READING:
+            self.net = cv2.dnn.readNet(str(model_files.path(f"blazeface_{name}")))
         names = self.net.getUnconnectedOutLayersNames()
         self.outputs = sorted(names, key=lambda name: "regress" in name)  # scores first
 

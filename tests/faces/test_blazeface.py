@@ -1,4 +1,6 @@
 import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -169,3 +171,22 @@ def test_pictures_without_faces_have_none(name, picture):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 2), (17, 23)])
 def test_odd_shapes_have_no_face(name, shape):
     assert get(name)(np.zeros((*shape, 3), np.uint8)) == []
+
+
+def test_threads_read_the_networks_one_after_another(monkeypatch):
+    """Threads that read at once sometimes fail in OpenCV."""
+    reading, most = [], []
+
+    def read(path):
+        reading.append(path)
+        most.append(len(reading))
+        time.sleep(0.01)
+        net = read_net(path)
+        reading.remove(path)
+        return net
+
+    read_net = cv2.dnn.readNet
+    monkeypatch.setattr(cv2.dnn, "readNet", read)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(networks.Network, [*networks.ARCHITECTURES] * 2))
+    assert max(most) == 1
