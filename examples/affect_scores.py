@@ -13,12 +13,10 @@ network without valence and arousal, the map of `affect_votes.py` is applied to 
 """
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pandas as pd
 from affect_photographs import LONGEST_SIDE, kept_persons, person_of, read
@@ -28,8 +26,9 @@ from tqdm import tqdm
 from train_affect import affect_targets, expression_targets, read_votes
 from train_fer2013 import to_unit_range
 
-from kollias_affect import EXPRESSIONS, _files, catalogue, datasets, models
+from kollias_affect import EXPRESSIONS, _files, catalogue, datasets
 from kollias_affect.faces import faces_of
+from kollias_affect.prediction import predictor
 from kollias_affect.tasks import DIMENSIONS
 
 
@@ -37,7 +36,7 @@ def main(command_line=None):
     """Prints the scores as a table."""
     arguments = parse_arguments(command_line)
     cv2.setNumThreads(1)
-    trained = Trained.load(catalogue.model_file(arguments.model))
+    trained = predictor.load(catalogue.model_file(arguments.model))  # by Keras
     table = fer2013_scores(trained, arguments)
     if arguments.photographs:
         table = pd.concat([table, photograph_scores(trained, arguments)])
@@ -45,28 +44,6 @@ def main(command_line=None):
     if arguments.out:
         with _files.atomic(arguments.out) as temporary:
             table.to_csv(temporary, index=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """A network with the layout and the size of its faces.
-
-    Attributes:
-        network: `keras.Model`.
-        layout: One of `faces.LAYOUTS`.
-        size: Side in pixels.
-    """
-
-    network: keras.Model
-    layout: str
-    size: int
-
-    @classmethod
-    def load(cls, path):
-        """Reads a `.keras` file."""
-        network, card = models.load(path)
-        layouts = {text: layout for layout, text in models.CROPS.items()}
-        return cls(network, layouts[card["crop"]], card["image"]["size"])
 
 
 def parse_arguments(command_line):

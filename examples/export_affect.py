@@ -19,13 +19,14 @@ import cv2
 import keras
 import numpy as np
 import pandas as pd
-from affect_scores import Trained, fer2013_scores, photograph_scores
+from affect_scores import fer2013_scores, photograph_scores
 from export_fer2013 import fitted_temperature, joined, milliseconds_per_face
 from train_affect import affect_targets, centre_crops, expression_targets, in_validation, read_votes
 
 import kollias_affect
 from kollias_affect import EXPRESSIONS, _files, catalogue, datasets, models, weights
 from kollias_affect.evaluation import tables
+from kollias_affect.prediction import predictor
 
 LICENCE = "for research, as FER-2013 is; not for decisions about people"
 
@@ -157,7 +158,7 @@ def copied_head(trained, name, hidden, divisor=1.0):
 
 def model_card(arguments, metadata, crops):
     """Scores the exported file and returns its model card as markdown."""
-    loaded = Trained.load(arguments.out)
+    loaded = predictor.load(arguments.out)
     table = fer2013_scores(loaded, arguments)
     if arguments.photographs:
         table = pd.concat([table, photograph_scores(loaded, arguments)])

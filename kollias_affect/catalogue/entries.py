@@ -1,6 +1,6 @@
 """Catalogue of weights by name: task, licence, source, and steps to get them.
 
-The package downloads nothing: one set of weights ships with it, and the user fetches the others.
+The package downloads nothing: two sets of weights ship with it, and the user fetches the others.
 """
 
 import dataclasses

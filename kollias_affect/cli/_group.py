@@ -28,11 +28,12 @@ class ErrorGroup(click.Group):
             raise click.UsageError(message_of(error)) from error
 
 
-class CheckedCommand(click.Command):
-    """A command that refuses at once what needs no heavy import to be refused.
+class KerasCommand(click.Command):
+    """A command that needs Keras: TensorFlow is imported first, without the lines of its log.
 
     Args:
-        check: Function of the parameters of the command that raises `OSError` or `ValueError`.
+        check: Function of the parameters of the command that raises `OSError` or `ValueError` for
+            what can be refused at once. It runs before the import, which takes seconds.
     """
 
     def __init__(self, *args, check=None, **kwargs):
@@ -43,30 +44,19 @@ class CheckedCommand(click.Command):
         """Runs the command."""
         if self.check is not None:
             self.check(**context.params)
+        import_tensorflow(context)
         return super().invoke(context)
 
 
-class KerasCommand(CheckedCommand):
-    """A command that needs Keras: TensorFlow is imported first, without the lines of its log.
+def import_tensorflow(context):
+    """Imports TensorFlow without the lines of its log, which `--debug` shows.
 
-    The check runs before the import, which takes seconds.
-    """
-
-    def invoke(self, context):
-        """Runs the command."""
-        if self.check is not None:
-            self.check(**context.params)
-        import_tensorflow(quiet=not context.find_root().params.get("debug"))
-        return click.Command.invoke(self, context)
-
-
-def import_tensorflow(quiet=True):
-    """Imports TensorFlow.
+    Anything else that is written to standard error meanwhile is printed afterwards.
 
     Args:
-        quiet: Whether the lines of its log are dropped. Anything else that is written to standard
-            error meanwhile is printed afterwards.
+        context: Context of the command.
     """
+    quiet = not context.find_root().params.get("debug")
     if not quiet or "tensorflow" in sys.modules:
         import tensorflow
 

@@ -4,27 +4,7 @@ import click
 
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
-from kollias_affect.cli._group import CheckedCommand, import_tensorflow, raise_errors
-
-
-def _check(inputs, out, model, recursive, format, html, **_):
-    """Refuses at once what is no model and folders without inputs."""
-    from kollias_affect.prediction import inputs as find
-    from kollias_affect.prediction import table_files
-
-    table_files.check_format(format)
-    if html:
-        from kollias_affect.prediction.view import writing
-
-        writing.refuse_foreign(out / writing.FILE_NAME)
-    model, inputs = _divided(model, inputs)
-    if model is not None:
-        shared.MODEL.convert(model, None, None)
-    if not find.find_inputs(inputs, recursive, leave_out=out).names:
-        raise ValueError(
-            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
-            "Add the inputs."
-        )
+from kollias_affect.cli._group import import_tensorflow, raise_errors
 
 
 def _divided(model, inputs):
@@ -36,7 +16,7 @@ def _divided(model, inputs):
     return model, inputs
 
 
-@click.command(cls=CheckedCommand, check=_check)
+@click.command
 @click.argument("inputs", nargs=-1, required=True, type=shared.EXISTING)
 @shared.out_option("Folder of the tables and pictures.")
 @click.option(
@@ -100,15 +80,27 @@ def predict(
     first input that ends in .keras or .onnx is the model.
     """
     from kollias_affect import catalogue, prediction
+    from kollias_affect.prediction.view import writing
 
+    # What can be refused is refused before anything heavy is imported.
+    prediction.check_format(format)
+    if html:
+        writing.refuse_foreign(out / writing.FILE_NAME)
     model, inputs = _divided(model, inputs)
+    if model is not None:
+        shared.MODEL.convert(model, None, None)
     files = prediction.find_inputs(inputs, recursive, leave_out=out)
+    if not files.names:
+        raise ValueError(
+            f"`predict` needs a video, an image or a folder. Received: the model {model} alone. "
+            "Add the inputs."
+        )
     if files.ignored:
         kinds = sorted(files.ignored.items())
         ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
         click.echo(f"Ignored in folders: {', '.join(ignored)}.")
     if catalogue.runtime_file(model).suffix != ".onnx":
-        import_tensorflow(quiet=not click.get_current_context().find_root().params.get("debug"))
+        import_tensorflow(click.get_current_context())
     options = {"detector": detector, "annotate": annotate, "landmarks": landmarks, "format": format}
     if max_side is not None:
         options["max_side"] = max_side
