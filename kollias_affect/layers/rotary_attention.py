@@ -45,7 +45,7 @@ class RotaryAttention(layers.Layer):
 
     Formula, for each head: `softmax(R_t q_t . R_s k_s / sqrt(size)) v_s`, summed over the frames
     `s` that frame `t` sees; `R` is `rotate`. The input and the output are
-    `[batch, length, units]`. Masked frames are not seen.
+    `[batch, length, units]`. Masked frames are not seen; the sum is 0 if no other frame is.
 
     Positions are relative and a frame sees a fixed number of frames, so a window may have any
     length, and a causal layer runs frame by frame with `context - 1` frames of memory.
@@ -126,10 +126,12 @@ class RotaryAttention(layers.Layer):
         scale = 1 / math.sqrt(query.shape[-1])
         logits = ops.cast(ops.matmul(query, ops.swapaxes(key, -1, -2)), "float32") * scale
         seen = near(queries, count, self.context, self.causal)
-        logits = logits + ops.convert_to_tensor(np.where(seen, 0, HIDDEN).astype(np.float32))
+        seen = ops.convert_to_tensor(seen.astype(np.float32))
         if known is not None:
-            logits = logits + HIDDEN * (1 - ops.cast(known, "float32"))[:, None, None, :]
-        weights = ops.cast(ops.softmax(logits, axis=-1), value.dtype)
+            seen = seen * ops.cast(known, "float32")[:, None, None, :]
+        # The product at the end lets a frame that sees no known frame see none at all.
+        weights = ops.softmax(logits + HIDDEN * (1 - seen), axis=-1) * seen
+        weights = ops.cast(weights, value.dtype)
         weights = self.weight_dropout(weights, training=training)
         joined = ops.swapaxes(ops.matmul(weights, value), 1, 2)
         return self.output_projection(ops.reshape(joined, (-1, queries, frames.shape[-1])))

@@ -87,7 +87,10 @@ class _FastRNN(layers.Layer):
         self.parts = [layer.forward_layer, layer.backward_layer] if is_pair else [layer]
         self.loops = [
             layers.RNN(
-                _CELLS[type(part)](part.cell), return_sequences=True, dtype=part.dtype_policy
+                _CELLS[type(part)](part.cell),
+                return_sequences=True,
+                zero_output_for_mask=part.zero_output_for_mask,
+                dtype=part.dtype_policy,
             )
             for part in self.parts
         ]

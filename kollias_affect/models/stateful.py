@@ -135,11 +135,14 @@ def _call_with_states(layer, length, states, inputs, mask):
         return_sequences=True,
         return_state=True,
         unroll=length == 1,
+        zero_output_for_mask=layer.zero_output_for_mask,
         dtype=layer.dtype_policy,
         name=layer.name,
     )
     outputs, *new_states = rnn(inputs, initial_state=list(states), mask=mask)
-    return outputs if mask is None else _held(outputs, states[0], mask), new_states
+    if mask is not None and not layer.zero_output_for_mask:
+        outputs = _held(outputs, states[0], mask)
+    return outputs, new_states
 
 
 def _held(outputs, before, mask):

@@ -5,18 +5,11 @@ from keras import layers
 KERNEL = 3
 
 
-def frames_seen(blocks):
-    """Returns the number of frames that an output depends on.
-
-    Formula: `1 + (KERNEL - 1) (2**blocks - 1)`: block `i` has the dilation `2**i`.
-    """
-    return 1 + (KERNEL - 1) * (2**blocks - 1)
-
-
 def tcn(x, size):
     """Applies blocks `tcn1`, `tcn2`, …: a dilated convolution, then a layer on each frame.
 
-    The dilation doubles from block to block. Convolutions are padded with zeros, before the first
+    The dilation doubles from block to block, so that an output depends on
+    `1 + (KERNEL - 1) (2**blocks - 1)` frames. Convolutions are padded with zeros, before the first
     frame only if they are causal. The normalization is over the units of one frame: statistics
     over time would see later frames.
 
