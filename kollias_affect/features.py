@@ -1,8 +1,8 @@
-"""Cached outputs of a frozen CNN for each frame.
+"""Features of each frame: cached outputs of a frozen CNN, or files that were made elsewhere.
 
 If the CNN is frozen, every epoch computes the same features again, which takes nine tenths of its
 time. `split` cuts a model behind its CNN, and `of_clips` applies the first part to every frame
-once.
+once. `from_torch_features` reads what another program computed.
 """
 
 import math
@@ -14,7 +14,7 @@ from keras import layers, ops
 from tqdm import tqdm
 
 import kollias_affect
-from kollias_affect import _checks, _files, _runs, models, windows
+from kollias_affect import _checks, _files, _runs, _untrusted, models, windows
 from kollias_affect.models.parts import is_model_of_frames
 
 _LARGEST_BATCH = 128
@@ -111,6 +111,53 @@ def of_clips(cnn, clips, folder, size, progress=True):
         _extract(cnn, missing, size, progress)
         stored |= {file: _files.read_array(file, shape_of[file], "<f4") for file in missing}
     return [stored[file] for file in files]
+
+
+def from_torch_features(folder, clips):
+    """Reads features that another program computed, such as a network in PyTorch.
+
+    Each clip has the file `KEY.npy` by its key, `[frames, units]` (`numpy.save(path,
+    features.cpu().numpy())`), with one row per frame of the clip. A frame that the program lacked
+    is a row with NaN or of zeros; it becomes zeros, which heads of `models.temporal` leave out.
+
+    Args:
+        folder: Folder of the files.
+        clips: List of `Clip`.
+
+    Returns:
+        List of float32 arrays `[frames, units]`, one per clip, as `windows.dataset` takes them.
+
+    Raises:
+        FileNotFoundError: If the file of a clip is missing.
+        ValueError: If a file is damaged, has another number of frames than its clip, or other units
+            than the first file, or holds no numbers.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from kollias_affect.clip import Clip
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> np.save(folder / "video1.npy", np.ones((3, 768), np.float16))
+    >>> from_torch_features(folder, [Clip("video1", ["1.png", "2.png", "3.png"])])[0].shape
+    (3, 768)
+    """
+    arrays = []
+    for clip in clips:
+        path = _checks.existing_file("features", _checks.inside(folder, f"{clip.key}.npy"))
+        values = _untrusted.read_npy(path)
+        units = arrays[0].shape[1] if arrays else None
+        is_table = values.ndim == 2 and values.dtype.kind == "f" and values.size > 0
+        if not is_table or len(values) != len(clip) or units not in (None, values.shape[1]):
+            raise ValueError(
+                "A file of features must hold floats, one row per frame of its clip, and the same "
+                f"units in every file: {len(clip)} rows of {units or 'any'} units. Received: "
+                f"{path}, {values.dtype} of shape {values.shape}. Compute the features of all "
+                "frames of that clip again."
+            )
+        known = np.isfinite(values).all(axis=1, keepdims=True)
+        arrays.append(np.where(known, values, 0).astype(np.float32))
+    return arrays
 
 
 def _extract(cnn, missing, size, progress):

@@ -205,3 +205,37 @@ def test_a_trained_cnn_has_no_features_to_cache(clips, tmp_path):
     model = models.affwildnet(backbone(trainable=True), **TINY)
     with pytest.raises(ValueError, match="Features can be cached for one frozen CNN"):
         training.train(model, clips[:1], clips[1:], tmp_path / "run", features=tmp_path / "cache")
+
+
+def test_features_of_another_program_train_a_temporal_head(clips, tmp_path):
+    random, folder = np.random.default_rng(0), tmp_path / "torch"
+    folder.mkdir()
+    given = [random.normal(size=(len(clip), 6)).astype("float16") for clip in clips]
+    given[1][2, 3] = np.nan
+    for clip, values in zip(clips, given, strict=True):
+        np.save(folder / f"{clip.key}.npy", values)
+    arrays = features.from_torch_features(folder, clips)
+    assert not arrays[1][2].any() and arrays[0].dtype == np.float32
+    np.testing.assert_array_equal(arrays[0], given[0].astype("float32"))
+    model = models.temporal(6, "valence_arousal", "transformer", 4, length=LENGTH)
+    model = training.compile_model(model, 1e-3)
+    data = windows.dataset(clips, LENGTH, landmarks=False, features=arrays)
+    assert np.isfinite(model.fit(data, epochs=1, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "values", [np.zeros((9, 6)), np.zeros((10, 6), int), np.zeros(10), np.zeros((10, 0))]
+)
+def test_files_of_features_that_do_not_fit_are_refused(clips, tmp_path, values):
+    np.save(tmp_path / "a.npy", values)
+    with pytest.raises(ValueError, match="one row per frame"):
+        features.from_torch_features(tmp_path, clips[:1])
+
+
+def test_every_clip_needs_its_features(clips, tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((10, 6)))
+    with pytest.raises(FileNotFoundError, match=r"b\.npy"):
+        features.from_torch_features(tmp_path, clips)
+    np.save(tmp_path / "b.npy", np.zeros((7, 5)))
+    with pytest.raises(ValueError, match="same units in every file"):
+        features.from_torch_features(tmp_path, clips)

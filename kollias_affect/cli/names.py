@@ -1,8 +1,9 @@
 """Names that options accept, without the registries that need Keras; a test compares both."""
 
-NETWORKS = ("affwildnet", "cnn", "cnn_rnn", "multi_rnn")
+NETWORKS = ("affwildnet", "cnn", "cnn_rnn", "multi_rnn", "temporal")
 BACKBONES = ("vgg_face", "vgg16", "resnet50", "densenet121", "cnn_m", "alexnet")
 RNNS = ("gru", "lstm", "peephole_lstm", "blstm", "bgru")
+HEADS = ("tcn", "transformer", "gru", "lstm", "mlp")
 INITIALIZERS = ("authors", "papers", "keras")
 REFERENCES = (
     "affwildnet_vggface_gru",

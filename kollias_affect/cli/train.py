@@ -80,7 +80,7 @@ def _loss_weights(context, param, value):
 @click.option(
     "--network",
     type=shared.one_of(*names.NETWORKS),
-    help="affwildnet, cnn, cnn_rnn or multi_rnn.  [default: affwildnet]",
+    help="affwildnet, cnn, cnn_rnn, multi_rnn or temporal.  [default: affwildnet]",
 )
 @click.option(
     "--backbone",
@@ -97,7 +97,9 @@ def _loss_weights(context, param, value):
 @click.option(
     "--hidden-units", type=_Units(), help="Units of the fully connected layers.  [default: papers']"
 )
-@click.option("--landmarks/--no-landmarks", default=None, help="[default: landmarks]")
+@click.option(
+    "--landmarks/--no-landmarks", default=None, help="[default: landmarks, but none for temporal]"
+)
 @click.option(
     "--landmark-units",
     type=shared.AT_LEAST_1,
@@ -119,6 +121,32 @@ def _loss_weights(context, param, value):
 @click.option(
     "--mode",
     help="Of a multi_rnn: 3rnn, 1rnn, 2rnn, 2-to-1rnn, 2rnn-1fc or 3rnn-1fc.  [default: 3rnn]",
+)
+@click.option(
+    "--head",
+    type=shared.one_of(*names.HEADS),
+    help="Of a temporal network: tcn, transformer, gru, lstm or mlp.  [default: tcn]",
+)
+@click.option(
+    "--head-units", type=shared.AT_LEAST_1, help="Units of a layer of the head.  [default: 128]"
+)
+@click.option(
+    "--head-layers",
+    type=shared.AT_LEAST_1,
+    help="Layers or blocks of the head.  [default: 5 for tcn, otherwise 2]",
+)
+@click.option(
+    "--context",
+    type=shared.AT_LEAST_1,
+    help="Frames that a layer of a transformer or the average of an mlp sees.  [default: 64, 16]",
+)
+@click.option(
+    "--causal/--centred",
+    default=None,
+    help="Whether the head sees no later frame, and streams.  [default: causal]",
+)
+@click.option(
+    "--head-dropout", type=shared.SHARE, help="Share of units dropped in the head.  [default: 0.2]"
 )
 @click.option(
     "--dropout", type=shared.SHARE, help="Share of units dropped after fully connected layers."
@@ -227,6 +255,8 @@ def train(data, out, dataset, loader_options, **options):
       kollias-affect train Aff-Wild --dataset affwild --out run
       kollias-affect train OMG --dataset omg --model run/best.keras --choose-by utterance --out omg
       kollias-affect train OMG --dataset omg --network multi_rnn --mode 3rnn --out multi
+      kollias-affect train Aff-Wild --dataset affwild --network temporal --head transformer
+        --weights vgg_face=vgg_face.mat --frozen --features cache --out heads
       kollias-affect train Aff-Wild2 --dataset affwild2 --option task=all
         --task valence_arousal,expression_8,action_units --out abaw
     """

@@ -29,8 +29,8 @@ class Kind:
     @property
     def options(self):
         """Names of the options of the network."""
-        names = set(inspect.signature(self.options_of or self.build).parameters)
-        names -= {"backbone", "task", "frozen", "name", "representation", "output_activation"}
+        _, *others = inspect.signature(self.options_of or self.build).parameters  # the backbone
+        names = set(others) - {"task", "frozen", "name", "representation", "output_activation"}
         shown = {argument: option for option, argument in ARGUMENTS.items()}
         return tuple(sorted(shown.get(name, name) for name in names))
 
@@ -40,5 +40,6 @@ NETWORKS = {
     "cnn": Kind(models.cnn, "C", length=1),
     "cnn_rnn": Kind(models.cnn_rnn, "C"),
     "multi_rnn": Kind(models.multi_rnn, "B"),
+    "temporal": Kind(models.temporal, "C"),
 }
 """Dict from a name of `train --network` to its `Kind`."""

@@ -67,7 +67,8 @@ def new_network(
     _checks.one_of("precision", precision, PRECISIONS)
     seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
     options = {**_defaults(kind, preset), **options}
-    initializer = _checks.one_of("initializer", options["initializer"], initializers.INITIALIZERS)
+    initializer = options.get("initializer", "keras")
+    _checks.one_of("initializer", initializer, initializers.INITIALIZERS)
     files = {} if weights is None else parse_weights(weights, backbone)
     scale = Scale(width=width, size=size, seed=seed)
     previous = keras.config.dtype_policy()
@@ -76,8 +77,12 @@ def new_network(
     try:
         cnn = builders.build_backbone(backbone, scale, files)
         arguments = {ARGUMENTS.get(name, name): value for name, value in options.items()}
-        arguments["initializer"] = initializers.resolve(initializer, seed)
-        arguments["hidden_units"] = _hidden_units(cnn, network, width, options.get("hidden_units"))
+        if "initializer" in kind.options:
+            arguments["initializer"] = initializers.resolve(initializer, seed)
+        if "hidden_units" in kind.options:
+            arguments["hidden_units"] = _hidden_units(
+                cnn, network, width, options.get("hidden_units")
+            )
         model = kind.build(cnn, task, frozen=frozen, **arguments)
     finally:
         keras.config.set_dtype_policy(previous)

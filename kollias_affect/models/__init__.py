@@ -12,11 +12,13 @@ from kollias_affect.models.files import (
     save,
 )
 from kollias_affect.models.fusion import fuse
+from kollias_affect.models.heads import HEADS
 from kollias_affect.models.multi_rnn import multi_rnn
 from kollias_affect.models.parts import RNNS
 from kollias_affect.models.precision import native_precision
 from kollias_affect.models.reference import REFERENCES, reference
 from kollias_affect.models.streaming import Stream
+from kollias_affect.models.temporal import temporal
 from kollias_affect.models.unit_range import for_unit_range
 from kollias_affect.runtime.cards import CROP, CROPS, read_card
 from kollias_affect.tasks import tasks_of
@@ -24,6 +26,7 @@ from kollias_affect.tasks import tasks_of
 __all__ = [
     "CROP",
     "CROPS",
+    "HEADS",
     "REFERENCES",
     "RNNS",
     "Stream",
@@ -44,4 +47,5 @@ __all__ = [
     "reference",
     "save",
     "tasks_of",
+    "temporal",
 ]

@@ -87,24 +87,29 @@ class _FastRNN(layers.Layer):
         self.parts = [layer.forward_layer, layer.backward_layer] if is_pair else [layer]
         self.loops = [
             layers.RNN(
-                _CELLS[type(part)](part.cell), return_sequences=True, dtype=part.dtype_policy
+                _CELLS[type(part)](part.cell),
+                return_sequences=True,
+                zero_output_for_mask=part.zero_output_for_mask,
+                dtype=part.dtype_policy,
             )
             for part in self.parts
         ]
+        self.supports_masking = True
         self.built = True
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)
 
     def call(self, inputs, training=None, mask=None):
-        outputs = [self._run(0, inputs)]
+        outputs = [self._run(0, inputs, mask)]
         if len(self.parts) > 1:
-            outputs.append(ops.flip(self._run(1, ops.flip(inputs, axis=1)), axis=1))
+            mask = None if mask is None else ops.flip(mask, axis=1)
+            outputs.append(ops.flip(self._run(1, ops.flip(inputs, axis=1), mask), axis=1))
         return ops.concatenate(outputs, axis=-1)
 
-    def _run(self, number, inputs):
+    def _run(self, number, inputs, mask):
         kernel = ops.cast(self.parts[number].cell.kernel, inputs.dtype)
-        return self.loops[number](ops.matmul(inputs, kernel))
+        return self.loops[number](ops.matmul(inputs, kernel), mask=mask)
 
     def get_config(self):
         return {"layer": keras.saving.serialize_keras_object(self.layer)}

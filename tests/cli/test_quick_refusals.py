@@ -106,6 +106,7 @@ def test_refused_commands_leave_nothing(refusals):
         (names.NETWORKS, kinds.NETWORKS),
         (names.BACKBONES, backbones.BACKBONES),
         (names.RNNS, models.RNNS),
+        (names.HEADS, models.HEADS),
         (names.INITIALIZERS, initializers.INITIALIZERS),
         (names.REFERENCES, models.REFERENCES),
         (names.TABLES, experiments.TABLES),

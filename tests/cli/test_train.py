@@ -84,6 +84,20 @@ def test_other_settings_in_the_same_folder_are_refused(
     assert "layers.rnn1 (6, now 9)" in refused(*train, "--rnn-units", "9")
 
 
+def test_temporal_heads_share_cached_features(ok, synthetic_root, tmp_path):
+    features = tmp_path / "features"
+    options = ["--network", "temporal", "--width", 0.02, "--size", 32, "--length", 4, "--epochs", 1]
+    options += ["--head-units", 4, "--head-layers", 1, "--frozen", "--features", features]
+    written = []
+    for head in ("tcn", "transformer"):
+        data = [synthetic_root / "train.csv", "--validation", synthetic_root / "validation.csv"]
+        ok("train", *data, "--out", tmp_path / head, "--head", head, *options)
+        written.append({path: path.stat().st_mtime_ns for path in features.glob("features-*.npy")})
+        model, card = models.load(tmp_path / head / "best.keras")
+        assert card["network"] == "temporal" and model.output_shape == (None, 4, 2)
+    assert written[0] and written[0] == written[1]
+
+
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_cached_features_in_a_precision(ok, small, synthetic_root, tmp_path, precision):
     train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run", *small]

@@ -32,10 +32,12 @@ def test_the_seed_decides_the_initial_weights(initializer):
         ("cnn", {"landmark_units": 3}, (None, 1, 2)),
         ("cnn_rnn", {"rnn": "peephole_lstm", "fed_by": "fc1"}, (None, 4, 2)),
         ("multi_rnn", {"taps": ("pool2", "fc1"), "mode": "2rnn-1fc", "fc_units": 5}, (None, 4, 2)),
+        ("temporal", {"head": "transformer", "head_units": 4, "causal": False}, (None, 4, 2)),
     ],
 )
 def test_every_network_of_the_registry_is_built(network, options, output):
-    tiny = TINY if network == "cnn" else TINY_RNN
+    of_head = {name: TINY_RNN[name] for name in ("backbone", "size", "width", "length")}
+    tiny = {"cnn": TINY, "temporal": of_head}.get(network, TINY_RNN)
     model, record = starts.new_network(network, **tiny, **options)
     assert model.output_shape == output and record["network"] == network
     names = [layer.name for layer in model.layers]

@@ -310,7 +310,7 @@ def mixed(layer):
     ],
 )
 def test_layers_that_combine_frames_are_refused(layer):
-    with pytest.raises(ValueError, match="only RNN layers may combine frames"):
+    with pytest.raises(ValueError, match="only RNNs and causal layers may combine frames"):
         models.Stream(mixed(layer))
 
 

@@ -7,8 +7,8 @@ its output, and returns a `Tensor`. To add a layer, write one and add a line to 
 import numpy as np
 from keras import layers, ops
 
-from kollias_affect.layers import CentroidOutputs, PeepholeLSTM
-from kollias_affect.models.exporting import activations, centroids
+from kollias_affect.layers import CentroidOutputs, MovingAverage, PeepholeLSTM, RotaryAttention
+from kollias_affect.models.exporting import activations, centroids, over_time
 from kollias_affect.models.exporting.graph import Tensor
 from kollias_affect.models.exporting.recurrent import recurrent_nodes
 
@@ -341,6 +341,15 @@ def _centroid_outputs(graph, layer, x, shape):
     return Tensor(centroids.outputs(graph, layer, graph.last(x).name), shape)
 
 
+def _conv_over_time(graph, layer, x, shape):
+    result = over_time.convolution(graph, layer, x)
+    return activated(graph, layer, layer.name, Tensor(result, shape))
+
+
+def _over_time(nodes_of):
+    return lambda graph, layer, x, shape: Tensor(nodes_of(graph, layer, x), shape)
+
+
 def layer_nodes(graph, layer, x, shape):
     """Adds the nodes of a layer.
 
@@ -384,6 +393,7 @@ LAYERS = {
     layers.Bidirectional: recurrent_nodes,
     layers.CenterCrop: _center_crop,
     layers.Concatenate: _concatenate,
+    layers.Conv1D: _conv_over_time,
     layers.Conv2D: _conv,
     layers.Cropping2D: _cropping,
     layers.Dense: _dense,
@@ -412,10 +422,13 @@ LAYERS = {
     layers.Resizing: _resizing,
     layers.SeparableConv2D: _separable,
     layers.Softmax: _softmax,
+    layers.SpatialDropout1D: identity,
     layers.SpatialDropout2D: identity,
     layers.Subtract: _merge("Sub"),
     layers.TimeDistributed: _time_distributed,
     layers.ZeroPadding2D: _zero_padding,
     CentroidOutputs: _centroid_outputs,
+    MovingAverage: _over_time(over_time.moving_average),
     PeepholeLSTM: recurrent_nodes,
+    RotaryAttention: _over_time(over_time.rotary),
 }
