@@ -2,10 +2,13 @@
 
 import os
 import re
+import signal
 import sys
 import tempfile
 
 import click
+
+from kollias_affect.cli import _signals
 
 # Lines that TensorFlow's libraries print while they are loaded, before TF_CPP_MIN_LOG_LEVEL
 # takes effect: a warning of absl, and entries such as "I0000 00:00:1795856719.005775 ...".
@@ -21,7 +24,11 @@ class ErrorGroup(click.Group):
     def invoke(self, context):
         """Runs the command."""
         try:
-            return super().invoke(context)
+            with _signals.stopping():
+                return super().invoke(context)
+        except KeyboardInterrupt as error:
+            click.echo(_signals.describe_stop(context.invoked_subcommand), err=True)
+            context.exit(128 + getattr(error, "number", signal.SIGINT))
         except (OSError, ValueError) as error:
             if context.params.get("debug"):
                 raise
