@@ -14,6 +14,9 @@ from kollias_affect.cli import _signals
 # takes effect: a warning of absl, and entries such as "I0000 00:00:1795856719.005775 ...".
 _LOG_LINE = re.compile(r"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:")
 
+# What a terminal takes for orders; line feeds and tabs separate the lines of our own messages.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 class ErrorGroup(click.Group):
     """A group that turns errors about input into one message and exit code 2.
@@ -32,7 +35,7 @@ class ErrorGroup(click.Group):
         except (OSError, ValueError) as error:
             if context.params.get("debug"):
                 raise
-            raise click.UsageError(message_of(error)) from error
+            raise click.UsageError(_printable(message_of(error))) from error
 
 
 class CheckedCommand(click.Command):
@@ -102,6 +105,11 @@ def message_of(error):
             "Check its path, its permissions and the space left."
         )
     return str(error)
+
+
+def _printable(text):
+    """Returns a text whose control characters are written as escapes."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def raise_errors(errors):
