@@ -2,14 +2,20 @@
 
 import os
 import re
+import signal
 import sys
 import tempfile
 
 import click
 
+from kollias_affect.cli import _signals
+
 # Lines that TensorFlow's libraries print while they are loaded, before TF_CPP_MIN_LOG_LEVEL
 # takes effect: a warning of absl, and entries such as "I0000 00:00:1795856719.005775 ...".
 _LOG_LINE = re.compile(r"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:")
+
+# What a terminal takes for orders; line feeds and tabs separate the lines of our own messages.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class ErrorGroup(click.Group):
@@ -21,11 +27,15 @@ class ErrorGroup(click.Group):
     def invoke(self, context):
         """Runs the command."""
         try:
-            return super().invoke(context)
+            with _signals.stopping():
+                return super().invoke(context)
+        except KeyboardInterrupt as error:
+            click.echo(_signals.describe_stop(context.invoked_subcommand), err=True)
+            context.exit(128 + getattr(error, "number", signal.SIGINT))
         except (OSError, ValueError) as error:
             if context.params.get("debug"):
                 raise
-            raise click.UsageError(message_of(error)) from error
+            raise click.UsageError(_printable(message_of(error))) from error
 
 
 class KerasCommand(click.Command):
@@ -85,6 +95,11 @@ def message_of(error):
             "Check its path, its permissions and the space left."
         )
     return str(error)
+
+
+def _printable(text):
+    """Returns a text whose control characters are written as escapes."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def raise_errors(errors):
