@@ -2,6 +2,7 @@
 
 import click
 
+from kollias_affect import _cluster
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import raise_errors
@@ -27,13 +28,14 @@ from kollias_affect.cli._group import raise_errors
 )
 @shared.detect_every_option
 @shared.processes_option
+@shared.cluster_option
 @click.option(
     "--labels",
     type=shared.EXISTING,
     help="Folder of <video>.csv or .txt, a row valence,arousal per frame; writes OUT/frames.csv.",
 )
 @click.option("--overwrite", is_flag=True, help="Extract finished videos again.")
-def extract(videos, out, labels, **options):
+def extract(videos, out, labels, cluster, processes, **options):
     """Finds, aligns and crops the face in every frame of VIDEOS.
 
     The same command resumes an interrupted run and skips finished videos.
@@ -41,9 +43,11 @@ def extract(videos, out, labels, **options):
     from kollias_affect import faces
     from kollias_affect.datasets import frames_csv
 
+    shared.refuse_processes(cluster, processes)
     if labels is not None:
         listed = frames_csv.read_label_list(videos, out, labels)
-    results, errors = faces.extract_many(videos, out, **options)
+    with _cluster.executor(cluster) as executor:
+        results, errors = faces.extract_many(videos, out, processes, executor=executor, **options)
     clips = [
         clip
         for result in results.values()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kollias_affect import _checks, catalogue
+from kollias_affect import _checks, _cluster, catalogue
 
 PATH = click.Path(path_type=Path)
 
@@ -123,6 +123,16 @@ class _Detector(click.ParamType):
         return detectors.checked(value)
 
 
+class _Cluster(click.ParamType):
+    """The name of a cluster, see `_cluster.checked`."""
+
+    name = "cluster"
+
+    def convert(self, value, param, context):
+        """Returns the text."""
+        return _cluster.checked(value)
+
+
 class _OneOf(click.ParamType):
     """One of some names."""
 
@@ -134,6 +144,15 @@ class _OneOf(click.ParamType):
     def convert(self, value, param, context):
         """Returns the name."""
         return _checks.one_of(_named(param), value, self.names)
+
+
+def refuse_processes(cluster, processes):
+    """Raises `ValueError` if both a cluster and a number of processes are given."""
+    if cluster is not None and processes is not None:
+        raise ValueError(
+            "With --cluster, the cluster sets the number of processes. Received: --cluster "
+            f"{cluster} and --processes {processes}. Leave one of them out."
+        )
 
 
 def _named(param):
@@ -177,6 +196,12 @@ detect_every_option = click.option(
 )
 processes_option = click.option(
     "--processes", type=AT_LEAST_1, help="Videos processed at a time.  [default: one per core]"
+)
+cluster_option = click.option(
+    "--cluster",
+    type=_Cluster(),
+    help="Run one task per video on a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, "
+    "N processes that are replaced if they die.",
 )
 seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_default=True)
 

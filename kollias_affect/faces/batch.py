@@ -1,8 +1,8 @@
-"""Extraction of many videos in parallel processes, with one progress bar.
+"""Extraction of many videos in parallel processes or on an executor, with one progress bar.
 
-The workers (`python -m kollias_affect.faces`) read jobs from their standard input and report every
-frame on their standard output. If a native library crashes, only its video is affected. The main
-module is not imported again, and workers end with their parent, however it ends.
+The workers of this machine (`python -m kollias_affect.faces`) read jobs from their standard input
+and report every frame on their standard output. If a native library crashes, only its video is
+affected. The main module is not imported again, and workers end with their parent, however it ends.
 """
 
 import collections
@@ -17,12 +17,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _cluster
 from kollias_affect.faces.extraction import extract
 from kollias_affect.faces.video import Video
 
 
-def extract_many(videos, out_dir, processes=None, progress=True, on_result=None, **options):
+def extract_many(
+    videos, out_dir, processes=None, progress=True, on_result=None, executor=None, **options
+):
     """Runs `extract` on every video; a failure does not stop the other videos.
 
     Args:
@@ -34,6 +36,9 @@ def extract_many(videos, out_dir, processes=None, progress=True, on_result=None,
         progress: Whether to show a progress bar on standard error, if that is a terminal.
         on_result: Function that is called with the path of a video and its result, in the order of
             `videos`, while later videos are still extracted by other processes.
+        executor: `concurrent.futures.Executor` that runs one task per video instead of `processes`,
+            a pool of this machine or that of a Dask client. Its workers see the videos and the
+            outputs under the same paths. Each video uses one core (`threads`). The caller ends it.
         **options: Options of `extract`.
 
     Returns:
@@ -41,12 +46,15 @@ def extract_many(videos, out_dir, processes=None, progress=True, on_result=None,
         and to the exception for videos that failed.
 
     Raises:
-        ValueError: If two videos have the same name and folder, so that their outputs would mix.
+        ValueError: If two videos have the same name and folder, so that their outputs would mix, or
+            if an executor gets a callable as `detector`.
     """
     folders = out_dir if isinstance(out_dir, dict) else dict.fromkeys(videos, out_dir)
     folders = {str(video): str(folder) for video, folder in folders.items()}
     videos = [str(video) for video in videos]
     _refuse_same_names(videos, folders)
+    if executor is not None:
+        return _extract_on(executor, videos, folders, progress, on_result, options)
     processes = os.cpu_count() or 1 if processes is None else processes
     processes = _checks.positive_integer("processes", processes)
     in_process = processes == 1 or len(videos) < 2 or callable(options.get("detector"))
@@ -62,6 +70,40 @@ def extract_many(videos, out_dir, processes=None, progress=True, on_result=None,
             return _gather(videos, lambda video: jobs[video].result(), on_result)
         finally:
             workers.stop()
+
+
+def _extract_on(executor, videos, folders, progress, on_result, options):
+    """Runs `extract` in one task of an executor per video."""
+    if callable(options.get("detector")):
+        raise ValueError(
+            "With an executor, `detector` must be a name. Received: a function. Leave the executor "
+            "out, or use one of the detectors by name."
+        )
+    options = {"threads": 1, **options}
+    paths = {video: (os.path.abspath(video), os.path.abspath(folders[video])) for video in videos}
+    jobs = {video: (*paths[video], options) for video in videos}
+    with (
+        tqdm(total=len(videos), unit="video", disable=None if progress else True) as bar,
+        _cluster.submitted(executor, extract_task, jobs, bar.update) as wait,
+    ):
+
+        def work(video):
+            wait(video)
+            path, folder = paths[video]
+            if not Path(folder, f"{Path(path).stem}.json").exists():
+                raise OSError(
+                    "The outputs of every worker must be on a file system that this machine "
+                    f"shares. Received: no outputs of {video} in {folder}. Choose another folder."
+                )
+            # The video is finished, so this only reads the outputs.
+            return extract(path, folder, **{**options, "overwrite": False})
+
+        return _gather(videos, work, on_result)
+
+
+def extract_task(video, out_dir, options):
+    """Runs `extract` in a worker, whose result stays on the file system."""
+    extract(video, out_dir, **options)
 
 
 def _gather(videos, work, on_result):

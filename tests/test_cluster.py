@@ -1,0 +1,197 @@
+"""Tasks on a cluster of real worker processes, and on pools of `concurrent.futures`."""
+
+import concurrent.futures
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from kollias_affect import _cluster, faces
+from kollias_affect.cli import main
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Client of two worker processes of this machine."""
+    with _cluster._client("local:2") as client:
+        yield client
+
+
+@pytest.fixture
+def pool(client):
+    return client.get_executor(retries=_cluster.RETRIES, pure=False)
+
+
+@pytest.fixture
+def videos(synthetic_root):
+    """Two synthetic videos, whose crops are in `synthetic_root / "crops"`."""
+    return sorted((synthetic_root / "videos").glob("*.mp4"))
+
+
+def files(folder):
+    """Dict from the relative path of each file of a folder to its bytes."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def pids(client):
+    return set(client.run(os.getpid).values())
+
+
+def kill_workers_once(client, begun):
+    """Kills every worker when `begun()` is true; returns the thread that does."""
+
+    def wait_and_kill(processes):
+        while not begun():
+            time.sleep(0.005)
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
+
+    thread = threading.Thread(target=wait_and_kill, args=(pids(client),), daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_cluster_writes_the_files_of_one_process_and_names_what_failed(
+    pool, synthetic_root, videos, tmp_path
+):
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    seen = []
+    clips, errors = faces.extract_many(
+        [bad, *videos],
+        tmp_path / "out",
+        progress=False,
+        executor=pool,
+        on_result=lambda video, clip: seen.append(clip.key),
+    )
+    assert list(clips) == [str(video) for video in videos]
+    assert seen == [video.stem for video in videos]
+    assert list(errors) == [str(bad)] and "FFmpeg can read" in str(errors[str(bad)])
+    assert files(tmp_path / "out") == files(synthetic_root / "crops")
+
+
+@pytest.mark.nightly
+def test_workers_that_are_killed_are_replaced_and_their_videos_end_with_the_same_files(
+    client, pool, synthetic_root, videos, tmp_path
+):
+    before = pids(client)
+    begun = lambda: list(tmp_path.glob(".*.partial/*/*.jpg"))  # noqa: E731
+    killer = kill_workers_once(client, begun)
+    clips, errors = faces.extract_many(videos, tmp_path, progress=False, executor=pool)
+    killer.join(5)
+    assert not killer.is_alive() and not errors and len(clips) == 2
+    assert files(tmp_path) == files(synthetic_root / "crops")
+    client.wait_for_workers(2, timeout=60)
+    assert not before & pids(client)
+
+
+def test_a_second_run_on_a_cluster_writes_only_what_is_missing(
+    pool, synthetic_root, videos, tmp_path
+):
+    out = shutil.copytree(synthetic_root / "crops", tmp_path / "out")
+    kept, lost = (out / f"{video.stem}.json" for video in videos)
+    first = kept.stat().st_mtime_ns
+    shutil.rmtree(out / lost.stem)
+    for path in out.glob(f"{lost.stem}.*"):
+        path.unlink()
+    _, errors = faces.extract_many(videos, out, progress=False, executor=pool)
+    assert not errors and kept.stat().st_mtime_ns == first
+    assert files(out) == files(synthetic_root / "crops")
+
+
+def test_the_command_extracts_on_the_cluster_of_an_address(
+    client, synthetic_root, videos, tmp_path
+):
+    arguments = ["extract", *videos, "--out", tmp_path / "out"]
+    cluster = ["--cluster", client.scheduler.address]
+    result = CliRunner().invoke(main, [str(word) for word in arguments + cluster])
+    assert result.exit_code == 0 and "subject01_1: 24 frames" in result.output
+    assert files(tmp_path / "out") == files(synthetic_root / "crops")
+    both = CliRunner().invoke(
+        main, [str(word) for word in [*arguments, *cluster, "--processes", 2]]
+    )
+    assert both.exit_code and "Leave one of them out" in both.output
+
+
+@pytest.mark.nightly
+def test_a_video_is_given_up_when_its_workers_die_again_and_again(pool):
+    jobs = {"bad.mp4": (1,), "good.mp4": (0,)}
+    with _cluster.submitted(pool, exit_if, jobs) as wait:
+        with pytest.raises(RuntimeError, match="KilledWorker for bad.mp4"):
+            wait("bad.mp4")
+        assert wait("good.mp4") is None
+
+
+def exit_if(code):
+    if code:
+        os._exit(code)
+
+
+def test_a_process_pool_that_breaks_names_its_task():
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool,
+        _cluster.submitted(pool, os._exit, {"a.mp4": (3,)}) as wait,
+        pytest.raises(RuntimeError, match=r"BrokenProcessPool for a\.mp4"),
+    ):
+        wait("a.mp4")
+
+
+def test_progress_counts_videos_of_any_executor(videos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        faces.extract_many(videos, tmp_path, executor=pool)
+    assert "2/2" in capsys.readouterr().err
+
+
+def test_workers_that_write_to_another_file_system_are_noticed(videos, tmp_path):
+    class Elsewhere(concurrent.futures.Executor):
+        def submit(self, *_):
+            future = concurrent.futures.Future()
+            future.set_result((None, None))
+            return future
+
+    clips, errors = faces.extract_many(videos, tmp_path, progress=False, executor=Elsewhere())
+    assert not clips and len(errors) == 2 and not list(tmp_path.iterdir())
+    assert all("shares" in str(error) for error in errors.values())
+
+
+def test_a_function_as_detector_is_refused_with_an_executor(videos, tmp_path):
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        pytest.raises(ValueError, match="`detector` must be a name"),
+    ):
+        faces.extract_many(videos, tmp_path, executor=pool, detector=lambda image: [])
+
+
+@pytest.mark.parametrize("name", ["local:0", "local:x", "http://host:1", "tcp://host", "absent"])
+def test_what_names_no_cluster_is_refused(name):
+    with pytest.raises(ValueError, match="A cluster must be"):
+        _cluster.checked(name)
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr(_cluster, "CONNECT_SECONDS", 0.3)
+    with (
+        pytest.raises(OSError, match="must answer. Received: tcp://127.0.0.1:9"),
+        _cluster.executor("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_without_dask_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(ValueError, match=r"kollias-affect\[cluster\]"),
+        _cluster.executor("local:1"),
+    ):
+        pass
