@@ -111,7 +111,7 @@ LAYERS = [
 def test_layers_equal_keras(layer, randomized, tmp_path):
     """On an image whose sides differ, after a convolution: both orders of the axes occur."""
     images = keras.Input((9, 10, 3), name="images")
-    x = layer(keras.layers.Conv2D(4, 1)(images))
+    x = layer(keras.layers.Conv2D(4, 1, name="first")(images))
     model = keras.Model({"images": images}, keras.layers.Flatten(name="valence")(x))
     if not isinstance(layer, keras.layers.Normalization):
         randomized(model)
