@@ -161,6 +161,7 @@ class _Canvas:
     """A picture, its occupied areas, and the size of its letters."""
 
     def __init__(self, picture, boxes, spans):
+        self.picture = picture
         self.pen = ImageDraw.Draw(picture)
         self.width, self.height = picture.size
         self.boxes = boxes
@@ -220,24 +221,20 @@ class _Canvas:
         names = list(face.outputs)
         sizes = (self.size, max(10, round(self.size * 0.75)))
         for size in sizes if len(self.boxes) == 1 else sizes[1:]:
-            row = round(size * 1.35)
             words = max(self._extent(name, size)[0] for name in names)
             width = words + 5 * size
-            height = row * len(names) + size // 2
+            height = _row(size) * len(names) + size // 2
             place = self._room(box, width, height)
             if place is not None:
                 break
         else:
             return
-        left, top = place
+        left, top = (round(value) for value in place)
         self.taken.append((left, top, left + width, top + height))
-        self.pen.rectangle(self.taken[-1], fill=GROUND)
+        self.picture.paste(_panel(tuple(names), width, height, size), (left, top))
         for i, name in enumerate(names):
-            middle = top + size // 4 + row * (i + 0.5)
-            at = (left + size // 3, middle)
-            self.pen.text(at, name, fill=WHITE, font=_font(size), anchor="lm")
             colour = ORANGE if name == face.expression else BLUE
-            area = (left + words, middle, 4.6 * size, 0.36 * size)
+            area = (left + words, top + _middle(i, size), 4.6 * size, 0.36 * size)
             self._bar(area, face.outputs[name], self.spans[name], colour)
 
     def _bar(self, area, value, span, colour):
@@ -286,7 +283,32 @@ class _Canvas:
 
     def _extent(self, text, size):
         """Returns width and height of a text with its ground."""
-        return math.ceil(_font(size).getlength(text)) + 2 * (size // 3), round(size * 1.35)
+        return _length(text, size) + 2 * (size // 3), _row(size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _length(text, size):
+    return math.ceil(_font(size).getlength(text))
+
+
+@functools.lru_cache(maxsize=8)
+def _panel(names, width, height, size):
+    """Returns the ground and the names of a panel of bars, which are the same in every frame."""
+    panel = Image.new("RGB", (width, height), GROUND)
+    pen = ImageDraw.Draw(panel)
+    for i, name in enumerate(names):
+        pen.text((size // 3, _middle(i, size)), name, fill=WHITE, font=_font(size), anchor="lm")
+    return panel
+
+
+def _row(size):
+    """Returns the height of a line of text of this size."""
+    return round(size * 1.35)
+
+
+def _middle(row, size):
+    """Returns the middle of a row of a panel, from its top."""
+    return size // 4 + _row(size) * (row + 0.5)
 
 
 def _summary(face, spans):
