@@ -104,7 +104,8 @@ def _facts_of_blocks(laboratory, table):
         f"Turns: NetA of lambda 1 and NetB start; in each of at most {ROUNDS} rounds each is "
         "trained for one epoch towards the centroids of the other, until neither is better for two "
         "rounds. The columns of the turns have each network after the round of its best accuracy "
-        "on its own training clips. The paper announces this form without details, so the turns are ours.",
+        "on its own training clips. The paper announces this form without details, so the turns "
+        "are ours.",
     ]
 
 
