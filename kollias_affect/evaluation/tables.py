@@ -62,7 +62,8 @@ def markdown(table, index=True, digits=3):
         if small and 0 < value < 0.5 * 10**-digits:
             return f"{value:.0e}"
         if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
-            return "" if math.isnan(value) else f"{value:.{digits}f}"
+            # Adding zero makes minus zero, to which small numbers are rounded, plus zero.
+            return "" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
         return "" if value is None else str(value)
 
     cells = table.map(cell)

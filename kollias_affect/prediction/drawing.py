@@ -19,7 +19,8 @@ ORANGE, BLUE, WHITE, GROUND = (230, 159, 0), (86, 180, 233), (255, 255, 255), (2
 MIN_SIDE = 480  # pixels; smaller images are enlarged, so that the texts can be read
 JPEG_QUALITY = 92
 _MARK = "annotated by kollias_affect"
-_ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {}}
+# A key frame every 50 frames: players seek quickly.
+_ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast", "g": "50"}, "mpeg4": {}}
 _TICK = fractions.Fraction(1, 60_000)  # Exact for 24, 25, 30, 50, 60 and 30000/1001 fps.
 
 

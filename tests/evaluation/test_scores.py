@@ -116,6 +116,7 @@ def test_small_p_values_are_written_and_not_rounded_to_zero(tmp_path):
     text = (tmp_path / "scores.md").read_text()
     assert "2e-26" in text and "0.500" in text and "nan" not in text
     assert evaluation.markdown(pd.DataFrame({"p-value": [0.0123]})).endswith("| 0.012     |")
+    assert evaluation.markdown(pd.DataFrame({"CCC": [-0.0002]})).endswith("| 0.000 |")
 
 
 @pytest.mark.filterwarnings("error")
