@@ -41,7 +41,6 @@ def page(table, frame, laboratory, cells, figures=()):
             f"- Differs from the paper: {text}."
             for text in (*table.deviations, *_smaller(table, laboratory))
         ),
-        *_set(table, laboratory),
         *([] if note is None else [f"- {note}"]),
         f"- Version: kollias_affect {kollias_affect.__version__}.",
         *(f"- Left empty: {name}: {reason}." for name, reason in empty.items()),
@@ -77,32 +76,20 @@ def _columns(frame):
 
 
 def _smaller(table, laboratory):
-    """What `Scale` changes against the papers, as texts."""
+    """What `Scale` changes against the papers, as texts.
+
+    Lines of the page itself say what each network used where a table has values of its own.
+    """
+    scale, full = laboratory.scale, Scale()
     changed = [
-        f"{name} {value} instead of {paper}"
-        for name, value, paper in _changed(table, laboratory)
-        if paper is not None
+        f"{name} {getattr(scale, name)} instead of {getattr(full, name)}"
+        for name in table.scale
+        if getattr(full, name) is not None and getattr(scale, name) != getattr(full, name)
     ]
     # Networks of single pictures, as in paper D, never have landmarks.
     lacks_landmarks = "length" in table.scale and not laboratory.landmarks
     landmarks = ["no network has landmarks, as some clips lack them"] if lacks_landmarks else []
     return [*([", ".join(changed)] if changed else []), *landmarks]
-
-
-def _set(table, laboratory):
-    """What the run set in place of the values that each table has of its own, as lines."""
-    values = [f"{name} {v}" for name, v, paper in _changed(table, laboratory) if paper is None]
-    return [f"- Set for this run: {', '.join(values)}."] if values else []
-
-
-def _changed(table, laboratory):
-    """Returns `(name, value, value of the paper)` of what `Scale` changes.
-
-    The value of the paper is `None` where each table or network has its own.
-    """
-    scale, full = laboratory.scale, Scale()
-    values = [(name, getattr(scale, name), getattr(full, name)) for name in table.scale]
-    return [row for row in values if row[1] != row[2]]
 
 
 def _data(table, laboratory):
