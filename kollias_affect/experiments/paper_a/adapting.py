@@ -25,8 +25,9 @@ class Database:
         splits: Names of the training split and the test split. Default: the official training part,
             and the official test part or, if it is absent or has no labels, the official validation
             part. Without official parts, and with `("all", "all")`, which mixes them: half of the
-            subjects each, see `sampling.stratified_split`. With the paper's protocol both names
-            are the same; default: the complete database.
+            subjects each, see `sampling.stratified_split` and, for valence and arousal,
+            `sampling.person_folds`. With the paper's protocol both names are the same; default:
+            the complete database.
         crop: Whether the images are complete pictures, from which `faces.paper_d_crops` cuts the
             faces.
         options: Dict of options of the database's loader.
@@ -61,13 +62,14 @@ class Database:
         clips, text = source.load_scored(crops_dir, size, log)
         return clips, text
 
-    def parts(self, crops_dir, size, log=print):
+    def parts(self, crops_dir, size, log=print, task="expression"):
         """Loads the clips for the held-out protocol.
 
         Args:
             crops_dir: Folder of the crops, used if `crop` is set.
             size: Side of the crops in pixels.
             log: Function that is called with a line of text for every set of cropped clips.
+            task: Task whose labels the clips have.
 
         Returns:
             `datasets.Division` without a validation part: nothing is chosen on it.
@@ -78,14 +80,23 @@ class Database:
         source = Source(
             self.name, self.root, split, test=test, crop=self.crop, options=self.options
         )
+        draw = _DRAWN[task]
         return source.divide(
-            ("training", "test"), crops_dir, size=size, log=log, share=0.5, draw=_halves
+            ("training", "test"), crops_dir, size=size, log=log, share=0.5, draw=draw
         )
 
 
 def _halves(clips, share, seed):
     """Returns halves by subject with similar shares of the classes; `share` is not used."""
     return sampling.stratified_split([clip for clip in clips if clip.valid.any()], seed=seed)
+
+
+def _halves_by_frames(clips, share, seed):
+    """Returns halves by subject with similar numbers of frames; `share` is not used."""
+    return sampling.person_folds([clip for clip in clips if clip.valid.any()], 2, seed)[0]
+
+
+_DRAWN = {"expression": _halves, "valence_arousal": _halves_by_frames}
 
 
 def adapt(
@@ -179,7 +190,7 @@ def _clips(a, b, settings, model, crops, size, log):
             clips[f"{letter}_train"] = clips[f"{letter}_test"] = scored
             text = f"trained on and scored on: {text}"
         else:
-            division = database.parts(crops_dir, size, log)
+            division = database.parts(crops_dir, size, log, settings.task)
             clips[f"{letter}_train"], clips[f"{letter}_test"] = division.training, division.test
             scored, text = division.test, division.text
         warning = seen.warning(model, database.name, scored, f"the test clips of {name}")
