@@ -7,6 +7,7 @@ import glob
 import hashlib
 import json
 import logging
+import math
 import os
 import platform
 import re
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 _CHECK_BYTES, _CHECKED_ROWS = 4, 1024
 _LONGEST_STEM = 160  # bytes
+_HDF5_ENTRY = 2048  # bytes of a data set in an HDF5 file besides its content
 REMEDY = (
     "To do so, set KOLLIAS_AFFECT_CACHE to a folder that can be written, or pass crops= / "
     "unpack_to=."
@@ -134,6 +136,18 @@ def _try_room(path, needs):
             raise
     finally:
         trial.unlink(missing_ok=True)
+
+
+def stored_size(variables):
+    """Returns the bytes that a file of variables, such as weights, needs about.
+
+    Args:
+        variables: Iterable of objects with `shape` and `dtype`.
+    """
+    variables = {id(variable): variable for variable in variables}.values()
+    sizes = {"float16": 2, "bfloat16": 2}
+    arrays = sum(math.prod(v.shape) * sizes.get(str(v.dtype), 4) for v in variables)
+    return arrays + (_HDF5_ENTRY * len(variables))
 
 
 def _owner():

@@ -8,6 +8,7 @@ large to write down (weights, clips, files) counts by a fingerprint of 16 hexade
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -16,6 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect import _files, _locks, _untrusted
+
+# Says where an interrupted run goes on; the command line shows it.
+progress = logging.getLogger("kollias_affect.progress")
 
 SETTINGS = "settings.json"
 LOCK = ".lock"

@@ -151,16 +151,6 @@ def test_names_of_the_longest_length_can_be_written(make, tmp_path):
 # --- a full disk
 
 
-@pytest.fixture
-def small_files():
-    """Lets this process write files of 64 KiB at most; more is an error as on a full disk."""
-    resource = pytest.importorskip("resource", reason="only POSIX limits the size of files")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def by_python(path):
     path.write_bytes(bytes(1 << 17))
 
