@@ -22,10 +22,16 @@ import numpy as np
 
 from kollias_affect import _checks, _untrusted
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 _log = logging.getLogger(__name__)
 
 _CHECK_BYTES, _CHECKED_ROWS = 4, 1024
 _LONGEST_STEM = 160  # bytes
+_PLENTY = 4  # times what is needed: then no room is reserved, which takes time on some systems
 _HDF5_ENTRY = 2048  # bytes of a data set in an HDF5 file besides its content
 REMEDY = (
     "To do so, set KOLLIAS_AFFECT_CACHE to a folder that can be written, or pass crops= / "
@@ -82,10 +88,12 @@ def is_disk_full(error):
     seen = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if getattr(error, "errno", None) in _FULL or _FULL_TEXT.search(str(error)):
+        if isinstance(error, DiskFullError) or getattr(error, "errno", None) in _FULL:
+            return True
+        if _FULL_TEXT.search(str(error)):
             return True
         error = error.__cause__ or error.__context__
-    return isinstance(error, DiskFullError)
+    return False
 
 
 @contextlib.contextmanager
@@ -94,7 +102,8 @@ def writing(path, needs=0, temporary=None):
 
     Args:
         path: File or folder that is written.
-        needs: Bytes that it needs at least. If there is no room for them, nothing is begun.
+        needs: Bytes that it needs at least. If there is no room for them, nothing is begun. It
+            takes a `temporary`.
         temporary: `Path` of the file in which it is prepared, which is emptied if that fails.
 
     Raises:
@@ -102,7 +111,7 @@ def writing(path, needs=0, temporary=None):
     """
     try:
         if needs:
-            _try_room(Path(path), needs)
+            _try_room(temporary, needs)
         yield
     except DiskFullError:
         raise
@@ -120,19 +129,27 @@ def writing(path, needs=0, temporary=None):
         raise DiskFullError(path, needs) from error
 
 
-def _try_room(path, needs):
-    """Raises `OSError` if a file beside `path` cannot have that size."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not hasattr(os, "posix_fallocate"):
-        if shutil.disk_usage(path.parent).free < needs:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def _try_room(trial, needs):
+    """Raises `OSError` if a file cannot have that size.
+
+    Args:
+        trial: `Path` of a file for the trial, which is removed.
+        needs: Size in bytes.
+    """
+    trial.parent.mkdir(parents=True, exist_ok=True)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0] if resource else -1
+    if 0 <= limit < needs:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    free = shutil.disk_usage(trial.parent).free
+    if free < needs:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if free > _PLENTY * needs or not hasattr(os, "posix_fallocate"):
         return
-    trial = path.with_name(f".{_short(path.stem)}.{_owner()}.partial{path.suffix}")
     try:
         with open(trial, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, needs)
     except OSError as error:
-        if error.errno in _FULL:  # Some file systems cannot reserve room; they say so otherwise.
+        if error.errno in _FULL:  # Other errors say that the file system cannot reserve room.
             raise
     finally:
         trial.unlink(missing_ok=True)

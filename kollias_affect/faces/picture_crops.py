@@ -91,7 +91,11 @@ def paper_d_crops(
     out_dir = _checks.writable_folder("out_dir", out_dir)
     result, counts = Clips(), CropCounts(frames=sum(len(clip) for clip in clips))
     bar = tqdm(total=counts.frames, unit="picture", disable=None if progress else True)
-    with bar, contextlib.closing(_Cropper(out_dir, settings, detector)) as cropper:
+    with (
+        bar,
+        _runs.Lock(out_dir) as lock,
+        contextlib.closing(_Cropper(out_dir, settings, detector, lock)) as cropper,
+    ):
         for clip in clips:
             paths = []
             for i, source in enumerate(clip.paths, start=1):
@@ -113,11 +117,10 @@ class _Cropper:
         ValueError: If the folder holds crops with other settings.
     """
 
-    def __init__(self, out_dir, settings, detector):
+    def __init__(self, out_dir, settings, detector, lock):
         self.settings = json.loads(json.dumps(settings))
         self.detector = detector
-        self.lock = _runs.Lock(out_dir)
-        self.lock.acquire()
+        self.lock = lock
         self.journal = _runs.Journal(out_dir / JOURNAL)
         lines = list(self.journal.lines())
         self._refuse_other_settings(lines)
@@ -137,7 +140,6 @@ class _Cropper:
 
     def close(self):
         self.journal.close()
-        self.lock.release()
 
     def crop(self, source, name, target):
         """Writes the crop of an image, unless it is done.

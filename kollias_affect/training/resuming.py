@@ -38,6 +38,11 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
         """Returns whether this epoch, counted from 0, ends with a backup."""
         return (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]
 
+    def on_train_begin(self, logs=None):
+        """Makes the folder, and restores the last backup."""
+        Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
+        super().on_train_begin(logs)
+
     def on_epoch_end(self, epoch, logs=None):
         """Saves the state if a backup is due."""
         if self.is_due(epoch):
@@ -64,7 +69,6 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
 
     def _save_model(self):
         temporary = Path(self.backup_dir) / "next.weights.h5"
-        temporary.parent.mkdir(exist_ok=True)
         path = self._path(self._current_epoch)
         needs = _files.stored_size([*self.model.variables, *self.model.optimizer.variables])
         with _files.writing(path, needs, temporary):
