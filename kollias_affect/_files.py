@@ -215,6 +215,11 @@ def atomic(path, needs=0):
         temporary.unlink(missing_ok=True)
 
 
+def is_temporary(name):
+    """Returns whether a file or folder has a name as `atomic` and `atomic_folder` give it."""
+    return re.fullmatch(r"\..+\.[0-9a-f]{8}\.\d+(\.[0-9a-f]{8})?\.partial(\..*)?", name) is not None
+
+
 def _remove_leftovers(path):
     """Removes temporary files of processes that were killed while they wrote `path`."""
     start = glob.escape(f".{_short(path.stem)}.{_machine()}")

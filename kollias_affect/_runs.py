@@ -7,6 +7,7 @@ large to write down (weights, clips, files) counts by a fingerprint of 16 hexade
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -123,6 +124,7 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
     before = _settings_in(path, required)
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
     names -= {name, LOCK, LOCK + _locks.OWNER}
+    names = set(itertools.filterfalse(_files.is_temporary, names))  # of a run that was killed
     if before is None and (path.exists() or names & set(writes or names)):
         raise FileExistsError(
             f"A run needs a folder of its own. Received: {folder}, which holds files that this "

@@ -29,6 +29,17 @@ sys.stdin.read()
 """
 
 
+# Is killed while it writes settings to the folder given as its argument.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from kollias_affect import _files, _runs
+with _files.atomic(Path(sys.argv[1]) / _runs.SETTINGS) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 @dataclasses.dataclass
 class Options:
     size: int = 96
@@ -164,6 +175,15 @@ def test_files_that_the_run_does_not_write_may_lie_beside_it(tmp_path):
 def test_the_lock_file_does_not_make_a_folder_foreign(tmp_path):
     with _runs.Lock(tmp_path):
         assert _runs.start_folder(tmp_path, SETTINGS) is False
+
+
+def test_a_run_that_was_killed_while_it_wrote_its_settings_begins_again(tmp_path):
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)])
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".settings.") and left.read_text() == "half"
+    assert _runs.start_folder(tmp_path, SETTINGS) is False
+    assert [path.name for path in tmp_path.iterdir()] == [_runs.SETTINGS]
 
 
 # --- differences

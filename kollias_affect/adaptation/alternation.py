@@ -133,6 +133,7 @@ def alternate(
                     check()
                 _files.write_json(new_folder / "history.json", history)
             _remove_useless_rounds(folder, history)
+        _remove_useless_rounds(folder, history)  # which a run that was killed meanwhile left
         best = {net: _round_folder(folder, _best_round(history, net)) for net in NETS}
         _load(nets, best)
         centroids = [Centroids.load(best[net] / f"centroids_{net}.npz") for net in NETS]

@@ -42,6 +42,7 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
         """Makes the folder, and restores the last backup."""
         Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
         super().on_train_begin(logs)
+        self._remove_old()  # which a run that was killed meanwhile left
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the state if a backup is due."""
@@ -75,10 +76,14 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
             self.model.save_weights(temporary, overwrite=True)
             _files.write_json(_record_of(path), {"sha256": _files.sha256(temporary)})
             os.replace(temporary, path)
+        self._remove_old()
+
+    def _remove_old(self):
+        """Removes all backups but the last two."""
         files = self._files(self.backup_dir)
         for epochs in sorted(files)[:-2]:
-            files[epochs].unlink()
             _record_of(files[epochs]).unlink(missing_ok=True)
+            files[epochs].unlink()
 
     def _load_model(self):
         epochs = self.epochs_done(self.backup_dir)

@@ -86,6 +86,17 @@ def test_a_run_that_found_no_room_resumes_when_there_is_some(fit, tmp_path, monk
     assert fit(tmp_path).epoch == [1, 2]
 
 
+def test_a_run_that_was_killed_before_it_removed_old_backups_removes_them(fit, tmp_path):
+    fit(tmp_path)
+    for name in ("epoch-1.weights.h5", "epoch-1.json"):
+        (tmp_path / "backup" / name).write_bytes(
+            (tmp_path / "backup" / "epoch-2.json").read_bytes()
+        )
+    fit(tmp_path)  # All epochs are finished.
+    names = {path.name for path in (tmp_path / "backup").iterdir()}
+    assert names == {f"epoch-{n}.{end}" for n in (2, 3) for end in ("json", "weights.h5")}
+
+
 @pytest.mark.parametrize(
     ("done", "line"),
     [

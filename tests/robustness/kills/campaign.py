@@ -229,7 +229,7 @@ def campaign(kills, full=0, seed=0, names=None, report=lambda line: None):
         list of texts about runs that did not end as one that nobody killed.
     """
     names = list(names or COMMANDS)
-    counts, losses = {}, []
+    counts, losses, known = {}, [], 0
     for command in names:
         load(COMMANDS[command])
     with tempfile.TemporaryDirectory() as folder:
@@ -246,6 +246,9 @@ def campaign(kills, full=0, seed=0, names=None, report=lambda line: None):
                 losses += [text for _ in range(disks) for text in one.fill()]
             counts[name] = one.counts
             report(f"{name}: {dict(one.counts)}, {time.monotonic() - start:.0f} s")
+            for text in losses[known:]:
+                report(f"  lost: {text}")
+            known = len(losses)
             shutil.rmtree(one.folder)
     return counts, losses
 
@@ -347,7 +350,6 @@ def main():
     options = parser.parse_args()
     report = lambda line: print(line, flush=True)  # noqa: E731
     counts, losses = campaign(options.kills, options.full, options.seed, options.command, report)
-    print("\n".join(losses), file=sys.stderr)
     total = sum(count["kills"] for count in counts.values())
     print(json.dumps({"kills": total, "lost": len(losses)}))
     sys.exit(bool(losses))

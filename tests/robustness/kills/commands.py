@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-LABELS = 3  # parts of a training: frames of the clips differ
 NEURAL = ("keras", "kollias_affect.training", "kollias_affect.transfer")
 NEURAL += ("kollias_affect.experiments", "kollias_affect.adaptation.alternation")
 
@@ -200,10 +199,12 @@ def train(inputs, out):
 
 
 def cache_features(inputs, out):
-    from kollias_affect import features, windows
+    from kollias_affect import features, transfer, windows
 
     clips = grey_clips(inputs, 6, frames=2)
-    cnn, _ = features.split(tiny(length=2))
+    model = tiny()
+    transfer.freeze(model, cnn=True)
+    cnn, _ = features.split(model)
     features.of_clips(cnn, clips, out / "features", 32, progress=False)
     paths = [path for clip in clips for path in clip.paths]
     windows._cached(paths, 8, out / "frames")

@@ -26,7 +26,7 @@ def kill(number, seed, names=()):
     command += [argument for name in names for argument in ("--command", name)]
     done = subprocess.run(command, capture_output=True, text=True)
     print(done.stdout)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
