@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _files
 from kollias_affect.faces import Video, extract_many
 from kollias_affect.faces.prefetch import prefetch
 from kollias_affect.prediction import drawing, outputs, over_time, predictor, tables
@@ -106,6 +106,8 @@ def predict_videos(
                 path = _annotated_video(out_dir, stem)
                 beside.submit(video, _write_annotated, video, table, model, path)
             _write_people(model, people, values, table, out_dir, stem, format, Path(video).stem)
+        except _files.DiskFullError:
+            raise
         except (OSError, ValueError) as error:
             failed[video] = error
             return
