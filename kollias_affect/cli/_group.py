@@ -8,14 +8,13 @@ import tempfile
 
 import click
 
-from kollias_affect.cli import _signals
+from kollias_affect.cli import _signals, _terminal
 
 # Lines that TensorFlow's libraries print while they are loaded, before TF_CPP_MIN_LOG_LEVEL
 # takes effect: a warning of absl, and entries such as "I0000 00:00:1795856719.005775 ...".
 _LOG_LINE = re.compile(r"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:")
 
-# What a terminal takes for orders; line feeds and tabs separate the lines of our own messages.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NEXT = "\0"  # between several messages; no name of a file has it
 
 
 class ErrorGroup(click.Group):
@@ -35,7 +34,9 @@ class ErrorGroup(click.Group):
         except (OSError, ValueError) as error:
             if context.params.get("debug"):
                 raise
-            raise click.UsageError(_printable(message_of(error))) from error
+            command = self.commands.get(context.invoked_subcommand)
+            text = _with_options(message_of(error), command)
+            raise click.UsageError(_printable(text)) from error
 
 
 class KerasCommand(click.Command):
@@ -98,8 +99,33 @@ def message_of(error):
 
 
 def _printable(text):
-    """Returns a text whose control characters are written as escapes."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    """Returns a message in which control characters of names are written out."""
+    return "\nError: ".join(map(_terminal.message, text.split(_NEXT)))
+
+
+def _with_options(text, command):
+    """Returns a message in which arguments of the library have the names of a command's options.
+
+    `batch_size` becomes `--batch-size` where the command has that option.
+    """
+    for name, spelled in _spelled(command).items():
+        text = re.sub(rf"`{name}(?=[`=])", f"`{spelled}", text)
+    return text
+
+
+def _spelled(command):
+    """Returns a dict from the names of the options of a command to their spelling.
+
+    Of a group, which command was called is not known here: options that two of its commands spell
+    differently are left out.
+    """
+    commands = getattr(command, "commands", {"": command}).values()
+    spelled = {}
+    for each in commands:
+        for option in getattr(each, "params", ()):
+            if isinstance(option, click.Option):
+                spelled.setdefault(option.name, set()).add(max(option.opts, key=len))
+    return {name: options.pop() for name, options in spelled.items() if len(options) == 1}
 
 
 def raise_errors(errors):
@@ -109,4 +135,4 @@ def raise_errors(errors):
         errors: Dict from an input to the exception that it caused.
     """
     if errors:
-        raise ValueError("\nError: ".join(message_of(error) for error in errors.values()))
+        raise ValueError(_NEXT.join(message_of(error) for error in errors.values()))

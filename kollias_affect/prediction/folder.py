@@ -27,7 +27,15 @@ class FolderResult:
 
 
 def predict_files(
-    model, files, out_dir, of_images=None, of_videos=None, log=print, format="csv", **options
+    model,
+    files,
+    out_dir,
+    of_images=None,
+    of_videos=None,
+    log=print,
+    format="csv",
+    excel_safe=False,
+    **options,
 ):
     """Runs `predict_images` and `predict_videos` on files, and writes `summary.csv` beside them.
 
@@ -38,7 +46,7 @@ def predict_files(
         of_images, of_videos: Dicts of options of `predict_images` and of `predict_videos`.
         log: Function that is called with lines of text: what the outputs are of every image and
             video, and the files that were written.
-        format: Format of the tables.
+        format, excel_safe: See `predict_videos`; `summary.csv` too.
         **options: Options of both.
 
     Returns:
@@ -47,13 +55,13 @@ def predict_files(
     Raises:
         OSError, ValueError: See `predict_images` and `predict_videos`.
     """
-    check_format(format)
+    check_format(format, excel_safe)
     model = predictor.load(model)
     out_dir = _checks.writable_folder("out_dir", out_dir)
     outputs.refuse_foreign_table(out_dir, outputs.SUMMARY, format)
     if model.note:
         log(f"Note: {model.note}")
-    tables, errors, options = [], {}, {**options, "format": format}
+    tables, errors, options = [], {}, {**options, "format": format, "excel_safe": excel_safe}
     if files.images:  # first, because a model of videos is refused at once
         names = files.named_images
         table, failed = predict_images(
@@ -82,7 +90,7 @@ def predict_files(
     if model.note:
         found["note"] = model.note
     path = named(out_dir, outputs.SUMMARY, format)
-    write_table(found, path)
+    write_table(found, path, excel_safe)
     log(f"{path}: {count(found['input'].nunique(), 'input')}, {count(len(found), 'row')}.")
     return FolderResult(found, errors)
 

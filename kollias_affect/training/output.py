@@ -46,7 +46,7 @@ def callbacks(
 
     >>> import tempfile
     >>> [type(callback).__name__ for callback in callbacks(tempfile.mkdtemp())]
-    ['TensorBoard', 'BestModel', 'CSVLogger', 'AtomicBackup']
+    ['LayerGraphTensorBoard', 'BestModel', 'CSVLogger', 'AtomicBackup']
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ class EpochLines(keras.callbacks.Callback):
 def tensorboard(folder, clips, settings, model):
     """Returns the callback; it shows the number of frames for the clips in the settings."""
     if clips is None:
-        return keras.callbacks.TensorBoard(folder)
+        return evaluation.LayerGraphTensorBoard(folder, model)
     shown = dict(settings)
     for name in ("training", "validation"):
         if name in shown:
