@@ -21,6 +21,7 @@ from kollias_affect import _checks, _untrusted
 _log = logging.getLogger(__name__)
 
 _CHECK_BYTES, _CHECKED_ROWS = 4, 1024
+PLOT_MARK = "drawn by kollias_affect"  # comment in every plot
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 REMEDY = (
     "To do so, set KOLLIAS_AFFECT_CACHE to a folder that can be written, or pass crops= / "

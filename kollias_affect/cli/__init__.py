@@ -41,6 +41,8 @@ def main(debug):
     if not debug:  # without source lines
         warnings.formatwarning = lambda text, *_: f"Warning: {_terminal.lines(text)}\n"
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its notes on speed
+        # Without a home folder that can be written it works, and says that it makes another one.
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler:  # that of `basicConfig`
             handler.setFormatter(_terminal.LogFormatter())

@@ -74,7 +74,7 @@ def import_tensorflow(context):
         return
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as file:
+    with _scratch() as file:
         os.dup2(file.fileno(), 2)
         try:
             import tensorflow  # noqa: F401
@@ -86,6 +86,13 @@ def import_tensorflow(context):
             for line in lines:
                 if not _LOG_LINE.match(line):
                     print(line, file=sys.stderr)
+
+
+def _scratch():
+    """Returns a temporary file, in memory where that is possible: there may be no folder for it."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("stderr"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def message_of(error):
