@@ -1,5 +1,6 @@
 """Files and folders that appear atomically: a reader sees the old or the new one, never a part."""
 
+import codecs
 import contextlib
 import errno
 import gc
@@ -33,6 +34,8 @@ _CHECK_BYTES, _CHECKED_ROWS = 4, 1024
 _LONGEST_STEM = 160  # bytes
 _PLENTY = 4  # times what is needed: then no room is reserved, which takes time on some systems
 _HDF5_ENTRY = 2048  # bytes of a data set in an HDF5 file besides its content
+PLOT_MARK = "drawn by kollias_affect"  # comment in every plot
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 REMEDY = (
     "To do so, set KOLLIAS_AFFECT_CACHE to a folder that can be written, or pass crops= / "
     "unpack_to=."
@@ -250,6 +253,44 @@ def write_json(path, content):
     """Writes `content` as indented JSON with sorted keys, atomically."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def write_csv(table, path, excel_safe=False, **options):
+    """Writes a table as csv, atomically.
+
+    Args:
+        table: `pandas.DataFrame`.
+        path: File.
+        excel_safe: Whether spreadsheets take no text for a formula: texts that begin with `=`, `+`,
+            `-`, `@`, a tab or a line break have a quote before them. The file begins with a byte
+            order mark, by which spreadsheets read UTF-8 and `has_quoted_formulas` knows it.
+        **options: Options of `pandas.DataFrame.to_csv`.
+
+    References: OWASP, "CSV injection".
+    """
+    if excel_safe:
+        table = table.map(_quoted).rename(index=_quoted, columns=_quoted)
+    encoding = "utf-8-sig" if excel_safe else "utf-8"
+    with atomic(path) as temporary:
+        table.to_csv(temporary, lineterminator="\n", encoding=encoding, **options)
+
+
+def has_quoted_formulas(path):
+    """Returns whether a csv was written by `write_csv` with `excel_safe`."""
+    with open(path, "rb") as file:
+        return file.read(3) == codecs.BOM_UTF8
+
+
+def unquoted(value):
+    """Returns a text as it was before `write_csv` quoted it; other values as they are."""
+    quoted = isinstance(value, str) and value.startswith("'") and _quoted(value) != value
+    return value[1:] if quoted else value
+
+
+def _quoted(value):
+    # A name may begin with quotes itself: with one more, `unquoted` gives it back.
+    begins = isinstance(value, str) and value.lstrip("'").startswith(_FORMULA_STARTS)
+    return f"'{value}" if begins else value
 
 
 def write_array(path, shape, dtype, rows):

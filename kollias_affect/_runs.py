@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect import _files, _locks, _untrusted
+from kollias_affect._option_names import in_words
 
 # Says where an interrupted run goes on; the command line shows it.
 progress = logging.getLogger("kollias_affect.progress")
@@ -101,7 +102,7 @@ def file_identity(path):
     return {"bytes": size, "sha256_of_ends": digest.hexdigest()}
 
 
-def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
+def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknown=()):
     """Checks that a folder is free for a run, or holds the run with these settings.
 
     Args:
@@ -111,6 +112,8 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
             folder without settings must be empty.
         required: Names that the settings of a run of this kind contain.
         name: File name of the settings.
+        unknown: Names of entries that are not known yet, because they need data that are loaded
+            later; they are not compared.
 
     Returns:
         bool, whether the folder already holds the run.
@@ -132,7 +135,9 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
         )
     if before is None:
         return False
-    changed = differences(before, json.loads(json.dumps(settings)))
+    now = json.loads(json.dumps(settings))
+    before, now = ({k: v for k, v in s.items() if k not in unknown} for s in (before, now))
+    changed = in_words(differences(before, now))
     if changed:
         raise ValueError(
             f"A folder holds one run. Received: {folder}, whose {name} differs in "

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kollias_affect import _files, _locks, _runs
+from kollias_affect._option_names import in_words
 
 SETTINGS = {"seed": 0, "model": {"units": 8, "layers": [1, 2]}}
 
@@ -143,11 +144,45 @@ def test_other_settings_are_refused_and_named(tmp_path):
     changed = {"seed": 1, "model": {"units": 8, "layers": [1]}}
     with pytest.raises(ValueError) as error:
         _runs.start_folder(tmp_path, changed)
-    assert "seed (0, now 1), model.layers" in str(error.value) or (
-        "model.layers, seed (0, now 1)" in str(error.value)
-    )
+    assert "`seed` (0, now 1)" in str(error.value) and "the network: " in str(error.value)
     assert "units" not in str(error.value)
     assert (tmp_path / _runs.SETTINGS).read_bytes() == before
+
+
+def test_entries_that_are_not_known_yet_are_not_compared(tmp_path):
+    """Options are checked before the data are loaded."""
+    _runs.start_folder(tmp_path, {"seed": 0, "clips": ["a"]})
+    assert _runs.check_folder(tmp_path, {"seed": 0}, unknown=("clips",)) is True
+    with pytest.raises(ValueError, match=r"in `seed` \(0, now 1\)\. Repeat"):
+        _runs.check_folder(tmp_path, {"seed": 1}, unknown=("clips",))
+
+
+MODEL = "the network: `network`, `backbone`, `width`, `model` or another option of it"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (["layers.fc1 (64, now 1024)"], ["`hidden_units` (64, now 1024)"]),
+        (["layers.fc1 (8, now 4)", "layers.fc2 (8, now 4)"], ["`hidden_units` (8, now 4)"]),
+        (["layers.fc1_dropout (0.5, now 0.1)"], ["`dropout` (0.5, now 0.1)"]),
+        (["layers.rnn2 (6, now 9)"], ["`rnn_units` (6, now 9)"]),
+        (["layers.rnn3 (None, now 6)"], ["`rnn_layers` (None, now 6)"]),
+        (["layers.pool2_rnn1_dropout (0.8, now 0)"], ["`rnn_dropout` (0.8, now 0)"]),
+        (["layers.landmark_encoder (4, now 8)"], ["`landmark_units` (4, now 8)"]),
+        (["layers.mlp2 (4, now 8)", "model"], ["`head_units` (4, now 8)"]),
+        (["layers.tcn1_dropout (0.2, now 0)"], ["`head_dropout` (0.2, now 0)"]),
+        (["layers.other (4, now 8)"], ["the layer other of the network (4, now 8)"]),
+        (["model", "seed (0, now 1)"], [MODEL, "`seed` (0, now 1)"]),
+        (["settings.seeds (1, now 9)"], ["`seeds` (1, now 9)"]),
+        (
+            ["training", "division (a, now b)"],
+            ["the clips that train", "the division of the clips (a, now b)"],
+        ),
+    ],
+)
+def test_differences_have_the_names_of_options(changed, expected):
+    assert in_words(changed) == expected
 
 
 def test_a_folder_of_something_else_is_refused_and_stays_as_it_is(tmp_path):

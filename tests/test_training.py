@@ -271,7 +271,7 @@ def test_subject_on_both_sides_is_refused(make_clip, tmp_path):
 
 def test_other_settings_in_the_same_folder_are_refused(finished):
     folder, clips, *_ = finished
-    with pytest.raises(ValueError, match=r"differs in learning_rate \(0.001, now 0.5\)"):
+    with pytest.raises(ValueError, match=r"differs in `learning_rate` \(0.001, now 0.5\)"):
         training.train(tiny(), clips[:1], clips[1:], folder, epochs=1, learning_rate=0.5)
 
 
@@ -302,14 +302,14 @@ def test_a_refused_run_leaves_the_folder_free(make_clip, tmp_path):
 def test_other_labels_are_other_settings(finished):
     folder, clips, *_ = finished
     other = clips[0].labelled(valence_arousal=np.zeros((12, 2)))
-    with pytest.raises(ValueError, match="differs in training"):
+    with pytest.raises(ValueError, match="differs in the clips that train"):
         training.train(tiny(), [other], clips[1:], folder, epochs=1)
 
 
 def test_another_network_is_another_run(finished):
     folder, clips, *_ = finished
     other = models.affwildnet(**TINY, initializer=None, dropout=0.1)
-    with pytest.raises(ValueError, match=r"layers.fc1_dropout \(0.5, now 0.1\), model"):
+    with pytest.raises(ValueError, match=r"`dropout` \(0.5, now 0.1\). Repeat"):
         training.train(other, clips[:1], clips[1:], folder, epochs=1)
 
 
@@ -582,7 +582,7 @@ def test_what_is_recorded_is_a_setting_and_stays_with_the_model(make_clip, tmp_p
         )
 
     assert run("weights 1234")[1]["start"] == "weights 1234"
-    with pytest.raises(ValueError, match=r"differs in start \(weights 1234, now weights 5678\)"):
+    with pytest.raises(ValueError, match=r"differs in `start` \(weights 1234, now weights 5678\)"):
         run("weights 5678")
 
 

@@ -2,8 +2,10 @@
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo
 
 
 @click.command(cls=KerasCommand, check=shared.check_data)
@@ -51,6 +53,7 @@ from kollias_affect.cli._group import KerasCommand
     help="Another model, with the same post-processing: print differences and paired p-values.",
 )
 @click.option("--out", type=shared.FOLDER, help="Write tables and pictures there.")
+@shared.excel_safe_option
 def evaluate(
     model, data, dataset, split, loader_options, by, search, postprocessing, against, out, **options
 ):  # fmt: skip
@@ -69,7 +72,7 @@ def evaluate(
     network = shared.load_model(model)
     roles = ("test", "validation") if search is None else ("validation",)
     clips, text = shared.load_scored(dataset, data, split, loader_options, roles=roles)
-    click.echo(f"Scored: {text}")
+    echo(f"Scored: {text}")
     shared.print_warning(seen.warning(model, dataset, clips))
     result = evaluation.evaluate_model(
         network,
@@ -82,20 +85,24 @@ def evaluate(
         **options,
     )
     if search is not None:
-        click.echo(f"{search}: {result.steps}")
+        echo(f"{search}: {result.steps}")
     shared.print_table(result.scores)
     if result.without_labels:
-        click.echo(f"Without labels, and not scored: {', '.join(result.without_labels)}")
+        echo(f"Without labels, and not scored: {', '.join(result.without_labels)}")
     if result.total is not None:
-        click.echo(f"Sum of mean CCC, macro F1 and mean F1 (ABAW): {result.total:.4f}")
+        echo(f"Sum of mean CCC, macro F1 and mean F1 (ABAW): {result.total:.4f}")
     if result.per_video is not None:
-        click.echo()
+        echo()
         shared.print_table(result.per_video)
+        single = evaluation.count_single(result.per_video)
+        if single:
+            echo(f"NaN: {count(single, 'video')} with one value, which has no correlation.")
     if result.levels is not None:
-        click.echo()
+        echo()
         shared.print_table(result.levels)
     if against is not None:
-        click.echo(f"\n{result.measure} of {model} and {against}:")
+        echo()
+        echo(f"{result.measure} of {model} and {against}:")
         shared.print_table(result.comparison)
     if out is not None:
-        click.echo(f"Tables and pictures: {out}")
+        echo(f"Tables and pictures: {out}")

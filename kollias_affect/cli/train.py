@@ -5,6 +5,7 @@ import click
 from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo, echo_lines
 
 
 class _Units(click.ParamType):
@@ -264,6 +265,6 @@ def train(data, out, dataset, loader_options, **options):
     from kollias_affect.experiments import train_run
 
     parsed = option_texts.parse_options(dataset, loader_options)
-    _, card = train_run.train(data, out, dataset, loader_options=parsed, log=click.echo, **options)
+    _, card = train_run.train(data, out, dataset, loader_options=parsed, log=echo_lines, **options)
     scores = ", ".join(f"{name} {card[name]:.3f}" for name in card if name.startswith("val_"))
-    click.echo(f"Best epoch {card['epoch']}: {scores}. Model: {out / 'best.keras'}")
+    echo(f"Best epoch {card['epoch']}: {scores}. Model: {out / 'best.keras'}")

@@ -16,11 +16,12 @@ from kollias_affect.evaluation.plots import clip_picture, traces
 from kollias_affect.evaluation.predictions import from_table, paired, predict, to_table
 from kollias_affect.evaluation.regions import PAPER_B_REGIONS, mse_by_region
 from kollias_affect.evaluation.resampling import compare, confidence_intervals
-from kollias_affect.evaluation.scores import confusion, scores
+from kollias_affect.evaluation.scores import confusion, count_single, scores
 from kollias_affect.evaluation.tables import markdown, write_table
 from kollias_affect.evaluation.videos import video_of
 
 if typing.TYPE_CHECKING:  # for the reference and for editors
+    from kollias_affect.evaluation.layer_graph import LayerGraphTensorBoard
     from kollias_affect.evaluation.model_evaluation import (
         Evaluation,
         check_options,
@@ -34,6 +35,7 @@ __all__ = [
     "PAPER_B_REGIONS",
     "AffectTensorBoard",
     "Evaluation",
+    "LayerGraphTensorBoard",
     "aggregate",
     "average",
     "check_options",
@@ -41,6 +43,7 @@ __all__ = [
     "compare",
     "confidence_intervals",
     "confusion",
+    "count_single",
     "decision_fusion",
     "evaluate_model",
     "from_table",
@@ -63,6 +66,7 @@ __all__ = [
 
 _WITH_KERAS = {
     "AffectTensorBoard": "tensorboard",
+    "LayerGraphTensorBoard": "layer_graph",
     "Evaluation": "model_evaluation",
     "check_options": "model_evaluation",
     "one_task": "model_evaluation",

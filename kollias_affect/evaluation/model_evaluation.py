@@ -62,6 +62,7 @@ def evaluate_model(
     significance=False,
     ranges=None,
     task=None,
+    excel_safe=False,
 ):
     """Predicts clips and scores the predictions, over all valid frames or over aggregates.
 
@@ -88,6 +89,7 @@ def evaluate_model(
         ranges: Ranges of the pictures' axes, see `results.write_results`.
         task: The only task of the model that is scored. With several tasks, `by`, `search`,
             `postprocessing`, `levels` and `significance` need one. Default: all.
+        excel_safe: Whether no text of a csv in `out_dir` is a formula for a spreadsheet.
 
     Returns:
         `Evaluation`.
@@ -128,7 +130,7 @@ def evaluate_model(
         _refuse_options_of_one_task(names, options)
     predictions = _by_task(predict(model, clips), names)
     others = None if against is None else _by_task(predict(against, clips), names)
-    options |= {"per_video": per_video, "ranges": ranges}
+    options |= {"per_video": per_video, "ranges": ranges, "excel_safe": excel_safe}
     if len(names) == 1:
         other = None if others is None else others[names[0]]
         return _evaluate(names[0], clips, predictions[names[0]], other, out_dir, **options)
@@ -263,7 +265,7 @@ def _main_score(table):
 
 def _evaluate(
     task, clips, predictions, other, out_dir, by, statistic, search, postprocessing, levels,
-    significance, per_video, ranges,
+    significance, per_video, ranges, excel_safe,
 ):  # fmt: skip
     """Scores the predictions of one task, and compares them with those of another model."""
     steps = None
@@ -279,7 +281,14 @@ def _evaluate(
         table = scores(clips, scored, task, significance=significance)
     else:
         table = results.write_results(
-            clips, processed, out_dir, task, scored, ranges=ranges, significance=significance
+            clips,
+            processed,
+            out_dir,
+            task,
+            scored,
+            ranges=ranges,
+            significance=significance,
+            excel_safe=excel_safe,
         )
     by_video = None
     if per_video:

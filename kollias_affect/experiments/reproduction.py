@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from kollias_affect import _checks, _files, _runs, transfer
+from kollias_affect._texts import count
 from kollias_affect.experiments import (
     abaw,
     builders,
@@ -138,6 +139,10 @@ def run_tables(
     laboratory = Laboratory(
         roles, out_dir / "trainings", scale or Scale(), weight_files, log, options, seeds
     )
+    for role, parts in roles.items():
+        log(f"Data of the role {role}: {parts.text or 'given as clips'}")
+    sizes = ", ".join(f"{table.name} ({len(table.cells)})" for table in tables)
+    log(f"Plan: {count(len(tables), 'table')} with their cells: {sizes}. The same command resumes.")
     with _runs.Lock(out_dir) as lock:
         return {t.name: runner.run(t, laboratory, out_dir, log, lock.check) for t in tables}
 

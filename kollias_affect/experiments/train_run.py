@@ -4,7 +4,7 @@ import warnings
 
 from kollias_affect import _checks, datasets, models, training
 from kollias_affect.datasets import division, sampling
-from kollias_affect.experiments import seen, starts
+from kollias_affect.experiments import plans, seen, starts
 from kollias_affect.experiments.sources import Source
 from kollias_affect.tasks import label_field, names_of
 
@@ -61,7 +61,8 @@ def train(
         epochs, cache, features, verbose: See `training.train`.
         seed: Seed of the division of the clips, of initial weights, of duplicated runs and of the
             training.
-        log: Function that is called with lines of text.
+        log: Function that is called with lines of text: start, network, data and plan, before
+            the first epoch.
         **options: Options of a new network, `starts.NEW`; and `learning_rate`, `batch_size`,
             `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by` and the options for
             several tasks of `training.train`.
@@ -85,8 +86,10 @@ def train(
     card = models.describe(network)
     _check_task(card["task"], balance, options)
     options["settings"] = settings or record.get("preset", "C")
-    training.resolve_options(network, seed=seed, **options)
+    resolved = training.resolve_options(network, seed=seed, **options)
+    training.check_folder(network, out, resolved, features, record)
     log(f"Start: {record['start']}")
+    log(f"Network: {plans.describe_network(network)}")
 
     source = Source(
         dataset, data, split, validation_split or validation_share, options=loader_options or {}
@@ -104,6 +107,7 @@ def train(
     if balance != "none":
         clips = _balanced(clips, balance, card["length"], seed, log)
         record["balance"] = f"{balance}: {clips.report}"
+    log(f"Plan: {plans.describe_training(network, clips, epochs, resolved)}")
     return training.train(
         network, clips, validation_clips, out, epochs, cache=cache, features=features, seed=seed,
         verbose=verbose, record=record, **options,

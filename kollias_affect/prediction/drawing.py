@@ -124,6 +124,16 @@ def write_video(frames, path, rate=25):
 
 def is_annotated(path):
     """Returns whether `path` was written by `write_image` or `write_video`."""
+    return _comment(path).startswith(_MARK)
+
+
+def is_own(path):
+    """Returns whether a picture or video was made by this package: an annotated one or a plot."""
+    return _comment(path).startswith((_MARK, _files.PLOT_MARK))
+
+
+def _comment(path):
+    """Returns the comment of a picture or video, `""` if it has none or is damaged."""
     try:
         if Path(path).suffix == ".mp4":
             with _untrusted.open_container(path) as container:
@@ -132,9 +142,8 @@ def is_annotated(path):
             with Image.open(path, formats=("JPEG", "PNG")) as image:
                 comment = image.info.get("comment", "")
     except Exception:  # Decoders raise anything on what is damaged, which this package never wrote.
-        return False
-    comment = comment.decode(errors="replace") if isinstance(comment, bytes) else comment
-    return comment.startswith(_MARK)
+        return ""
+    return comment.decode(errors="replace") if isinstance(comment, bytes) else comment
 
 
 def _mark():

@@ -27,7 +27,15 @@ class FolderResult:
 
 
 def predict_files(
-    model, files, out_dir, of_images=None, of_videos=None, log=print, format="csv", **options
+    model,
+    files,
+    out_dir,
+    of_images=None,
+    of_videos=None,
+    log=print,
+    format="csv",
+    excel_safe=False,
+    **options,
 ):
     """Runs `predict_images` and `predict_videos` on files, and writes `summary.csv` beside them.
 
@@ -38,7 +46,7 @@ def predict_files(
         of_images, of_videos: Dicts of options of `predict_images` and of `predict_videos`.
         log: Function that is called with lines of text: what the outputs are of every image and
             video, and the files that were written.
-        format: Format of the tables.
+        format, excel_safe: See `predict_videos`; `summary.csv` too.
         **options: Options of both.
 
     Returns:
@@ -48,18 +56,20 @@ def predict_files(
         OSError: If another process works in `out_dir`.
         OSError, ValueError: See `predict_images` and `predict_videos`.
     """
-    check_format(format)
+    check_format(format, excel_safe)
     model = predictor.load(model)
     out_dir = _checks.writable_folder("out_dir", out_dir)
     with _runs.Lock(out_dir):
-        return _predict(model, files, out_dir, of_images, of_videos, log, format, options)
+        of_both = {**options, "format": format, "excel_safe": excel_safe}
+        return _predict(model, files, out_dir, of_images, of_videos, log, of_both)
 
 
-def _predict(model, files, out_dir, of_images, of_videos, log, format, options):
+def _predict(model, files, out_dir, of_images, of_videos, log, options):
+    format = options["format"]
     outputs.refuse_foreign_table(out_dir, outputs.SUMMARY, format)
     if model.note:
         log(f"Note: {model.note}")
-    tables, errors, options = [], {}, {**options, "format": format}
+    tables, errors = [], {}
     if files.images:  # first, because a model of videos is refused at once
         names = files.named_images
         table, failed = predict_images(
@@ -88,7 +98,7 @@ def _predict(model, files, out_dir, of_images, of_videos, log, format, options):
     if model.note:
         found["note"] = model.note
     path = named(out_dir, outputs.SUMMARY, format)
-    write_table(found, path)
+    write_table(found, path, options["excel_safe"])
     log(f"{path}: {count(found['input'].nunique(), 'input')}, {count(len(found), 'row')}.")
     return FolderResult(found, errors)
 

@@ -32,6 +32,7 @@ def predict_videos(
     max_side=LONGEST_SIDE,
     landmarks=False,
     format="csv",
+    excel_safe=False,
     mode=None,
     names=None,
 ):
@@ -63,6 +64,7 @@ def predict_videos(
         landmarks: Whether the table has columns `x_0` to `x_67` and `y_0` to `y_67`, the landmarks
             in pixels of the frame.
         format: Format of the table, one of `table_files.FORMATS`.
+        excel_safe: Whether no text of a csv is a formula for a spreadsheet.
         mode: How a model of windows runs on a clip, one of `over_time.MODES`.
         names: Dict from a video to its name in tables and outputs. Default: the names of
             `inputs.find_inputs`. Videos that would share an output keep their ending in its name,
@@ -77,7 +79,7 @@ def predict_videos(
             argument is invalid.
         FileExistsError: If another file has the name of an output.
     """
-    check_format(format)
+    check_format(format, excel_safe)
     if mode is not None:
         _checks.one_of("mode", mode, over_time.MODES)
     model = predictor.load(model)
@@ -105,7 +107,12 @@ def predict_videos(
             if annotate:  # The plots are drawn meanwhile.
                 path = _annotated_video(out_dir, stem)
                 beside.submit(video, _write_annotated, video, table, model, path)
-            _write_people(model, people, values, table, out_dir, stem, format, Path(video).stem)
+            plots = [
+                out_dir / f"{stem}{clip.key.removeprefix(Path(video).stem)}.png" for clip in people
+            ]
+            outputs.refuse_foreign_table(out_dir, stem, format, *plots)
+            write_table(table, named(out_dir, stem, format), excel_safe)
+            _draw_people(model, people, values, plots)
         except _files.DiskFullError:
             raise
         except (OSError, ValueError) as error:
@@ -150,13 +157,10 @@ def table_of_video(model, video, name, clips, folder, mode=None, landmarks=False
     return table, values, people
 
 
-def _write_people(model, people, values, table, out_dir, stem, kind, start):
-    """Writes the table and the plots of one video."""
+def _draw_people(model, people, values, plots):
+    """Draws the outputs over time, a plot for each person of a video."""
     from kollias_affect import evaluation
 
-    plots = [out_dir / f"{stem}{clip.key.removeprefix(start)}.png" for clip in people]
-    outputs.refuse_foreign_table(out_dir, stem, kind, *plots)
-    write_table(table, named(out_dir, stem, kind))
     for clip, of_clip, plot in zip(people, values, plots, strict=True):
         names, numbers = joined(model.tasks, of_clip)
         evaluation.traces(clip.times, numbers, names, plot, title=title(plot.stem, model))

@@ -8,6 +8,7 @@ from kollias_affect.training.released import gradients_released
 from kollias_affect.training.resuming import AtomicBackup, BestModel, InPlace, SeedEpochs
 from kollias_affect.training.run import (
     RUN_FILES,
+    check_folder,
     describe_run,
     load_best,
     resolve_options,
@@ -24,6 +25,7 @@ __all__ = [
     "InPlace",
     "SeedEpochs",
     "callbacks",
+    "check_folder",
     "compile_model",
     "decay_kernels",
     "describe_run",

@@ -85,7 +85,7 @@ def compile_model(
         keras.optimizers.Adam(learning_rate),
         loss=by_task,
         loss_weights=weights if several else None,
-        weighted_metrics={name: metrics.for_task(name, soft, several) for name in names},
+        weighted_metrics={name: metrics.for_task(name, soft) for name in names},
     )
     return model
 

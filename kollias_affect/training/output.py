@@ -51,7 +51,7 @@ def callbacks(
 
     >>> import tempfile
     >>> [type(callback).__name__ for callback in callbacks(tempfile.mkdtemp())]
-    ['InPlace', 'TensorBoard', 'BestModel', 'CSVLogger', 'AtomicBackup']
+    ['InPlace', 'LayerGraphTensorBoard', 'BestModel', 'CSVLogger', 'AtomicBackup']
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ class EpochLines(keras.callbacks.Callback):
 def tensorboard(folder, clips, settings, model):
     """Returns the callback; it shows the number of frames for the clips in the settings."""
     if clips is None:
-        return keras.callbacks.TensorBoard(folder)
+        return evaluation.LayerGraphTensorBoard(folder, model)
     shown = dict(settings)
     for name in ("training", "validation"):
         if name in shown:

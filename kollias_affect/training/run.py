@@ -111,11 +111,7 @@ def train(
         unit_weights=unit_weights, balance_tasks=balance_tasks, matching=matching,
     )  # fmt: skip
     record = {**(record or {}), **synthetic.facts(training)}
-    if features is not None:
-        options["features"] = True
-    content = describe_run(
-        model, training, validation, layers=_layer_sizes(model), **options, **record
-    )
+    content = _content(model, training, validation, options, features, record)
     _check_data(training, validation, content["task"], choose_by)
     monitor = choice.monitor_of(content["task"], choose_by)
     # A folder that is refused gets no lock file.
@@ -146,6 +142,32 @@ def train(
                 verbose=verbose,
             )
     return load_best(out_dir, monitor)
+
+
+# Entries of the settings that need the clips.
+_OF_CLIPS = ("training", "validation", "division", "trained_on", "balance", "synthetic")
+
+
+def check_folder(model, out_dir, options, features=None, record=None):
+    """Checks, before the clips are loaded, that a folder is free or holds a run with these options.
+
+    Args:
+        model, out_dir, features, record: See `train`.
+        options: Dict, the result of `resolve_options`.
+
+    Raises:
+        FileExistsError: If the folder holds other files.
+        ValueError: If it holds a run with other options.
+    """
+    content = _content(model, (), (), options, features, record or {})
+    _runs.check_folder(out_dir, content, RUN_FILES, required=("training",), unknown=_OF_CLIPS)
+
+
+def _content(model, training, validation, options, features, record):
+    """Returns the settings of a run."""
+    cached = {} if features is None else {"features": True}
+    sizes = _layer_sizes(model)
+    return describe_run(model, training, validation, layers=sizes, **options, **cached, **record)
 
 
 def resolve_options(

@@ -203,7 +203,7 @@ def test_other_settings_in_the_same_folder_are_refused_before_anything_runs(run,
     out, _ = run
     a, b = stages
     other = Stage("B", b.training, b.validation, 1, learning_rate=0.5)
-    with pytest.raises(ValueError, match=r"learning_rate \(0.02, now 0.5\)"):
+    with pytest.raises(ValueError, match=r"`learning_rate` \(0.02, now 0.5\)"):
         staged(tiny(), [a, other], out, **OPTIONS)
     longer = Stage("A+1", a.training, a.validation, 5, learning_rate=0.02)
     with pytest.raises(ValueError, match="epochs_before"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from kollias_affect import _checks, _files, weights
+from kollias_affect._texts import count, printable
 from kollias_affect.datasets import sampling
 from kollias_affect.evaluation.tables import markdown, write_table
 from kollias_affect.experiments import seen
@@ -157,17 +158,20 @@ def adapt(
         for text in texts:
             log(text)
         log(f"Classes: {', '.join(run.names)}. Frames of other classes, left out: {run.left_out}")
+        networks = count(1 + len(run.cells()), "network")
+        each = f"{networks}, {count(run.settings.steps, 'batch', 'batches')} each"
+        log(f"Plan: NetB, and NetA for every lambda and seed: {each}.")
         run.run(log)
         results[name] = report.write_report(run, texts)
         log(results[name]["table2_accuracy"].to_string(index=False, float_format="%.3f"))
         if alternate:
             blocks.write(run, rounds, log)
-        log(f"Report: {folder / 'report.md'}")
+        log(f"Report: {printable(folder / 'report.md')}")
         runs[name] = run
     if not several:
         return results[None]
     _write_facets(runs, out_dir)
-    log(f"Facets: {out_dir / 'facets.md'}")
+    log(f"Facets: {printable(out_dir / 'facets.md')}")
     return results
 
 
