@@ -26,12 +26,11 @@ import numpy as np
 import pandas as pd
 
 from kollias_affect import _checks, _files, shards
-from kollias_affect.clip import Clip
 from kollias_affect.datasets import _frame_columns as columns
 from kollias_affect.datasets import _reading
 from kollias_affect.datasets._frame_rows import FrameRows
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
-from kollias_affect.tasks import ACTION_UNITS, DIMENSIONS, EXPRESSIONS_8, FIELDS
+from kollias_affect.tasks import ACTION_UNITS
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
 LABEL_LIST = "frames.csv"  # default name of the csv, also of the one that `extract --labels` writes

@@ -30,6 +30,8 @@ def train(
     epochs=20,
     cache=False,
     features=None,
+    features_dtype="float32",
+    features_limit=None,
     seed=0,
     verbose=None,
     log=print,
@@ -58,7 +60,7 @@ def train(
         settings: Name of the preset with the defaults. Default: `"C"`, or that of the paper of a
             new network.
         frozen: Whether to freeze the CNN.
-        epochs, cache, features, verbose: See `training.train`.
+        epochs, cache, features, features_dtype, features_limit, verbose: See `training.train`.
         seed: Seed of the division of the clips, of initial weights, of duplicated runs and of the
             training.
         log: Function that is called with lines of text.
@@ -105,8 +107,9 @@ def train(
         clips = _balanced(clips, balance, card["length"], seed, log)
         record["balance"] = f"{balance}: {clips.report}"
     return training.train(
-        network, clips, validation_clips, out, epochs, cache=cache, features=features, seed=seed,
-        verbose=verbose, record=record, **options,
+        network, clips, validation_clips, out, epochs, cache=cache, features=features,
+        features_dtype=features_dtype, features_limit=features_limit, seed=seed, verbose=verbose,
+        record=record, **options,
     )  # fmt: skip
 
 

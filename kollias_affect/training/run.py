@@ -1,5 +1,7 @@
 """A complete run that resumes after a kill."""
 
+import dataclasses
+
 import tensorflow as tf
 
 from kollias_affect import _checks, _runs, models, presets, tasks, windows
@@ -29,6 +31,8 @@ def train(
     loss=None,
     cache=False,
     features=None,
+    features_dtype="float32",
+    features_limit=None,
     seed=0,
     verbose=None,
     weight_decay=None,
@@ -65,6 +69,7 @@ def train(
         cache: See `windows.dataset`.
         features: Folder for the cached outputs of a frozen CNN. After the first epoch the CNN does
             not run again, see `features.of_clips`.
+        features_dtype, features_limit: `dtype` and `limit` of `features.of_clips`.
         seed: Seed of the order of the windows and of dropout.
         verbose: `verbose` of `keras.Model.fit`. Default: progress bars on a terminal, one line an
             epoch elsewhere.
@@ -111,8 +116,9 @@ def train(
         unit_weights=unit_weights, balance_tasks=balance_tasks, matching=matching,
     )  # fmt: skip
     record = {**(record or {}), **synthetic.facts(training)}
+    _checks.one_of("features_dtype", features_dtype, feature_files.DTYPES)
     if features is not None:
-        options["features"] = True
+        options["features"] = True if features_dtype == "float32" else features_dtype
     content = describe_run(
         model, training, validation, layers=_layer_sizes(model), **options, **record
     )
@@ -125,8 +131,9 @@ def train(
         verbose, lines = epoch_output(verbose)
         with windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(
-                model, training, validation, out_dir, content, cache, features, bool(verbose)
-            )
+                model, training, validation, out_dir, content, cache,
+                features and _Features(features, features_dtype, features_limit), bool(verbose),
+            )  # fmt: skip
             # Only now: a run that is refused leaves the folder free.
             _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
             runner.fit(
@@ -262,15 +269,29 @@ def describe_run(model, training, validation, **options):
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class _Features:
+    """Where and how the features of a frozen CNN are cached, see `features.of_clips`."""
+
+    folder: str
+    dtype: str
+    limit: int | None
+
+    def of_clips(self, cnn, training, validation, size, progress):
+        """Returns the features of both sets, which have the limit together."""
+        options = {"dtype": self.dtype, "limit": self.limit}
+        cached = feature_files.of_clips(
+            cnn, [*training, *validation], self.folder, size, progress, **options
+        )
+        return cached[: len(training)], cached[len(training) :]
+
+
 def _prepared(model, training, validation, out_dir, content, cache, features, progress):
     """The compiled model, the training data from the next epoch on, and the validation data."""
     cached = (None, None)
     if features is not None:
         cnn, model = feature_files.split(model)
-        cached = [
-            feature_files.of_clips(cnn, clips, features, content["size"], progress)
-            for clips in (training, validation)
-        ]
+        cached = features.of_clips(cnn, training, validation, content["size"], progress)
     model = _compile(models.fast(model), content, training)
     options = {name: content[name] for name in ("task", "landmarks", "size", "batch_size")}
     options["length"] = content["length"] or 1
