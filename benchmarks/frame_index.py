@@ -4,11 +4,11 @@
 
 The script writes empty images to a temporary folder, in folders of 1000, and a csv that lists them
 with times, valence and arousal. To need fewer inodes and less time, the files of a folder are links
-to one file, and after a million files each further million is a link to the first one's folder. A process of its own loads the csv by `datasets.load`, then makes `windows.dataset` of its
-clips. The line before the last has the seconds of the load, the last line the peak memory after
-both, beyond that of a process that loaded ten clips alone. With `--folder`, the folder is kept, and
-used again if it exists. With `--images`, the csv lists single images, each of which is a clip,
-instead of frames of clips.
+to one file, and after a million files each further million is a link to the folder of the first. A
+process of its own loads the csv by `datasets.load`, then makes `windows.dataset` of its clips. The
+line before the last has the seconds of the load, the last line the peak memory after both, beyond
+that of a process that loaded ten clips alone. With `--folder`, the folder is kept, and used again
+if it exists. With `--images`, the csv lists single images, each of which is a clip.
 """
 
 import argparse

@@ -148,10 +148,9 @@ def _kind(entry, is_folder, cache):
         return DATABASE_CROPS if _holds_extraction(Path(entry.path)) else None
     if not entry.is_file(follow_symlinks=False):
         return None
-    if _FEATURES.fullmatch(name) and _is_checked_array(entry.path):
-        return FEATURES
-    if _FRAMES.fullmatch(name) and _is_checked_array(entry.path):
-        return FRAMES
+    for kind, pattern in ((FEATURES, _FEATURES), (FRAMES, _FRAMES)):
+        if pattern.fullmatch(name) and _is_checked_array(entry):
+            return kind
     return None
 
 
@@ -159,16 +158,19 @@ def _holds_extraction(folder):
     """Whether a folder has the marker of a video whose faces were extracted."""
     for path in folder.rglob("*.json"):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            return _MARKER <= set(_untrusted.read_json(path))
+            return set(_untrusted.read_json(path)) >= _MARKER
     return False
 
 
-def _is_checked_array(path):
+def _is_checked_array(entry):
     """Whether a file has the form that `_files.write_array` gives it: an array and a checksum."""
+    status = entry.stat(follow_symlinks=False)
     try:
-        _untrusted.read_npy(path, behind=_CHECK_BYTES)
+        _untrusted.read_npy(entry.path, behind=_CHECK_BYTES)
     except (OSError, ValueError):
         return False
+    with contextlib.suppress(OSError):  # a look is no use
+        os.utime(entry.path, ns=(status.st_atime_ns, status.st_mtime_ns))
     return True
 
 

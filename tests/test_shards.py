@@ -1,6 +1,7 @@
 """Shards: tar files of pictures with random access."""
 
 import dataclasses
+import io
 import os
 import subprocess
 import tarfile
@@ -202,7 +203,7 @@ def test_an_index_is_made_again_from_any_tar_file(folder, tmp_path, damage, capl
             archive.addfile(tarfile.TarInfo("extra"))
             for member, content in members:
                 member.name = f"./{member.name}"
-                archive.addfile(member, __import__("io").BytesIO(content))
+                archive.addfile(member, io.BytesIO(content))
     else:
         content = beside.read_bytes()
         beside.write_bytes(content[: len(content) // 2] if damage == "cut" else b"no index")

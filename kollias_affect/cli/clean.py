@@ -1,5 +1,7 @@
 """The commands `du` and `clean`."""
 
+import sys
+
 import click
 
 from kollias_affect import _storage
@@ -101,7 +103,7 @@ def clean(folders, kinds, older_than, dry_run, yes):
 
 def _ask(text):
     """Asks on a terminal; elsewhere, `--yes` is needed."""
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise ValueError(
             f"Without a terminal, `clean` needs --yes. Received: no answer for {text}. Look with "
             "--dry-run, then add --yes."
