@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _files, _locks, _untrusted
+from kollias_affect import _files, _locks, _untrusted, shards
 from kollias_affect._option_names import in_words
 
 # Says where an interrupted run goes on; the command line shows it.
@@ -60,7 +60,7 @@ def fingerprint_arrays(*arrays):
 
 def fingerprint_contents(paths):
     """Returns the fingerprint of the contents of files; an empty path counts as an empty file."""
-    contents = (Path(path).read_bytes() if path else b"" for path in paths)
+    contents = shards.contents(paths)
     return _fingerprint_parts(len(c).to_bytes(8, "little") + c for c in contents)
 
 
@@ -78,10 +78,7 @@ def describe_clip(clip):
 
 def file_state(path):
     """Returns size (bytes) and modification time (ns) of a file; zeros for an empty path."""
-    if not path:
-        return 0, 0
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
+    return shards.state(path)
 
 
 def file_identity(path):

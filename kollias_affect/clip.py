@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kollias_affect import _checks
+from kollias_affect.shards import FramePaths
 from kollias_affect.tasks import ACTION_UNITS, EXPRESSIONS, EXPRESSIONS_8, FIELDS
 
 
@@ -17,7 +18,8 @@ class Clip:
 
     Args:
         key: Stable name, unique in a dataset, without any local path.
-        paths: Image file of each frame, `""` where no face was detected.
+        paths: Image file of each frame, `""` where no face was detected; a list, or
+            `shards.FramePaths`. An image may lie in a shard, see `shards`.
         times: Time stamps of the container in seconds, non-decreasing, or `None`.
         landmarks: float `[frames, 68, 2]` in [-1, 1] of the crop, NaN where missing, or `None`.
         valence_arousal: float `[frames, 2]`, valence then arousal, in [-1, 1], or `None`.
@@ -75,7 +77,8 @@ class Clip:
                 f"`paths` must be a sequence of files. Received: the string {self.paths!r}. Put it "
                 "in a list."
             )
-        self.paths = ["" if path is None else str(path) for path in self.paths]
+        if not isinstance(self.paths, FramePaths):
+            self.paths = ["" if path is None else str(path) for path in self.paths]
         self.subject = self.key if self.subject is None else str(self.subject)
         self.times = self._array("times", np.float64, ())
         self.landmarks = self._array("landmarks", np.float32, (68, 2))
@@ -107,6 +110,8 @@ class Clip:
     @property
     def has_image(self):
         """Booleans `[frames]`, true for the frames in which the face was detected."""
+        if isinstance(self.paths, FramePaths):
+            return self.paths.has_image
         return np.array([path != "" for path in self.paths], bool)
 
     @property

@@ -239,3 +239,65 @@ def test_every_clip_needs_its_features(clips, tmp_path):
     np.save(tmp_path / "b.npy", np.zeros((7, 5)))
     with pytest.raises(ValueError, match="same units in every file"):
         features.from_torch_features(tmp_path, clips)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float16", 2**-11), ("bfloat16", 2**-8)])
+def test_features_of_16_bits_take_half_the_disk_and_are_rounded(cnn, clips, tmp_path, dtype, error):
+    full, half = (
+        features.of_clips(cnn, clips, tmp_path / d, SIZE, progress=False, dtype=d)
+        for d in ("float32", dtype)
+    )
+    sizes = [
+        sum(p.stat().st_size - 4 - 128 for p in (tmp_path / d).iterdir())
+        for d in ("float32", dtype)
+    ]
+    assert sizes[0] == 2 * sizes[1] == 4 * 17 * cnn.output_shape[-1]
+    for a, b in zip(full, half, strict=True):
+        assert b.dtype.name == dtype and np.ptp(a) > 0
+        # IEEE 754 and bfloat16 keep 10 and 7 bits: the error is half of the last one.
+        np.testing.assert_allclose(b.astype(np.float32), a, rtol=error, atol=2**-25)
+    data = windows.dataset(clips, LENGTH, features=half)
+    batch = next(iter(data.as_numpy_iterator()))[0]["features"]
+    assert batch.dtype == np.float32
+    np.testing.assert_array_equal(batch[0], half[0][:LENGTH].astype(np.float32))
+
+
+def test_features_too_large_for_float16_are_refused(cnn, clips, tmp_path, monkeypatch):
+    units = cnn.output_shape[-1]
+    large = np.full((1, units), 7e4, np.float32)
+    monkeypatch.setattr(cnn, "predict_on_batch", lambda images: large.repeat(len(images), axis=0))
+    with pytest.raises(ValueError, match=r"exceed 65,504\. Received: one of 70000"):
+        features.of_clips(cnn, clips, tmp_path, SIZE, progress=False, dtype="float16")
+    assert not list(tmp_path.glob("*.npy"))
+
+
+def test_features_used_longest_ago_make_room(cnn, clips, tmp_path):
+    folder = tmp_path / "cache"
+    width = 4 * cnn.output_shape[-1]
+
+    def cache(chosen, limit=None):
+        features.of_clips(cnn, chosen, folder, SIZE, progress=False, limit=limit)
+        return sorted((p.stat().st_size - 132) // width for p in folder.glob("features-*.npy"))
+
+    assert cache(clips) == [7, 10]
+    old = max(folder.iterdir(), key=lambda p: p.stat().st_size)
+    os.utime(old, (1, 1))
+    assert cache(clips[1:], limit=20 * width) == [7, 10]  # there is room
+    cache(clips[:1])  # the longer one is used now; its modification time stays
+    assert old.stat().st_mtime == 1
+    other = folder / "notes.npy"
+    other.write_bytes(bytes(30 * width))
+    part = clips[0].part(0, 4, "part")
+    assert cache([part], limit=16 * width) == [4, 10]  # the shorter one was used before it
+    with pytest.raises(ValueError, match="room for the features of all clips"):
+        cache(clips, limit=12 * width)
+    assert other.exists()
+
+
+def test_training_on_features_of_16_bits_is_a_run_of_its_own(clips, tmp_path):
+    options = {"epochs": 1, "features": tmp_path / "cache", "verbose": 0}
+    model, run = affwildnet(hidden_units=8), tmp_path / "run"
+    training.train(model, clips[:1], clips[1:], run, features_dtype="float16", **options)
+    assert len(list((tmp_path / "cache").glob("*-float16.npy"))) == 2
+    with pytest.raises(ValueError, match=r"differs in .*features"):
+        training.train(model, clips[:1], clips[1:], run, **options)

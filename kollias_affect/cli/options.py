@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kollias_affect import _checks, _cluster, catalogue
+from kollias_affect import _checks, _cluster, _storage, catalogue
 from kollias_affect.cli._terminal import echo, echo_lines
 
 PATH = click.Path(path_type=Path)
@@ -134,6 +134,16 @@ class _Cluster(click.ParamType):
         return _cluster.checked(value)
 
 
+class _Size(click.ParamType):
+    """A number of bytes with a unit, see `_storage.bytes_of`."""
+
+    name = "size"
+
+    def convert(self, value, param, context):
+        """Returns an `int`."""
+        return value if isinstance(value, int) else _storage.bytes_of(value)
+
+
 class _OneOf(click.ParamType):
     """One of some names."""
 
@@ -166,6 +176,7 @@ def _named(param):
 EXISTING = _Existing(path_type=Path)
 FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
+SIZE = _Size()
 
 
 one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real

@@ -245,6 +245,19 @@ def _loss_weights(context, param, value):
     metavar="DIR",
     help="With --frozen: folder in which the CNN's outputs of each frame are cached.",
 )
+@click.option(
+    "--features-dtype",
+    type=shared.one_of("float32", "float16", "bfloat16"),
+    default="float32",
+    show_default=True,
+    help="Type of the cached outputs; the 16-bit types take half the disk.",
+)
+@click.option(
+    "--features-limit",
+    type=shared.SIZE,
+    metavar="SIZE",
+    help="Size of --features, such as 20GB, above which the files used longest ago are removed.",
+)
 @shared.seed_option
 def train(data, out, dataset, loader_options, **options):
     """Trains a network on the clips of DATA, and keeps the best epoch on validation clips.

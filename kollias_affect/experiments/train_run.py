@@ -30,6 +30,8 @@ def train(
     epochs=20,
     cache=False,
     features=None,
+    features_dtype="float32",
+    features_limit=None,
     seed=0,
     verbose=None,
     log=print,
@@ -58,7 +60,7 @@ def train(
         settings: Name of the preset with the defaults. Default: `"C"`, or that of the paper of a
             new network.
         frozen: Whether to freeze the CNN.
-        epochs, cache, features, verbose: See `training.train`.
+        epochs, cache, features, features_dtype, features_limit, verbose: See `training.train`.
         seed: Seed of the division of the clips, of initial weights, of duplicated runs and of the
             training.
         log: Function that is called with lines of text: start, network, data and plan, before
@@ -87,7 +89,7 @@ def train(
     _check_task(card["task"], balance, options)
     options["settings"] = settings or record.get("preset", "C")
     resolved = training.resolve_options(network, seed=seed, **options)
-    training.check_folder(network, out, resolved, features, record)
+    training.check_folder(network, out, resolved, features, record, features_dtype)
     log(f"Start: {record['start']}")
     log(f"Network: {plans.describe_network(network)}")
 
@@ -109,8 +111,9 @@ def train(
         record["balance"] = f"{balance}: {clips.report}"
     log(f"Plan: {plans.describe_training(network, clips, epochs, resolved)}")
     return training.train(
-        network, clips, validation_clips, out, epochs, cache=cache, features=features, seed=seed,
-        verbose=verbose, record=record, **options,
+        network, clips, validation_clips, out, epochs, cache=cache, features=features,
+        features_dtype=features_dtype, features_limit=features_limit, seed=seed, verbose=verbose,
+        record=record, **options,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kollias_affect import _checks, _files, _runs, _untrusted
+from kollias_affect import _checks, _files, _runs, _untrusted, shards
 from kollias_affect.clip import Clip
 from kollias_affect.faces import alignment, cropping, detectors, likeness
 from kollias_affect.faces.between_detections import FaceTracker
@@ -230,7 +230,7 @@ def read(out_dir, name):
     """Returns the `Clip` that `extract` left.
 
     Args:
-        out_dir: Folder of the outputs.
+        out_dir: Folder of the outputs, or what `shards.pack` made of it.
         name: Name of the video without its ending, or of a person in it.
 
     Returns:
@@ -248,13 +248,14 @@ def read(out_dir, name):
             raise _untrusted.UnreadableError(
                 f"{landmarks.dtype} of shape {landmarks.shape} for {len(table)} frames"
             )
-    images = folder.resolve() / name
+    names = [
+        image_name(frame).encode() if success else b""
+        for frame, success in zip(table["frame"], table["success"], strict=True)
+    ]
+    place = folder.resolve()
     return Clip(
         key=name,
-        paths=[
-            str(images / image_name(frame)) if success else ""
-            for frame, success in zip(table["frame"], table["success"], strict=True)
-        ],
+        paths=shards.FramePaths(shards.in_tree(place, name) or f"{place / name}/", names),
         times=table["timestamp"].to_numpy(),
         landmarks=landmarks,
     )

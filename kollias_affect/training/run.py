@@ -1,5 +1,7 @@
 """A complete run that resumes after a kill."""
 
+import dataclasses
+
 import tensorflow as tf
 
 from kollias_affect import _checks, _files, _runs, models, presets, tasks, windows
@@ -29,6 +31,8 @@ def train(
     loss=None,
     cache=False,
     features=None,
+    features_dtype="float32",
+    features_limit=None,
     seed=0,
     verbose=None,
     weight_decay=None,
@@ -65,6 +69,7 @@ def train(
         cache: See `windows.dataset`.
         features: Folder for the cached outputs of a frozen CNN. After the first epoch the CNN does
             not run again, see `features.of_clips`.
+        features_dtype, features_limit: `dtype` and `limit` of `features.of_clips`.
         seed: Seed of the order of the windows and of dropout.
         verbose: `verbose` of `keras.Model.fit`. Default: progress bars on a terminal, one line an
             epoch elsewhere.
@@ -111,7 +116,8 @@ def train(
         unit_weights=unit_weights, balance_tasks=balance_tasks, matching=matching,
     )  # fmt: skip
     record = {**(record or {}), **synthetic.facts(training)}
-    content = _content(model, training, validation, options, features, record)
+    _checks.one_of("features_dtype", features_dtype, feature_files.DTYPES)
+    content = _content(model, training, validation, options, features and features_dtype, record)
     _check_data(training, validation, content["task"], choose_by)
     monitor = choice.monitor_of(content["task"], choose_by)
     # A folder that is refused gets no lock file.
@@ -121,8 +127,9 @@ def train(
         verbose, lines = epoch_output(verbose)
         with _files.writing(out_dir), windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(
-                model, training, validation, out_dir, content, cache, features, bool(verbose)
-            )
+                model, training, validation, out_dir, content, cache,
+                features and _Features(features, features_dtype, features_limit), bool(verbose),
+            )  # fmt: skip
             # Only now: a run that is refused leaves the folder free.
             resumes = _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
             if resumes and (verbose or lines):
@@ -148,24 +155,24 @@ def train(
 _OF_CLIPS = ("training", "validation", "division", "trained_on", "balance", "synthetic")
 
 
-def check_folder(model, out_dir, options, features=None, record=None):
+def check_folder(model, out_dir, options, features=None, record=None, features_dtype="float32"):
     """Checks, before the clips are loaded, that a folder is free or holds a run with these options.
 
     Args:
-        model, out_dir, features, record: See `train`.
+        model, out_dir, features, record, features_dtype: See `train`.
         options: Dict, the result of `resolve_options`.
 
     Raises:
         FileExistsError: If the folder holds other files.
         ValueError: If it holds a run with other options.
     """
-    content = _content(model, (), (), options, features, record or {})
+    content = _content(model, (), (), options, features and features_dtype, record or {})
     _runs.check_folder(out_dir, content, RUN_FILES, required=("training",), unknown=_OF_CLIPS)
 
 
-def _content(model, training, validation, options, features, record):
-    """Returns the settings of a run."""
-    cached = {} if features is None else {"features": True}
+def _content(model, training, validation, options, cached_as, record):
+    """Returns the settings of a run; `cached_as` is the type of its features, if it has some."""
+    cached = {} if cached_as is None else {"features": cached_as == "float32" or cached_as}
     sizes = _layer_sizes(model)
     return describe_run(model, training, validation, layers=sizes, **options, **cached, **record)
 
@@ -287,15 +294,29 @@ def describe_run(model, training, validation, **options):
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class _Features:
+    """Where and how the features of a frozen CNN are cached, see `features.of_clips`."""
+
+    folder: str
+    dtype: str
+    limit: int | None
+
+    def of_clips(self, cnn, training, validation, size, progress):
+        """Returns the features of both sets, which have the limit together."""
+        options = {"dtype": self.dtype, "limit": self.limit}
+        cached = feature_files.of_clips(
+            cnn, [*training, *validation], self.folder, size, progress, **options
+        )
+        return cached[: len(training)], cached[len(training) :]
+
+
 def _prepared(model, training, validation, out_dir, content, cache, features, progress):
     """The compiled model, the training data from the next epoch on, and the validation data."""
     cached = (None, None)
     if features is not None:
         cnn, model = feature_files.split(model)
-        cached = [
-            feature_files.of_clips(cnn, clips, features, content["size"], progress)
-            for clips in (training, validation)
-        ]
+        cached = features.of_clips(cnn, training, validation, content["size"], progress)
     model = _compile(models.fast(model), content, training)
     options = {name: content[name] for name in ("task", "landmarks", "size", "batch_size")}
     options["length"] = content["length"] or 1
