@@ -69,11 +69,18 @@ def _divided(model, inputs):
     help="Models of windows: run a video as one sequence, or in windows that do not overlap, whose "
     "outputs jump where one begins.  [default: the mean of overlapping windows]",
 )
+@click.option(
+    "--skip-unchanged",
+    type=shared.real(0, 255),
+    metavar="LEVEL",
+    help="In videos: do not run the model on a face that differs from the last one that ran by at "
+    "most LEVEL of 255 in the root mean square. 0 leaves out equal faces only.",
+)
 @shared.detect_every_option
 @shared.processes_option
 def predict(
     inputs, out, model, recursive, cropped, detector, max_side, faces, annotate, landmarks, format,
-    excel_safe, html, stream, detect_every, processes,
+    excel_safe, html, stream, skip_unchanged, detect_every, processes,
 ):  # fmt: skip
     """Runs a model on INPUTS: videos, images, or folders of them.
 
@@ -116,6 +123,7 @@ def predict(
             "faces": faces,
             "mode": {None: None, True: "stream", False: "windows"}[stream],
             "detect_every": detect_every,
+            "skip_unchanged": skip_unchanged,
             "processes": processes,
         },
         log=echo,

@@ -35,6 +35,7 @@ def predict_videos(
     excel_safe=False,
     mode=None,
     names=None,
+    skip_unchanged=None,
 ):
     """Runs a trained model on videos.
 
@@ -69,6 +70,8 @@ def predict_videos(
         names: Dict from a video to its name in tables and outputs. Default: the names of
             `inputs.find_inputs`. Videos that would share an output keep their ending in its name,
             see `outputs.stems`.
+        skip_unchanged: Level up to which a face counts as unchanged and takes the outputs of the
+            last frame that ran, see `unchanged.sources`; `None` to run every frame.
 
     Returns:
         `(tables, errors)`: dicts from the path of a video, as text, to its `pandas.DataFrame`, and
@@ -82,7 +85,7 @@ def predict_videos(
     check_format(format, excel_safe)
     if mode is not None:
         _checks.one_of("mode", mode, over_time.MODES)
-    model = predictor.load(model)
+    model = predictor.load(model).skipping(skip_unchanged)
     out_dir = _checks.writable_folder("out_dir", out_dir)
     names = names_of(videos) if names is None else names
     stems = outputs.stems(list(names.values()))
