@@ -63,8 +63,8 @@ def train(
             training.
         log: Function that is called with lines of text.
         **options: Options of a new network, `starts.NEW`; and `learning_rate`, `batch_size`,
-            `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by` and the options for
-            several tasks of `training.train`.
+            `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by`, and the options of
+            `training.train` from `loss_weights` on.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -85,7 +85,7 @@ def train(
     card = models.describe(network)
     _check_task(card["task"], balance, options)
     options["settings"] = settings or record.get("preset", "C")
-    training.resolve_options(network, seed=seed, **options)
+    training.resolve_options(network, seed=seed, features=features, **options)
     log(f"Start: {record['start']}")
 
     source = Source(
