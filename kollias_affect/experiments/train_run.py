@@ -66,8 +66,8 @@ def train(
         log: Function that is called with lines of text: start, network, data and plan, before
             the first epoch.
         **options: Options of a new network, `starts.NEW`; and `learning_rate`, `batch_size`,
-            `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by` and the options for
-            several tasks of `training.train`.
+            `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by`, and the options of
+            `training.train` from `loss_weights` on.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -88,8 +88,8 @@ def train(
     card = models.describe(network)
     _check_task(card["task"], balance, options)
     options["settings"] = settings or record.get("preset", "C")
-    resolved = training.resolve_options(network, seed=seed, **options)
-    training.check_folder(network, out, resolved, features, record, features_dtype)
+    resolved = training.resolve_options(network, seed=seed, features=features, **options)
+    training.check_folder(network, out, resolved, epochs, features, record, features_dtype)
     log(f"Start: {record['start']}")
     log(f"Network: {plans.describe_network(network)}")
 
