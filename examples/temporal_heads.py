@@ -6,8 +6,9 @@
 A sequence is valence and arousal over time, by sums of sines, or, with `--traces`, as people have
 rated films (csv files with the columns annotator,seconds,x,y). Features of each frame show it:
 through a random layer, with a person's own offset and gain, slow disturbances as of speech and
-pose, and noise. Labels follow the face by 0.5 to 1.5 s, which differs between people, as annotators do.
-In some seconds there is no face. Nobody is in two of the sets for training, validation and test.
+pose, and noise. Labels follow the face by 0.5 to 1.5 s, which differs between people, as annotators
+do. In some seconds there is no face. Nobody is in two of the sets for training, validation and
+test.
 
 Every head and seed trains on the same windows; the best epoch on the validation people is scored on
 the test people, on complete sequences. Prints and writes to the folder: the mean CCC with its 95 %
@@ -27,12 +28,13 @@ from scipy import stats
 
 from kollias_affect import _files, evaluation, models, training
 from kollias_affect.annotations import match
+from kollias_affect.evaluation import measures
 
-PEOPLE = {"train": 16, "validation": 6, "test": 10}  # of generated sequences
+PEOPLE = {"train": 12, "validation": 5, "test": 10}  # of generated sequences
 SHARES = {"train": 0.5, "validation": 0.2, "test": 0.3}  # of the people of traces
 SECONDS, RATE, TRACE_RATE = 30, 10, 5  # of a generated sequence; frames per second
 UNITS, HIDDEN = 16, 24  # of the features; of the layer that hides what they show
-WINDOW, STRIDE, BATCH = 100, 50, 16
+WINDOW, STRIDE, BATCH = 60, 30, 16
 LAG = (0.5, 1.5)  # seconds from the face to its label
 NOISE, DISTURBANCE, MISSING = 1.0, 0.7, 2  # deviations; seconds without a face
 BASELINE = "gru"
@@ -47,19 +49,20 @@ def main():
     parser.add_argument("--centred", action="store_true", help="heads that see later frames, too")
     parser.add_argument("--no-lag", action="store_true", help="labels that are not late")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=25)
-    parser.add_argument("--units", type=int, default=32, help="of each layer of a head")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--units", type=int, default=24, help="of each layer of a head")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     options = parser.parse_args()
     rows = read_rows(options.out / "results.csv")
-    for seed in range(options.seeds):
-        sets = None
-        for head in options.heads.split(","):
+    for head in options.heads.split(","):
+        trainer = None
+        for seed in range(options.seeds):
             key = name_of(head, options), str(seed)
             if key in {(row["head"], row["seed"]) for row in rows}:
                 continue
-            sets = sets or make_sets(seed, options)
-            row = {"head": key[0], "seed": key[1], **run(head, sets, seed, options)}
+            sets = make_sets(seed, options)
+            trainer = trainer or Trainer(head, sets, options)
+            row = {"head": key[0], "seed": key[1], **trainer.run(sets, seed)}
             rows.append({name: str(value) for name, value in row.items()})
             write_rows(options.out / "results.csv", rows)
             print(" ".join(rows[-1].values()), flush=True)
@@ -198,31 +201,47 @@ def ccc(model, sequences):
     shown = [weights > 0 for _, _, weights in sequences]
     predicted = [o[: len(s)][s] for o, s in zip(outputs, shown, strict=True)]
     labels = [label[s] for (_, label, _), s in zip(sequences, shown, strict=True)]
-    return float(evaluation.ccc(np.concatenate(labels), np.concatenate(predicted)).mean())
+    return float(measures.ccc(np.concatenate(labels), np.concatenate(predicted)).mean())
 
 
-def run(head, sets, seed, options):
-    """Trains a head; returns its scores, parameters and processor seconds per epoch."""
-    keras.utils.set_random_seed(seed)
-    features, labels, weights = windows_of(sets["train"])
-    model = build(head, WINDOW, options)
-    fast = training.compile_model(models.fast(model), options.learning_rate)
-    longest = max(len(s[0]) for part in sets.values() for s in part)
-    whole = build(head, longest, options)
-    scorer, best, times = models.fast(whole), (-2.0, None), []
-    for _ in range(options.epochs):
-        start = time.process_time()
-        fast.fit({"features": features}, labels, BATCH, sample_weight=weights, verbose=0)
-        times.append(time.process_time() - start)
-        whole.set_weights(model.get_weights())
-        best = max(best, (ccc(scorer, sets["validation"]), model.get_weights()), key=lambda b: b[0])
-    whole.set_weights(best[1])
-    return {
-        "validation": round(best[0], 4),
-        "CCC": round(ccc(scorer, sets["test"]), 4),
-        "parameters": model.count_params(),
-        "seconds": round(float(np.median(times)), 3),  # the first one compiles
-    }
+class Trainer:
+    """A head, compiled once for all seeds."""
+
+    def __init__(self, head, sets, options):
+        self.head, self.options = head, options
+        self.model = build(head, WINDOW, options)
+        self.fast = training.compile_model(models.fast(self.model), options.learning_rate)
+        longest = max(len(sequence[0]) for part in sets.values() for sequence in part)
+        self.whole = build(head, longest, options)
+        self.scorer = models.fast(self.whole)
+
+    def run(self, sets, seed):
+        """Trains from new weights; returns scores, parameters and processor seconds per epoch."""
+        keras.utils.set_random_seed(seed)
+        self.model.set_weights(build(self.head, WINDOW, self.options).get_weights())
+        for variable in self.fast.optimizer.variables:
+            if "learning_rate" not in variable.path:
+                variable.assign(keras.ops.zeros_like(variable))
+        features, labels, weights = windows_of(sets["train"])
+        best, times = (-2.0, None), []
+        for _ in range(self.options.epochs):
+            start = time.process_time()
+            self.fast.fit({"features": features}, labels, BATCH, sample_weight=weights, verbose=0)
+            times.append(time.process_time() - start)
+            score = self.score(self.model.get_weights(), sets["validation"])
+            if score > best[0]:
+                best = score, self.model.get_weights()
+        return {
+            "validation": round(best[0], 4),
+            "CCC": round(self.score(best[1], sets["test"]), 4),
+            "parameters": self.model.count_params(),
+            "seconds": round(float(np.median(times)), 3),  # the first one compiles
+        }
+
+    def score(self, weights, sequences):
+        """Returns the CCC of these weights on complete sequences."""
+        self.whole.set_weights(weights)
+        return ccc(self.scorer, sequences)
 
 
 def interval(values):

@@ -15,6 +15,7 @@ from kollias_affect.cli.annotations import annotations
 from kollias_affect.cli.data import data
 from kollias_affect.cli.demo import demo
 from kollias_affect.cli.evaluate import evaluate
+from kollias_affect.cli.explain import explain
 from kollias_affect.cli.export import export
 from kollias_affect.cli.extract import extract
 from kollias_affect.cli.finetune import finetune
@@ -43,8 +44,8 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, annotate, annotations, data, train, evaluate, predict, view, export, submit,
-    adapt, finetune, table, weights,
+    demo, extract, annotate, annotations, data, train, evaluate, predict, explain, view, export,
+    submit, adapt, finetune, table, weights,
 ):  # fmt: skip
     main.add_command(_command)
 
