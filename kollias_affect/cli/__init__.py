@@ -17,6 +17,7 @@ from kollias_affect.cli.clean import clean, du
 from kollias_affect.cli.data import data
 from kollias_affect.cli.demo import demo
 from kollias_affect.cli.evaluate import evaluate
+from kollias_affect.cli.explain import explain
 from kollias_affect.cli.export import export
 from kollias_affect.cli.extract import extract
 from kollias_affect.cli.finetune import finetune
@@ -52,8 +53,8 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, annotate, annotations, data, train, evaluate, predict, view, export, submit,
-    adapt, finetune, table, weights, pack, unpack, du, clean,
+    demo, extract, annotate, annotations, data, train, evaluate, predict, explain, view, export,
+    submit, adapt, finetune, table, weights, pack, unpack, du, clean,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -10,6 +10,7 @@ from kollias_affect.evaluation import postprocess
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
 from kollias_affect.evaluation.averaging import average
 from kollias_affect.evaluation.fusion import decision_fusion
+from kollias_affect.evaluation.groups import group_scores
 from kollias_affect.evaluation.label_ranges import ranges_of
 from kollias_affect.evaluation.levels import level_scores
 from kollias_affect.evaluation.plots import clip_picture, traces
@@ -47,6 +48,7 @@ __all__ = [
     "decision_fusion",
     "evaluate_model",
     "from_table",
+    "group_scores",
     "join_labels",
     "level_scores",
     "markdown",

@@ -117,7 +117,7 @@ class Predictor:
             Dict from task to float32 `[faces, outputs]` in its range.
         """
         crops = [(face.crop, face.in_crop) for face in faces]
-        outputs = self._outputs_of_crops(len(faces), lambda rows: self._inputs(crops, rows))
+        outputs = self._outputs_of_crops(len(faces), lambda rows: self.inputs_of(crops, rows))
         return self._in_range(outputs)
 
     def _outputs_over_time(self, clip, mode):
@@ -128,7 +128,7 @@ class Predictor:
 
         def read(rows):
             crops = [crop(frame) for frame in shown[rows]]
-            return self._inputs(crops, range(len(crops)))
+            return self.inputs_of(crops, range(len(crops)))
 
         if self.length is None:
             faces = np.flatnonzero(clip.has_image)
@@ -141,7 +141,7 @@ class Predictor:
         if mode == "stream":
             first = int(np.argmax(clip.has_image))
             return over_time.stream(self._sequence(), read, first, len(clip))
-        return over_time.windows(self._run, read, len(clip), self.length, mode)
+        return over_time.windows(self.run, read, len(clip), self.length, mode)
 
     def _frames_to_run(self, count, crops):
         """Returns numbers of crops that run, and for each crop the place of its own among them."""
@@ -158,20 +158,32 @@ class Predictor:
             rows = np.arange(start, min(start + BATCH, count))
             # All batches have one size: TensorFlow would compile the network for every other size.
             padded = np.pad(rows, (0, min(BATCH, count) - len(rows)), "edge")
-            found = self._run(read(padded))
+            found = self.run(read(padded))
             parts.append({task: values[: len(rows)] for task, values in found.items()})
         return {task: np.concatenate([part[task] for part in parts]) for task in self.tasks}
 
-    def _inputs(self, crops, rows):
-        """Returns the inputs of the network for some of the `(crop, landmarks)`."""
+    def inputs_of(self, crops, rows):
+        """Returns the inputs of the network for some faces.
+
+        Args:
+            crops: List of `(crop, landmarks)`: uint8 RGB and `[68, 2]` in [-1, 1].
+            rows: Numbers of the faces.
+
+        Returns:
+            Dict of float32 `[rows, ...]`.
+        """
         crops = [crops[i] for i in rows]
         inputs = {"images": runtime.unit_range(np.stack([crop for crop, _ in crops]))}
         if self.card["landmarks"]:
             inputs["landmarks"] = np.stack([points.reshape(136) for _, points in crops])
         return inputs
 
-    def _run(self, inputs):
-        """Runs the network on one batch; returns a dict from task to array."""
+    def run(self, inputs):
+        """Runs the network on one batch of inputs, see `inputs_of`.
+
+        Returns:
+            Dict from task to float32 `[batch, (length,) outputs]`, not limited to its range.
+        """
         return self._by_task(self._network.predict_on_batch(inputs))
 
     def _by_task(self, values):

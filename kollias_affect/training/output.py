@@ -22,6 +22,7 @@ def callbacks(
     settings=None,
     model=None,
     backup_every=1,
+    shown=None,
     **metadata,
 ):
     """Returns the callbacks of a training run that writes everything to one folder.
@@ -40,6 +41,7 @@ def callbacks(
             `validation`, lists of `_runs.describe_clip`, the number of frames is shown.
         model: Model that is saved and shown. Default: the model that `fit` trains. It must share
             the weights of that model.
+        shown: Model that TensorBoard shows, if it is another one with the same weights.
         backup_every: Epochs from one backup to the next. A resumed run repeats the epochs since the
             last backup.
         **metadata: Further entries of the model's card, see `models.save`.
@@ -58,7 +60,7 @@ def callbacks(
     drop_unfinished_epochs(out_dir / "log.csv", AtomicBackup.epochs_done(out_dir / "backup"))
     return [
         InPlace(out_dir),  # first: nothing is written where the folder was
-        tensorboard(out_dir / "tensorboard", clips, settings or {}, model),
+        tensorboard(out_dir / "tensorboard", clips, settings or {}, shown or model),
         BestModel(out_dir / "best.keras", monitor, model, **metadata),
         keras.callbacks.CSVLogger(out_dir / "log.csv", append=True),
         AtomicBackup(out_dir / "backup", backup_every),  # last: the epoch is complete

@@ -137,3 +137,20 @@ def test_a_model_that_has_seen_what_is_scored_is_named(ok, fer_faces):
     printed = ok("evaluate", "expression_vgg_fer2013", fer_faces, "--dataset", "fer2013")
     assert "official part PublicTest" in printed
     assert "fer2013/PublicTest, on which expression_vgg_fer2013 was trained" in printed
+
+
+def test_groups_of_people_are_scored_with_intervals_and_warnings(
+    ok, refused, linear, listed, tmp_path
+):
+    file, out = tmp_path / "groups.csv", tmp_path / "out"
+    file.write_text(
+        "video,subject,gender\nv1,anna,f\nv2/utterance_1,ben,m\nv2/utterance_2,carl,m\n"
+    )
+    printed = ok("evaluate", linear, listed, "--groups", file, "--out", out)
+    assert "Groups, valence_arousal (95 % intervals over persons)" in printed
+    assert "gender f (1), gender m (2)" in printed and "CCC of 3: lowest" in printed
+    table = pd.read_csv(out / "groups.csv").set_index(["column", "group", "output"])
+    assert table.loc[("gender", "m", "mean"), ["persons", "frames"]].tolist() == [2, 18]
+    file.write_text("video,subject,gender\nv1,anna,f\n")
+    assert "2 of 4" in ok("evaluate", linear, listed, "--groups", file)
+    assert "by=video" in refused("evaluate", linear, listed, "--groups", file, "--by", "video")

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from kollias_affect import EXPRESSIONS, _runs, evaluation, models, training
-from kollias_affect.transfer import Stage, network, optimization, stage_report, staged
+from kollias_affect.transfer import Stage, keeping, network, optimization, stage_report, staged
+from kollias_affect.transfer.stages import _with_expressions
 
 QUIET = {"batch_size": 7, "verbose": 0}
 OPTIONS = {**QUIET, "published": {"validation": 0.485, "test": 0.556}, "metadata": {"a": 1}}
@@ -280,3 +281,32 @@ def test_a_killed_run_resumes_as_if_it_had_not_been_killed(run, stages, tiny, tm
         losses = [[float(row["loss"]) for row in log(folder / name)] for folder in (out, complete)]
         assert np.allclose(*losses, atol=1e-4)
     assert (out / "report.csv").read_text() == (complete / "report.csv").read_text()
+
+
+def test_the_other_outputs_of_a_model_of_several_tasks_stay_nearly_as_they_were(
+    stages, tiny, tmp_path, quick, monkeypatch
+):
+    """Without the distance in the loss, the changed layers below move them much further."""
+    tasks = ("valence_arousal", "expression")
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 16, 16, 3)).astype("float32")
+    before = np.asarray(tiny(tasks)({"images": images})["valence_arousal"])
+    moved, stage = [], stages[1]
+    for weight in (keeping.WEIGHT, 0.0):
+        monkeypatch.setattr(keeping, "WEIGHT", weight)
+        out = tmp_path / str(weight)
+        result = staged(tiny(tasks), [stage], out, **QUIET)
+        model, card = result.model, result.card
+        assert models.tasks_of(card) == models.tasks_of(models.describe(tiny(tasks)))
+        moved.append(
+            np.square(np.asarray(model({"images": images})["valence_arousal"]) - before).mean()
+        )
+    assert moved[0] < moved[1] / 2
+
+
+def test_a_new_head_for_expressions_leaves_the_other_outputs(tiny):
+    old = tiny(("valence_arousal", "action_units"))
+    new = _with_expressions(old, new_head=True, seed=0)
+    assert set(new.output_names) == {"valence_arousal", "action_units", "expression"}
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 3)).astype("float32")
+    for name in ("valence_arousal", "action_units"):
+        assert np.array_equal(new({"images": images})[name], old({"images": images})[name])
