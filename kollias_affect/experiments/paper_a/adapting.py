@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from kollias_affect import _checks, _files, weights
-from kollias_affect._texts import count
 from kollias_affect._texts import count, printable
 from kollias_affect.datasets import sampling
 from kollias_affect.evaluation.tables import markdown, write_table
