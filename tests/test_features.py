@@ -71,7 +71,7 @@ def test_the_head_on_features_equals_the_model_on_images(build, clips, tmp_path)
     assert [part.shape[0] for part in cached] == [10, 7]
     on_images = model.predict(without_labels(windows.dataset(clips, LENGTH, size=SIZE)))
     data = windows.dataset(clips, LENGTH, size=SIZE, features=cached)
-    assert data.element_spec[0]["features"].shape[1:] == (None, cnn.output_shape[-1])
+    assert data.element_spec[0]["features"].shape[1:] == (LENGTH, cnn.output_shape[-1])
     on_features = head.predict(without_labels(data))
     pairs = zip(keras.tree.flatten(on_images), keras.tree.flatten(on_features), strict=True)
     for a, b in pairs:
