@@ -126,6 +126,8 @@ def of_clips(cnn, clips, folder, size, progress=True, dtype="float32", limit=Non
     if missing := {file: clip_of[file] for file in stored if stored[file] is None}:
         _extract(cnn, missing, size, progress, dtype)
         stored |= {file: _files.read_array(file, shape_of[file], stored_as) for file in missing}
+    if any(array is None for array in stored.values()):
+        raise _runs.gone(folder)
     for file in stored:
         _storage.used_now(file)
     if dtype == "bfloat16":

@@ -35,6 +35,7 @@ def dataset(
     features=None,
     soft_labels=False,
     balance_tasks=False,
+    augment=None,
 ):
     """Returns batches of windows for `model.fit`, `evaluate` and `predict`.
 
@@ -75,6 +76,8 @@ def dataset(
             batch of at least as many windows as tasks. The number of windows in an epoch stays;
             windows of tasks with few labels are used more often. Only with `shuffle` and several
             tasks.
+        augment: `augmentation.Augmentation`, random changes of the images and landmarks. They
+            depend on the seed, the epoch, and the place of the window in it alone.
 
     Returns:
         `tf.data.Dataset` of `(inputs, labels, weights)`.
@@ -118,23 +121,29 @@ def dataset(
     if balance_tasks:
         index = window_index([len(clip) for clip in clips], length, stride)
         groups = _windows_of_tasks(frames, *index, shuffle)
+    augment = _augmentation(augment, features)
+    if shuffle or augment is not None:
+        windows = _ordered(len(begins), seed, first_epoch, shuffle, groups)
+    else:
+        no_draw = tf.zeros(2, tf.int32)
+        windows = tf.data.Dataset.range(len(begins)).map(lambda number: (number, no_draw))
     begins, lasts = tf.constant(begins), tf.constant(lasts)
-    windows = tf.data.Dataset.range(len(begins))
-    if shuffle:
-        windows = _shuffled(len(begins), seed, first_epoch, groups)
     if features is None:
         read = _images(frames, size, cache)
     else:
         read = _rows_of_parts(features, np.asarray)
     source = "images" if features is None else "features"
 
-    def window(number):
+    def window(number, draw):
         positions = begins[number] + tf.range(length, dtype=tf.int64)
         rows = tf.minimum(positions, lasts[number])
         shown = tf.gather(frames.shown, rows)
         inputs = {source: read(shown)}
         if landmarks:
             inputs["landmarks"] = frames.landmarks(shown)
+        if augment is not None:
+            images, points = augment(inputs[source], inputs.get("landmarks"), draw)
+            inputs = {source: images, **({"landmarks": points} if landmarks else {})}
         if not labels:
             return inputs
         is_inside = tf.cast(positions <= lasts[number], tf.float32)
@@ -278,19 +287,42 @@ def _alternating(groups, count, random):
     return np.stack(drawn, axis=1).reshape(-1)[:count]
 
 
-def _shuffled(count, seed, first_epoch, groups=None):
-    """Dataset of the numbers of the windows, in an order that depends on seed and epoch alone."""
+def _augmentation(augment, features):
+    """Returns the `Augmentation`, or `None`."""
+    if augment is None:
+        return None
+    from kollias_affect import augmentation
+
+    if features is not None:
+        raise ValueError(
+            "`augment` changes the images. Received: it and `features`, which were computed once. "
+            "Leave one of them out."
+        )
+    return augmentation.resolve(augment)
+
+
+def _ordered(count, seed, first_epoch, shuffle, groups=None):
+    """Dataset of the numbers of the windows, each with a seed of its own.
+
+    Both depend on the run's seed and on the epoch alone.
+    """
     epochs = itertools.count(first_epoch)
 
     def order():
-        random = np.random.default_rng([seed, next(epochs)])
+        epoch = next(epochs)
+        random = np.random.default_rng([seed, epoch])
+        numbers = np.arange(count)
         if groups is not None:
-            return _alternating(groups, count, random)
-        return random.permutation(count)
+            numbers = _alternating(groups, count, random)
+        elif shuffle:
+            numbers = random.permutation(count)
+        draws = np.random.default_rng([seed, epoch, 1])  # the order has numbers of its own
+        return numbers, draws.integers(2**31, size=(count, 2), dtype=np.int32)
 
     def numbers(_):
+        numbers, draws = tf.numpy_function(order, [], (tf.int64, tf.int32))
         return tf.data.Dataset.from_tensor_slices(
-            tf.ensure_shape(tf.numpy_function(order, [], tf.int64), (count,))
+            (tf.ensure_shape(numbers, (count,)), tf.ensure_shape(draws, (count, 2)))
         )
 
     # `from_generator` would make malloc return all free memory at once, in the complete process.

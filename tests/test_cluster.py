@@ -1,6 +1,8 @@
 """Tasks on a cluster of real worker processes, and on pools of `concurrent.futures`."""
 
+import asyncio
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -79,6 +81,17 @@ def test_a_cluster_writes_the_files_of_one_process_and_names_what_failed(
     assert files(tmp_path / "out") == files(synthetic_root / "crops")
 
 
+def test_segments_of_long_videos_on_a_pool_are_joined_to_the_same_files(
+    synthetic_root, videos, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        clips, errors = faces.extract_many(videos, tmp_path, executor=pool, segment=7)
+    assert not errors and list(clips) == [str(video) for video in videos]
+    assert files(tmp_path) == files(synthetic_root / "crops")
+    assert "10/10" in capsys.readouterr().err  # for each video: its plan, 3 segments, the joining
+
+
 @pytest.mark.nightly
 def test_workers_that_are_killed_are_replaced_and_their_videos_end_with_the_same_files(
     client, pool, synthetic_root, videos, tmp_path
@@ -124,11 +137,11 @@ def test_the_command_extracts_on_the_cluster_of_an_address(
 
 @pytest.mark.nightly
 def test_a_video_is_given_up_when_its_workers_die_again_and_again(pool):
-    jobs = {"bad.mp4": (1,), "good.mp4": (0,)}
-    with _cluster.submitted(pool, exit_if, jobs) as wait:
-        with pytest.raises(RuntimeError, match="KilledWorker for bad.mp4"):
-            wait("bad.mp4")
-        assert wait("good.mp4") is None
+    works = {"bad.mp4": calls(exit_if, 1), "good.mp4": calls(exit_if, 0)}
+    outcomes = {name: rest for name, *rest in _cluster.run(pool, works.items())}
+    assert outcomes["good.mp4"] == [[None], None]
+    result, error = outcomes["bad.mp4"]
+    assert result is None and "KilledWorker for bad.mp4" in str(error)
 
 
 def exit_if(code):
@@ -136,14 +149,112 @@ def exit_if(code):
         os._exit(code)
 
 
-def test_a_process_pool_that_breaks_names_its_task():
+def calls(function, *arguments):
+    """Work of one call, whose result is the list of its results."""
+    return (yield [_cluster.Call(function, arguments)])
+
+
+def test_a_process_pool_that_breaks_names_its_tasks():
     spawn = multiprocessing.get_context("spawn")
-    with (
-        concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool,
-        _cluster.submitted(pool, os._exit, {"a.mp4": (3,)}) as wait,
-        pytest.raises(RuntimeError, match=r"BrokenProcessPool for a\.mp4"),
-    ):
-        wait("a.mp4")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        works = ((name, calls(os._exit, 3)) for name in ("a.mp4", "b.mp4"))
+        outcomes = list(_cluster.run(pool, works))
+        later = list(_cluster.run(pool, [("c.mp4", calls(abs, 1))]))
+    assert [name for name, _, _ in outcomes + later] == ["a.mp4", "b.mp4", "c.mp4"]
+    for name, _, error in outcomes + later:
+        assert f"BrokenProcessPool for {name}" in str(error)
+
+
+def test_calls_follow_calls_and_an_error_ends_only_its_work():
+    def sums():
+        first = yield [_cluster.Call(pow, (2, n)) for n in range(3)]
+        (last,) = yield [_cluster.Call(sum, (first,))]
+        return last
+
+    def fails():
+        yield [_cluster.Call(int, ("x",)), _cluster.Call(abs, (1,))]
+
+    def recovers():
+        with contextlib.suppress(ValueError):
+            yield from fails()
+        return "went on"
+
+    def refused():
+        raise ValueError("before any call")
+        yield
+
+    works = {"sums": sums(), "fails": fails(), "recovers": recovers(), "refused": refused()}
+    over = []
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = list(_cluster.run(pool, works.items(), lambda: over.append(None)))
+    outcomes = {name: (result, str(error)) for name, result, error in done}
+    assert outcomes["sums"] == (7, "None") and outcomes["recovers"] == ("went on", "None")
+    assert "invalid literal" in outcomes["fails"][1] and "before" in outcomes["refused"][1]
+    assert len(over) == 4 + 2 + 2
+
+
+def test_a_window_of_works_is_open_at_a_time(monkeypatch):
+    monkeypatch.setattr(_cluster, "WINDOW", 3)
+    begun, ended = [], []
+
+    def work(number):
+        begun.append(number)
+        yield [_cluster.Call(abs, (number,))]
+        assert len(begun) - len(ended) <= 3
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for name, _, error in _cluster.run(pool, ((n, work(n)) for n in range(20))):
+            assert error is None
+            ended.append(name)
+    assert sorted(ended) == list(range(20))
+
+
+def test_leaving_early_cancels_what_has_not_begun():
+    done, may_end = [], threading.Event()
+
+    def wait(number):
+        may_end.wait(10)
+        done.append(number)
+
+    def refused():
+        raise ValueError
+        yield
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        works = [*((n, calls(wait, n)) for n in range(5)), ("refused", refused())]
+        outcomes = _cluster.run(pool, works)
+        assert next(outcomes)[0] == "refused"
+        outcomes.close()
+        may_end.set()
+    assert done in ([], [0])
+
+
+@pytest.mark.nightly
+def test_workers_that_do_not_end_are_killed(monkeypatch):
+    """The command ends although a worker hangs, and no process is left."""
+
+    async def never(*_, **__):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(_cluster, "END_SECONDS", 0.5)
+    with _cluster._client("local:1") as client:
+        (process,) = pids(client)
+        monkeypatch.setattr(distributed.Nanny, "close", never)
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+    for _ in range(100):
+        if not is_running(process):
+            break
+        time.sleep(0.1)
+    assert not is_running(process)
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_progress_counts_videos_of_any_executor(videos, tmp_path, capsys, monkeypatch):

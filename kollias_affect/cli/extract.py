@@ -6,6 +6,7 @@ from kollias_affect import _cluster
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import raise_errors
+from kollias_affect.cli._terminal import echo
 
 
 @click.command()
@@ -58,11 +59,11 @@ def extract(videos, out, labels, cluster, processes, **options):
     if labels is not None and clips:
         path = out / "frames.csv"
         listed_clips = frames_csv.write_label_list(clips, listed, labels, path)
-        click.echo(f"{path}: {count(listed_clips, 'clip')} with labels.")
+        echo(f"{path}: {count(listed_clips, 'clip')} with labels.")
     raise_errors(errors)
 
 
 def _print_clip(clip):
     faces = int(clip.has_image.sum())
     note = "" if faces else " No face was found: no crops, a table without boxes."
-    click.echo(f"{clip.key}: {count(len(clip), 'frame')}, {faces:,} with a face.{note}")
+    echo(f"{clip.key}: {count(len(clip), 'frame')}, {faces:,} with a face.{note}")

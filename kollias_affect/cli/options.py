@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kollias_affect import _checks, _cluster, _storage, catalogue
+from kollias_affect.cli._terminal import echo, echo_lines
 
 PATH = click.Path(path_type=Path)
 
@@ -214,6 +215,12 @@ cluster_option = click.option(
     help="Run one task per video on a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, "
     "N processes that are replaced if they die.",
 )
+excel_safe_option = click.option(
+    "--excel-safe",
+    is_flag=True,
+    help="For csv files that a spreadsheet opens: a quote before texts that it would take for a "
+    "formula, such as the name =1+1.mp4.",
+)
 seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_default=True)
 
 
@@ -353,17 +360,17 @@ def load_model(name):
     Returns:
         `keras.Model`.
     """
-    from kollias_affect import models, weights
+    from kollias_affect import models
 
-    return models.load(weights.model_file(name))[0]
+    return models.load(name)[0]
 
 
 def print_warning(text):
     """Prints a text to standard error, unless it is `None`."""
     if text is not None:
-        click.echo(text, err=True)
+        echo(text, err=True)
 
 
 def print_table(table, digits=4):
     """Prints a `pandas.DataFrame` with so many decimals."""
-    click.echo(table.to_string(float_format=f"%.{digits}f"))
+    echo_lines(table.to_string(float_format=f"%.{digits}f"))

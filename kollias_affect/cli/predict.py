@@ -5,6 +5,7 @@ import click
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import import_tensorflow, raise_errors
+from kollias_affect.cli._terminal import echo
 
 
 def _divided(model, inputs):
@@ -56,6 +57,7 @@ def _divided(model, inputs):
     show_default=True,
     help="Format of the tables.",
 )
+@shared.excel_safe_option
 @click.option(
     "--html",
     is_flag=True,
@@ -67,11 +69,18 @@ def _divided(model, inputs):
     help="Models of windows: run a video as one sequence, or in windows that do not overlap, whose "
     "outputs jump where one begins.  [default: the mean of overlapping windows]",
 )
+@click.option(
+    "--skip-unchanged",
+    type=shared.real(0, 255),
+    metavar="LEVEL",
+    help="In videos: do not run the model on a face that differs from the last one that ran by at "
+    "most LEVEL of 255 in the root mean square. 0 leaves out equal faces only.",
+)
 @shared.detect_every_option
 @shared.processes_option
 def predict(
     inputs, out, model, recursive, cropped, detector, max_side, faces, annotate, landmarks, format,
-    html, stream, detect_every, processes,
+    excel_safe, html, stream, skip_unchanged, detect_every, processes,
 ):  # fmt: skip
     """Runs a model on INPUTS: videos, images, or folders of them.
 
@@ -83,7 +92,7 @@ def predict(
     from kollias_affect.prediction.view import writing
 
     # What can be refused is refused before anything heavy is imported.
-    prediction.check_format(format)
+    prediction.check_format(format, excel_safe)
     if html:
         writing.refuse_foreign(out / writing.FILE_NAME)
     model, inputs = _divided(model, inputs)
@@ -98,10 +107,11 @@ def predict(
     if files.ignored:
         kinds = sorted(files.ignored.items())
         ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
-        click.echo(f"Ignored in folders: {', '.join(ignored)}.")
+        echo(f"Ignored in folders: {', '.join(ignored)}.")
     if catalogue.runtime_file(model).suffix != ".onnx":
         import_tensorflow(click.get_current_context())
     options = {"detector": detector, "annotate": annotate, "landmarks": landmarks, "format": format}
+    options["excel_safe"] = excel_safe
     if max_side is not None:
         options["max_side"] = max_side
     result = prediction.predict_files(
@@ -113,11 +123,12 @@ def predict(
             "faces": faces,
             "mode": {None: None, True: "stream", False: "windows"}[stream],
             "detect_every": detect_every,
+            "skip_unchanged": skip_unchanged,
             "processes": processes,
         },
-        log=click.echo,
+        log=echo,
         **options,
     )
     if html and result.summary is not None:
-        click.echo(prediction.write_page(out, media=list(files.names)))
+        echo(prediction.write_page(out, media=list(files.names)))
     raise_errors(result.errors)

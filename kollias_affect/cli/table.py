@@ -5,6 +5,7 @@ import click
 from kollias_affect.cli import names as known
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo, echo_lines
 
 
 def _check(data, weights, smoke, **_):
@@ -136,12 +137,13 @@ def table(names, data, out, smoke, weights, backbone, steps, protocol, seeds, **
     from kollias_affect.evaluation import markdown
 
     if not names:
-        click.echo(experiments.list_tables())
+        echo_lines(experiments.list_tables())
         return
     frames = experiments.reproduce(
         names, data, out, experiments.Scale(**scale), smoke, weights, backbone, steps, seeds,
-        log=click.echo, protocol=protocol,
+        log=echo_lines, protocol=protocol,
     )  # fmt: skip
     for name, frame in frames.items():
-        click.echo(f"\n{name}: {experiments.TABLES[name].title}\n{markdown(frame)}")
-    click.echo(f"\nTables: {', '.join(str(out / f'{name}.md') for name in frames)}")
+        echo_lines(f"\n{name}: {experiments.TABLES[name].title}\n{markdown(frame)}")
+    echo()
+    echo(f"Tables: {', '.join(str(out / f'{name}.md') for name in frames)}")

@@ -17,13 +17,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kollias_affect import _checks, _cluster
+from kollias_affect import _checks, _cluster, _files, _runs
+from kollias_affect.faces import segments
 from kollias_affect.faces.extraction import extract
 from kollias_affect.faces.video import Video
 
+SHARED_WAIT = 120  # seconds: a file server may hold the lock of a machine that died for 90
+
 
 def extract_many(
-    videos, out_dir, processes=None, progress=True, on_result=None, executor=None, **options
+    videos,
+    out_dir,
+    processes=None,
+    progress=True,
+    on_result=None,
+    executor=None,
+    segment=segments.LENGTH,
+    **options,
 ):
     """Runs `extract` on every video; a failure does not stop the other videos.
 
@@ -39,6 +49,8 @@ def extract_many(
         executor: `concurrent.futures.Executor` that runs one task per video instead of `processes`,
             a pool of this machine or that of a Dask client. Its workers see the videos and the
             outputs under the same paths. Each video uses one core (`threads`). The caller ends it.
+        segment: With an executor, frames of the segments in which several workers extract a long
+            video at the same time, see `segments`. The outputs do not depend on it.
         **options: Options of `extract`.
 
     Returns:
@@ -54,7 +66,7 @@ def extract_many(
     videos = [str(video) for video in videos]
     _refuse_same_names(videos, folders)
     if executor is not None:
-        return _extract_on(executor, videos, folders, progress, on_result, options)
+        return _extract_on(executor, videos, folders, segment, progress, on_result, options)
     processes = os.cpu_count() or 1 if processes is None else processes
     processes = _checks.positive_integer("processes", processes)
     in_process = processes == 1 or len(videos) < 2 or callable(options.get("detector"))
@@ -72,38 +84,107 @@ def extract_many(
             workers.stop()
 
 
-def _extract_on(executor, videos, folders, progress, on_result, options):
-    """Runs `extract` in one task of an executor per video."""
+def _extract_on(executor, videos, folders, segment, progress, on_result, options):
+    """Runs `extract` in tasks of an executor."""
+    options = options_of_tasks(options)
+    paths = {video: (os.path.abspath(video), os.path.abspath(folders[video])) for video in videos}
+
+    def work(video):
+        yield from extraction_calls(*paths[video], options, segment, bar)
+        return read_outputs(*paths[video], options)
+
+    with parts_bar(len(videos), progress) as bar:
+        works = ((video, work(video)) for video in videos)
+        return in_order(videos, _cluster.run(executor, works, bar.update), on_result)
+
+
+def options_of_tasks(options):
+    """Returns options of `extract` for tasks of an executor."""
     if callable(options.get("detector")):
         raise ValueError(
             "With an executor, `detector` must be a name. Received: a function. Leave the executor "
             "out, or use one of the detectors by name."
         )
-    options = {"threads": 1, **options}
-    paths = {video: (os.path.abspath(video), os.path.abspath(folders[video])) for video in videos}
-    jobs = {video: (*paths[video], options) for video in videos}
-    with (
-        tqdm(total=len(videos), unit="video", disable=None if progress else True) as bar,
-        _cluster.submitted(executor, extract_task, jobs, bar.update) as wait,
-    ):
-
-        def work(video):
-            wait(video)
-            path, folder = paths[video]
-            if not Path(folder, f"{Path(path).stem}.json").exists():
-                raise OSError(
-                    "The outputs of every worker must be on a file system that this machine "
-                    f"shares. Received: no outputs of {video} in {folder}. Choose another folder."
-                )
-            # The video is finished, so this only reads the outputs.
-            return extract(path, folder, **{**options, "overwrite": False})
-
-        return _gather(videos, work, on_result)
+    return {"threads": 1, "wait": SHARED_WAIT, **options}
 
 
-def extract_task(video, out_dir, options):
-    """Runs `extract` in a worker, whose result stays on the file system."""
-    extract(video, out_dir, **options)
+def parts_bar(videos, progress):
+    """Returns a progress bar that counts videos, and the segments of those that are divided."""
+    return tqdm(total=videos, unit="part", disable=None if progress else True)
+
+
+def extraction_calls(video, out_dir, options, segment, bar):
+    """Yields the lists of `Call` that extract a video, see `_cluster.run`."""
+    (bounds,) = yield [_cluster.Call(extract_or_plan, (video, out_dir, options, segment))]
+    yield from segment_calls(video, out_dir, options, bounds, bar)
+
+
+def segment_calls(video, out_dir, options, bounds, bar):
+    """Yields the lists of `Call` that extract a video that `extract_or_plan` divided, if it did."""
+    if bounds:
+        bar.total += len(bounds) + 1
+        bar.refresh()
+        options = {n: value for n, value in options.items() if n not in ("threads", "overwrite")}
+        calls = [(video, out_dir, *bound, options) for bound in bounds]
+        yield [_cluster.Call(segment_task, call) for call in calls]
+        yield [_cluster.Call(join_task, (video, out_dir, bounds, options))]
+
+
+def read_outputs(video, out_dir, options):
+    """Returns what `extract` returned in a worker."""
+    if not Path(out_dir, f"{Path(video).stem}.json").exists():
+        raise OSError(
+            "The outputs of every worker must be on a file system that this machine shares. "
+            f"Received: no outputs of {video} in {out_dir}. Choose another folder."
+        )
+    return extract(video, out_dir, **{**options, "overwrite": False})
+
+
+def extract_or_plan(video, out_dir, options, segment):
+    """Runs `extract` in a worker, whose result stays on the file system, or divides a long video.
+
+    Returns:
+        What `segments.plan` returns.
+    """
+    of_plan = {name: value for name, value in options.items() if name != "threads"}
+    bounds = segments.plan(video, out_dir, segment, **of_plan)
+    if not bounds:
+        extract(video, out_dir, **options)
+    return bounds
+
+
+def segment_task(video, out_dir, start, stop, options):
+    """Extracts a segment in a worker."""
+    segments.extract_segment(video, out_dir, start, stop, **options)
+
+
+def join_task(video, out_dir, bounds, options):
+    """Joins the segments of a video in a worker."""
+    segments.join(video, out_dir, bounds, **options)
+
+
+def in_order(names, outcomes, on_result=None):
+    """Collects the outcomes of works, and reports the results in the order of their names.
+
+    Args:
+        names: List of the names of all works.
+        outcomes: Iterable of `(name, result, error)`, see `_cluster.run`.
+        on_result: Function of a name and its result.
+
+    Returns:
+        `(results, errors)`, dicts by name in the order of the names.
+    """
+    results, errors, waiting = {}, {}, collections.deque(names)
+    for name, result, error in outcomes:
+        if error is None:
+            results[name] = result
+        else:
+            errors[name] = error
+        while waiting and (waiting[0] in results or waiting[0] in errors):
+            first = waiting.popleft()
+            if first in results and on_result is not None:
+                on_result(first, results[first])
+    return tuple({n: found[n] for n in names if n in found} for found in (results, errors))
 
 
 def _gather(videos, work, on_result):
@@ -111,6 +192,8 @@ def _gather(videos, work, on_result):
     for video in videos:
         try:
             results[video] = work(video)
+        except _files.DiskFullError:  # The other videos would end in the same way.
+            raise
         except (OSError, ValueError, RuntimeError) as error:
             errors[video] = error
             continue
@@ -149,14 +232,19 @@ class _Workers:
         process.stdin.flush()
         for line in process.stdout:
             message = json.loads(line)
-            if "frames" not in message:
+            if "frames" in message:
+                on_frame(message["frames"])
+            elif "progress" in message:
+                _runs.progress.info("%s", message["progress"])
+            else:
                 break
-            on_frame(message["frames"])
         else:
             raise RuntimeError(
                 "The process that extracts a video must not end during it. Received: code "
                 f"{process.wait()} for {video}. Run the same command again to resume it."
             )
+        if message.get("kind") == "DiskFullError":
+            raise _files.DiskFullError(*message["error"])
         if "error" in message:
             raise (OSError if message["kind"] == "OSError" else ValueError)(message["error"])
         # The video is finished, so this only reads the outputs.

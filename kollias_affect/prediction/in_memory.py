@@ -29,6 +29,7 @@ def predict(
     detect_every=1,
     processes=None,
     progress=True,
+    skip_unchanged=None,
 ):
     """Predicts affect on images and videos of any kind.
 
@@ -55,6 +56,8 @@ def predict(
             `over_time`.
         detect_every, processes: See `faces.extract` and `faces.extract_many`.
         progress: Whether to show progress bars on standard error, if that is a terminal.
+        skip_unchanged: In videos, the level up to which a face counts as unchanged and takes the
+            outputs of the last frame that ran, see `unchanged.sources`. Default: every frame runs.
 
     Returns:
         `pandas.DataFrame` with one row per face, and one with `success` 0 for each image and frame
@@ -88,7 +91,7 @@ def predict(
     entries, errors = _entries(inputs, recursive)
     if not entries:
         _raise(errors)
-    model = predictor.load(model)
+    model = predictor.load(model).skipping(skip_unchanged)
     pictures = [entry for entry in entries if isinstance(entry, Picture)]
     films = [entry for entry in entries if not isinstance(entry, Picture)]
     if pictures:

@@ -6,6 +6,7 @@ imported. `.keras` files run by Keras.
 
 import dataclasses
 import functools
+import numbers
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from kollias_affect import catalogue, runtime
 from kollias_affect.clip import shown_frames
 from kollias_affect.faces import LAYOUTS
 from kollias_affect.faces.images import read_image
-from kollias_affect.prediction import over_time
+from kollias_affect.prediction import over_time, unchanged
 from kollias_affect.tasks import TASKS, tasks_of
 
 BATCH = 64  # faces
@@ -27,11 +28,13 @@ class Predictor:
         network: `runtime.OnnxModel` or `keras.Model`.
         card: Dict that was stored with it, see `models.load`.
         layout: Layout of the crops that it was trained on, one of `faces.LAYOUTS`.
+        skip_unchanged: Level of `unchanged.sources`, or `None` to run every frame of a clip.
     """
 
     network: object
     card: dict
     layout: str
+    skip_unchanged: float | None = None
 
     @property
     def tasks(self):
@@ -64,6 +67,27 @@ class Predictor:
             "Its outputs say nothing about real faces."
         )
 
+    def skipping(self, level):
+        """Returns this model with another `skip_unchanged`.
+
+        Raises:
+            ValueError: If the level is out of range, or this is a model of windows.
+        """
+        if level is None:
+            return self
+        if not isinstance(level, numbers.Real) or not 0 <= level <= 255:
+            raise ValueError(
+                "`skip_unchanged` must be a number from 0 to 255. Received: "
+                f"skip_unchanged={level!r}. Start with 2."
+            )
+        if self.length is not None:
+            raise ValueError(
+                "`skip_unchanged` (--skip-unchanged) is for models of single frames. Received: a "
+                f"model of windows of {self.length} frames, whose outputs depend on the frames "
+                "before. Leave it out."
+            )
+        return dataclasses.replace(self, skip_unchanged=level)
+
     def outputs_of_clip(self, clip, mode=None):
         """Returns the outputs of the frames of a `Clip`.
 
@@ -93,27 +117,39 @@ class Predictor:
             Dict from task to float32 `[faces, outputs]` in its range.
         """
         crops = [(face.crop, face.in_crop) for face in faces]
-        outputs = self._outputs_of_crops(len(faces), lambda rows: self._inputs(crops, rows))
+        outputs = self._outputs_of_crops(len(faces), lambda rows: self.inputs_of(crops, rows))
         return self._in_range(outputs)
 
     def _outputs_over_time(self, clip, mode):
         shown = shown_frames(clip.has_image)
 
+        def crop(frame):
+            return read_image(clip.paths[frame]), _landmarks(clip, frame)
+
         def read(rows):
-            crops = [(read_image(clip.paths[i]), _landmarks(clip, i)) for i in shown[rows]]
-            return self._inputs(crops, range(len(crops)))
+            crops = [crop(frame) for frame in shown[rows]]
+            return self.inputs_of(crops, range(len(crops)))
 
         if self.length is None:
             faces = np.flatnonzero(clip.has_image)
-            found = self._outputs_of_crops(len(faces), lambda rows: read(faces[rows]))
+            run, source = self._frames_to_run(len(faces), map(crop, faces))
+            found = self._outputs_of_crops(len(run), lambda rows: read(faces[run[rows]]))
             outputs = self._empty(len(clip))
             for task, values in found.items():
-                outputs[task][faces] = values
+                outputs[task][faces] = values[source]
             return outputs
         if mode == "stream":
             first = int(np.argmax(clip.has_image))
             return over_time.stream(self._sequence(), read, first, len(clip))
-        return over_time.windows(self._run, read, len(clip), self.length, mode)
+        return over_time.windows(self.run, read, len(clip), self.length, mode)
+
+    def _frames_to_run(self, count, crops):
+        """Returns numbers of crops that run, and for each crop the place of its own among them."""
+        if self.skip_unchanged is None:
+            return np.arange(count), np.arange(count)
+        if not self.card["landmarks"]:
+            crops = ((image, None) for image, _ in crops)
+        return np.unique(unchanged.sources(crops, self.skip_unchanged), return_inverse=True)
 
     def _outputs_of_crops(self, count, read):
         """Runs a model of single frames on `count` crops; `read` returns the inputs of rows."""
@@ -122,20 +158,32 @@ class Predictor:
             rows = np.arange(start, min(start + BATCH, count))
             # All batches have one size: TensorFlow would compile the network for every other size.
             padded = np.pad(rows, (0, min(BATCH, count) - len(rows)), "edge")
-            found = self._run(read(padded))
+            found = self.run(read(padded))
             parts.append({task: values[: len(rows)] for task, values in found.items()})
         return {task: np.concatenate([part[task] for part in parts]) for task in self.tasks}
 
-    def _inputs(self, crops, rows):
-        """Returns the inputs of the network for some of the `(crop, landmarks)`."""
+    def inputs_of(self, crops, rows):
+        """Returns the inputs of the network for some faces.
+
+        Args:
+            crops: List of `(crop, landmarks)`: uint8 RGB and `[68, 2]` in [-1, 1].
+            rows: Numbers of the faces.
+
+        Returns:
+            Dict of float32 `[rows, ...]`.
+        """
         crops = [crops[i] for i in rows]
         inputs = {"images": runtime.unit_range(np.stack([crop for crop, _ in crops]))}
         if self.card["landmarks"]:
             inputs["landmarks"] = np.stack([points.reshape(136) for _, points in crops])
         return inputs
 
-    def _run(self, inputs):
-        """Runs the network on one batch; returns a dict from task to array."""
+    def run(self, inputs):
+        """Runs the network on one batch of inputs, see `inputs_of`.
+
+        Returns:
+            Dict from task to float32 `[batch, (length,) outputs]`, not limited to its range.
+        """
         return self._by_task(self._network.predict_on_batch(inputs))
 
     def _by_task(self, values):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _files
 from kollias_affect.faces import Video, extract_many
 from kollias_affect.faces.prefetch import prefetch
 from kollias_affect.prediction import drawing, outputs, over_time, predictor, tables
@@ -32,8 +32,10 @@ def predict_videos(
     max_side=LONGEST_SIDE,
     landmarks=False,
     format="csv",
+    excel_safe=False,
     mode=None,
     names=None,
+    skip_unchanged=None,
 ):
     """Runs a trained model on videos.
 
@@ -63,10 +65,13 @@ def predict_videos(
         landmarks: Whether the table has columns `x_0` to `x_67` and `y_0` to `y_67`, the landmarks
             in pixels of the frame.
         format: Format of the table, one of `table_files.FORMATS`.
+        excel_safe: Whether no text of a csv is a formula for a spreadsheet.
         mode: How a model of windows runs on a clip, one of `over_time.MODES`.
         names: Dict from a video to its name in tables and outputs. Default: the names of
             `inputs.find_inputs`. Videos that would share an output keep their ending in its name,
             see `outputs.stems`.
+        skip_unchanged: Level up to which a face counts as unchanged and takes the outputs of the
+            last frame that ran, see `unchanged.sources`; `None` to run every frame.
 
     Returns:
         `(tables, errors)`: dicts from the path of a video, as text, to its `pandas.DataFrame`, and
@@ -77,10 +82,10 @@ def predict_videos(
             argument is invalid.
         FileExistsError: If another file has the name of an output.
     """
-    check_format(format)
+    check_format(format, excel_safe)
     if mode is not None:
         _checks.one_of("mode", mode, over_time.MODES)
-    model = predictor.load(model)
+    model = predictor.load(model).skipping(skip_unchanged)
     out_dir = _checks.writable_folder("out_dir", out_dir)
     names = names_of(videos) if names is None else names
     stems = outputs.stems(list(names.values()))
@@ -105,7 +110,14 @@ def predict_videos(
             if annotate:  # The plots are drawn meanwhile.
                 path = _annotated_video(out_dir, stem)
                 beside.submit(video, _write_annotated, video, table, model, path)
-            _write_people(model, people, values, table, out_dir, stem, format, Path(video).stem)
+            plots = [
+                out_dir / f"{stem}{clip.key.removeprefix(Path(video).stem)}.png" for clip in people
+            ]
+            outputs.refuse_foreign_table(out_dir, stem, format, *plots)
+            write_table(table, named(out_dir, stem, format), excel_safe)
+            _draw_people(model, people, values, plots)
+        except _files.DiskFullError:
+            raise
         except (OSError, ValueError) as error:
             failed[video] = error
             return
@@ -148,13 +160,10 @@ def table_of_video(model, video, name, clips, folder, mode=None, landmarks=False
     return table, values, people
 
 
-def _write_people(model, people, values, table, out_dir, stem, kind, start):
-    """Writes the table and the plots of one video."""
+def _draw_people(model, people, values, plots):
+    """Draws the outputs over time, a plot for each person of a video."""
     from kollias_affect import evaluation
 
-    plots = [out_dir / f"{stem}{clip.key.removeprefix(start)}.png" for clip in people]
-    outputs.refuse_foreign_table(out_dir, stem, kind, *plots)
-    write_table(table, named(out_dir, stem, kind))
     for clip, of_clip, plot in zip(people, values, plots, strict=True):
         names, numbers = joined(model.tasks, of_clip)
         evaluation.traces(clip.times, numbers, names, plot, title=title(plot.stem, model))

@@ -4,14 +4,16 @@ import dataclasses
 
 import tensorflow as tf
 
-from kollias_affect import _checks, _runs, models, presets, tasks, windows
+from kollias_affect import _checks, _files, _runs, models, presets, tasks, windows
 from kollias_affect import features as feature_files
 from kollias_affect.datasets import sampling, synthetic
-from kollias_affect.training import choice, objectives
+from kollias_affect.training import choice, objectives, refinements
+from kollias_affect.training.averaged import AveragedWeights, RawWeights
 from kollias_affect.training.compilation import compile_model
-from kollias_affect.training.output import callbacks, epoch_output
+from kollias_affect.training.output import callbacks, epoch_output, progress_line
 from kollias_affect.training.released import gradients_released
 from kollias_affect.training.resuming import AtomicBackup, SeedEpochs
+from kollias_affect.training.stopping import Patience
 
 # What a run writes besides its settings.
 RUN_FILES = ("best.keras", "log.csv", "backup")
@@ -47,6 +49,12 @@ def train(
     unit_weights=None,
     balance_tasks=False,
     matching=None,
+    schedule=None,
+    warm_up=None,
+    clip_norm=None,
+    ema=None,
+    patience=None,
+    augment=None,
 ):
     """Trains a model on clips. A second call with the same arguments resumes the run.
 
@@ -95,6 +103,16 @@ def train(
         balance_tasks: Whether every task has the same number of windows, see `windows.dataset`.
         matching: `"published"`, or a csv file of `objectives.read_units`: action units are drawn
             to those of the predicted expressions, see `losses.MatchingLoss`.
+        schedule: `"cosine"` lets the learning rate fall along half a cosine to 0 at the last epoch;
+            the number of epochs is then a setting of the run. Default: constant, or `decay`.
+        warm_up: Epochs, maybe parts of one, in which the learning rate of a schedule rises from 0.
+        clip_norm: Largest norm of all gradients of a batch together; larger ones are scaled down.
+        ema: Momentum of a moving average of the weights, such as 0.999. The average is validated
+            and saved; the training goes on with the weights themselves.
+        patience: Epochs without a better score on the validation clips after which the training
+            ends.
+        augment: Random changes of the training images: `"standard"`, another text of
+            `augmentation.parse`, or an `augmentation.Augmentation`. Not with `features`.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -111,17 +129,16 @@ def train(
     epochs = _checks.positive_integer("epochs", epochs)
     options = resolve_options(
         model, learning_rate, batch_size, stride, level, decay, loss, seed, weight_decay,
-        choose_by, settings, loss_weights=loss_weights, focal=focal,
+        choose_by, settings, features, loss_weights=loss_weights, focal=focal,
         label_smoothing=label_smoothing, soft_labels=soft_labels, class_weights=class_weights,
         unit_weights=unit_weights, balance_tasks=balance_tasks, matching=matching,
+        schedule=schedule, warm_up=warm_up, clip_norm=clip_norm, ema=ema, patience=patience,
+        augment=augment,
     )  # fmt: skip
+    options |= refinements.of_run(options, epochs)
     record = {**(record or {}), **synthetic.facts(training)}
     _checks.one_of("features_dtype", features_dtype, feature_files.DTYPES)
-    if features is not None:
-        options["features"] = True if features_dtype == "float32" else features_dtype
-    content = describe_run(
-        model, training, validation, layers=_layer_sizes(model), **options, **record
-    )
+    content = _content(model, training, validation, options, features and features_dtype, record)
     _check_data(training, validation, content["task"], choose_by)
     monitor = choice.monitor_of(content["task"], choose_by)
     # A folder that is refused gets no lock file.
@@ -129,13 +146,21 @@ def train(
     out_dir = _checks.writable_folder("out_dir", out_dir)
     with _runs.Lock(out_dir), gradients_released():
         verbose, lines = epoch_output(verbose)
-        with windows.naming_bad_images([*training, *validation]):
+        with _files.writing(out_dir), windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(
                 model, training, validation, out_dir, content, cache,
                 features and _Features(features, features_dtype, features_limit), bool(verbose),
             )  # fmt: skip
             # Only now: a run that is refused leaves the folder free.
-            _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
+            resumes = _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
+            written = callbacks(out_dir, monitor, validation, content, model, **record)
+            scores = _scores(validation, validation_data, content)
+            if "patience" in content:
+                stopping = Patience(monitor, content["patience"], out_dir / "log.csv")
+                epochs, scores = stopping.epochs_of(epochs), [*scores, stopping]
+            if resumes and (verbose or lines):
+                done = AtomicBackup.epochs_done(out_dir / "backup")
+                print(progress_line(str(out_dir), done, epochs), flush=True)
             runner.fit(
                 data,
                 validation_data=validation_data,
@@ -143,13 +168,42 @@ def train(
                 shuffle=False,  # of batches; the windows are shuffled already
                 callbacks=[
                     SeedEpochs(content["seed"]),
-                    *_scores(validation, validation_data, content),
-                    *callbacks(out_dir, monitor, validation, content, model, **record),
+                    *scores,
+                    *_with_averages(written, content),
                     *lines,
                 ],
                 verbose=verbose,
             )
     return load_best(out_dir, monitor)
+
+
+# Entries of the settings that need the clips.
+_OF_CLIPS = ("training", "validation", "division", "trained_on", "balance", "synthetic")
+
+
+def check_folder(
+    model, out_dir, options, epochs, features=None, record=None, features_dtype="float32"
+):
+    """Checks, before the clips are loaded, that a folder is free or holds a run with these options.
+
+    Args:
+        model, out_dir, epochs, features, record, features_dtype: See `train`.
+        options: Dict, the result of `resolve_options`.
+
+    Raises:
+        FileExistsError: If the folder holds other files.
+        ValueError: If it holds a run with other options.
+    """
+    options = {**options, **refinements.of_run(options, epochs)}
+    content = _content(model, (), (), options, features and features_dtype, record or {})
+    _runs.check_folder(out_dir, content, RUN_FILES, required=("training",), unknown=_OF_CLIPS)
+
+
+def _content(model, training, validation, options, cached_as, record):
+    """Returns the settings of a run; `cached_as` is the type of its features, if it has some."""
+    cached = {} if cached_as is None else {"features": cached_as == "float32" or cached_as}
+    sizes = _layer_sizes(model)
+    return describe_run(model, training, validation, layers=sizes, **options, **cached, **record)
 
 
 def resolve_options(
@@ -164,15 +218,16 @@ def resolve_options(
     weight_decay=None,
     choose_by="frame",
     settings="C",
-    **of_tasks,
+    features=None,
+    **more,
 ):
     """Checks options of `train` without data, and completes them by those of a preset.
 
     Args:
         model: Model that will be trained; it is compiled.
         learning_rate, batch_size, stride, level, decay, loss, seed, weight_decay, choose_by,
-            settings: See `train`.
-        **of_tasks: Options of `objectives.DEFAULTS`, see `train`.
+            settings, features: See `train`.
+        **more: Options of `objectives.DEFAULTS` and of `refinements.DEFAULTS`, see `train`.
 
     Returns:
         Dict of the options that the result of the training depends on.
@@ -190,6 +245,7 @@ def resolve_options(
     (0.0001, 4, 'ccc')
     """
     card, preset = models.describe(model), presets.preset(settings)
+    refined = {name: more.pop(name) for name in refinements.DEFAULTS if name in more}
     frozen = any(not layer.trainable for layer in model.layers)
     if learning_rate is None:
         learning_rate = preset.learning_rate(frozen)
@@ -206,7 +262,8 @@ def resolve_options(
         "seed": _checks.integer_between("seed", seed, 0, 2**32 - 1),
         "weight_decay": weight_decay,
         "choose_by": choose_by,
-        **objectives.chosen(card["task"], {**objectives.DEFAULTS, **of_tasks}),
+        **objectives.chosen(card["task"], {**objectives.DEFAULTS, **more}),
+        **refinements.chosen(refined, decay, features),
     }
     if card["length"] is None and level == "sequence":
         raise ValueError(
@@ -218,15 +275,15 @@ def resolve_options(
     return options
 
 
-def _compile(model, content, training=()):
-    """Returns the compiled form of a model that is trained."""
+def _compile(model, content, training=(), batches=1):
+    """Returns the compiled form of a model that is trained, with so many batches an epoch."""
     model = objectives.training_form(model, content)
     names = ("learning_rate", "task", "level", "decay", "loss", "weight_decay")
     more = ("loss_weights", "focal", "label_smoothing", "soft_labels", "matching")
     options = {name: content[name] for name in (*names, *more) if name in content}
     if training and "unit_weights" in content:
         options["positive_weights"] = sampling.unit_weights(training)
-    return compile_model(model, **options)
+    return compile_model(model, **options, **refinements.for_compiling(content, batches))
 
 
 def _check_data(training, validation, task, choose_by):
@@ -292,7 +349,6 @@ def _prepared(model, training, validation, out_dir, content, cache, features, pr
     if features is not None:
         cnn, model = feature_files.split(model)
         cached = features.of_clips(cnn, training, validation, content["size"], progress)
-    model = _compile(models.fast(model), content, training)
     options = {name: content[name] for name in ("task", "landmarks", "size", "batch_size")}
     options["length"] = content["length"] or 1
     options["soft_labels"] = objectives.takes_shares(content)
@@ -304,9 +360,12 @@ def _prepared(model, training, validation, out_dir, content, cache, features, pr
         first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
         features=cached[0],
         cache=cache,
+        augment=content.get("augment"),
         **objectives.frame_weights(training, content["task"], content),
         **options,
     )
+    batches = int(data.cardinality())
+    model = _compile(models.fast(model), content, training, batches)
     validation_data = windows.dataset(validation, features=cached[1], cache=cache, **options)
     if content["length"] is None:
         data, validation_data = _single_frames(data), _single_frames(validation_data)
@@ -333,6 +392,15 @@ def _scores(validation, data, content):
     if by == "frame":
         return []
     return [choice.AggregateScores(validation, data, task, by, content["length"] or 1)]
+
+
+def _with_averages(written, content):
+    """Callbacks that write the files of a run; all but the backup see the average of weights."""
+    if "ema" not in content:
+        return written
+    averaged = AveragedWeights()
+    *others, backup = written
+    return [averaged, *others, RawWeights(averaged), backup]
 
 
 def load_best(out_dir, monitor):

@@ -172,7 +172,7 @@ def test_tensorboard_shows_every_task(clips, tmp_path):
         "affect/valence_arousal/ccc_mean",
         "affect/expression_8/macro_f1",
         "affect/action_units/f1",
-        "pictures/valence_arousal/histogram",
+        "pictures/valence_arousal/plane",
         "pictures/expression_8/confusion",
         "traces/action_units/v0",
     }

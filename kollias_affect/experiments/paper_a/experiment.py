@@ -210,9 +210,10 @@ class Experiment:
         Raises:
             OSError: If another process runs in the same folder.
         """
-        with _runs.Lock(self.out_dir):
+        with _runs.Lock(self.out_dir) as lock:
             for number, (lam, seed) in enumerate(self.cells(), start=1):
                 name = cell_name(lam, seed)
+                lock.check()
                 is_new = not self._model_file(name).exists()
                 if is_new:
                     self.net_a(lam, seed)
@@ -232,7 +233,8 @@ class Experiment:
         )
         uncompiled = keras.Model(model.input, model.output, name=name)
         _files.write_json(path.with_suffix(".json"), record)
-        with _files.atomic(path) as temporary:
+        needs = _files.stored_size(uncompiled.variables)
+        with _files.atomic(path, needs) as temporary:
             uncompiled.save(temporary)
         return model
 

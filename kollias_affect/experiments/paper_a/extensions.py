@@ -85,7 +85,8 @@ def _accuracy(experiment, name, part, lam):
 
 def _facts_of_facets(laboratory, table):
     del table
-    lines = {o: runs.facts(laboratory, runs.experiment(laboratory, o)) for o in _DATABASES}
+    b = f"{' or '.join(f'`{other}`' for other in _DATABASES)}, see the rows"
+    lines = {o: runs.facts(laboratory, runs.experiment(laboratory, o), b) for o in _DATABASES}
     common = [line for line in lines["other"] if line in lines["other2"]]
     own = [
         f"Where B is `{other}`: {line}"
@@ -99,11 +100,12 @@ def _facts_of_facets(laboratory, table):
 def _facts_of_blocks(laboratory, table):
     del table
     return [
-        *runs.facts(laboratory, runs.experiment(laboratory)),
+        *runs.facts(laboratory, runs.experiment(laboratory), turns=True),
         f"Turns: NetA of lambda 1 and NetB start; in each of at most {ROUNDS} rounds each is "
         "trained for one epoch towards the centroids of the other, until neither is better for two "
-        "rounds. The round of a network is that of its best accuracy on its own training clips. "
-        "The paper announces this form without details, so the turns are ours.",
+        "rounds. The columns of the turns have each network after the round of its best accuracy "
+        "on its own training clips. The paper announces this form without details, so the turns "
+        "are ours.",
     ]
 
 

@@ -19,11 +19,12 @@ _PROTOCOLS = {
 }
 
 
-def lines(experiment):
+def lines(experiment, turns=False):
     """Describes a run.
 
     Args:
         experiment: `Experiment`.
+        turns: Whether networks then adapt to each other in turn, which choose a round of their own.
 
     Returns:
         List of texts, one a line, without a full stop at the end.
@@ -31,7 +32,7 @@ def lines(experiment):
     settings = experiment.settings
     return [
         f"Protocol: {_PROTOCOLS[settings.protocol]}",
-        f"Step that is scored: {_step(settings)}",
+        f"Step that is scored{' before the turns' * turns}: {_step(settings)}",
         f"Training: {count(settings.steps, 'batch', 'batches')} of "
         f"{count(settings.batch_size, 'window')} of "
         f"{count(settings.length, 'frame')} for every network, Adam with the constant learning "

@@ -182,7 +182,7 @@ def test_a_second_run_trains_nothing_and_changes_nothing(finished, domains):
 def test_other_settings_are_refused(finished, domains):
     run, _, _ = finished
     other = experiment.Settings(seeds=9)
-    with pytest.raises(ValueError, match=r"settings\.seeds \(1, now 9\)"):
+    with pytest.raises(ValueError, match=r"`seeds` \(1, now 9\)"):
         experiment.Experiment(clips_of(domains), backbone(), run.out_dir, other)
 
 
