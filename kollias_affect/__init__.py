@@ -31,6 +31,7 @@ _MODULES = (
     "prediction",
     "presets",
     "runtime",
+    "shards",
     "tasks",
     "training",
     "transfer",

@@ -62,38 +62,46 @@ class Index:
 def read(path):
     """Returns the `Index` of a shard.
 
-    If its file is missing, damaged, or of another tar file, it is made from the headers and bytes
-    of the tar file, and written if the folder can be written.
+    If its file is missing or damaged, it is made from the headers and bytes of the tar file, and
+    written if the folder can be written.
 
     Args:
         path: Tar file.
 
     Raises:
         OSError: If the tar file cannot be read.
-        ValueError: If it is damaged, or does not hold plain files alone.
+        ValueError: If it is damaged, of another size than its index tells, or does not hold plain
+            files alone.
     """
     path = _checks.existing_file("shard", path)
     size = path.stat().st_size
     try:
         with _untrusted.reading("An index must be complete", _beside(path), "Remove it."):
-            index = _loaded(_untrusted.read_npz(_beside(path), _ARRAYS), size)
+            index = _loaded(_untrusted.read_npz(_beside(path), _ARRAYS))
     except FileNotFoundError:
         return _made_again(path)
     except ValueError as error:
         _log.warning("%s It is made again.", error)
         return _made_again(path)
+    if index.size != size:
+        raise _untrusted.UnreadableError(
+            f"{RULE}, of the size that its index tells. Received: {path} with {size:,} bytes "
+            f"instead of {index.size:,}. {REMEDY} If another program changed it, remove "
+            f"{_beside(path)}."
+        )
     return index
 
 
-def _loaded(arrays, size):
+def _loaded(arrays):
     """Returns the `Index` of arrays that a file claims, or raises an error."""
     names, offsets, sizes = arrays["names"], arrays["offsets"], arrays["sizes"]
     shapes = {arrays[name].shape for name in _ARRAYS[2:]}
     kinds = "".join(arrays[name].dtype.kind for name in _ARRAYS)
     if len(shapes) != 1 or names.ndim != 1 or kinds not in ("iiSiiui", "iiSuuui"):
         raise _untrusted.UnreadableError("its arrays do not belong together")
-    if arrays["version"] != _VERSION or arrays["bytes"] != size:
-        raise _untrusted.UnreadableError("it belongs to another tar file")
+    size = int(arrays["bytes"])
+    if arrays["version"] != _VERSION:
+        raise _untrusted.UnreadableError(f"version {arrays['version']} of the format")
     bad = (offsets < 0) | (sizes < 0) | (offsets > size) | (sizes > size - offsets)
     if bad.any():
         raise _untrusted.UnreadableError("it claims pictures outside of its tar file")

@@ -237,9 +237,10 @@ def _write_shard(path, folder, files, bar):
 
 
 def _is_written(path, names, sizes, times):
-    if not path.is_file():
+    try:
+        content = index.read(path)
+    except (FileNotFoundError, ValueError):
         return False
-    content = index.read(path)
     rows = content.find(names)
     same = len(content) == len(names) and (rows >= 0).all()
     return bool(

@@ -11,6 +11,7 @@ from kollias_affect.shards.catalog import index_of, place_of
 from kollias_affect.shards.index import REMEDY
 from kollias_affect.shards.paths import FramePaths, common_paths
 
+_TOGETHER = 64  # pictures in memory
 _LARGEST_GAP = 2  # of the bytes that are wanted: what one read of neighbours may take in addition
 
 
@@ -40,8 +41,8 @@ def contents(paths):
         paths: Sequence of paths, or `FramePaths`.
     """
     reader = Reader([paths])
-    for row in range(len(paths)):
-        yield reader.read([row])[0]
+    for start in range(0, len(paths), _TOGETHER):
+        yield from reader.read(range(start, min(start + _TOGETHER, len(paths))))
 
 
 def state(path):

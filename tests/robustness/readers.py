@@ -445,6 +445,34 @@ def frames_csv(folder):
     datasets.load("frames_csv", folder)
 
 
+def _shards(folder):
+    import tempfile
+    from pathlib import Path
+
+    from kollias_affect import shards
+
+    with tempfile.TemporaryDirectory() as crops:
+        _frames_csv(Path(crops))
+        (Path(crops) / "a.csv").unlink()
+        shards.pack(crops, folder, progress=False)
+
+
+@reader(_shards)
+def shards(folder):
+    """A picture is read as it was packed, or not at all."""
+    import tempfile
+    from pathlib import Path
+
+    from kollias_affect import shards
+
+    with tempfile.TemporaryDirectory() as temporary:
+        shards.unpack(folder, Path(temporary) / "out", progress=False)
+        _picture(Path(temporary) / "whole.png")
+        whole = (Path(temporary) / "whole.png").read_bytes()
+        for path in Path(temporary, "out").rglob("*.png"):
+            assert path.read_bytes() == whole
+
+
 def _images_csv(folder):
     _csv(folder, "image,emotion\na.png,happy\nb.png,sad\n")
     for name in "ab":
