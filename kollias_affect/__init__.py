@@ -34,6 +34,7 @@ _MODULES = (
     "tasks",
     "training",
     "transfer",
+    "uncertainty",
     "weights",
     "windows",
 )

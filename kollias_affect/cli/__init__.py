@@ -12,13 +12,16 @@ from kollias_affect.cli._group import ErrorGroup
 from kollias_affect.cli.adapt import adapt
 from kollias_affect.cli.annotate import annotate
 from kollias_affect.cli.annotations import annotations
+from kollias_affect.cli.calibrate import calibrate
 from kollias_affect.cli.data import data
 from kollias_affect.cli.demo import demo
+from kollias_affect.cli.ensemble import ensemble
 from kollias_affect.cli.evaluate import evaluate
 from kollias_affect.cli.export import export
 from kollias_affect.cli.extract import extract
 from kollias_affect.cli.finetune import finetune
 from kollias_affect.cli.predict import predict
+from kollias_affect.cli.search import search
 from kollias_affect.cli.submit import submit
 from kollias_affect.cli.table import table
 from kollias_affect.cli.train import train
@@ -43,8 +46,8 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, annotate, annotations, data, train, evaluate, predict, view, export, submit,
-    adapt, finetune, table, weights,
+    demo, extract, annotate, annotations, data, train, search, ensemble, calibrate, evaluate,
+    predict, view, export, submit, adapt, finetune, table, weights,
 ):  # fmt: skip
     main.add_command(_command)
 

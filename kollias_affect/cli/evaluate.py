@@ -6,6 +6,19 @@ from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
 
 
+def _record(model):
+    """Returns the record of a calibrated model."""
+    from kollias_affect import models, weights
+
+    card = models.read_card(weights.model_file(model)) or {}
+    if not card.get("uncertainty"):
+        raise ValueError(
+            f"--intervals needs a calibrated model. Received: {model}, which has no intervals. Run "
+            "`kollias-affect calibrate` first."
+        )
+    return card["uncertainty"]
+
+
 @click.command(cls=KerasCommand, check=shared.check_data)
 @click.argument("model", type=shared.MODEL)
 @click.argument("data", type=shared.PATH)
@@ -50,9 +63,15 @@ from kollias_affect.cli._group import KerasCommand
     type=shared.MODEL,
     help="Another model, with the same post-processing: print differences and paired p-values.",
 )
+@click.option(
+    "--intervals",
+    is_flag=True,
+    help="Also print how many labels the intervals of a calibrated model hold, see `calibrate`.",
+)
 @click.option("--out", type=shared.FOLDER, help="Write tables and pictures there.")
 def evaluate(
-    model, data, dataset, split, loader_options, by, search, postprocessing, against, out, **options
+    model, data, dataset, split, loader_options, by, search, postprocessing, against, intervals,
+    out, **options,
 ):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
@@ -66,6 +85,7 @@ def evaluate(
     from kollias_affect.experiments import seen
 
     evaluation.check_options(by, search, postprocessing)
+    record = _record(model) if intervals else None
     network = shared.load_model(model)
     roles = ("test", "validation") if search is None else ("validation",)
     clips, text = shared.load_scored(dataset, data, split, loader_options, roles=roles)
@@ -94,6 +114,11 @@ def evaluate(
     if result.levels is not None:
         click.echo()
         shared.print_table(result.levels)
+    if record is not None:
+        from kollias_affect import uncertainty
+
+        click.echo("\nIntervals and sets that hold the label:")
+        shared.print_table(uncertainty.coverage(network, record, clips))
     if against is not None:
         click.echo(f"\n{result.measure} of {model} and {against}:")
         shared.print_table(result.comparison)
