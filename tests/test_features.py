@@ -1,4 +1,6 @@
+import concurrent.futures
 import os
+from pathlib import Path
 
 import cv2
 import keras
@@ -239,3 +241,29 @@ def test_every_clip_needs_its_features(clips, tmp_path):
     np.save(tmp_path / "b.npy", np.zeros((7, 5)))
     with pytest.raises(ValueError, match="same units in every file"):
         features.from_torch_features(tmp_path, clips)
+
+
+def test_features_of_an_executor_have_the_bytes_of_one_process(cnn, clips, tmp_path, monkeypatch):
+    """Also of a clip whose file is damaged; the copy of the CNN for the workers does not stay."""
+    monkeypatch.setattr(features, "GROUP", 5)  # a task per clip
+    features.of_clips(cnn, clips, tmp_path / "expected", SIZE, progress=False)
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "expected").iterdir()}
+    out = tmp_path / "out"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for damaged in (False, True):
+            if damaged:
+                path = min(out.iterdir())
+                path.write_bytes(path.read_bytes()[:-5])
+            features.of_clips(cnn, clips, out, SIZE, progress=False, executor=pool)
+            assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
+
+
+def test_clips_whose_features_fail_in_a_worker_are_named(cnn, clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "GROUP", 5)
+    Path(clips[1].paths[2]).write_text("no picture")
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        pytest.raises(OSError, match=r"1 of 2 that failed[\s\S]*\nb: [\s\S]*b2.png"),
+    ):
+        features.of_clips(cnn, clips, tmp_path / "out", SIZE, progress=False, executor=pool)
+    assert len(list((tmp_path / "out").iterdir())) == 1  # that of the other clip

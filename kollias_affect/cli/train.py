@@ -2,6 +2,7 @@
 
 import click
 
+from kollias_affect import _cluster
 from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
@@ -244,8 +245,9 @@ def _loss_weights(context, param, value):
     metavar="DIR",
     help="With --frozen: folder in which the CNN's outputs of each frame are cached.",
 )
+@shared.cluster_option("the CNN of --features")
 @shared.seed_option
-def train(data, out, dataset, loader_options, **options):
+def train(data, out, dataset, loader_options, cluster, **options):
     """Trains a network on the clips of DATA, and keeps the best epoch on validation clips.
 
     Without --split, the official training and validation parts of the database are used; a
@@ -264,6 +266,14 @@ def train(data, out, dataset, loader_options, **options):
     from kollias_affect.experiments import train_run
 
     parsed = option_texts.parse_options(dataset, loader_options)
-    _, card = train_run.train(data, out, dataset, loader_options=parsed, log=click.echo, **options)
+    if cluster is not None and options["features"] is None:
+        raise ValueError(
+            f"--cluster computes the features of a frozen CNN. Received: --cluster {cluster} "
+            "without --features. Add --frozen --features DIR, or leave it out."
+        )
+    with _cluster.executor(cluster) as executor:
+        _, card = train_run.train(
+            data, out, dataset, loader_options=parsed, log=click.echo, executor=executor, **options
+        )
     scores = ", ".join(f"{name} {card[name]:.3f}" for name in card if name.startswith("val_"))
     click.echo(f"Best epoch {card['epoch']}: {scores}. Model: {out / 'best.keras'}")

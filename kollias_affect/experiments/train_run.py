@@ -33,6 +33,7 @@ def train(
     seed=0,
     verbose=None,
     log=print,
+    executor=None,
     **options,
 ):
     """Trains a new network, or a trained model further, and saves the best epoch.
@@ -58,7 +59,7 @@ def train(
         settings: Name of the preset with the defaults. Default: `"C"`, or that of the paper of a
             new network.
         frozen: Whether to freeze the CNN.
-        epochs, cache, features, verbose: See `training.train`.
+        epochs, cache, features, executor, verbose: See `training.train`.
         seed: Seed of the division of the clips, of initial weights, of duplicated runs and of the
             training.
         log: Function that is called with lines of text.
@@ -106,7 +107,7 @@ def train(
         record["balance"] = f"{balance}: {clips.report}"
     return training.train(
         network, clips, validation_clips, out, epochs, cache=cache, features=features, seed=seed,
-        verbose=verbose, record=record, **options,
+        verbose=verbose, record=record, executor=executor, **options,
     )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ def train(
     unit_weights=None,
     balance_tasks=False,
     matching=None,
+    executor=None,
 ):
     """Trains a model on clips. A second call with the same arguments resumes the run.
 
@@ -90,6 +91,8 @@ def train(
         balance_tasks: Whether every task has the same number of windows, see `windows.dataset`.
         matching: `"published"`, or a csv file of `objectives.read_units`: action units are drawn
             to those of the predicted expressions, see `losses.MatchingLoss`.
+        executor: `concurrent.futures.Executor` that computes `features`, see `features.of_clips`.
+            The training itself runs here.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -125,8 +128,9 @@ def train(
         verbose, lines = epoch_output(verbose)
         with windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(
-                model, training, validation, out_dir, content, cache, features, bool(verbose)
-            )
+                model, training, validation, out_dir, content, cache, features, bool(verbose),
+                executor,
+            )  # fmt: skip
             # Only now: a run that is refused leaves the folder free.
             _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
             runner.fit(
@@ -262,13 +266,15 @@ def describe_run(model, training, validation, **options):
     }
 
 
-def _prepared(model, training, validation, out_dir, content, cache, features, progress):
+def _prepared(model, training, validation, out_dir, content, cache, features, progress, executor):
     """The compiled model, the training data from the next epoch on, and the validation data."""
     cached = (None, None)
     if features is not None:
         cnn, model = feature_files.split(model)
         cached = [
-            feature_files.of_clips(cnn, clips, features, content["size"], progress)
+            feature_files.of_clips(
+                cnn, clips, features, content["size"], progress, executor=executor
+            )
             for clips in (training, validation)
         ]
     model = _compile(models.fast(model), content, training)
