@@ -7,6 +7,7 @@ imported. `.keras` files run by Keras.
 import dataclasses
 import functools
 import numbers
+from pathlib import Path
 
 import numpy as np
 
@@ -28,12 +29,14 @@ class Predictor:
         network: `runtime.OnnxModel` or `keras.Model`.
         card: Dict that was stored with it, see `models.load`.
         layout: Layout of the crops that it was trained on, one of `faces.LAYOUTS`.
+        path: `Path` of its file, or `None`.
         skip_unchanged: Level of `unchanged.sources`, or `None` to run every frame of a clip.
     """
 
     network: object
     card: dict
     layout: str
+    path: Path | None = None
     skip_unchanged: float | None = None
 
     @property
@@ -238,12 +241,13 @@ def in_order(tasks):
     return {task: tasks[task] for task in TASKS if task in tasks}
 
 
-def load(model=None):
+def load(model=None, threads=None):
     """Loads a trained model.
 
     Args:
         model: `.keras` or `.onnx` file, a name of `weights.list_pretrained`, or a `Predictor`;
             `None` for the default, `affect_vgg`.
+        threads: Number of threads of an ONNX model. Default: one per processor core.
 
     Returns:
         `Predictor`.
@@ -255,7 +259,7 @@ def load(model=None):
         return model
     path = catalogue.runtime_file(model)
     if path.suffix == ".onnx":
-        network = runtime.OnnxModel(path)
+        network = runtime.OnnxModel(path, threads)
         card = network.card
     else:
         from kollias_affect import models
@@ -268,4 +272,4 @@ def load(model=None):
             f"{'; '.join(runtime.CROPS.values())}. Received: {path}, made for {card['crop']}. Use "
             f"the version of the package that trained it: {card['versions']}."
         )
-    return Predictor(network, card, layouts[0])
+    return Predictor(network, card, layouts[0], path)
