@@ -48,5 +48,6 @@ class Finished:
         self._journal.append(line)
 
     def _fingerprint(self, job):
-        of_job = job.name, job.mode, job.landmarks, job.format, job.annotate
+        of_job = [job.name, job.mode, job.landmarks, job.format, job.annotate]
+        of_job += [job.excel_safe, job.skip_unchanged]
         return _runs.fingerprint(self._made_of, of_job, _runs.fingerprint_states([job.video]))

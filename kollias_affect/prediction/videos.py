@@ -96,7 +96,7 @@ def predict_videos(
     jobs = {
         str(video): one_video.Job(
             str(video), name, stems[name], outputs.crops_folder(out_dir, name, stems[name]),
-            out_dir, mode, landmarks, format, annotate,
+            out_dir, mode, landmarks, format, annotate, excel_safe, skip_unchanged,
         )
         for video, name in names.items()
     }  # fmt: skip
