@@ -1,6 +1,6 @@
 """Measures how cached features of 16 bits change the CCC, and their size.
 
-    python benchmarks/feature_precision.py [--epochs 8] [--seeds 3]
+    python benchmarks/feature_precision.py [--epochs 8] [--seeds 3] [--clips FOLDER]
 
 The script trains the head of a narrow AffWildNet with a frozen CNN on synthetic clips, on cached
 features in float32, float16 and bfloat16, from the same seeds. It also runs the networks trained on
@@ -35,11 +35,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--clips", type=Path, help="folder for the synthetic clips, to be kept")
     arguments = parser.parse_args()
     trained, run = ({name: [] for name in TYPES} for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        clips = [datasets.load("synthetic", folder / "clips", s) for s in ("train", "validation")]
+        root = arguments.clips or folder / "clips"
+        clips = [datasets.load("synthetic", root, part) for part in ("train", "validation")]
         for seed in range(arguments.seeds):
             for name in TYPES:
                 model, card = training.train(
