@@ -37,6 +37,7 @@ UNITS, HIDDEN = 16, 24  # of the features; of the layer that hides what they sho
 WINDOW, STRIDE, BATCH = 60, 30, 16
 LAG = (0.5, 1.5)  # seconds from the face to its label
 NOISE, DISTURBANCE, MISSING = 1.0, 0.7, 2  # deviations; seconds without a face
+MARGIN = 20  # frames
 BASELINE = "gru"
 
 
@@ -212,7 +213,8 @@ class Trainer:
         self.model = build(head, WINDOW, options)
         self.fast = training.compile_model(models.fast(self.model), options.learning_rate)
         longest = max(len(sequence[0]) for part in sets.values() for sequence in part)
-        self.whole = build(head, longest, options)
+        # Sequences of other seeds, with other lags, may be longer by some frames.
+        self.whole = build(head, longest + MARGIN, options)
         self.scorer = models.fast(self.whole)
 
     def run(self, sets, seed):

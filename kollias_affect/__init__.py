@@ -35,6 +35,7 @@ _MODULES = (
     "tasks",
     "training",
     "transfer",
+    "uncertainty",
     "weights",
     "windows",
 )

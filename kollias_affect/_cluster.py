@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 RETRIES = 2  # of a task that ends with an error of the file system
 WINDOW = 5_000  # works that have begun; a scheduler holds some kilobytes for each
 CONNECT_SECONDS = 20
@@ -81,7 +83,7 @@ def _client(cluster):
             n_workers=int(cluster.removeprefix("local:")),
             threads_per_worker=1,
             memory_limit=None,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port
             silence_logs=logging.CRITICAL,
         )
         with _ended(processes), distributed.Client(processes) as client:
@@ -159,6 +161,32 @@ def run(executor, works, on_call=None):
     finally:
         for work in running.values():
             work.cancel()
+
+
+def run_all(executor, works, count, unit, progress=True):
+    """Runs works that are all needed, see `run`.
+
+    Args:
+        executor, works: See `run`.
+        count: Number of the works.
+        unit: What a work is called in the progress bar and in errors.
+        progress: Whether to show a progress bar on standard error, if that is a terminal.
+
+    Raises:
+        OSError: If works failed, when all others are over. It names them.
+    """
+    errors = {}
+    with tqdm(total=count, unit=unit, disable=None if progress else True) as bar:
+        for name, _, error in run(executor, works):
+            bar.update()
+            if error is not None:
+                errors[name] = error
+    if errors:
+        texts = "".join(f"\n{name}: {error}" for name, error in errors.items())
+        raise OSError(
+            f"Every {unit} of a run must end. Received: {len(errors)} of {count} that failed. Run "
+            f"the same command again when their causes are gone.{texts}"
+        )
 
 
 class _Work:

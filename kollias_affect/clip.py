@@ -1,6 +1,7 @@
 """`Clip`: the frames of one person in one video, with their landmarks and labels."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -135,6 +136,11 @@ class Clip:
         Clip('a', 2 frames, 2 valid, labels: expression)
         """
         return dataclasses.replace(self, **{"valid": None, **labels})
+
+    def with_absolute_paths(self):
+        """Returns the same clip for a process with another working folder."""
+        paths = [os.path.abspath(path) if path else "" for path in self.paths]
+        return dataclasses.replace(self, paths=paths)
 
     def part(self, start, stop, key):
         """Returns consecutive frames as a clip of the same subject.

@@ -1,4 +1,6 @@
+import concurrent.futures
 import os
+from pathlib import Path
 
 import cv2
 import keras
@@ -302,3 +304,29 @@ def test_training_on_features_of_16_bits_is_a_run_of_its_own(clips, tmp_path):
     assert len(list((tmp_path / "cache").glob("*-float16.npy"))) == 2
     with pytest.raises(ValueError, match=r"differs in .*features"):
         training.train(model, clips[:1], clips[1:], run, **options)
+
+
+def test_features_of_an_executor_have_the_bytes_of_one_process(cnn, clips, tmp_path, monkeypatch):
+    """Also of a clip whose file is damaged; the copy of the CNN for the workers does not stay."""
+    monkeypatch.setattr(features, "GROUP", 5)  # a task per clip
+    features.of_clips(cnn, clips, tmp_path / "expected", SIZE, progress=False)
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "expected").iterdir()}
+    out = tmp_path / "out"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for damaged in (False, True):
+            if damaged:
+                path = min(out.iterdir())
+                path.write_bytes(path.read_bytes()[:-5])
+            features.of_clips(cnn, clips, out, SIZE, progress=False, executor=pool)
+            assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
+
+
+def test_clips_whose_features_fail_in_a_worker_are_named(cnn, clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "GROUP", 5)
+    Path(clips[1].paths[2]).write_text("no picture")
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        pytest.raises(OSError, match=r"1 of 2 that failed[\s\S]*\nb: [\s\S]*b2.png"),
+    ):
+        features.of_clips(cnn, clips, tmp_path / "out", SIZE, progress=False, executor=pool)
+    assert len(list((tmp_path / "out").iterdir())) == 1  # that of the other clip

@@ -13,9 +13,11 @@ from kollias_affect.cli._group import ErrorGroup
 from kollias_affect.cli.adapt import adapt
 from kollias_affect.cli.annotate import annotate
 from kollias_affect.cli.annotations import annotations
+from kollias_affect.cli.calibrate import calibrate
 from kollias_affect.cli.clean import clean, du
 from kollias_affect.cli.data import data
 from kollias_affect.cli.demo import demo
+from kollias_affect.cli.ensemble import ensemble
 from kollias_affect.cli.evaluate import evaluate
 from kollias_affect.cli.explain import explain
 from kollias_affect.cli.export import export
@@ -23,6 +25,7 @@ from kollias_affect.cli.extract import extract
 from kollias_affect.cli.finetune import finetune
 from kollias_affect.cli.pack import pack, unpack
 from kollias_affect.cli.predict import predict
+from kollias_affect.cli.search import search
 from kollias_affect.cli.submit import submit
 from kollias_affect.cli.table import table
 from kollias_affect.cli.train import train
@@ -53,8 +56,9 @@ def main(debug):
 
 
 for _command in (
-    demo, extract, annotate, annotations, data, train, evaluate, predict, explain, view, export,
-    submit, adapt, finetune, table, weights, pack, unpack, du, clean,
+    demo, extract, annotate, annotations, data, train, search, ensemble, calibrate, evaluate,
+    predict, explain, view, export, submit, adapt, finetune, table, weights, pack, unpack, du,
+    clean,
 ):  # fmt: skip
     main.add_command(_command)
 

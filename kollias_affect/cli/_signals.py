@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 
-RESUMABLE = ("extract", "train", "adapt", "finetune", "table")
+RESUMABLE = ("extract", "train", "search", "adapt", "finetune", "table")
 
 
 class Stopped(KeyboardInterrupt):

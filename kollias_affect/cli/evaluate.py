@@ -8,6 +8,19 @@ from kollias_affect.cli._group import KerasCommand
 from kollias_affect.cli._terminal import echo
 
 
+def _record(model):
+    """Returns the record of a calibrated model."""
+    from kollias_affect import models, weights
+
+    card = models.read_card(weights.model_file(model)) or {}
+    if not card.get("uncertainty"):
+        raise ValueError(
+            f"--intervals needs a calibrated model. Received: {model}, which has no intervals. Run "
+            "`kollias-affect calibrate` first."
+        )
+    return card["uncertainty"]
+
+
 @click.command(cls=KerasCommand, check=shared.check_data)
 @click.argument("model", type=shared.MODEL)
 @click.argument("data", type=shared.PATH)
@@ -59,11 +72,16 @@ from kollias_affect.cli._terminal import echo
     help="Also score groups of people, with intervals over persons and differences: a csv file "
     "with the column video or subject, and columns such as age,gender.",
 )
+@click.option(
+    "--intervals",
+    is_flag=True,
+    help="Also print how many labels the intervals of a calibrated model hold, see `calibrate`.",
+)
 @click.option("--out", type=shared.FOLDER, help="Write tables and pictures there.")
 @shared.excel_safe_option
 def evaluate(
-    model, data, dataset, split, loader_options, by, search, postprocessing, against, groups, out,
-    **options,
+    model, data, dataset, split, loader_options, by, search, postprocessing, against, groups,
+    intervals, out, **options,
 ):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
@@ -77,6 +95,7 @@ def evaluate(
     from kollias_affect.experiments import seen
 
     evaluation.check_options(by, search, postprocessing, groups)
+    record = _record(model) if intervals else None
     network = shared.load_model(model)
     roles = ("test", "validation") if search is None else ("validation",)
     clips, text = shared.load_scored(dataset, data, split, loader_options, roles=roles)
@@ -112,6 +131,11 @@ def evaluate(
         shared.print_table(result.levels)
     for task, table in result.by_group.items():
         _print_groups(task, table)
+    if record is not None:
+        from kollias_affect import uncertainty
+
+        echo("\nIntervals and sets that hold the label:")
+        shared.print_table(uncertainty.coverage(network, record, clips))
     if against is not None:
         echo()
         echo(f"{result.measure} of {model} and {against}:")

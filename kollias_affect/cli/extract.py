@@ -29,14 +29,15 @@ from kollias_affect.cli._terminal import echo
 )
 @shared.detect_every_option
 @shared.processes_option
-@shared.cluster_option
+@shared.cluster_option("one task per video")
+@shared.segment_option
 @click.option(
     "--labels",
     type=shared.EXISTING,
     help="Folder of <video>.csv or .txt, a row valence,arousal per frame; writes OUT/frames.csv.",
 )
 @click.option("--overwrite", is_flag=True, help="Extract finished videos again.")
-def extract(videos, out, labels, cluster, processes, **options):
+def extract(videos, out, labels, cluster, segment, processes, **options):
     """Finds, aligns and crops the face in every frame of VIDEOS.
 
     The same command resumes an interrupted run and skips finished videos.
@@ -44,11 +45,11 @@ def extract(videos, out, labels, cluster, processes, **options):
     from kollias_affect import faces
     from kollias_affect.datasets import frames_csv
 
-    shared.refuse_processes(cluster, processes)
+    options |= shared.on_cluster(cluster, segment, processes)
     if labels is not None:
         listed = frames_csv.read_label_list(videos, out, labels)
     with _cluster.executor(cluster) as executor:
-        results, errors = faces.extract_many(videos, out, processes, executor=executor, **options)
+        results, errors = faces.extract_many(videos, out, executor=executor, **options)
     clips = [
         clip
         for result in results.values()

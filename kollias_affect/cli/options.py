@@ -157,13 +157,26 @@ class _OneOf(click.ParamType):
         return _checks.one_of(_named(param), value, self.names)
 
 
-def refuse_processes(cluster, processes):
-    """Raises `ValueError` if both a cluster and a number of processes are given."""
+def on_cluster(cluster, segment, processes):
+    """Checks options that go with `--cluster`.
+
+    Returns:
+        Dict of options of `faces.extract_many`, `executor` left out.
+
+    Raises:
+        ValueError: If they exclude each other.
+    """
     if cluster is not None and processes is not None:
         raise ValueError(
             "With --cluster, the cluster sets the number of processes. Received: --cluster "
             f"{cluster} and --processes {processes}. Leave one of them out."
         )
+    if cluster is None and segment is not None:
+        raise ValueError(
+            "--segment is for clusters. Received: it without --cluster. Leave it out, or name a "
+            "cluster."
+        )
+    return {"processes": processes} if segment is None else {"segment": segment}
 
 
 def _named(param):
@@ -209,11 +222,11 @@ detect_every_option = click.option(
 processes_option = click.option(
     "--processes", type=AT_LEAST_1, help="Videos processed at a time.  [default: one per core]"
 )
-cluster_option = click.option(
-    "--cluster",
-    type=_Cluster(),
-    help="Run one task per video on a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, "
-    "N processes that are replaced if they die.",
+segment_option = click.option(
+    "--segment",
+    type=AT_LEAST_1,
+    help="With --cluster: frames of the segments of a long video that are extracted at the same "
+    "time.  [default: 7500]",
 )
 excel_safe_option = click.option(
     "--excel-safe",
@@ -222,6 +235,16 @@ excel_safe_option = click.option(
     "formula, such as the name =1+1.mp4.",
 )
 seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_default=True)
+
+
+def cluster_option(tasks):
+    """The option `--cluster`, with what its tasks are, such as `one task per video`."""
+    return click.option(
+        "--cluster",
+        type=_Cluster(),
+        help=f"Run {tasks} on a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, N "
+        "processes that are replaced if they die.",
+    )
 
 
 def out_option(text):

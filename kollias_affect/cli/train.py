@@ -2,7 +2,7 @@
 
 import click
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _cluster
 from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
@@ -309,8 +309,9 @@ def _loss_weights(context, param, value):
     metavar="SIZE",
     help="Size of --features, such as 20GB, above which the files used longest ago are removed.",
 )
+@shared.cluster_option("the CNN of --features")
 @shared.seed_option
-def train(data, out, dataset, loader_options, **options):
+def train(data, out, dataset, loader_options, cluster, **options):
     """Trains a network on the clips of DATA, and keeps the best epoch on validation clips.
 
     Without --split, the official training and validation parts of the database are used; a
@@ -329,6 +330,14 @@ def train(data, out, dataset, loader_options, **options):
     from kollias_affect.experiments import train_run
 
     parsed = option_texts.parse_options(dataset, loader_options)
-    _, card = train_run.train(data, out, dataset, loader_options=parsed, log=echo_lines, **options)
+    if cluster is not None and options["features"] is None:
+        raise ValueError(
+            f"--cluster computes the features of a frozen CNN. Received: --cluster {cluster} "
+            "without --features. Add --frozen --features DIR, or leave it out."
+        )
+    with _cluster.executor(cluster) as executor:
+        _, card = train_run.train(
+            data, out, dataset, loader_options=parsed, log=echo_lines, executor=executor, **options
+        )
     scores = ", ".join(f"{name} {card[name]:.3f}" for name in card if name.startswith("val_"))
     echo(f"Best epoch {card['epoch']}: {scores}. Model: {out / 'best.keras'}")

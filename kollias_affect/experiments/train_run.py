@@ -35,6 +35,7 @@ def train(
     seed=0,
     verbose=None,
     log=print,
+    executor=None,
     **options,
 ):
     """Trains a new network, or a trained model further, and saves the best epoch.
@@ -60,7 +61,8 @@ def train(
         settings: Name of the preset with the defaults. Default: `"C"`, or that of the paper of a
             new network.
         frozen: Whether to freeze the CNN.
-        epochs, cache, features, features_dtype, features_limit, verbose: See `training.train`.
+        epochs, cache, features, features_dtype, features_limit, executor, verbose: See
+            `training.train`.
         seed: Seed of the division of the clips, of initial weights, of duplicated runs and of the
             training.
         log: Function that is called with lines of text: start, network, data and plan, before
@@ -113,7 +115,7 @@ def train(
     return training.train(
         network, clips, validation_clips, out, epochs, cache=cache, features=features,
         features_dtype=features_dtype, features_limit=features_limit, seed=seed, verbose=verbose,
-        record=record, **options,
+        record=record, executor=executor, **options,
     )  # fmt: skip
 
 

@@ -22,6 +22,10 @@ from kollias_affect.faces import segments
 from kollias_affect.faces.extraction import extract
 from kollias_affect.faces.video import Video
 
+NOT_SHARED = (
+    "The outputs of every worker must be on a file system that this machine shares. Received: no "
+    "outputs of {video} in {folder}. Choose another folder."
+)
 SHARED_WAIT = 120  # seconds: a file server may hold the lock of a machine that died for 90
 
 
@@ -133,10 +137,7 @@ def segment_calls(video, out_dir, options, bounds, bar):
 def read_outputs(video, out_dir, options):
     """Returns what `extract` returned in a worker."""
     if not Path(out_dir, f"{Path(video).stem}.json").exists():
-        raise OSError(
-            "The outputs of every worker must be on a file system that this machine shares. "
-            f"Received: no outputs of {video} in {out_dir}. Choose another folder."
-        )
+        raise OSError(NOT_SHARED.format(video=video, folder=out_dir))
     return extract(video, out_dir, **{**options, "overwrite": False})
 
 

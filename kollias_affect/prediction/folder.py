@@ -69,32 +69,32 @@ def _predict(model, files, out_dir, of_images, of_videos, log, options):
     outputs.refuse_foreign_table(out_dir, outputs.SUMMARY, format)
     if model.note:
         log(f"Note: {model.note}")
-    tables, errors = [], {}
+    rows, errors = [], {}
     if files.images:  # first, because a model of videos is refused at once
         names = files.named_images
         table, failed = predict_images(
             model, list(names), out_dir, names=names, **(of_images or {}), **options
         )
         errors |= {str(path): error for path, error in failed.items()}
-        tables.append(table)
+        if len(table):
+            rows += summary.of_table(table, model.tasks)["rows"]
         _report_images(table, model.tasks, named(out_dir, outputs.IMAGES, format), log)
     videos = files.named_videos
     if videos:
         of_video, failed = predict_videos(
-            model, list(videos), out_dir, names=videos, **(of_videos or {}), **options
-        )
+            model, list(videos), out_dir, names=videos, summaries=True, **(of_videos or {}),
+            **options,
+        )  # fmt: skip
         errors |= failed
         stems = outputs.stems(list(videos.values()))
         for path, name in videos.items():
             if str(path) in of_video:
-                table = of_video[str(path)]
-                tables.append(table)
-                file = named(out_dir, stems[name], format)
-                log(f"{name}: {summary.line(table, model.tasks)} ({file})")
-    tables = [table for table in tables if len(table)]
-    if not tables:
+                found = of_video[str(path)]
+                rows += found["rows"]
+                log(f"{name}: {found['line']} ({named(out_dir, stems[name], format)})")
+    if not rows:
         return FolderResult(None, errors)
-    found = summary.summarize(pd.concat(tables, ignore_index=True), model.tasks)
+    found = summary.of_rows(rows, model.tasks)
     if model.note:
         found["note"] = model.note
     path = named(out_dir, outputs.SUMMARY, format)

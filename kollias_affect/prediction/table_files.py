@@ -9,7 +9,7 @@ import pandas as pd
 from kollias_affect import _checks, _files, _untrusted
 
 FORMATS = ("csv", "json", "parquet")
-_TEXTS = ("input", "expression", "note")
+_TEXTS = ("input", "expression", "expression_set", "note")
 _INTEGERS = ("frame", "success", "frames", "frames_with_face")
 _OPTIONAL_INTEGERS = (
     "face_id",
@@ -17,6 +17,7 @@ _OPTIONAL_INTEGERS = (
     "FaceRectY",
     "FaceRectWidth",
     "FaceRectHeight",
+    "unfamiliar",
 )
 
 

@@ -55,6 +55,7 @@ def train(
     ema=None,
     patience=None,
     augment=None,
+    executor=None,
 ):
     """Trains a model on clips. A second call with the same arguments resumes the run.
 
@@ -113,6 +114,8 @@ def train(
             ends.
         augment: Random changes of the training images: `"standard"`, another text of
             `augmentation.parse`, or an `augmentation.Augmentation`. Not with `features`.
+        executor: `concurrent.futures.Executor` that computes `features`, see `features.of_clips`.
+            The training itself runs here.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -149,7 +152,8 @@ def train(
         with _files.writing(out_dir), windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(
                 model, training, validation, out_dir, content, cache,
-                features and _Features(features, features_dtype, features_limit), bool(verbose),
+                features and _Features(features, features_dtype, features_limit, executor),
+                bool(verbose),
             )  # fmt: skip
             # Only now: a run that is refused leaves the folder free.
             resumes = _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
@@ -333,10 +337,11 @@ class _Features:
     folder: str
     dtype: str
     limit: int | None
+    executor: object
 
     def of_clips(self, cnn, training, validation, size, progress):
         """Returns the features of both sets, which have the limit together."""
-        options = {"dtype": self.dtype, "limit": self.limit}
+        options = {"dtype": self.dtype, "limit": self.limit, "executor": self.executor}
         cached = feature_files.of_clips(
             cnn, [*training, *validation], self.folder, size, progress, **options
         )

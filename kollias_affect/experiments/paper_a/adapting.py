@@ -12,6 +12,7 @@ from kollias_affect.evaluation.tables import markdown, write_table
 from kollias_affect.experiments import seen
 from kollias_affect.experiments.paper_a import backbone as backbones
 from kollias_affect.experiments.paper_a import blocks, experiment, report
+from kollias_affect.experiments.paper_a import texts as descriptions
 from kollias_affect.experiments.paper_a.settings import Settings
 from kollias_affect.experiments.sources import Source
 
@@ -155,9 +156,8 @@ def adapt(
         clips, texts = _clips(a, database, settings, model, crops, fixed.input_shape[1], log)
         run = experiment.Experiment(clips, fixed, folder, settings, start)
         texts += [_model_text(model, start), _used(run)]
-        for text in texts:
+        for text in [*texts, *(f"{line}." for line in descriptions.classes(run))]:
             log(text)
-        log(f"Classes: {', '.join(run.names)}. Frames of other classes, left out: {run.left_out}")
         networks = count(1 + len(run.cells()), "network")
         each = f"{networks}, {count(run.settings.steps, 'batch', 'batches')} each"
         log(f"Plan: NetB, and NetA for every lambda and seed: {each}.")
@@ -215,8 +215,9 @@ def _used(run):
     settings = run.settings
     units = "" if run.start is not None else f", {settings.hidden_units:,} units"
     return (
-        f"The data are {'videos' if videos else 'single images'}: {settings.length} frame(s) per "
-        f"window, {settings.batch_size} windows per batch{units}."
+        f"The data are {'videos' if videos else 'single images'}: "
+        f"{count(settings.length, 'frame')} per window, "
+        f"{count(settings.batch_size, 'window')} per batch{units}."
     )
 
 

@@ -6,6 +6,7 @@ from kollias_affect.experiments.declaration import Cell, Table
 from kollias_affect.experiments.paper_a import blocks, decisions, report, runs
 from kollias_affect.experiments.paper_a.experiment import cell_name
 from kollias_affect.experiments.paper_a.tables import SCALE
+from kollias_affect.experiments.units import BEHIND, Unit
 
 _FIXED = "fixed CNN, fully connected layer and RNN, see below; means over the seeds"
 _SPLIT = "A and B, see the protocol"
@@ -116,9 +117,16 @@ def _facts_of_grid(laboratory, table):
 
 def _table(name, title, source, varies, measures, cells, evaluate, facts, **more):
     options = {"roles": ("data", "other"), "labels": "expression", **more}
+    cells = tuple(cells)
+
+    def units_of(laboratory, _):
+        # Its cells share networks, so one process computes them all.
+        yield Unit(BEHIND, name, lambda: [evaluate(laboratory, cell.setting) for cell in cells])
+
     return Table(
         name, title, f"Paper A, {source}; the paper has no numbers", varies, _FIXED, _SPLIT,
-        measures, tuple(cells), evaluate, facts=facts, seeds="table", scale=SCALE, **options,
+        measures, cells, evaluate, facts=facts, seeds="table", scale=SCALE, units=units_of,
+        **options,
     )  # fmt: skip
 
 

@@ -25,6 +25,11 @@ def experiment(laboratory, other="other", **changes):
     return laboratory.once(key, lambda: _new(laboratory, other, changes))
 
 
+def count_seeds(laboratory):
+    """Returns the number of NetAs of each λ."""
+    return laboratory.options.get("seeds", Settings().seeds)
+
+
 def _new(laboratory, other, changes):
     a, b = laboratory.parts("data"), laboratory.parts(other)
     options = {n: laboratory.options[n] for n in _OPTIONS if n in laboratory.options}

@@ -42,7 +42,7 @@ def lines(experiment, turns=False):
         f"Decision: {_DECISIONS[settings.decision]}. For lambda 0, which trains no outputs, the "
         "scores of a frame are 1 - f(V), so that the nearest centroid decides; for the others, "
         "the outputs",
-        *_classes(experiment),
+        *classes(experiment),
     ]
 
 
@@ -114,7 +114,15 @@ def _normalization(settings):
     return f"the softmax{by if isinstance(scale, float) else ', of V divided by their scale'}"
 
 
-def _classes(experiment):
+def classes(experiment):
+    """Describes the classes of a run, and what is left out of its clips.
+
+    Args:
+        experiment: `Experiment`.
+
+    Returns:
+        List of texts without a full stop at the end.
+    """
     names, clips = experiment.names, {n: p.clips for n, p in experiment.parts.items()}
     if experiment.settings.task == "valence_arousal":
         bins = experiment.settings.bins

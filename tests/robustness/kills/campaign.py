@@ -1,7 +1,7 @@
 """A seeded campaign of kills over every command that resumes.
 
 Each case is a run that is killed up to three times, resumed each time, and at last compared with a
-run that nobody killed: byte for byte, and models and archives number for number. The processes are
+run that nobody killed: byte for byte, trainings number for number. The processes are
 forked from this one, in which all modules are loaded, so that a case takes a second instead of the
 start of TensorFlow. Half of the kills hit before a chosen operation on files (an audit hook counts
 what is opened for writing, renamed, removed and made), where a run is most fragile; half hit at a
@@ -21,10 +21,12 @@ import contextlib
 import errno
 import fnmatch
 import hashlib
+import importlib
 import io
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -40,13 +42,16 @@ import numpy as np
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 from commands import COMMANDS, load, samples  # noqa: E402
 
 from kollias_affect import _files  # noqa: E402
 
 CHAIN = 3  # kills of a case at most
-SECONDS = 600  # of a run on a busy machine
+SECONDS = 3600  # of a run on a busy machine
+TOLERANCE = 1e-4  # of numbers; a step of the trainings changes weights by 0.01
+DECIMAL = re.compile(r"(?<![\w.])-?\d+\.(\d+)(?:e[+-]?\d+)?(?![\w.])")
 TOLD, FULL = 3, 4  # exit codes of runs that ended with an error, or that of a full disk
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 OPERATIONS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link"}
@@ -87,6 +92,7 @@ class Case:
             one_thread()
             self.command.run(self.inputs, self.out)
             self.log.with_suffix(".operations").write_text(str(operations[0]))
+            self.log.with_suffix(".modules").write_text("\n".join(sys.modules))
             code = 0
         except BaseException as error:
             traceback.print_exc()
@@ -114,19 +120,28 @@ class Case:
         names = {str(path.relative_to(self.out)): path for path in paths}
         ignored = (".lock", "**/.lock", "*-wal", "*-shm", *self.command.ignored)
         return {
-            name: _content(path)
+            name: _content(path, self.command.exact)
             for name, path in names.items()
             if not any(fnmatch.fnmatch(f"/{name}", p) or fnmatch.fnmatch(name, p) for p in ignored)
         }
 
 
 def one_thread():
-    """Lets TensorFlow use one thread, so that its sums have one order."""
+    """Lets TensorFlow use one thread, so that its sums have one order as far as possible."""
     if "tensorflow" in sys.modules:
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_op_determinism()
+
+
+def _load_all(modules):
+    """Loads what a run loaded on use, so that the runs that are forked later need not."""
+    for name in modules:
+        if name not in sys.modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def _kill_this(path):
@@ -177,41 +192,79 @@ def _kill(process, generator):
         os.kill(process, signal.SIGKILL)
 
 
-def _content(path):
-    """Returns what is compared of a file."""
-    if path.suffix == ".keras":
+def _content(path, exact):
+    """Returns what is compared of a file: a text, and numbers with the differences they may have.
+
+    Args:
+        path: `Path` of the file.
+        exact: Whether all bytes are compared. Sums of a training differ in their last digits from
+            run to run.
+    """
+    if path.suffix == ".sqlite":
+        return samples(path), [], []
+    if path.suffix == ".keras" and not exact:
         with zipfile.ZipFile(path) as archive:
             parts = {n: archive.read(n) for n in archive.namelist() if n != "metadata.json"}
-        weights = {n: _hdf5(io.BytesIO(parts.pop(n))) for n in list(parts) if n.endswith(".h5")}
-        return _digest(repr((sorted(parts.items()), sorted(weights.items()))).encode())
-    if path.suffix == ".h5":
-        return _hdf5(path)
-    if path.suffix == ".npz":
+        return _joined(
+            _arrays(n, _of_hdf5(io.BytesIO(c))) if n.endswith(".h5") else _text(n + c.decode())
+            for n, c in sorted(parts.items())
+        )
+    if path.suffix == ".h5" and not exact:
+        return _arrays("", _of_hdf5(path))
+    if path.suffix == ".npz" and not exact:
         with np.load(path, allow_pickle=False) as arrays:
-            entries = [(n, a.dtype.str, a.shape, a.tobytes()) for n, a in sorted(arrays.items())]
-        return _digest(repr(entries).encode())
-    if path.suffix == ".sqlite":
-        return _digest(samples(path).encode())
-    return _digest(path.read_bytes())
+            return _arrays("", dict(arrays))
+    if path.suffix == ".npy" and not exact:
+        return _arrays("", {"": np.load(path, allow_pickle=False)})
+    if path.suffix in (".csv", ".json", ".md") and not exact:
+        return _text(path.read_text(encoding="utf-8"))
+    return hashlib.sha256(path.read_bytes()).hexdigest(), [], []
 
 
-def _hdf5(file):
+def _of_hdf5(file):
     import h5py
 
-    entries = []
-    with h5py.File(file, "r") as arrays:
-        arrays.visititems(
-            lambda name, item: (
-                entries.append((name, item[()].tobytes()))
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
-    return _digest(repr(sorted(entries)).encode())
+    arrays = {}
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    with h5py.File(file, "r") as content:
+        content.visititems(add)
+    return arrays
 
 
-def _digest(content):
-    return hashlib.sha256(content).hexdigest()
+def _arrays(name, arrays):
+    """Returns what is compared of arrays by name."""
+    arrays = {n: np.asarray(a) for n, a in sorted(arrays.items())}
+    others = {n: a.tolist() for n, a in arrays.items() if a.dtype.kind not in "fiub"}
+    text = repr((name, [(n, a.dtype.str, a.shape) for n, a in arrays.items()], others))
+    numbers = [a.astype(float).ravel() for n, a in arrays.items() if n not in others]
+    numbers = np.concatenate([*numbers, np.empty(0)])
+    return text, numbers, np.full(len(numbers), TOLERANCE)
+
+
+def _text(text):
+    """Returns what is compared of a text; rounded numbers may differ by one in the last digit."""
+    found = list(DECIMAL.finditer(text))
+    allowed = [max(TOLERANCE, 1.01 * 10.0 ** -len(match[1])) for match in found]
+    return DECIMAL.sub("#", text), [float(match[0]) for match in found], allowed
+
+
+def _joined(contents):
+    texts, numbers, allowed = zip(*contents, strict=True)
+    return repr(texts), np.concatenate(numbers), np.concatenate(allowed)
+
+
+def _equal(content, expected):
+    """Whether two results of `_content` are those of equal runs."""
+    if content is None or expected is None or content[0] != expected[0]:
+        return False
+    numbers, others = (np.asarray(each[1], float) for each in (content, expected))
+    allowed = np.asarray(expected[2], float)
+    known = ~(np.isnan(numbers) & np.isnan(others))
+    return bool((np.abs(numbers - others) <= allowed * (1 + np.abs(others)))[known].all())
 
 
 def campaign(kills, full=0, seed=0, names=None, report=lambda line: None):
@@ -267,6 +320,7 @@ class _Commands:
         case = self._complete(Case(self.command, self.inputs, folder / "whole"))
         self.seconds = time.monotonic() - start
         self.operations = int(case.log.with_suffix(".operations").read_text())
+        _load_all(case.log.with_suffix(".modules").read_text().splitlines())
         self.expected = case.content()
         if not self.expected:
             raise ValueError(f"{name} writes nothing")
@@ -328,7 +382,9 @@ class _Commands:
             return [self._text(history, str(error), case)]
         content = case.content()
         names = sorted(
-            n for n in {*content, *self.expected} if content.get(n) != self.expected.get(n)
+            n
+            for n in {*content, *self.expected}
+            if not _equal(content.get(n), self.expected.get(n))
         )
         if names:
             return [self._text(history, f"differs in {names}", case)]
