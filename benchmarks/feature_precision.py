@@ -5,7 +5,7 @@
 The script trains the head of a narrow AffWildNet with a frozen CNN on synthetic clips, on cached
 features in float32, float16 and bfloat16, from the same seeds. It also runs the networks trained on
 float32 features on rounded features; that change is due to the rounding alone. It prints the bytes
-of the files relative to float32, and for each type the larger change of the mean CCC over the seeds.
+of the files relative to float32, and for each type the larger change of the mean CCC.
 """
 
 import argparse
