@@ -297,6 +297,7 @@ def test_features_used_longest_ago_make_room(cnn, clips, tmp_path):
     assert other.exists()
 
 
+@pytest.mark.nightly
 def test_training_on_features_of_16_bits_is_a_run_of_its_own(clips, tmp_path):
     options = {"epochs": 1, "features": tmp_path / "cache", "verbose": 0}
     model, run = affwildnet(hidden_units=8), tmp_path / "run"

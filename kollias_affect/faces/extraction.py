@@ -243,7 +243,7 @@ def read(out_dir, name):
             folder / f"{name}.csv", usecols=["frame", "timestamp", "success"], dtype="float64"
         ).astype({"frame": int, "success": bool})
     with _untrusted.reading("Landmarks must be complete", folder / f"{name}.npz", remedy):
-        landmarks = _untrusted.read_npz(folder / f"{name}.npz", ("landmarks",))["landmarks"]
+        landmarks = _untrusted.map_npz(folder / f"{name}.npz", "landmarks")
         if landmarks.shape != (len(table), *POINTS) or landmarks.dtype.kind != "f":
             raise _untrusted.UnreadableError(
                 f"{landmarks.dtype} of shape {landmarks.shape} for {len(table)} frames"
