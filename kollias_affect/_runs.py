@@ -8,19 +8,19 @@ large to write down (weights, clips, files) counts by a fingerprint of 16 hexade
 import dataclasses
 import hashlib
 import json
+import logging
 import os
+import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _files, _untrusted
+from kollias_affect import _files, _locks, _untrusted
 from kollias_affect._option_names import in_words
 
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: two processes in one folder are not noticed there
-    fcntl = None
+# Says where an interrupted run goes on; the command line shows it.
+progress = logging.getLogger("kollias_affect.progress")
 
 SETTINGS = "settings.json"
 LOCK = ".lock"
@@ -112,7 +112,7 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknow
         required: Names that the settings of a run of this kind contain.
         name: File name of the settings.
         unknown: Names of entries that are not known yet, because they need data that are loaded
-            later; they are not compared.
+            later; they are not compared. A dot leads into an entry, as in `settings.length`.
 
     Returns:
         bool, whether the folder already holds the run.
@@ -124,7 +124,8 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknow
     folder = Path(folder)
     path = folder / name
     before = _settings_in(path, required)
-    names = {entry.name for entry in folder.iterdir()} - {name, LOCK} if folder.is_dir() else set()
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    names -= {name, LOCK, LOCK + _locks.OWNER}
     if before is None and (path.exists() or names & set(writes or names)):
         raise FileExistsError(
             f"A run needs a folder of its own. Received: {folder}, which holds files that this "
@@ -133,7 +134,7 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknow
     if before is None:
         return False
     now = json.loads(json.dumps(settings))
-    before, now = ({k: v for k, v in s.items() if k not in unknown} for s in (before, now))
+    before, now = (_without(content, unknown) for content in (before, now))
     changed = in_words(differences(before, now))
     if changed:
         raise ValueError(
@@ -142,6 +143,16 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknow
             "another folder."
         )
     return True
+
+
+def _without(content, names):
+    """Returns a dict without some entries; a dot in a name leads into an entry."""
+    result = {}
+    for name, value in content.items():
+        inner = [n.removeprefix(f"{name}.") for n in names if n.startswith(f"{name}.")]
+        if name not in names:
+            result[name] = _without(value, inner) if inner and isinstance(value, dict) else value
+    return result
 
 
 def _settings_in(path, required):
@@ -188,7 +199,9 @@ def differences(before, now):
 class Lock:
     """A lock on a folder, held by this process until `release` or until the process ends.
 
-    The operating system drops it with the process, however that ends, so no lock is stale.
+    The operating system drops it with the process, however that ends, so no lock is stale; on
+    network file systems the server does. File systems without locks get the file `_locks.OWNER`
+    that names the process instead, see `_locks`.
 
     Args:
         folder: Folder to lock. It is created if it is missing.
@@ -205,25 +218,30 @@ class Lock:
         """Whether this object holds the lock."""
         return self._file is not None
 
+    @property
+    def _path(self):
+        return self.folder / self.name
+
     def try_acquire(self):
         """Takes the lock if it is free; returns whether it is held now."""
-        path = self.folder / self.name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = open(path, "a")  # noqa: SIM115 - closed by `release`
+            file = open(self._path, "a+b")  # noqa: SIM115 - closed by `release`
         except FileNotFoundError:  # the process that held it removed the folder just now
             return False
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The process that held it may have removed the folder while this one waited.
-            if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
-                self._file = file
-                return True
-        except (BlockingIOError, FileNotFoundError):
-            pass
+        # The process that held it may have removed the folder while this one waited.
+        if _locks.take(file, self._path) and self._is_file(file):
+            self._file = file
+            _locks.write_owner(file)
+            return True
         file.close()
         return False
+
+    def _is_file(self, file):
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def acquire(self, seconds=0):
         """Takes the lock, or waits for it.
@@ -239,15 +257,28 @@ class Lock:
             if time.monotonic() >= end:
                 raise OSError(
                     f"One process at a time may work in a folder. Another one works in "
-                    f"{self.folder}. Wait for it to end, or choose another output folder."
+                    f"{self.folder}{_locks.describe_owner(self._path)}. Wait for it to end, or "
+                    "choose another output folder."
                 )
             time.sleep(0.1)
+
+    def check(self):
+        """Raises `OSError` if the folder was removed or moved since it was locked."""
+        if self.held and not self._path.exists():
+            raise gone(self.folder)
 
     def release(self):
         """Releases the lock; does nothing if it is not held."""
         if self._file is not None:
-            self._file.close()
+            _locks.drop(self._file, self._path)
             self._file = None
+
+    def remove_folder(self):
+        """Removes the folder, then the lock: another process may lock a new folder."""
+        if os.name == "nt":  # where no open file can be removed
+            self.release()
+        shutil.rmtree(self.folder)
+        self.release()
 
     def __enter__(self):
         self.acquire()
@@ -255,6 +286,15 @@ class Lock:
 
     def __exit__(self, *error):
         self.release()
+
+
+def gone(folder):
+    """Returns the error about the folder of a run that is no longer in its place."""
+    return FileNotFoundError(
+        f"The folder of a run must stay in its place. Received: {folder}, which was removed or "
+        "moved while this command worked in it. Nothing more is written. Move it back and run the "
+        "same command again, or choose another folder."
+    )
 
 
 class Journal:
@@ -295,11 +335,13 @@ class Journal:
 
     def append(self, content):
         """Writes one line and flushes it."""
-        self._file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
+        with _files.writing(self.path):
+            self._file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
 
     def close(self):
         """Closes the file; does nothing if it is not open."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with _files.writing(self.path):  # A line that found no room is tried once more.
+                file.close()

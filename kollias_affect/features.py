@@ -110,6 +110,8 @@ def of_clips(cnn, clips, folder, size, progress=True):
     if missing := {file: clip_of[file] for file in stored if stored[file] is None}:
         _extract(cnn, missing, size, progress)
         stored |= {file: _files.read_array(file, shape_of[file], "<f4") for file in missing}
+    if any(array is None for array in stored.values()):
+        raise _runs.gone(folder)
     return [stored[file] for file in files]
 
 

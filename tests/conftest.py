@@ -155,6 +155,16 @@ def make_clip(tmp_path):
 
 
 @pytest.fixture
+def small_files():
+    """Lets this process write files of 64 KiB at most; more is an error as on a full disk."""
+    resource = pytest.importorskip("resource", reason="only POSIX limits the size of files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
 def config_is_complete():
     """Returns a check that the config of a Keras object holds every argument and rebuilds it."""
 

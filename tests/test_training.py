@@ -87,7 +87,9 @@ def test_an_epoch_is_one_plain_line_where_there_is_no_terminal(finished, capsys)
     folder, clips, *_ = finished
     training.train(tiny(), clips[:1], clips[1:], folder, epochs=3)
     printed = capsys.readouterr().out
-    assert re.fullmatch(r"epoch 3/3  \d+\.\d s  (\w+ -?\d+\.\d{4}(  |\n))+", printed)
+    first, line = printed.split("\n", 1)
+    assert first == f"{folder} resumes at epoch 3 of 3."
+    assert re.fullmatch(r"epoch 3/3  \d+\.\d s  (\w+ -?\d+\.\d{4}(  |\n))+", line)
 
 
 def test_a_second_run_in_the_folder_is_refused_while_the_first_one_runs(finished):

@@ -38,6 +38,7 @@ def main(debug):
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on missing GPUs
     logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="%(message)s")
+    logging.getLogger("kollias_affect.progress").setLevel(logging.INFO)
     if not debug:  # without source lines
         warnings.formatwarning = lambda text, *_: f"Warning: {_terminal.lines(text)}\n"
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its notes on speed

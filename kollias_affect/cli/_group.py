@@ -8,6 +8,7 @@ import tempfile
 
 import click
 
+from kollias_affect import _files
 from kollias_affect.cli import _signals, _terminal
 
 # Lines that TensorFlow's libraries print while they are loaded, before TF_CPP_MIN_LOG_LEVEL
@@ -32,11 +33,24 @@ class ErrorGroup(click.Group):
             click.echo(_signals.describe_stop(context.invoked_subcommand), err=True)
             context.exit(128 + getattr(error, "number", signal.SIGINT))
         except (OSError, ValueError) as error:
-            if context.params.get("debug"):
+            _refuse(context, error)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # of TensorFlow, SQLite or HDF5
+            if not _files.is_disk_full(error):
                 raise
-            command = self.commands.get(context.invoked_subcommand)
-            text = _with_options(message_of(error), command)
-            raise click.UsageError(_printable(text)) from error
+            _refuse(context, error)
+
+
+def _refuse(context, error):
+    """Ends the command with one message."""
+    if context.params.get("debug"):
+        raise error
+    command = context.command.commands.get(context.invoked_subcommand)
+    text = _with_options(message_of(error), command)
+    if _files.is_disk_full(error) and context.invoked_subcommand in _signals.RESUMABLE:
+        text = f"{text} The same command resumes."
+    raise click.UsageError(_printable(text)) from error
 
 
 class KerasCommand(click.Command):
@@ -97,6 +111,8 @@ def _scratch():
 
 def message_of(error):
     """Text of an exception; errors of the operating system name the file."""
+    if _files.is_disk_full(error) and not isinstance(error, (ValueError, _files.DiskFullError)):
+        return str(_files.DiskFullError(getattr(error, "filename", None)))
     if isinstance(error, OSError) and error.strerror and error.filename:
         return (
             f"A file or folder cannot be used: {error.strerror}. Received: {error.filename}. "
@@ -132,7 +148,9 @@ def _spelled(command):
         for option in getattr(each, "params", ()):
             if isinstance(option, click.Option):
                 spelled.setdefault(option.name, set()).add(max(option.opts, key=len))
-    return {name: options.pop() for name, options in spelled.items() if len(options) == 1}
+    if "out" in spelled:
+        spelled["out_dir"] = spelled["out"]
+    return {name: min(options) for name, options in spelled.items() if len(options) == 1}
 
 
 def raise_errors(errors):

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from kollias_affect import _checks, _files, transfer
+from kollias_affect import _checks, _files, _runs, transfer
 from kollias_affect._texts import count
 from kollias_affect.experiments import (
     abaw,
@@ -126,6 +126,7 @@ def run_tables(
         Dict from the name of a table to its `pandas.DataFrame`, see `runner.run`.
 
     Raises:
+        OSError: If another process runs in `out_dir`.
         ValueError: Before anything is trained, if a table is unknown, a required role is missing,
             or clips lack labels or people.
     """
@@ -142,7 +143,8 @@ def run_tables(
         log(f"Data of the role {role}: {parts.text or 'given as clips'}")
     sizes = ", ".join(f"{table.name} ({len(table.cells)})" for table in tables)
     log(f"Plan: {count(len(tables), 'table')} with their cells: {sizes}. The same command resumes.")
-    return {table.name: runner.run(table, laboratory, out_dir, log) for table in tables}
+    with _runs.Lock(out_dir) as lock:
+        return {t.name: runner.run(t, laboratory, out_dir, log, lock.check) for t in tables}
 
 
 def parse_weights(texts):

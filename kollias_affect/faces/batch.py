@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kollias_affect import _checks, _cluster
+from kollias_affect import _checks, _cluster, _files, _runs
 from kollias_affect.faces.extraction import extract
 from kollias_affect.faces.video import Video
 
@@ -111,6 +111,8 @@ def _gather(videos, work, on_result):
     for video in videos:
         try:
             results[video] = work(video)
+        except _files.DiskFullError:  # The other videos would end in the same way.
+            raise
         except (OSError, ValueError, RuntimeError) as error:
             errors[video] = error
             continue
@@ -149,14 +151,19 @@ class _Workers:
         process.stdin.flush()
         for line in process.stdout:
             message = json.loads(line)
-            if "frames" not in message:
+            if "frames" in message:
+                on_frame(message["frames"])
+            elif "progress" in message:
+                _runs.progress.info("%s", message["progress"])
+            else:
                 break
-            on_frame(message["frames"])
         else:
             raise RuntimeError(
                 "The process that extracts a video must not end during it. Received: code "
                 f"{process.wait()} for {video}. Run the same command again to resume it."
             )
+        if message.get("kind") == "DiskFullError":
+            raise _files.DiskFullError(*message["error"])
         if "error" in message:
             raise (OSError if message["kind"] == "OSError" else ValueError)(message["error"])
         # The video is finished, so this only reads the outputs.

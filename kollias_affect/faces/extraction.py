@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kollias_affect import _checks, _runs, _untrusted
+from kollias_affect import _checks, _files, _runs, _untrusted
 from kollias_affect.clip import Clip
 from kollias_affect.faces import alignment, cropping, detectors, likeness
 from kollias_affect.faces.between_detections import FaceTracker
@@ -112,7 +112,8 @@ def extract(
     else:
         threads = 1
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    with ExtractionRun(out_dir, frames.path.stem, settings) as run:
+    run = ExtractionRun(out_dir, frames.path.stem, settings)
+    with _files.writing(out_dir), run:
         if overwrite or not run.is_finished():
             tracker = _face_tracker(find, settings)
             _extract_rest(frames, run, tracker, threads, overwrite, on_frame)
@@ -149,6 +150,8 @@ def _extract_rest(frames, run, tracker, threads, overwrite, on_frame):
     for boxes, grid in done:
         tracker.remember(boxes, grid)
     frames.skip = len(done)
+    if done:
+        _runs.progress.info("%s resumes at frame %d.", frames.path.name, len(done) + 1)
     decoded = prefetch(iter(frames))
     if threads > 1:
         results = parallel(lambda frame: _detected(frame, tracker), decoded, threads)

@@ -216,9 +216,8 @@ class ExtractionRun:
         return folders[0] if folders else None
 
     def _remove_folder(self):
-        """Removes the folder and the lock in it: another process may lock a new one."""
-        shutil.rmtree(self.folder)
-        self._lock.release()
+        self.journal.close()
+        self._lock.remove_folder()
 
 
 @functools.cache

@@ -75,6 +75,7 @@ def paper_d_crops(
         face has the path `""` and is not valid. Their `report` is a `CropCounts`.
 
     Raises:
+        OSError: If another process works in `out_dir`.
         FileNotFoundError, ValueError: If an image is missing or cannot be read, or `out_dir` holds
             crops with other settings.
 
@@ -115,6 +116,8 @@ class _Cropper:
     def __init__(self, out_dir, settings, detector):
         self.settings = json.loads(json.dumps(settings))
         self.detector = detector
+        self.lock = _runs.Lock(out_dir)
+        self.lock.acquire()
         self.journal = _runs.Journal(out_dir / JOURNAL)
         lines = list(self.journal.lines())
         self._refuse_other_settings(lines)
@@ -134,6 +137,7 @@ class _Cropper:
 
     def close(self):
         self.journal.close()
+        self.lock.release()
 
     def crop(self, source, name, target):
         """Writes the crop of an image, unless it is done.
@@ -151,6 +155,7 @@ class _Cropper:
         if done and done["source"] == stamp and (done["found"] != "face" or target.is_file()):
             return done["found"]
         crop, outcome = _face(_picture(source), self.settings, self.detector)
+        self.lock.check()
         if crop is not None:
             with _files.atomic(target) as temporary:
                 temporary.write_bytes(cv2.imencode(".png", crop)[1].tobytes())

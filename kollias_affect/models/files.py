@@ -38,7 +38,7 @@ def save(model, path, **metadata):
     # A model that was never compiled: a custom loss would have to be imported to load the file.
     model = with_plain_layers(for_unit_range(model))
     bare = keras.Model(model.input, model.output, name=model.name)
-    with _files.atomic(path) as temporary:
+    with _files.atomic(path, needs=_files.stored_size(bare.variables)) as temporary:
         bare.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(CARD, json.dumps({**describe(model), **metadata}, indent=1))

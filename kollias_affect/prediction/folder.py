@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _runs
 from kollias_affect._texts import count
 from kollias_affect.prediction import outputs, predictor, summary
 from kollias_affect.prediction.images import predict_images
@@ -53,15 +53,23 @@ def predict_files(
         `FolderResult`.
 
     Raises:
+        OSError: If another process works in `out_dir`.
         OSError, ValueError: See `predict_images` and `predict_videos`.
     """
     check_format(format, excel_safe)
     model = predictor.load(model)
     out_dir = _checks.writable_folder("out_dir", out_dir)
+    with _runs.Lock(out_dir):
+        options |= {"format": format, "excel_safe": excel_safe}
+        return _predict(model, files, out_dir, of_images, of_videos, log, options)
+
+
+def _predict(model, files, out_dir, of_images, of_videos, log, options):
+    format, excel_safe = options["format"], options["excel_safe"]
     outputs.refuse_foreign_table(out_dir, outputs.SUMMARY, format)
     if model.note:
         log(f"Note: {model.note}")
-    tables, errors, options = [], {}, {**options, "format": format, "excel_safe": excel_safe}
+    tables, errors = [], {}
     if files.images:  # first, because a model of videos is refused at once
         names = files.named_images
         table, failed = predict_images(

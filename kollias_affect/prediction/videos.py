@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _files
 from kollias_affect.faces import Video, extract_many
 from kollias_affect.faces.prefetch import prefetch
 from kollias_affect.prediction import drawing, outputs, over_time, predictor, tables
@@ -113,6 +113,8 @@ def predict_videos(
             outputs.refuse_foreign_table(out_dir, stem, format, *plots)
             write_table(table, named(out_dir, stem, format), excel_safe)
             _draw_people(model, people, values, plots)
+        except _files.DiskFullError:
+            raise
         except (OSError, ValueError) as error:
             failed[video] = error
             return

@@ -3,9 +3,9 @@
 from kollias_affect.training.choice import AggregateScores, CombinedScore
 from kollias_affect.training.compilation import compile_model, decay_kernels
 from kollias_affect.training.objectives import published_units, read_units, training_form
-from kollias_affect.training.output import EpochLines, callbacks, epoch_output
+from kollias_affect.training.output import EpochLines, callbacks, epoch_output, progress_line
 from kollias_affect.training.released import gradients_released
-from kollias_affect.training.resuming import AtomicBackup, BestModel, SeedEpochs
+from kollias_affect.training.resuming import AtomicBackup, BestModel, InPlace, SeedEpochs
 from kollias_affect.training.run import (
     RUN_FILES,
     check_folder,
@@ -22,6 +22,7 @@ __all__ = [
     "BestModel",
     "CombinedScore",
     "EpochLines",
+    "InPlace",
     "SeedEpochs",
     "callbacks",
     "check_folder",
@@ -31,6 +32,7 @@ __all__ = [
     "epoch_output",
     "gradients_released",
     "load_best",
+    "progress_line",
     "published_units",
     "read_units",
     "resolve_options",

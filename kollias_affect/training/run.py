@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from kollias_affect import _checks, _runs, models, presets, tasks, windows
+from kollias_affect import _checks, _files, _runs, models, presets, tasks, windows
 from kollias_affect import features as feature_files
 from kollias_affect.datasets import sampling, synthetic
 from kollias_affect.training import choice, objectives
 from kollias_affect.training.compilation import compile_model
-from kollias_affect.training.output import callbacks, epoch_output
+from kollias_affect.training.output import callbacks, epoch_output, progress_line
 from kollias_affect.training.released import gradients_released
 from kollias_affect.training.resuming import AtomicBackup, SeedEpochs
 
@@ -119,12 +119,15 @@ def train(
     out_dir = _checks.writable_folder("out_dir", out_dir)
     with _runs.Lock(out_dir), gradients_released():
         verbose, lines = epoch_output(verbose)
-        with windows.naming_bad_images([*training, *validation]):
+        with _files.writing(out_dir), windows.naming_bad_images([*training, *validation]):
             runner, data, validation_data = _prepared(
                 model, training, validation, out_dir, content, cache, features, bool(verbose)
             )
             # Only now: a run that is refused leaves the folder free.
-            _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
+            resumes = _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
+            if resumes and (verbose or lines):
+                done = AtomicBackup.epochs_done(out_dir / "backup")
+                print(progress_line(str(out_dir), done, epochs), flush=True)
             runner.fit(
                 data,
                 validation_data=validation_data,

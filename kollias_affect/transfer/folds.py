@@ -61,9 +61,10 @@ def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, validation_sh
     _check_folder(out_dir, settings)
     out_dir = _checks.writable_folder("out_dir", out_dir)
     predictions = {}
-    with _runs.Lock(out_dir):
+    with _runs.Lock(out_dir) as lock:
         _runs.start_folder(out_dir, settings, _writes(parts), required=("folds",))
         for number, (train, validation, scored) in enumerate(parts, start=1):
+            lock.check()
             folder = out_dir / f"fold-{number}"
             model = build()
             model, card = training.train(model, train, validation, folder, seed=seed, **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from kollias_affect import _checks, _runs, models, training
+from kollias_affect import _checks, _files, _runs, models, training
 from kollias_affect.datasets import division, synthetic
 from kollias_affect.transfer import crops, optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
@@ -250,14 +250,14 @@ def _train(model, stage, folder, settings, seen, cache, verbose):
     done, (verbose, lines) = _epochs_done(folder), training.epoch_output(verbose)
     _runs.start_folder(folder, settings, writes=training.RUN_FILES, required=("training",))
     if verbose or lines:
-        print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
+        print(training.progress_line(f"Stage {folder.name}", done, stage.epochs), flush=True)
     metadata = {
         **settings["facts"],
         **synthetic.facts(stage.training),
         "stage": folder.name,
         "trained_on": seen,
     }
-    with training.gradients_released():
+    with _files.writing(folder), training.gradients_released():
         model.fit(
             stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
             validation_data=stage_data.batches(stage.validation, settings, cache),

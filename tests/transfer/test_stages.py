@@ -139,7 +139,7 @@ def test_a_stage_starts_from_the_best_model_before_and_trains_what_is_not_frozen
     kernels = [start.get_layer("backbone").get_layer("conv1").get_weights()[0]]
     result = staged(start, parts, tmp_path / "run", batch_size=7)
     lines = capsys.readouterr().out.splitlines()  # one an epoch, as this is not a terminal
-    assert lines[0] == "Stage 1-frozen: 0 of 1 epochs finished."
+    assert lines[0] == "Stage 1-frozen begins at epoch 1 of 1."
     assert lines[1].startswith("epoch 1/1") and len(lines) == 6
     assert result.card["task"] == "expression" and result.card["length"] == 1
     for name in ("1-frozen", "2-free", "3-again"):
