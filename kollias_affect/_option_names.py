@@ -2,6 +2,8 @@
 
 import re
 
+# Values that say nothing to a user.
+_FINGERPRINTS = re.compile(r" \([0-9a-f]{16}, now [0-9a-f]{16}\)$")
 # Layers of networks whose sizes an option sets.
 _LAYERS = (
     (r"fc\d+", "hidden_units"),
@@ -45,7 +47,7 @@ def in_words(changed):
     """
     words = []
     for entry in changed:
-        name, space, values = entry.partition(" ")
+        name, space, values = _FINGERPRINTS.sub("", entry).partition(" ")
         words.append(f"{_words_of(name, values)}{space}{values}")
     # The fingerprint of the network says less than an option that changes it.
     if any(name.startswith(("layers.", "size", "length", "task", "landmarks")) for name in changed):

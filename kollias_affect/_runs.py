@@ -110,7 +110,7 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknow
         required: Names that the settings of a run of this kind contain.
         name: File name of the settings.
         unknown: Names of entries that are not known yet, because they need data that are loaded
-            later; they are not compared.
+            later; they are not compared. A dot leads into an entry, as in `settings.length`.
 
     Returns:
         bool, whether the folder already holds the run.
@@ -133,7 +133,7 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknow
     if before is None:
         return False
     now = json.loads(json.dumps(settings))
-    before, now = ({k: v for k, v in s.items() if k not in unknown} for s in (before, now))
+    before, now = (_without(content, unknown) for content in (before, now))
     changed = in_words(differences(before, now))
     if changed:
         raise ValueError(
@@ -142,6 +142,16 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknow
             "another folder."
         )
     return True
+
+
+def _without(content, names):
+    """Returns a dict without some entries; a dot in a name leads into an entry."""
+    result = {}
+    for name, value in content.items():
+        inner = [n.removeprefix(f"{name}.") for n in names if n.startswith(f"{name}.")]
+        if name not in names:
+            result[name] = _without(value, inner) if inner and isinstance(value, dict) else value
+    return result
 
 
 def _settings_in(path, required):

@@ -155,6 +155,12 @@ def test_entries_that_are_not_known_yet_are_not_compared(tmp_path):
     assert _runs.check_folder(tmp_path, {"seed": 0}, unknown=("clips",)) is True
     with pytest.raises(ValueError, match=r"in `seed` \(0, now 1\)\. Repeat"):
         _runs.check_folder(tmp_path, {"seed": 1}, unknown=("clips",))
+    other = tmp_path / "other"
+    _runs.start_folder(other, {"settings": {"steps": 5, "length": 80}, "clips": ["a"]})
+    unknown = ("clips", "settings.length")
+    assert _runs.check_folder(other, {"settings": {"steps": 5, "length": None}}, unknown=unknown)
+    with pytest.raises(ValueError, match=r"in `steps` \(5, now 6\)\. Repeat"):
+        _runs.check_folder(other, {"settings": {"steps": 6}}, unknown=unknown)
 
 
 MODEL = "the network: `network`, `backbone`, `width`, `model` or another option of it"
@@ -173,6 +179,10 @@ MODEL = "the network: `network`, `backbone`, `width`, `model` or another option 
         (["layers.mlp2 (4, now 8)", "model"], ["`head_units` (4, now 8)"]),
         (["layers.tcn1_dropout (0.2, now 0)"], ["`head_dropout` (0.2, now 0)"]),
         (["layers.other (4, now 8)"], ["the layer other of the network (4, now 8)"]),
+        (
+            ["layers.rnn1 (6, now 9)", "model (c72146d4068f33e0, now a528cfe40817840c)"],
+            ["`rnn_units` (6, now 9)"],
+        ),
         (["model", "seed (0, now 1)"], [MODEL, "`seed` (0, now 1)"]),
         (["settings.seeds (1, now 9)"], ["`seeds` (1, now 9)"]),
         (

@@ -33,19 +33,20 @@ class ErrorGroup(click.Group):
             click.echo(_signals.describe_stop(context.invoked_subcommand), err=True)
             context.exit(128 + getattr(error, "number", signal.SIGINT))
         except (OSError, ValueError) as error:
-            _refuse(context, self.commands.get(context.invoked_subcommand), error)
+            _refuse(context, error)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # of TensorFlow, SQLite or HDF5
             if not _files.is_disk_full(error):
                 raise
-            _refuse(context, self.commands.get(context.invoked_subcommand), error)
+            _refuse(context, error)
 
 
-def _refuse(context, command, error):
+def _refuse(context, error):
     """Ends the command with one message."""
     if context.params.get("debug"):
         raise error
+    command = context.command.commands.get(context.invoked_subcommand)
     text = _with_options(message_of(error), command)
     if _files.is_disk_full(error) and context.invoked_subcommand in _signals.RESUMABLE:
         text = f"{text} The same command resumes."
@@ -147,7 +148,9 @@ def _spelled(command):
         for option in getattr(each, "params", ()):
             if isinstance(option, click.Option):
                 spelled.setdefault(option.name, set()).add(max(option.opts, key=len))
-    return {name: options.pop() for name, options in spelled.items() if len(options) == 1}
+    if "out" in spelled:
+        spelled["out_dir"] = spelled["out"]
+    return {name: min(options) for name, options in spelled.items() if len(options) == 1}
 
 
 def raise_errors(errors):

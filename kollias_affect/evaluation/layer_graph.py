@@ -45,20 +45,73 @@ class LayerGraphTensorBoard(keras.callbacks.TensorBoard):
 def layer_graph(model):
     """Returns the layers of a Keras model and their connections as TensorFlow's `GraphDef`.
 
+    The layers of a model in the model have its name before theirs, as folders have.
+
     Args:
-        model: `keras.Model` that has a JSON form.
+        model: Functional or sequential `keras.Model`.
 
     Example:
 
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="a")], name="m")
-    >>> [(node.name, list(node.input)) for node in layer_graph(model).node][-1]
-    ('m/a', ['m/input_layer'])
+    >>> [(node.name, node.op, list(node.input)) for node in layer_graph(model).node][-1]
+    ('m/a', 'Dense', ['m/input_layer'])
     """
-    from tensorboard.plugins.graph import keras_util
+    graph = tf.compat.v1.GraphDef()
+    _add_layers(graph, json.loads(model.to_json())["config"], "", [])
+    return graph
 
-    graph = keras_util.keras_model_to_graph_def(json.loads(model.to_json()))
-    # TensorBoard has a copy of TensorFlow's message.
-    return tf.compat.v1.GraphDef.FromString(graph.SerializeToString())
+
+def _add_layers(graph, config, scope, sources):
+    """Adds the layers of a model; returns the names of the nodes of its outputs.
+
+    Args:
+        graph: `GraphDef` that is extended.
+        config: Config of the model.
+        scope: Text before its name.
+        sources: Names of the nodes that feed its inputs.
+    """
+    scope = f"{scope}{config['name']}/"
+    inputs = [name for name, *_ in _places(config.get("input_layers"))]
+    outputs = {name: [source] for name, source in zip(inputs, sources, strict=False)}
+    before = sources  # what feeds the next layer of a sequential model
+    for layer in config["layers"]:
+        name = layer["config"]["name"]
+        found = [_node(outputs[n], i) for n, _, i in _tensors(layer.get("inbound_nodes"))]
+        found = found or outputs.get(name) or ([] if inputs else before)
+        if "layers" in layer["config"]:
+            outputs[name] = _add_layers(graph, layer["config"], scope, found)
+        else:
+            node = graph.node.add(name=f"{scope}{name}", op=layer["class_name"])
+            node.input.extend(dict.fromkeys(found))
+            outputs[name] = [node.name]
+        before = outputs[name][:1]
+    ends = [_node(outputs[name], i) for name, _, i in _places(config.get("output_layers"))]
+    return ends or before
+
+
+def _node(nodes, number):
+    """Returns the node of one output: a layer is one node, whatever the number of its outputs."""
+    return nodes[number] if len(nodes) > 1 else nodes[0]
+
+
+def _places(tree):
+    """Yields the `[layer, node, tensor]` of inputs or outputs, in the order of Keras."""
+    if isinstance(tree, dict):
+        tree = [tree[key] for key in sorted(tree)]
+    if tree and isinstance(tree[0], str):
+        yield tree
+        return
+    for part in tree or ():
+        yield from _places(part)
+
+
+def _tensors(tree):
+    """Yields the `[layer, node, tensor]` of the tensors that a layer was called with."""
+    if isinstance(tree, dict) and tree.get("class_name") == "__keras_tensor__":
+        yield tree["config"]["keras_history"]
+    elif isinstance(tree, (dict, list)):
+        for part in (tree[key] for key in sorted(tree)) if isinstance(tree, dict) else tree:
+            yield from _tensors(part)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import evaluation
+from kollias_affect._texts import printable
 from kollias_affect.training.resuming import (
     AtomicBackup,
     BestModel,
@@ -80,6 +81,7 @@ def progress_line(name, done, epochs):
     >>> progress_line("run", 6, 20)
     'run resumes at epoch 7 of 20.'
     """
+    name = printable(name)
     if done >= epochs:
         return f"{name}: all {epochs} epochs are finished."
     return f"{name} {'resumes' if done else 'begins'} at epoch {done + 1} of {epochs}."

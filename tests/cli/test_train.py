@@ -51,8 +51,8 @@ def trained(ok, small, listed, synthetic_root, tmp_path_factory):
     validation = ["--validation", synthetic_root / "validation.csv"]
     printed = ok("train", listed, *validation, "--out", out, *small)
     assert "Best epoch 1: val_ccc" in printed
-    # 24 and 9 frames are 3 and 2 windows of 8 frames.
-    plan = "Plan: 1 epoch of 2 batches of 4 windows of 8 frames, learning rate 0.0001, loss ccc, "
+    # Paper C has batches of 80 frames; 24 and 9 frames are 3 and 2 windows of 8.
+    plan = "Plan: 1 epoch of 1 batch of 10 windows of 8 frames, learning rate 0.001, loss ccc, "
     network = "Network: affwildnet for valence_arousal, 32 x 32 pixels, "
     begins = ["Start: random weights, seed 0", network, "Data: ", plan]
     for line, begin in zip(printed.splitlines()[:4], begins, strict=True):
@@ -101,7 +101,7 @@ def test_other_settings_are_refused_before_the_data_are_loaded(
     monkeypatch.setattr("kollias_affect.datasets.load", load)
     monkeypatch.setattr("kollias_affect.experiments.sources.Source.divide", load)
     train = ["train", synthetic_root / "train.csv", "--out", trained, *small]
-    assert "`--learning-rate` (0.0001, now 0.5)" in refused(*train, "--learning-rate", "0.5")
+    assert "`--learning-rate` (0.001, now 0.5)" in refused(*train, "--learning-rate", "0.5")
     assert "`--focal`" in refused(*train, "--task", "expression", "--focal", "2")
 
 

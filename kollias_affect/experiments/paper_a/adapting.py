@@ -145,6 +145,8 @@ def adapt(
     settings, out_dir = settings or Settings(), Path(out_dir)
     several = not isinstance(b, Database)
     names = facet_names(b) if several else [None]
+    for name in names:
+        experiment.check_folder(out_dir / (name or ""), settings, network is not None)
     if network is not None:
         fixed, start = backbones.load_network(network)
     else:

@@ -302,6 +302,29 @@ class Experiment:
         return self.out_dir / "outputs" / f"{name}.{part}.npz"
 
 
+# Entries of a run's settings that need the data and the models.
+_OF_DATA = ("classes", "backbone", "clips", "labels", "start")
+
+
+def check_folder(out_dir, settings, start=False):
+    """Checks, before the data are loaded, that a folder is free or holds a run with these settings.
+
+    Args:
+        out_dir: Folder of the run.
+        settings: `Settings`; what is `None` depends on the data and is not compared.
+        start: Whether the networks start from a trained one, which has a length of its own.
+
+    Raises:
+        FileExistsError: If the folder holds other files.
+        ValueError: If it holds a run with other settings.
+    """
+    content = dataclasses.asdict(settings)
+    open_ = [name for name, value in content.items() if value is None]
+    unknown = (*_OF_DATA, *(f"settings.{name}" for name in (*open_, *["length"] * start)))
+    required = ("settings", "clips")
+    _runs.check_folder(out_dir, {"settings": content}, ("models",), required, unknown=unknown)
+
+
 def cell_name(lam, seed):
     """Returns the name of the network of one λ and seed, such as `lambda0.25_seed0`."""
     return f"lambda{lam:g}_seed{seed}"
