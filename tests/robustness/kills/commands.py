@@ -66,10 +66,12 @@ def grey_clips(inputs, count=4, frames=4, **fields):
 def quiet_training():
     """Leaves out what takes long and is not compared: graphs, pictures, TensorBoard."""
     import keras
+    import tensorflow as tf
 
     from kollias_affect import training
     from kollias_affect.transfer import stage_report
 
+    tf.config.run_functions_eagerly(True)
     compile_model = keras.Model.compile
     keras.Model.compile = lambda self, *a, **k: compile_model(
         self, *a, **{**k, "run_eagerly": True}
@@ -212,6 +214,7 @@ def train(inputs, out):
 def cache_features(inputs, out):
     from kollias_affect import features, transfer, windows
 
+    quiet_training()
     clips = grey_clips(inputs, 6, frames=2)
     model = tiny()
     transfer.freeze(model, cnn=True)
