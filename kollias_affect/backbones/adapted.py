@@ -1,6 +1,7 @@
 """Any Keras model of images as a backbone: networks of KerasHub, and your own."""
 
 import keras
+import numpy as np
 from keras import layers
 
 from kollias_affect import _checks
@@ -66,7 +67,7 @@ def _is_dict(model):
 
 def _rescaled(images, scale, offset):
     """Converts images in [-1, 1], which are `pixels / 127.5 - 1`, to what the model takes."""
-    scale, offset = ([float(v) for v in keras.tree.flatten(value)] for value in (scale, offset))
+    scale, offset = (np.ravel(value).astype(float).tolist() for value in (scale, offset))
     count = max(len(scale), len(offset))
     scale, offset = (values * count if len(values) == 1 else values for values in (scale, offset))
     factor = [127.5 * each for each in scale]
@@ -90,7 +91,7 @@ def _pooled(x, pooling):
         x = layers.GlobalAveragePooling1D(name="pool")(x)
     elif len(x.shape) == 3:
         x = layers.Flatten(name="pool")(layers.Cropping1D((0, x.shape[1] - 1), name="first")(x))
-    return layers.Identity(name="features")(x)
+    return layers.Identity(name="adapted_features")(x)
 
 
 def hub(preset, input_shape=(96, 96, 3), pooling="mean", load_weights=True):

@@ -149,7 +149,9 @@ def search(data, out, vary, trials=20, seed=0, log=print, **options):
             for number in range(len(finished), trials):
                 chosen = _proposal(vary, finished, seed, number)
                 log(f"Trial {number + 1} of {trials}: {_text(chosen)}")
-                result = _trial(data, out / f"trial-{number + 1:03}", chosen, seed, log, options)
+                folder = out / f"trial-{number + 1:03}"
+                result = _trial(data, folder, chosen, seed, log, options)
+                shutil.rmtree(folder / "backup", ignore_errors=True)  # the trial never goes on
                 finished.append({"trial": number + 1, **result, "options": chosen})
                 journal.append(finished[-1])
                 log(f"Trial {number + 1}: {_score_text(finished[-1])}")
@@ -210,7 +212,6 @@ def _trial(data, folder, chosen, seed, log, options):
         return {"score": None, "epoch": None}
     finally:
         gc.collect()  # otherwise the graphs of all trainings stay in memory
-    shutil.rmtree(folder / "backup", ignore_errors=True)  # the trial never goes on
     score = next(value for name, value in card.items() if name.startswith("val_"))
     return {"score": float(score), "epoch": card["epoch"]}
 

@@ -56,6 +56,7 @@ def test_an_ensemble_is_calibrated_and_its_intervals_are_measured(ok, seeds, dat
     assert all(name in out for name in ("coverage", "target", "unfamiliar", "size"))
 
 
+@pytest.mark.nightly
 def test_a_search_trains_and_names_the_best_model(ok, data, tmp_path):
     pytest.importorskip("optuna", reason="Optuna is not installed")
     options = ["--vary", "learning-rate=1e-4:1e-2:log", "--trials", 2, "--epochs", 1]
@@ -87,6 +88,7 @@ def test_what_does_not_fit_is_refused(refused, seeds, data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.nightly
 def test_a_model_of_images_becomes_a_backbone(ok, data, tmp_path):
     import keras
 

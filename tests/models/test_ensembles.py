@@ -10,6 +10,7 @@ import pytest
 
 from kollias_affect import backbones, models, runtime
 from kollias_affect.models import ensembles
+from kollias_affect.models.streaming import SequenceRunner
 
 TASKS = ("expression", "valence_arousal")
 
@@ -50,14 +51,9 @@ def test_windows_are_averaged_and_streamed():
     whole = model({"images": frames})
     expected = np.mean([part({"images": frames}) for part in parts], axis=0)
     np.testing.assert_allclose(whole["valence_arousal"], expected, atol=1e-6)
-    network = models.stateful.stateful(model)
-    states = {
-        tensor.name: np.zeros(tensor.shape, np.float32)
-        for tensor in network.inputs
-        if tensor.name.startswith("state")
-    }
+    runner = SequenceRunner(model)
     for number in range(6):
-        outputs, states = network({"images": frames[:, number : number + 1], **states})
+        outputs = runner({"images": frames[:, number : number + 1]})
         for name, values in outputs.items():
             np.testing.assert_allclose(values[:, 0], whole[name][:, number], atol=1e-5)
 

@@ -54,7 +54,10 @@ def model():
     return network
 
 
-@pytest.fixture(scope="module", params=["constant", "variance"])
+SCALES = ["constant", pytest.param("variance", marks=pytest.mark.nightly)]
+
+
+@pytest.fixture(scope="module", params=SCALES)
 def calibrated(request, model, clips):
     return uncertainty.calibrate(model, clips[:40], coverage=0.8, scale=request.param)
 
