@@ -12,11 +12,11 @@ from kollias_affect.cli._group import import_tensorflow, raise_errors
 @shared.out_option("Folder of the pictures and arrays.")
 @click.option(
     "--method",
-    type=shared.one_of("auto", "gradcam", "occlusion"),
+    type=shared.one_of("auto", "gradcam", "hirescam", "occlusion"),
     default="auto",
     show_default=True,
-    help="gradcam (gradients), occlusion (a patch over each place), or auto: both, but occlusion "
-    "alone for .onnx files, which have no gradients.",
+    help="gradcam or hirescam (gradients), occlusion (a patch over each place), or auto: all, but "
+    "occlusion alone for .onnx files, which have no gradients.",
 )
 @click.option(
     "--output",
@@ -34,7 +34,7 @@ from kollias_affect.cli._group import import_tensorflow, raise_errors
 )
 @click.option(
     "--layer",
-    help="Layer whose maps Grad-CAM shows.  [default: the last one with at least 5 x 5 places]",
+    help="Layer whose maps gradients weigh.  [default: the last one with at least 5 x 5 places]",
 )
 @click.option(
     "--patch", type=shared.AT_LEAST_1, help="Side of the patch in pixels.  [default: size / 6]"

@@ -43,8 +43,27 @@ def test_grad_cam_of_a_linear_readout_of_means_adds_up_to_the_output(averaging, 
     positive = np.maximum(picture[0, ..., :2], 0)
     expected = np.einsum("hwk,ko->ohw", positive, WEIGHTS) / SIZE**2
     np.testing.assert_allclose(found, expected, atol=1e-6)
+    places = explaining.gradient_maps(averaging, {"images": picture}, by_place=True)
+    np.testing.assert_allclose(places["valence_arousal"], expected, atol=1e-6)
     output = averaging.run({"images": picture})["valence_arousal"][0]
     np.testing.assert_allclose(found.sum(axis=(1, 2)), output - BIAS, atol=1e-6)
+
+
+def test_hirescam_of_a_linear_readout_of_places_adds_up_to_the_output(picture):
+    """The contribution of a place is its activation times its weight; means would mix them."""
+    images = keras.Input((SIZE, SIZE, 3), name="images")
+    maps = keras.layers.Conv2D(2, 1, activation="relu", name="maps")(images)
+    output = keras.layers.Dense(2, name="valence_arousal")
+    network = keras.Model({"images": images}, output(keras.layers.Flatten()(maps)))
+    positive = np.maximum(picture[0] @ network.get_layer("maps").get_weights()[0][0, 0], 0)
+    weights = output.get_weights()[0].reshape(SIZE, SIZE, 2, 2)
+    model = predictor(network)
+    found = explaining.gradient_maps(model, {"images": picture}, by_place=True)["valence_arousal"]
+    expected = np.einsum("hwk,hwko->ohw", positive, weights)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    mean = explaining.gradient_maps(model, {"images": picture})["valence_arousal"]
+    expected = np.einsum("hwk,ko->ohw", positive, weights.mean(axis=(0, 1)))
+    np.testing.assert_allclose(mean, expected, atol=1e-5)
 
 
 def test_occlusion_is_the_fall_of_the_output_under_a_patch_of_the_mean_colour(averaging, picture):
@@ -208,7 +227,7 @@ def test_what_cannot_be_explained_is_refused(
     assert "needs a face" in str(*errors.values())
     options = {"cropped": True, "log": lambda line: None}
     assert explain_files(averaging, files, tmp_path / "out", **options) == {}
-    assert set(np.load(tmp_path / "out" / "a.npz")) >= {"gradcam", "occlusion"}
+    assert set(np.load(tmp_path / "out" / "a.npz")) >= {"gradcam", "hirescam", "occlusion"}
     assert explain_files(averaging, files, tmp_path / "out", **options) == {}  # again
     (tmp_path / "out" / "a.npz").unlink()
     with pytest.raises(FileExistsError, match=r"a\.png"):

@@ -15,7 +15,7 @@ from kollias_affect.prediction.explaining.gradients import gradient_maps
 from kollias_affect.prediction.explaining.occlusion import occlusion_maps
 from kollias_affect.prediction.pictures import Picture
 
-METHODS = ("auto", "gradcam", "occlusion")
+METHODS = ("auto", "gradcam", "hirescam", "occlusion")
 FRAMES = 6  # of a video
 _KEY = "explained"  # entry of our .npz files alone
 
@@ -32,16 +32,17 @@ def explain_files(
 
     - `<input>.png`: the faces, and the maps of every output over them. Red raises the output, blue
       lowers it; colours are relative within each map.
-    - `<input>.npz`: the arrays `gradcam` and `occlusion`, float32 `[faces, outputs, size, size]`,
-      see `gradient_maps` and `occlusion_maps`; `names` and `values` of the outputs, `crops`,
-      and `numbers` (of faces in an image, of frames in a video) and `times` (seconds).
+    - `<input>.npz`: the arrays `gradcam`, `hirescam` and `occlusion`, float32 `[faces, outputs,
+      size, size]`, see `gradient_maps` and `occlusion_maps`; `names` and `values` of the outputs,
+      `crops`, `numbers` (of faces in an image, of frames in a video) and `times` (seconds).
 
     Args:
         model: `.keras` or `.onnx` file, or a name of `weights.list_pretrained`; `None` for the
             default, `affect_vgg`.
         files: `Inputs`, see `find_inputs`.
         out_dir: Folder of the outputs; crops of videos lie in `crops/`.
-        method: `"gradcam"`, `"occlusion"`, or `"auto"`: both, but occlusion alone for ONNX files.
+        method: `"gradcam"`, `"hirescam"`, `"occlusion"`, or `"auto"`: all, but occlusion alone for
+            ONNX files.
         of_outputs: Names of outputs, such as `("valence", "happiness")`; `None` for all.
         frames: Number of frames of a video that are explained, evenly spread.
         layer: See `gradient_maps`.
@@ -125,16 +126,16 @@ class _Explainer:
             self.names.index(_checks.one_of("output", name, self.names))
             for name in (of_outputs or self.names)
         ]
-        is_onnx = isinstance(model.network, runtime.OnnxModel)
-        self.methods = {}
-        if method == "gradcam" or (method == "auto" and not is_onnx):
-            self.methods["gradcam"] = lambda face: gradient_maps(
-                model, face.inputs, face.frame, layer
-            )
-        if method in ("auto", "occlusion"):
-            self.methods["occlusion"] = lambda face: occlusion_maps(
-                model, face.inputs, face.frame, patch, stride
-            )
+        known = {
+            "gradcam": lambda face: gradient_maps(model, face.inputs, face.frame, layer),
+            "hirescam": lambda face: gradient_maps(model, face.inputs, face.frame, layer, True),
+            "occlusion": lambda face: occlusion_maps(model, face.inputs, face.frame, patch, stride),
+        }
+        names = (method,)
+        if method == "auto":
+            is_onnx = isinstance(model.network, runtime.OnnxModel)
+            names = ("occlusion",) if is_onnx else tuple(known)
+        self.methods = {name: known[name] for name in names}
 
     def write(self, shown, out_dir, stem, name, log):
         """Writes the maps of faces; raises `ValueError` if there is none."""

@@ -1,4 +1,4 @@
-"""Grad-CAM: which places of the last large maps of a CNN an output depends on.
+"""Grad-CAM and HiResCAM: which places of the last large maps of a CNN an output depends on.
 
 Keras has no gradients of its own, so this module is for its TensorFlow backend.
 """
@@ -15,11 +15,13 @@ SMALLEST = 5  # places per side of the maps that are chosen by default
 _TINY = 1e-7  # probabilities nearer to 0 or 1 have no logarithm that helps
 
 
-def gradient_maps(model, inputs, frame=None, layer=None):
-    """Computes the Grad-CAM of every output, with its sign.
+def gradient_maps(model, inputs, frame=None, layer=None, by_place=False):
+    """Computes the Grad-CAM or HiResCAM of every output, with its sign.
 
-    Formula: `sum_k a_k A_k`, where `A_k` is the k-th map of a layer and `a_k` the mean over its
-    places of the gradient of the output with respect to `A_k`. The paper keeps the positive part
+    Formula: `sum_k a_k A_k`, where `A_k` is the k-th map of a layer and `a_k` the gradient of the
+    output with respect to `A_k`: its mean over the places in Grad-CAM, its value at each place in
+    HiResCAM. Both are equal if only means follow the layer. Otherwise the mean gradient can point
+    at places that the network does not use. The paper on Grad-CAM keeps the positive part
     for classes; valence and arousal have two directions, so negative parts, which lower the
     output, stay. The gradient is that of valence, arousal, of the scores before the softmax (less
     their mean), or of the logits of action units. In a window the maps of all frames are added.
@@ -30,6 +32,7 @@ def gradient_maps(model, inputs, frame=None, layer=None):
         frame: See `occlusion_maps`.
         layer: Name of a layer with maps. Default: in each CNN of the model the last one whose maps
             have at least 5 x 5 places. Maps of several CNNs are added.
+        by_place: Whether each place has its own gradient (HiResCAM).
 
     Returns:
         Dict from task to float32 `[outputs, size, size]`.
@@ -38,7 +41,8 @@ def gradient_maps(model, inputs, frame=None, layer=None):
         ValueError: If the model is an ONNX file, has no such layer, or its CNN does not run.
 
     References: Selvaraju et al., "Grad-CAM: visual explanations from deep networks via
-        gradient-based localization" (ICCV 2017), eq. 1 and 2.
+        gradient-based localization" (ICCV 2017), eq. 1 and 2; Draelos and Carin, "Use HiResCAM
+        instead of Grad-CAM for faithful explanations of convolutional neural networks" (2020).
     """
     if isinstance(model.network, runtime.OnnxModel):
         raise ValueError(
@@ -50,9 +54,10 @@ def gradient_maps(model, inputs, frame=None, layer=None):
     network = models.for_unit_range(model.network)
     chosen = _layers_with_maps(network, layer)
     size = inputs["images"].shape[-2]
+    maps = _weighted_maps(network, chosen, inputs, frame, model.tasks, by_place)
     return {
-        task: np.stack([_sized_sum(maps, size) for maps in of_task])
-        for task, of_task in _weighted_maps(network, chosen, inputs, frame, model.tasks).items()
+        task: np.stack([_sized_sum(of_output, size) for of_output in of_task])
+        for task, of_task in maps.items()
     }
 
 
@@ -62,7 +67,7 @@ def _sized_sum(maps, size):
     return sum(cv2.resize(m, (size, size), interpolation=cv2.INTER_LINEAR) for m in summed)
 
 
-def _weighted_maps(network, chosen, inputs, frame, tasks):
+def _weighted_maps(network, chosen, inputs, frame, tasks, by_place):
     """Returns, by task, a list by output of lists by layer of maps `[frames, height, width]`."""
     import tensorflow as tf
 
@@ -85,7 +90,9 @@ def _weighted_maps(network, chosen, inputs, frame, tasks):
     result = {}
     for task, of_task in scores.items():
         gradients = [tape.gradient(score, maps) for score in of_task]
-        result[task] = [[_cam(a, g) for a, g in zip(maps, one, strict=True)] for one in gradients]
+        result[task] = [
+            [_cam(a, g, by_place) for a, g in zip(maps, one, strict=True)] for one in gradients
+        ]
     return result
 
 
@@ -93,12 +100,14 @@ def _names(network):
     return [tensor.name for tensor in network.inputs]
 
 
-def _cam(maps, gradient):
-    """Returns the maps weighted by their mean gradients, `[frames, height, width]`."""
+def _cam(maps, gradient, by_place):
+    """Returns the maps weighted by their gradients, `[frames, height, width]`."""
     maps = np.asarray(maps, np.float32)
     if gradient is None:  # The output does not depend on this layer.
         return np.zeros(maps.shape[:3], np.float32)
-    weights = np.asarray(gradient, np.float32).mean(axis=(1, 2), keepdims=True)
+    weights = np.asarray(gradient, np.float32)
+    if not by_place:
+        weights = weights.mean(axis=(1, 2), keepdims=True)
     return (weights * maps).sum(axis=-1)
 
 
