@@ -13,6 +13,7 @@ import os
 import queue
 import re
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from tqdm import tqdm
 RETRIES = 2  # of a task that ends with an error of the file system
 WINDOW = 5_000  # works that have begun; a scheduler holds some kilobytes for each
 CONNECT_SECONDS = 20
+APPEAR_SECONDS = 2
 END_SECONDS = 30  # that workers of this machine have to end; otherwise they are killed
 _FORMS = "tcp://HOST:PORT, tls://HOST:PORT, local:N or a scheduler file"
 
@@ -187,6 +189,22 @@ def run_all(executor, works, count, unit, progress=True):
             f"Every {unit} of a run must end. Received: {len(errors)} of {count} that failed. Run "
             f"the same command again when their causes are gone.{texts}"
         )
+
+
+def appears(path):
+    """Returns whether a file that a worker wrote exists.
+
+    A network file system may remember for a while that it did not exist. A look into its folder
+    makes it forget that.
+    """
+    end = time.monotonic() + APPEAR_SECONDS
+    while not path.exists():
+        if time.monotonic() >= end:
+            return False
+        with contextlib.suppress(OSError):
+            os.listdir(path.parent)
+        time.sleep(APPEAR_SECONDS / 20)
+    return True
 
 
 class _Work:

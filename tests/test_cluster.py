@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import random
 import shutil
 import signal
 import sys
@@ -209,6 +210,30 @@ def test_a_window_of_works_is_open_at_a_time(monkeypatch):
     assert sorted(ended) == list(range(20))
 
 
+def test_a_file_that_appears_late_is_seen(tmp_path):
+    path = tmp_path / "out" / "a.json"
+
+    def write():
+        path.parent.mkdir()
+        path.write_text("{}")
+
+    timer = threading.Timer(0.15, write)
+    timer.start()
+    assert not path.exists() and _cluster.appears(path)
+    timer.join()
+
+
+def test_results_that_are_not_kept_are_counts(synthetic_root, videos, tmp_path):
+    clips, _ = faces.extract_many(videos, synthetic_root / "crops", 1, progress=False)
+    counts = {video: faces.described(clip) for video, clip in clips.items()}
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for options in ({}, {"executor": pool}, {"executor": pool, "segment": 9}):
+            found = faces.extract_many(
+                videos, synthetic_root / "crops", progress=False, keep=False, **options
+            )
+            assert found == (counts, {})
+
+
 def test_leaving_early_cancels_what_has_not_begun():
     done, may_end = [], threading.Event()
 
@@ -264,11 +289,13 @@ def test_progress_counts_videos_of_any_executor(videos, tmp_path, capsys, monkey
     assert "2/2" in capsys.readouterr().err
 
 
-def test_workers_that_write_to_another_file_system_are_noticed(videos, tmp_path):
+def test_workers_that_write_to_another_file_system_are_noticed(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(_cluster, "APPEAR_SECONDS", 0.01)
+
     class Elsewhere(concurrent.futures.Executor):
         def submit(self, *_):
             future = concurrent.futures.Future()
-            future.set_result((None, None))
+            future.set_result((([], []), None))
             return future
 
     clips, errors = faces.extract_many(videos, tmp_path, progress=False, executor=Elsewhere())
@@ -306,3 +333,51 @@ def test_without_dask_the_error_names_the_extra(monkeypatch):
         _cluster.executor("local:1"),
     ):
         pass
+
+
+@pytest.mark.nightly
+def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of_one_process(
+    face_video, tmp_path
+):
+    """Half of the videos are divided. Workers die every few seconds; no video is given up."""
+    from dask import config
+
+    videos = [tmp_path / str(number) / face_video.name for number in range(200)]
+    for video in videos:
+        video.parent.mkdir()
+        os.link(face_video, video)
+    folders = {video: tmp_path / "out" / video.parent.name for video in videos}
+    faces.extract(face_video, tmp_path / "expected")
+    expected = files(tmp_path / "expected")
+    stop, kills = threading.Event(), []
+    with (
+        config.set({"distributed.scheduler.allowed-failures": 50}),
+        _cluster._client("local:2") as client,
+    ):
+        pool = client.get_executor(retries=_cluster.RETRIES, pure=False)
+        killer = threading.Thread(target=kill_at_random, args=(client, stop, kills), daemon=True)
+        killer.start()
+        for part, segment in ((videos[::2], 7500), (videos[1::2], 8)):
+            own = {video: folders[video] for video in part}
+            _, errors = faces.extract_many(
+                part, own, progress=False, executor=pool, segment=segment
+            )
+            assert not errors
+        stop.set()
+        killer.join(30)
+    assert len(kills) >= 5
+    for folder in folders.values():
+        assert files(folder) == expected  # and nothing hidden is left
+
+
+def kill_at_random(client, stop, kills):
+    """Kills a worker of a local cluster every few seconds until `stop` is set."""
+    chance = random.Random(0)
+    while not stop.wait(chance.uniform(2, 6)):
+        nannies = client.cluster.workers.values()
+        running = [nanny.pid for nanny in nannies if nanny.pid is not None]
+        if running:
+            victim = chance.choice(running)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                kills.append(victim)

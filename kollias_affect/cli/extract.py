@@ -49,22 +49,29 @@ def extract(videos, out, labels, cluster, segment, processes, **options):
     if labels is not None:
         listed = frames_csv.read_label_list(videos, out, labels)
     with _cluster.executor(cluster) as executor:
-        results, errors = faces.extract_many(videos, out, executor=executor, **options)
-    clips = [
-        clip
-        for result in results.values()
-        for clip in (result if isinstance(result, list) else [result])
-    ]
-    for clip in clips:
-        _print_clip(clip)
-    if labels is not None and clips:
+        results, errors = faces.extract_many(
+            videos, out, executor=executor, keep=labels is not None, **options
+        )
+    for result in results.values():
+        for extracted in result if labels is None else faces.described(result):
+            _print(extracted)
+    clips = [clip for result in results.values() if labels is not None for clip in _listed(result)]
+    if clips:
         path = out / "frames.csv"
         listed_clips = frames_csv.write_label_list(clips, listed, labels, path)
         echo(f"{path}: {count(listed_clips, 'clip')} with labels.")
     raise_errors(errors)
 
 
-def _print_clip(clip):
-    faces = int(clip.has_image.sum())
-    note = "" if faces else " No face was found: no crops, a table without boxes."
-    echo(f"{clip.key}: {count(len(clip), 'frame')}, {faces:,} with a face.{note}")
+def _listed(result):
+    return result if isinstance(result, list) else [result]
+
+
+def _print(extracted):
+    note = ""
+    if not extracted.faces:
+        note = " No face was found: no crops, a table without boxes."
+    echo(
+        f"{extracted.key}: {count(extracted.frames, 'frame')}, {extracted.faces:,} with a face."
+        f"{note}"
+    )

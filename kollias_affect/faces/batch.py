@@ -8,18 +8,21 @@ affected. The main module is not imported again, and workers end with their pare
 import collections
 import concurrent.futures
 import contextlib
+import dataclasses
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import cv2
 from tqdm import tqdm
 
-from kollias_affect import _checks, _cluster, _files, _runs
+from kollias_affect import _checks, _cluster, _files, _runs, _untrusted
 from kollias_affect.faces import segments
-from kollias_affect.faces.extraction import extract
+from kollias_affect.faces.extraction import extract, log_remarks
 from kollias_affect.faces.video import Video
 
 NOT_SHARED = (
@@ -37,6 +40,7 @@ def extract_many(
     on_result=None,
     executor=None,
     segment=segments.LENGTH,
+    keep=True,
     **options,
 ):
     """Runs `extract` on every video; a failure does not stop the other videos.
@@ -55,6 +59,8 @@ def extract_many(
             outputs under the same paths. Each video uses one core (`threads`). The caller ends it.
         segment: With an executor, frames of the segments in which several workers extract a long
             video at the same time, see `segments`. The outputs do not depend on it.
+        keep: Whether the results are those of `extract`. Otherwise each is a list of `Extracted`,
+            so that memory does not grow with the number of frames.
         **options: Options of `extract`.
 
     Returns:
@@ -70,32 +76,38 @@ def extract_many(
     videos = [str(video) for video in videos]
     _refuse_same_names(videos, folders)
     if executor is not None:
-        return _extract_on(executor, videos, folders, segment, progress, on_result, options)
+        return _extract_on(executor, videos, folders, segment, keep, progress, on_result, options)
     processes = os.cpu_count() or 1 if processes is None else processes
     processes = _checks.positive_integer("processes", processes)
     in_process = processes == 1 or len(videos) < 2 or callable(options.get("detector"))
     with tqdm(total=_expected(videos), unit="frame", disable=None if progress else True) as bar:
         if in_process:
             work = lambda v: extract(v, folders[v], on_frame=bar.update, **options)  # noqa: E731
-            return _gather(videos, work, on_result)
+            return _gather(videos, work, keep, on_result)
         cores = os.cpu_count() or 1
         options = {"threads": max(1, cores // min(processes, len(videos))), **options}
         workers = _Workers(processes)
         try:
             jobs = {v: workers.submit(v, folders[v], bar.update, options) for v in videos}
-            return _gather(videos, lambda video: jobs[video].result(), on_result)
+            return _gather(videos, lambda video: jobs[video].result(), keep, on_result)
         finally:
             workers.stop()
 
 
-def _extract_on(executor, videos, folders, segment, progress, on_result, options):
+def _extract_on(executor, videos, folders, segment, keep, progress, on_result, options):
     """Runs `extract` in tasks of an executor."""
     options = options_of_tasks(options)
     paths = {video: (os.path.abspath(video), os.path.abspath(folders[video])) for video in videos}
 
     def work(video):
-        yield from extraction_calls(*paths[video], options, segment, bar)
-        return read_outputs(*paths[video], options)
+        call = _cluster.Call(extract_or_plan, (*paths[video], options, segment))
+        ((bounds, extracted),) = yield [call]
+        if bounds:
+            extracted = yield from segment_calls(*paths[video], options, bounds, bar)
+        if keep:
+            return read_outputs(*paths[video], options)
+        check_outputs(*paths[video])
+        return extracted
 
     with parts_bar(len(videos), progress) as bar:
         works = ((video, work(video)) for video in videos)
@@ -117,51 +129,91 @@ def parts_bar(videos, progress):
     return tqdm(total=videos, unit="part", disable=None if progress else True)
 
 
-def extraction_calls(video, out_dir, options, segment, bar):
-    """Yields the lists of `Call` that extract a video, see `_cluster.run`."""
-    (bounds,) = yield [_cluster.Call(extract_or_plan, (video, out_dir, options, segment))]
-    yield from segment_calls(video, out_dir, options, bounds, bar)
-
-
 def segment_calls(video, out_dir, options, bounds, bar):
-    """Yields the lists of `Call` that extract a video that `extract_or_plan` divided, if it did."""
-    if bounds:
-        bar.total += len(bounds) + 1
-        bar.refresh()
-        options = {n: value for n, value in options.items() if n not in ("threads", "overwrite")}
-        calls = [(video, out_dir, *bound, options) for bound in bounds]
-        yield [_cluster.Call(segment_task, call) for call in calls]
-        yield [_cluster.Call(join_task, (video, out_dir, bounds, options))]
+    """Yields the lists of `Call` that extract a video that is divided, see `_cluster.run`.
+
+    Returns:
+        List of `Extracted`.
+    """
+    bar.total += len(bounds) + 1
+    bar.refresh()
+    options = {n: value for n, value in options.items() if n not in ("threads", "overwrite")}
+    calls = [(video, out_dir, *bound, options) for bound in bounds]
+    yield [_cluster.Call(segment_task, call) for call in calls]
+    (extracted,) = yield [_cluster.Call(join_task, (video, out_dir, bounds, options))]
+    return extracted
+
+
+def check_outputs(video, out_dir):
+    """Logs what is unusual in a video that a worker extracted.
+
+    Raises:
+        OSError: If it wrote the outputs elsewhere.
+    """
+    marker = Path(out_dir, f"{Path(video).stem}.json")
+    if not _cluster.appears(marker):
+        raise OSError(NOT_SHARED.format(video=video, folder=out_dir))
+    log_remarks(_untrusted.read_json(marker))
 
 
 def read_outputs(video, out_dir, options):
     """Returns what `extract` returned in a worker."""
-    if not Path(out_dir, f"{Path(video).stem}.json").exists():
+    if not _cluster.appears(Path(out_dir, f"{Path(video).stem}.json")):
         raise OSError(NOT_SHARED.format(video=video, folder=out_dir))
     return extract(video, out_dir, **{**options, "overwrite": False})
+
+
+@dataclasses.dataclass(frozen=True)
+class Extracted:
+    """What `extract` found of a person in a video.
+
+    Attributes:
+        key: Name of the video, or of a person in it.
+        frames: Number of frames.
+        faces: Number of frames with the face.
+    """
+
+    key: str
+    frames: int
+    faces: int
+
+
+def described(result):
+    """Returns a list of `Extracted` for a result of `extract`."""
+    clips = result if isinstance(result, list) else [result]
+    return [Extracted(clip.key, len(clip), int(clip.has_image.sum())) for clip in clips]
 
 
 def extract_or_plan(video, out_dir, options, segment):
     """Runs `extract` in a worker, whose result stays on the file system, or divides a long video.
 
     Returns:
-        What `segments.plan` returns.
+        `(bounds, extracted)`: what `segments.plan` returns, and a list of `Extracted` if the video
+        is not divided.
     """
+    _use_one_core()
     of_plan = {name: value for name, value in options.items() if name != "threads"}
     bounds = segments.plan(video, out_dir, segment, **of_plan)
-    if not bounds:
-        extract(video, out_dir, **options)
-    return bounds
+    return bounds, None if bounds else described(extract(video, out_dir, **options))
+
+
+def _use_one_core():
+    """Leaves the other cores to the other workers, if this process is one."""
+    if multiprocessing.parent_process() is not None:
+        cv2.setNumThreads(1)
 
 
 def segment_task(video, out_dir, start, stop, options):
     """Extracts a segment in a worker."""
+    _use_one_core()
     segments.extract_segment(video, out_dir, start, stop, **options)
 
 
 def join_task(video, out_dir, bounds, options):
-    """Joins the segments of a video in a worker."""
+    """Joins the segments of a video in a worker; returns a list of `Extracted`."""
+    _use_one_core()
     segments.join(video, out_dir, bounds, **options)
+    return described(extract(video, out_dir, **options))
 
 
 def in_order(names, outcomes, on_result=None):
@@ -188,11 +240,12 @@ def in_order(names, outcomes, on_result=None):
     return tuple({n: found[n] for n in names if n in found} for found in (results, errors))
 
 
-def _gather(videos, work, on_result):
+def _gather(videos, work, keep, on_result):
     results, errors = {}, {}
     for video in videos:
         try:
-            results[video] = work(video)
+            result = work(video)
+            results[video] = result if keep else described(result)
         except _files.DiskFullError:  # The other videos would end in the same way.
             raise
         except (OSError, ValueError, RuntimeError) as error:

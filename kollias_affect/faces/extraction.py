@@ -105,12 +105,17 @@ def extract(
             tracker = face_tracker(find, settings)
             _extract_rest(frames, run, tracker, threads, overwrite, on_frame)
         summary = run.summary()
+    log_remarks(summary)
+    clips = [read(out_dir, name) for name in summary["people"]]
+    return clips if faces == "all" else clips[0]
+
+
+def log_remarks(summary):
+    """Logs what is unusual in a video; see `Publication.summary` for the argument."""
     if summary["broken"]:
         _log.warning("%s. The frames that decode are kept.", summary["broken"])
     for note in summary["notes"]:
         _log.warning("%s.", note)
-    clips = [read(out_dir, name) for name in summary["people"]]
-    return clips if faces == "all" else clips[0]
 
 
 def prepared(

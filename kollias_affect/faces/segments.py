@@ -24,6 +24,7 @@ from kollias_affect.faces import extraction, likeness
 from kollias_affect.faces.boxes import Box
 from kollias_affect.faces.crop_files import write_crop
 from kollias_affect.faces.extraction_run import (
+    LOCK_SECONDS,
     ExtractionRun,
     header_of,
     segments_folder,
@@ -35,7 +36,7 @@ from kollias_affect.faces.prefetch import prefetch
 from kollias_affect.faces.video import Frame, Video, frame_count
 
 LENGTH = 7_500  # frames: five minutes of a video, which take about two minutes of one core
-_FINISHED = "finished.json"
+_FINISHED, _LOCK = "finished.json", "lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,10 +103,14 @@ def extract_segment(video, out_dir, start, stop, wait=None, **options):
     find, settings = extraction.prepared(frames, **options)
     folder = segments_folder(_checks.writable_folder("out_dir", out_dir), frames.path.stem)
     segment = Segment(folder, start, stop, settings)
-    with _runs.Lock(segment.folder, "lock") as lock, contextlib.closing(segment.journal):
-        del lock
+    lock = _runs.Lock(segment.folder, _LOCK)
+    lock.acquire(LOCK_SECONDS if wait is None else wait)
+    try:
         if not segment.is_finished():
             _extract_rest(frames, segment, extraction.face_tracker(find, settings))
+    finally:
+        segment.journal.close()
+        lock.release()
 
 
 def _extract_rest(frames, segment, tracker):
@@ -202,7 +207,7 @@ class Segment:
         """Opens the journal; returns the number of the frames of the video that are done."""
         if self.journal.header() != self.header:
             for path in self.folder.iterdir():
-                if path.name != "lock":
+                if not path.name.startswith(_LOCK):
                     path.unlink()
             self.journal.restart(self.header)
             return self.start

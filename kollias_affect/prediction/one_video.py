@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kollias_affect import _cluster
 from kollias_affect.faces import Video, batch
 from kollias_affect.faces.prefetch import prefetch
 from kollias_affect.prediction import drawing, outputs, predictor, summary, tables
@@ -65,7 +66,7 @@ class Job:
 
     def check_written(self):
         """Raises `OSError` if a worker wrote the outputs elsewhere."""
-        if not self.is_written:
+        if not (_cluster.appears(self.table) and self.is_written):
             raise OSError(batch.NOT_SHARED.format(video=self.video, folder=self.out_dir))
 
     def refuse_foreign(self):
@@ -111,28 +112,29 @@ def file_of(model):
     return os.path.abspath(model.path)
 
 
-def extract_and_predict(model, job, options, segment):
+def extract_and_predict(model, job, options, keep, segment):
     """Extracts and predicts a video in a worker, or divides a long one, see `batch`.
 
     Args:
         model: File of a model, as text.
         job: `Job` with absolute paths.
         options: Options of `faces.extract`.
+        keep: Whether the table is returned.
         segment: Frames of a segment.
 
     Returns:
         `(bounds, prediction)`: what `segments.plan` returned, and what `predict_extracted` returned
         if the video is not divided.
     """
-    bounds = batch.extract_or_plan(job.video, str(job.crops), options, segment)
-    return bounds, None if bounds else predict_extracted(model, job, options)
+    bounds, _ = batch.extract_or_plan(job.video, str(job.crops), options, segment)
+    return bounds, None if bounds else predict_extracted(model, job, options, keep)
 
 
-def predict_extracted(model, job, options):
+def predict_extracted(model, job, options, keep):
     """Predicts a video in a worker that has been extracted.
 
     Returns:
-        `(table, summary)`, see `summary.of_table`.
+        `(table, summary)`, see `extract_and_predict` and `summary.of_table`.
     """
     loaded = _loaded(model, os.stat(model).st_mtime_ns).skipping(job.skip_unchanged)
     clips = batch.read_outputs(job.video, str(job.crops), options)
@@ -140,7 +142,7 @@ def predict_extracted(model, job, options):
         table = predict(loaded, job, clips, beside)
         for error in beside.errors().values():
             raise error
-    return table, summary.of_table(table, loaded.tasks)
+    return table if keep else None, summary.of_table(table, loaded.tasks)
 
 
 @functools.lru_cache(maxsize=2)

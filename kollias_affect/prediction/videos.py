@@ -141,14 +141,16 @@ def _predict_on(executor, model, jobs, out_dir, options, segment, progress, summ
 
     def work(video):
         job = jobs[video].absolute()
-        arguments = (file, job, options)
+        arguments = (file, job, options, not summaries)
         call = _cluster.Call(one_video.extract_and_predict, (*arguments, segment))
         ((bounds, prediction),) = yield [call]
         if bounds:
             yield from batch.segment_calls(job.video, str(job.crops), options, bounds, bar)
+            bar.total += 1
             (prediction,) = yield [_cluster.Call(one_video.predict_extracted, arguments)]
         table, of_table = prediction
         job.check_written()
+        batch.check_outputs(job.video, str(job.crops))
         finished.add(job, of_table)
         return of_table if summaries else table
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from moving_faces import contents
 
-from kollias_affect import evaluation
+from kollias_affect import _cluster, evaluation
 from kollias_affect.cli import main
 from kollias_affect.prediction import find_inputs, one_video, predict_files, predict_videos
 from kollias_affect.prediction import predictor as predictors
@@ -121,7 +121,9 @@ def test_a_model_in_memory_is_refused_with_an_executor(model, videos, pool, tmp_
         predict_videos(loaded, [videos / "empty.mp4"], tmp_path, executor=pool, **OPTIONS)
 
 
-def test_workers_that_write_elsewhere_are_noticed(model, videos, tmp_path):
+def test_workers_that_write_elsewhere_are_noticed(model, videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(_cluster, "APPEAR_SECONDS", 0.01)
+
     class Elsewhere(concurrent.futures.Executor):
         def submit(self, *_):
             future = concurrent.futures.Future()
