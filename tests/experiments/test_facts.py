@@ -176,7 +176,7 @@ def test_the_pre_training_is_end_to_end_and_a_frozen_cnn_stays_as_it_was(laborat
     """Paper B §5.2: the CNN that was pre-trained is kept fixed."""
     frozen = dataclasses.replace(SMALL, options={**SMALL.options, "frozen": True})
     model = laboratory.trainings.model(Training(frozen, before="pretrain"))
-    before = laboratory.trainings._initial(Training(SMALL, before="pretrain"))
+    before = laboratory.trainings.initial(Training(SMALL, before="pretrain"))
     after, start = (m.get_layer("conv1") if not _nested(m) else _nested(m) for m in (model, before))
     for one, other in zip(after.get_weights(), start.get_weights(), strict=True):
         assert np.array_equal(one, other)
@@ -196,7 +196,7 @@ def test_two_networks_side_by_side_give_both_dimensions(laboratory):
         assert np.array_equal(predictions[clips[0].key][:, [i]], alone[clips[0].key])
 
 
-@pytest.mark.parametrize("by", ["seeds", "folds"])
+@pytest.mark.parametrize("by", ["seeds", pytest.param("folds", marks=pytest.mark.nightly)])
 def test_repeated_trainings_are_averaged(laboratory, by):
     repeated = Repeated(Training(SMALL), by)
     result = laboratory.predictions(repeated)

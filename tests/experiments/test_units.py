@@ -40,6 +40,7 @@ def stages(laboratory, *networks):
     return dict(collections.Counter(unit.stage for unit in found.values()))
 
 
+@pytest.mark.nightly
 def test_units_train_everything_once_and_the_table_trains_nothing(
     laboratory, roles, tmp_path, trained, quiet, small_cnn, monkeypatch
 ):

@@ -10,7 +10,7 @@ ROW = re.compile(r"^\| (\d+) \|[^|]+\|[^|]+\|([^|]+)\|$", re.MULTILINE)
 
 
 @functools.cache
-def tests_of(file):
+def names_in(file):
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
@@ -22,4 +22,4 @@ def test_every_kind_of_fault_has_tests_that_exist():
         names = re.findall(r"`([^`]+)::(test_\w+)`", text)
         assert names and len(names) == text.count("`") // 2, number
         for file, name in names:
-            assert name in tests_of(file), (number, file, name)
+            assert name in names_in(file), (number, file, name)

@@ -25,8 +25,10 @@ def without_pictures(plain_tensorboard):
 def tiny():
     keras.utils.set_random_seed(0)
     images = keras.Input((8, 8, 3), name="images")
-    x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(images))
-    return keras.Model({"images": images}, keras.layers.Dense(2, name="valence_arousal")(x))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(images)
+    x = keras.layers.Dropout(0.2, name="dropout")(x)
+    outputs = keras.layers.Dense(2, name="valence_arousal")(x)
+    return keras.Model({"images": images}, outputs, name="tiny")
 
 
 @pytest.fixture

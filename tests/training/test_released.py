@@ -26,7 +26,7 @@ def test_no_graph_of_a_training_stays_in_memory():
     before = graphs()
     with gradients_released():
         train()
-    assert graphs() == before
+    assert graphs() <= before
 
 
 def test_a_failed_training_is_released_too():
@@ -34,7 +34,7 @@ def test_a_failed_training_is_released_too():
     with pytest.raises(ZeroDivisionError), gradients_released():
         train()
         raise ZeroDivisionError
-    assert graphs() == before
+    assert graphs() <= before
 
 
 def test_a_trained_network_can_be_trained_on():

@@ -207,9 +207,9 @@ def test_other_settings_in_the_same_folder_are_refused_before_anything_runs(run,
     with pytest.raises(ValueError, match=r"`learning_rate` \(0.02, now 0.5\)"):
         staged(tiny(), [a, other], out, **OPTIONS)
     longer = Stage("A+1", a.training, a.validation, 5, learning_rate=0.02)
-    with pytest.raises(ValueError, match="epochs_before"):
+    with pytest.raises(ValueError, match="`epochs` of the stages before"):
         staged(tiny(), [longer, b], out, **OPTIONS)
-    with pytest.raises(ValueError, match="facts"):
+    with pytest.raises(ValueError, match="differs in the start"):
         staged(tiny(), stages, out, **{**OPTIONS, "metadata": {"start": "other"}})
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from kollias_affect import _checks, _files, catalogue, runtime
 from kollias_affect._texts import count
 from kollias_affect.faces import cropped_face, detectors, extract_many, faces_of
-from kollias_affect.prediction import images, outputs, predictor, videos
+from kollias_affect.prediction import images, one_video, outputs, predictor, videos
 from kollias_affect.prediction.explaining import faces as shown_faces
 from kollias_affect.prediction.explaining import pictures
 from kollias_affect.prediction.explaining.gradients import gradient_maps
@@ -153,7 +153,7 @@ class _Explainer:
         kept = [self.names[number] for number in self.kept]
         path = out_dir / f"{stem}.npz"
         _write_arrays(path, shown, maps, kept, np.stack([self._values(face) for face in shown]))
-        title = videos.title(name, self.model)
+        title = one_video.title(name, self.model)
         plots.save(pictures.figure(shown, maps, kept, title), path.with_suffix(".png"))
         log(f"{name}: {count(len(shown), 'face')}: {path.with_suffix('.png')}, {path}")
 
