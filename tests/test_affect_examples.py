@@ -317,6 +317,7 @@ def test_batches_depend_on_the_epoch_only_and_lack_no_weight(command):
     assert np.abs(second[1][0]["images"] - inputs["images"]).max() > 0
 
 
+@pytest.mark.nightly
 def test_a_run_resumes_and_saves_a_model_with_its_card(command):
     import train_affect
 

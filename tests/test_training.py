@@ -473,8 +473,8 @@ def ccc(labels, values):
     ("choose_by", "cached", "precision"),
     [
         ("sequence", True, "float32"),
-        ("utterance", False, "float32"),
-        ("utterance", True, "mixed_bfloat16"),
+        pytest.param("utterance", False, "float32", marks=pytest.mark.nightly),
+        pytest.param("utterance", True, "mixed_bfloat16", marks=pytest.mark.nightly),
     ],
 )
 def test_the_epoch_is_chosen_by_sequences_or_utterances(

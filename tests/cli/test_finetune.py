@@ -109,6 +109,7 @@ def cropped(monkeypatch, tmp_path):
     monkeypatch.setattr("kollias_affect.experiments.sources.paper_d_crops", crop)
 
 
+@pytest.mark.nightly
 def test_the_direct_path_with_the_options_of_krizhevsky_et_al(ok, sfew, cropped, tmp_path):
     out = tmp_path / "run"
     command = [

@@ -42,6 +42,7 @@ def test_options_of_a_training_are_in_its_settings(seeds):
     assert settings["augment"]["colour"] == 0.2 and settings["augment"]["blur"] == 0
 
 
+@pytest.mark.nightly
 def test_an_ensemble_is_calibrated_and_its_intervals_are_measured(ok, seeds, data, tmp_path):
     out = ok("ensemble", *seeds, "--out", tmp_path / "both.keras")
     assert "mean of the outputs of 2 models" in out

@@ -1,3 +1,5 @@
+import pytest
+
 from kollias_affect.experiments import demo
 
 SIZE = {"subjects": 2, "clips_per_subject": 1, "frames": 24}
@@ -13,6 +15,7 @@ def check(out_dir):
     assert any("tensorboard --logdir" in line for line in lines) and len(lines) < 20
 
 
+@pytest.mark.nightly
 def test_demo_leaves_model_logs_table_and_picture_and_a_second_call_continues(tmp_path):
     """A short form; the continuous integration runs the complete demo and checks its score."""
     for _ in range(2):

@@ -188,6 +188,7 @@ def _nested(model):
     return next((layer for layer in model.layers if layer.name.startswith("cnn_m")), None)
 
 
+@pytest.mark.nightly
 def test_two_networks_side_by_side_give_both_dimensions(laboratory):
     pair = Separate((Training(SMALL, task="valence"), Training(SMALL, task="arousal")))
     clips, predictions = laboratory.predictions(pair)[trainings.TEST]
@@ -196,7 +197,8 @@ def test_two_networks_side_by_side_give_both_dimensions(laboratory):
         assert np.array_equal(predictions[clips[0].key][:, [i]], alone[clips[0].key])
 
 
-@pytest.mark.parametrize("by", ["seeds", pytest.param("folds", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("by", ["seeds", "folds"])
 def test_repeated_trainings_are_averaged(laboratory, by):
     repeated = Repeated(Training(SMALL), by)
     result = laboratory.predictions(repeated)

@@ -6,6 +6,7 @@ from kollias_affect.experiments import SMOKE, scoring
 from kollias_affect.experiments.declaration import Cell, Table
 
 
+@pytest.mark.nightly
 def test_tables_share_their_trainings_and_resume(
     roles, tmp_path, trained, quiet, small_cnn, monkeypatch
 ):

@@ -55,7 +55,11 @@ NETWORKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+# One of the kinds for every change, all of them every night.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.nightly if i else ()) for i, name in enumerate(NETWORKS)],
+)
 def test_any_cnn_rnn_can_be_net_a_and_net_b(name, parts, tmp_path):
     model = NETWORKS[name]()
     start_of_rnn = model.get_layer("fc1").get_weights()[0].copy()
