@@ -127,6 +127,7 @@ def test_the_direct_path_with_the_options_of_krizhevsky_et_al(ok, sfew, cropped,
     assert picture.shape[1] > picture.shape[0] > 300  # three rows of five pictures
 
 
+@pytest.mark.nightly
 def test_fer32_without_privatetest(ok, refused, fer, sfew, tmp_path):
     command = ["finetune", "--path", "6", "--fer", fer, "--emotiw", sfew, "--no-crop"]
     command += [*SMALL.split(), "--out", tmp_path / "run"]

@@ -17,6 +17,7 @@ def roles(tmp_path_factory):
     return {"data": dataclasses.replace(data, training=[first, *data.training[1:]])}
 
 
+@pytest.mark.nightly
 def test_the_cells_have_the_scores_of_their_tasks_and_the_published_ones(
     roles, tmp_path, plain_tensorboard, eager_functions
 ):

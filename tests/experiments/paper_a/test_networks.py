@@ -145,6 +145,7 @@ def test_valence_and_arousal_are_learned_as_cells(parts, tmp_path):
     assert report.agreement(run, 1.0, 0, "b_test")[0] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.nightly
 def test_networks_adapt_in_turn(parts, tmp_path):
     settings = Settings(**TINY)
     run = experiment.Experiment(parts, striped.backbone(), tmp_path / "run", settings)
