@@ -42,7 +42,7 @@ def test_the_command_prints_an_address_that_answers_and_ends_at_an_interrupt(vid
         address = re.search(r"http://127\.0\.0\.1:\d+/", lines[2])[0]
         assert httpx.get(f"{address}api/config", timeout=20).json()["first_viewing"] is True
         process.send_signal(2)
-        assert process.wait(20) == 130
+        assert process.wait(20) in (0, 130)  # the server may see it first
     assert (
         lines[0].startswith("clip.mp4: new")
         and lines[1].startswith("1 video.")

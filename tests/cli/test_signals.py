@@ -8,8 +8,14 @@ import sys
 import pytest
 
 COMMAND = """
-import multiprocessing, sys, time
+import multiprocessing, signal, sys, time
 import click
+
+# A parent in the background may have passed on that some signals are ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 from kollias_affect.cli._group import ErrorGroup
 
 @click.group(cls=ErrorGroup)

@@ -28,7 +28,7 @@ def test_the_command_prints_an_address_that_answers_and_ends_at_an_interrupt(out
         address = re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
         (entry,) = httpx.get(f"{address}index.json", timeout=20).json()["entries"]
         process.send_signal(2)
-        assert process.wait(20) == 130
+        assert process.wait(20) in (0, 130)  # the server may see it first
     assert line.startswith("1 input. Open ") and entry["name"] == "talk.mp4"
 
 
