@@ -54,7 +54,7 @@ def group_scores(
     >>> groups = {key: {"gender": "fm"[key > "b"]} for key in "abcd"}
     >>> table = group_scores(clips, {c.key: c.valence_arousal for c in clips}, groups)
     >>> table.loc[("gender", "f", "mean"), ["CCC", "difference", "persons"]].tolist()
-    [1.0, 0.0, 2]
+    [1.0, 0.0, 2.0]
 
     References: Efron and Tibshirani (1993), chapter 13.
     """

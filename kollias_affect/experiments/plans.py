@@ -40,7 +40,7 @@ def describe_training(model, clips, epochs, options):
 
     Example:
 
-    >>> from kollias_affect import backbones
+    >>> from kollias_affect import backbones, training
     >>> from kollias_affect.clip import Clip
     >>> backbone = backbones.cnn_m((32, 32, 3), width=0.02)
     >>> model = models.cnn(backbone, "valence", hidden_units=8, length=5)

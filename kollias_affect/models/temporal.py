@@ -66,7 +66,7 @@ def temporal(
 
     >>> from kollias_affect import models
     >>> model = models.temporal(16, ("expression", "valence_arousal"), "tcn", 8, length=20)
-    >>> model.output_shape["expression"]
+    >>> model.output["expression"].shape
     (None, 20, 7)
 
     References: The functions of `models.heads`, one for each head.
