@@ -88,6 +88,6 @@ def calibrate(
 
 
 def _metadata(card):
-    """Returns what a card says of a model besides its inputs and outputs, which `save` derives."""
+    """Returns the entries of a card that `save` does not derive from the model."""
     derived = {"task", "outputs", "range", "image", "landmarks", "length", "versions"}
     return {name: value for name, value in card.items() if name not in {*derived, "uncertainty"}}

@@ -42,22 +42,7 @@ from kollias_affect.cli._group import import_tensorflow, raise_errors
 @click.option(
     "--stride", type=shared.AT_LEAST_1, help="Pixels from patch to patch.  [default: patch / 2]"
 )
-@click.option("--recursive", is_flag=True, help="Also search the folders in folders.")
-@click.option("--cropped", is_flag=True, help="The images are faces already: detect nothing.")
-@shared.detector_option
-@click.option(
-    "--max-side",
-    type=shared.whole(80, 100_000),
-    help="Shrink larger images and frames to this number of pixels for the detection.  [default: "
-    "1280 for images, 640 for videos]",
-)
-@click.option(
-    "--faces",
-    type=shared.one_of("main", "all"),
-    default="main",
-    show_default=True,
-    help="In videos: the main face, or all.",
-)
+@shared.options_of_inputs
 @shared.processes_option
 def explain(model, inputs, out, recursive, **options):
     """Shows which places of a face the outputs of MODEL depend on, for INPUTS.

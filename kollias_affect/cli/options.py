@@ -397,3 +397,30 @@ def print_warning(text):
 def print_table(table, digits=4):
     """Prints a `pandas.DataFrame` with so many decimals."""
     echo_lines(table.to_string(float_format=f"%.{digits}f"))
+
+
+def options_of_inputs(command):
+    """Adds the options of commands that find faces in images and videos."""
+    options = (
+        click.option("--recursive", is_flag=True, help="Also search the folders in folders."),
+        click.option(
+            "--cropped", is_flag=True, help="The images are faces already: detect nothing."
+        ),
+        detector_option,
+        click.option(
+            "--max-side",
+            type=whole(80, 100_000),
+            help="Shrink larger images and frames to this number of pixels for the detection.  "
+            "[default: 1280 for images, 640 for videos]",
+        ),
+        click.option(
+            "--faces",
+            type=one_of("main", "all"),
+            default="main",
+            show_default=True,
+            help="In videos: the main face, or all.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -26,22 +26,7 @@ def _divided(model, inputs):
     type=shared.MODEL,
     help="A .keras or .onnx file, or a name of `weights list`.  [default: affect_vgg, which ships]",
 )
-@click.option("--recursive", is_flag=True, help="Also search the folders in folders.")
-@click.option("--cropped", is_flag=True, help="The images are faces already: detect nothing.")
-@shared.detector_option
-@click.option(
-    "--max-side",
-    type=shared.whole(80, 100_000),
-    help="Shrink larger images and frames to this number of pixels for the detection.  [default: "
-    "1280 for images, 640 for videos]",
-)
-@click.option(
-    "--faces",
-    type=shared.one_of("main", "all"),
-    default="main",
-    show_default=True,
-    help="In videos: the main face, or all.",
-)
+@shared.options_of_inputs
 @click.option(
     "--annotate/--no-annotate",
     default=True,

@@ -97,8 +97,8 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
 class InPlace(keras.callbacks.Callback):
     """Stops the training when the folder of its run was removed or moved.
 
-    It looks before and after every epoch, and comes first: callbacks behind it would make the
-    folder anew and go on in it.
+    It looks before and after every epoch. It comes first, because later callbacks would create
+    the folder again and write to it.
 
     Args:
         folder: Folder of the run, which exists when the training begins.
