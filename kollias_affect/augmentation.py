@@ -2,8 +2,8 @@
 
 Every change is drawn from a seed of its window alone. The seed depends on the run's seed, the epoch
 and the place of the window in the epoch, so a training that resumes sees the same pictures as one
-that was never interrupted. `keras.layers.Random*` cannot promise that inside `tf.data`, do not change
-landmarks, and draw different numbers for every frame.
+that was never interrupted. `keras.layers.Random*` cannot promise that inside `tf.data`. They do not
+change landmarks, and they draw different numbers for every frame.
 """
 
 import dataclasses
