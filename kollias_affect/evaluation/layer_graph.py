@@ -52,9 +52,10 @@ def layer_graph(model):
 
     Example:
 
-    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="a")], name="m")
+    >>> inputs = keras.Input((3,), name="x")
+    >>> model = keras.Model(inputs, keras.layers.Dense(2, name="a")(inputs), name="m")
     >>> [(node.name, node.op, list(node.input)) for node in layer_graph(model).node][-1]
-    ('m/a', 'Dense', ['m/input_layer'])
+    ('m/a', 'Dense', ['m/x'])
     """
     graph = tf.compat.v1.GraphDef()
     _add_layers(graph, json.loads(model.to_json())["config"], "", [])
