@@ -33,6 +33,7 @@ def dataset(
     features=None,
     soft_labels=False,
     balance_tasks=False,
+    part=None,
 ):
     """Returns batches of windows for `model.fit`, `evaluate` and `predict`.
 
@@ -73,6 +74,9 @@ def dataset(
             batch of at least as many windows as tasks. The number of windows in an epoch stays;
             windows of tasks with few labels are used more often. Only with `shuffle` and several
             tasks.
+        part: `(number, parts)` of a process that reads an equal part of every batch: number 0 of
+            two the first half. The parts of all processes are the batches of `batch_size`.
+            Default: complete batches.
 
     Returns:
         `tf.data.Dataset` of `(inputs, labels, weights)`.
@@ -117,6 +121,8 @@ def dataset(
     windows = tf.data.Dataset.range(len(index))
     if shuffle:
         windows = _shuffled(len(index), seed, first_epoch, groups)
+    if part is not None:
+        windows, batch_size = _part(windows, batch_size, *part)
     read = _images(frames, size, cache) if features is None else _features(features)
     source = "images" if features is None else "features"
 
@@ -229,6 +235,19 @@ def window_index(lengths, length, stride):
     return np.concatenate(index), np.concatenate(inside)
 
 
+def batches(clips, length, stride, batch_size):
+    """Returns the number of batches of `dataset` with these arguments.
+
+    Example:
+
+    >>> from kollias_affect.datasets import Clip
+    >>> batches([Clip("a", ["1.png", "2.png", "3.png"])], 1, None, 2)
+    2
+    """
+    index, _ = window_index([len(clip) for clip in clips], length, stride or length)
+    return -(-len(index) // batch_size)
+
+
 def _windows_of_tasks(frames, index, inside, shuffle):
     """Returns, for each task, the numbers of the windows that have a label of it."""
     if not shuffle or len(frames.weights) < 2:
@@ -246,6 +265,19 @@ def _windows_of_tasks(frames, index, inside, shuffle):
                 f"labels of {task!r}. Add clips that have them, or leave that task out."
             )
     return groups
+
+
+def _part(numbers, batch_size, number, parts):
+    """Returns the numbers of the windows of one part of every batch, and their count in a batch."""
+    number = _checks.integer_between("part", number, 0, parts - 1)
+    if batch_size % parts:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the parts. Received: {batch_size} windows for "
+            f"{parts} parts. Choose {-(-batch_size // parts) * parts}."
+        )
+    size = batch_size // parts
+    mine = numbers.enumerate().filter(lambda place, _: place % batch_size // size == number)
+    return mine.map(lambda _, window: window), size
 
 
 def _alternating(groups, count, random):

@@ -232,7 +232,9 @@ assert max(np.abs(a - b).max() for a, b in weights) < 1e-5
 """
 
 
-@pytest.mark.parametrize("model", ["dense", pytest.param("affwildnet", marks=pytest.mark.nightly)])
+# By default, tests/training/test_devices.py compares a complete training.
+@pytest.mark.nightly
+@pytest.mark.parametrize("model", ["dense", "affwildnet"])
 def test_two_replicas_train_as_one_device(model):
     command = [sys.executable, "-c", MIRRORED, model]
     process = subprocess.run(command, capture_output=True, text=True)

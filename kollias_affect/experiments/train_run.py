@@ -33,6 +33,7 @@ def train(
     seed=0,
     verbose=None,
     log=print,
+    strategy="auto",
     **options,
 ):
     """Trains a new network, or a trained model further, and saves the best epoch.
@@ -62,6 +63,8 @@ def train(
         seed: Seed of the division of the clips, of initial weights, of duplicated runs and of the
             training.
         log: Function that is called with lines of text.
+        strategy: Devices that share each batch, one of `training.STRATEGIES`: with `"auto"`, all
+            workers that `TF_CONFIG` names, otherwise all GPUs if there is a window for each.
         **options: Options of a new network, `starts.NEW`; and `learning_rate`, `batch_size`,
             `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by` and the options for
             several tasks of `training.train`.
@@ -79,6 +82,7 @@ def train(
     _checks.one_of("dataset", dataset, datasets.DATASETS)
     _checks.positive_integer("epochs", epochs)
     task = None if task is None else _names(task)
+    strategy = training.connect(strategy)  # before the first tensor
     options = {name: value for name, value in options.items() if value is not None}
     of_network = {name: options.pop(name) for name in starts.NEW if name in options}
     network, record = _start(model, task, settings, frozen, seed, of_network)
@@ -106,7 +110,7 @@ def train(
         record["balance"] = f"{balance}: {clips.report}"
     return training.train(
         network, clips, validation_clips, out, epochs, cache=cache, features=features, seed=seed,
-        verbose=verbose, record=record, **options,
+        verbose=verbose, record=record, strategy=strategy, **options,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from kollias_affect import _checks, losses, metrics
 from kollias_affect.models.parts import leaves
 from kollias_affect.tasks import label_field, names_of
 from kollias_affect.training import objectives
+from kollias_affect.training.global_batch import over_replicas
 
 LOSSES = ("ccc", "mse")
 
@@ -25,7 +26,7 @@ def compile_model(
 
     Action units have the weighted binary cross entropy. The loss of several tasks is the weighted
     sum of theirs; labels and weights of the samples are dicts by task, as `windows.dataset` yields
-    them.
+    them. In the scope of a `tf.distribute` strategy every loss is that of the global batch.
 
     Args:
         model: Model of `kollias_affect.models`; for the options `matching` and
@@ -83,7 +84,7 @@ def compile_model(
         weights = {name: given.get(name, 1.0) for name in by_task}
     model.compile(
         keras.optimizers.Adam(learning_rate),
-        loss=by_task,
+        loss=over_replicas(by_task),
         loss_weights=weights if several else None,
         weighted_metrics={name: metrics.for_task(name, soft, several) for name in names},
     )

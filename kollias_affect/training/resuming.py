@@ -28,11 +28,12 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
     Args:
         backup_dir: Folder of the file.
         every: Epochs from one backup to the next. The last epoch always has a backup.
+        writes: `False` resumes only, for a worker beside the one that writes.
     """
 
-    def __init__(self, backup_dir, every=1):
+    def __init__(self, backup_dir, every=1, writes=True):
         super().__init__(str(backup_dir), delete_checkpoint=False)
-        self.every = every
+        self.every, self.writes = every, writes
 
     def is_due(self, epoch):
         """Returns whether this epoch, counted from 0, ends with a backup."""
@@ -40,7 +41,7 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the state if a backup is due."""
-        if self.is_due(epoch):
+        if self.writes and self.is_due(epoch):
             super().on_epoch_end(epoch, logs)
 
     @staticmethod

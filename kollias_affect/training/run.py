@@ -1,11 +1,18 @@
 """A complete run that resumes after a kill."""
 
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import keras
 import tensorflow as tf
 
 from kollias_affect import _checks, _runs, models, presets, tasks, windows
 from kollias_affect import features as feature_files
 from kollias_affect.datasets import sampling, synthetic
 from kollias_affect.training import choice, objectives
+from kollias_affect.training import devices as training_devices
 from kollias_affect.training.compilation import compile_model
 from kollias_affect.training.output import callbacks, epoch_output
 from kollias_affect.training.released import gradients_released
@@ -43,6 +50,7 @@ def train(
     unit_weights=None,
     balance_tasks=False,
     matching=None,
+    strategy="one",
 ):
     """Trains a model on clips. A second call with the same arguments resumes the run.
 
@@ -90,14 +98,19 @@ def train(
         balance_tasks: Whether every task has the same number of windows, see `windows.dataset`.
         matching: `"published"`, or a csv file of `objectives.read_units`: action units are drawn
             to those of the predicted expressions, see `losses.MatchingLoss`.
+        strategy: Devices that share each batch: `"one"`, `"mirrored"`, `"auto"` or what
+            `training.connect` returned, see `devices.choose`. `batch_size` and `learning_rate`
+            belong to the batch of all devices together; losses and metrics are those of one
+            device. It is no setting of the run, which may resume with other devices. With several
+            workers, one of them writes the files.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
 
     Raises:
         ValueError: If an argument is out of range, a subject is in both sets, no frame of the
-            validation counts, or `out_dir` holds a run with other settings.
-        OSError: If another process works in `out_dir`, or it cannot be written.
+            validation counts, `out_dir` holds a run with other settings, or workers differ.
+        OSError: If another process works in `out_dir`, it cannot be written, or a worker is lost.
 
     References: Paper B, §5.4 and §6.2; paper C, §4.2.1; Lin et al. (2017) for the focal loss; Cui
         et al. (2019) for effective numbers; Kendall et al. (2018) for learnt weights; Kollias et
@@ -118,30 +131,42 @@ def train(
     )
     _check_data(training, validation, content["task"], choose_by)
     monitor = choice.monitor_of(content["task"], choose_by)
+    devices = training_devices.choose(strategy, content["batch_size"])
     # A folder that is refused gets no lock file.
     _runs.check_folder(out_dir, content, RUN_FILES, required=("training",))
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    with _runs.Lock(out_dir), gradients_released():
-        verbose, lines = epoch_output(verbose)
+    lock = _runs.Lock(out_dir) if devices.writes else contextlib.nullcontext()
+    with lock, gradients_released(), devices.running():
+        verbose, lines = epoch_output(verbose if devices.writes else 0)
         with windows.naming_bad_images([*training, *validation]):
-            runner, data, validation_data = _prepared(
-                model, training, validation, out_dir, content, cache, features, bool(verbose)
-            )
-            # Only now: a run that is refused leaves the folder free.
-            _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
-            runner.fit(
-                data,
-                validation_data=validation_data,
+            run = _prepared(
+                model, training, validation, out_dir, content, cache, features, bool(verbose),
+                devices,
+            )  # fmt: skip
+            epochs_done = AtomicBackup.epochs_done(out_dir / "backup")
+            devices.agree(content, epochs_done, run.copy)
+            if devices.writes:
+                # Only now: a run that is refused leaves the folder free.
+                _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
+                writing = [
+                    *_scores(run, validation, content),
+                    *callbacks(out_dir, monitor, validation, content, model, **record),
+                    *lines,
+                ]
+            else:
+                writing = [AtomicBackup(out_dir / "backup", writes=False)]
+            run.model.fit(
+                run.data,
+                validation_data=run.validation_data,
                 epochs=epochs,
                 shuffle=False,  # of batches; the windows are shuffled already
                 callbacks=[
                     SeedEpochs(content["seed"]),
-                    *_scores(validation, validation_data, content),
-                    *callbacks(out_dir, monitor, validation, content, model, **record),
-                    *lines,
+                    *devices.around(writing, run.given, run.copy),
                 ],
                 verbose=verbose,
             )
+            devices.wait()
     return load_best(out_dir, monitor)
 
 
@@ -211,15 +236,20 @@ def resolve_options(
     return options
 
 
-def _compile(model, content, training=()):
-    """Returns the compiled form of a model that is trained."""
-    model = objectives.training_form(model, content)
+def _compile(model, content, training=(), devices=None):
+    """Returns the compiled form of a model that is trained, and the copy that has its weights."""
+    devices = training_devices.OneDevice() if devices is None else devices
+    with devices.scope():
+        copy = devices.copied(model)
+        form = objectives.training_form(models.fast(copy), content)
+    form = devices.replicated(form)
     names = ("learning_rate", "task", "level", "decay", "loss", "weight_decay")
     more = ("loss_weights", "focal", "label_smoothing", "soft_labels", "matching")
     options = {name: content[name] for name in (*names, *more) if name in content}
     if training and "unit_weights" in content:
         options["positive_weights"] = sampling.unit_weights(training)
-    return compile_model(model, **options)
+    with devices.scope():
+        return compile_model(form, **options), copy
 
 
 def _check_data(training, validation, task, choose_by):
@@ -262,37 +292,67 @@ def describe_run(model, training, validation, **options):
     }
 
 
-def _prepared(model, training, validation, out_dir, content, cache, features, progress):
+@dataclasses.dataclass
+class _Prepared:
+    """What `fit` takes, and the model that was given or its temporal part, with its copy."""
+
+    model: keras.Model
+    given: keras.Model
+    copy: keras.Model
+    data: object
+    validation_data: object
+    make_validation_data: Callable
+
+
+def _prepared(model, training, validation, out_dir, content, cache, features, progress, devices):
     """The compiled model, the training data from the next epoch on, and the validation data."""
     cached = (None, None)
     if features is not None:
         cnn, model = feature_files.split(model)
-        cached = [
-            feature_files.of_clips(cnn, clips, features, content["size"], progress)
-            for clips in (training, validation)
-        ]
-    model = _compile(models.fast(model), content, training)
+        cached = devices.first_of_all(
+            lambda: [
+                feature_files.of_clips(cnn, clips, features, content["size"], progress)
+                for clips in (training, validation)
+            ]
+        )
     options = {name: content[name] for name in ("task", "landmarks", "size", "batch_size")}
     options["length"] = content["length"] or 1
     options["soft_labels"] = objectives.takes_shares(content)
-    data = windows.dataset(
-        training,
-        stride=content["stride"],
-        shuffle=True,
-        seed=content["seed"],
-        first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
-        features=cached[0],
-        cache=cache,
+    options["cache"] = cache
+    of_training = {
+        "stride": content["stride"],
+        "shuffle": True,
+        "seed": content["seed"],
+        "first_epoch": AtomicBackup.epochs_done(out_dir / "backup"),
         **objectives.frame_weights(training, content["task"], content),
-        **options,
-    )
-    validation_data = windows.dataset(validation, features=cached[1], cache=cache, **options)
+    }
+
+    def make(clips, features, others, part=None):
+        data = windows.dataset(clips, features=features, part=part, **options, **others)
+        return _in_form_of(data, content)
+
+    def shared(clips, *arguments):
+        stride = content["stride"] if clips is training else None
+        count = windows.batches(clips, options["length"], stride, 1)
+        return devices.shared(
+            functools.partial(make, clips, *arguments), options["batch_size"], count
+        )
+
+    compiled, copy = _compile(model, content, training, devices)
+    data = shared(training, cached[0], of_training)
+    validation_data = shared(validation, cached[1], {})
+    devices.before_fit(compiled)
+    again = functools.partial(make, validation, cached[1], {})
+    return _Prepared(compiled, model, copy, data, validation_data, again)
+
+
+def _in_form_of(data, content):
+    """Batches of windows in the form that the model takes."""
     if content["length"] is None:
-        data, validation_data = _single_frames(data), _single_frames(validation_data)
+        data = _single_frames(data)
     if "matching" in content:
-        add = objectives.with_matching
-        data, validation_data = (windows.untuned(d.map(add)) for d in (data, validation_data))
-    return model, data, validation_data
+        data = windows.untuned(data.map(objectives.with_matching))
+    return data
 
 
 def _single_frames(data):
@@ -304,14 +364,16 @@ def _single_frames(data):
     return windows.untuned(data.map(first))
 
 
-def _scores(validation, data, content):
+def _scores(run, validation, content):
     """Callbacks that add to the logs what chooses the epoch, if Keras' metrics do not have it."""
     task, by = content["task"], content["choose_by"]
     if not isinstance(task, str):
         return [choice.CombinedScore(task)]
     if by == "frame":
         return []
-    return [choice.AggregateScores(validation, data, task, by, content["length"] or 1)]
+    data, length = run.make_validation_data(), content["length"] or 1
+    predicts = models.fast(run.given)
+    return [choice.AggregateScores(validation, data, task, by, length, predicts)]
 
 
 def load_best(out_dir, monitor):
