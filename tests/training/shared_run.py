@@ -31,7 +31,7 @@ output.tensorboard = lambda folder, *_: keras.callbacks.TensorBoard(folder, writ
 def clips(folder):
     """A clip that trains, in batches of 4 and a last one of 1 window, and one that validates."""
     random, made = np.random.default_rng(0), []
-    for name, frames in (("a", 18), ("b", 7)):
+    for name, frames in (("a", int(os.environ.get("FRAMES", "18"))), ("b", 7)):
         paths = [str(folder / f"{name}{frame}.png") for frame in range(frames)]
         for path in paths:
             image = random.integers(0, 255, (32, 32, 3), np.uint8)

@@ -60,6 +60,28 @@ def test_a_run_resumes_with_another_number_of_devices(tmp_path, strategies):
     assert abs(rows[2]["loss"] - rows[0]["loss"]) > 1e-3  # it learnt something
 
 
+@pytest.fixture
+def jax(monkeypatch):
+    """Two devices of Keras' JAX backend."""
+    pytest.importorskip("jax", reason="JAX is not a dependency")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+
+
+@pytest.mark.nightly
+def test_two_devices_of_jax_train_as_one_and_their_run_resumes_on_one(jax, monkeypatch, tmp_path):
+    monkeypatch.setenv("FRAMES", "16")
+    run(tmp_path, [["one", "one", 2], ["two", "mirrored", 1], ["two", "one", 2]])
+    assert_equal_runs(tmp_path, "one", "two")
+
+
+@pytest.mark.nightly
+def test_on_jax_a_rest_that_would_change_the_training_is_refused(jax, tmp_path):
+    with pytest.raises(AssertionError, match="last batch of 1 windows for 2 devices"):
+        run(tmp_path, [["two", "mirrored", 1]])
+    assert not (tmp_path / "two" / "settings.json").exists()
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
