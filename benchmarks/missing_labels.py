@@ -169,6 +169,7 @@ def main():
                 one, several = found[0][task], found[1][task]
                 rows.append({"task": task, "all labels, one task": one})
                 rows[-1] |= {"half of the labels, three tasks": several, "lost": one - several}
+                print(f"seed {seed}, {task}: {one:.4f}, {several:.4f}", flush=True)
     table = pd.DataFrame(rows).groupby("task", sort=False)
     print(table.mean().join(table["lost"].std(ddof=1).rename("sd of lost")).round(4).to_string())
     print(f"mean loss {np.mean([row['lost'] for row in rows]):.4f}")

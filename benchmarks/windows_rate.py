@@ -5,13 +5,17 @@
 The images are JPEG files of 96 x 96 pixels, by default views of a photograph. `windows.dataset`
 makes windows of 80 frames in batches of four, float32 in [-1, 1], with landmarks and labels.
 `tf.data` and `cv2.imread` read and decode the same files with as many threads. The last line is the
-ratio to `tf.data`, the line before that to OpenCV.
+ratio to `tf.data`, the line before that to OpenCV. The line before these is the rate of
+`windows.dataset` from shards of the same files, relative to `tf.data` that decodes contents in
+memory and reads nothing.
 """
 
 import argparse
+import dataclasses
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,7 +25,7 @@ import skimage.data
 import skimage.transform
 import tensorflow as tf
 
-from kollias_affect import faces, windows
+from kollias_affect import faces, shards, windows
 from kollias_affect.clip import Clip
 
 LENGTH, SIZE = 80, 96
@@ -44,6 +48,23 @@ def decode_by_opencv(paths):
         cv2.imread(path)
 
 
+def packed_clips(clips, folder, out):
+    """Returns the clips with their images in shards of `folder`."""
+    shards.pack(folder, out, progress=False)
+    start = shards.in_tree(out, "")
+    return [
+        dataclasses.replace(
+            clip, paths=shards.FramePaths(start, [Path(p).name.encode() for p in clip.paths])
+        )
+        for clip in clips
+    ]
+
+
+def count(data):
+    """Reads a `tf.data.Dataset` to its end."""
+    return data.reduce(0, lambda n, *_: n + 1).numpy()
+
+
 def main():
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -52,9 +73,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        images = arguments.images or Path(folder) / "images"
         if arguments.images is None:
-            make_images(Path(folder), 500)
-        files = sorted(map(str, (arguments.images or Path(folder)).glob("*.jpg")))
+            images.mkdir()
+            make_images(images, 500)
+        files = sorted(map(str, images.glob("*.jpg")))
         paths = [files[i % len(files)] for i in range(arguments.frames // LENGTH * LENGTH)]
         random = np.random.default_rng(0)
         clips = [
@@ -67,22 +90,30 @@ def main():
             for start in range(0, len(paths), 10 * LENGTH)
         ]
 
-        def decode(path):
-            content = tf.io.read_file(path)
+        def decode(content):
             return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
-        alone = tf.data.Dataset.from_tensor_slices(paths)
-        alone = alone.map(decode, num_parallel_calls=os.cpu_count()).prefetch(2 * LENGTH)
-        alone = windows.untuned(alone)  # as `windows.dataset`
-        ours = windows.dataset(clips, LENGTH, shuffle=True, size=SIZE)
-        turns = [lambda: alone.reduce(0, lambda n, _: n + 1).numpy()]
-        turns.append(lambda: ours.reduce(0, lambda n, *_: n + 1).numpy())
+        def alone(texts, function):
+            data = tf.data.Dataset.from_tensor_slices(texts)
+            data = data.map(function, num_parallel_calls=os.cpu_count()).prefetch(2 * LENGTH)
+            return windows.untuned(data)  # as `windows.dataset`
+
+        packed = packed_clips(clips, Path(files[0]).parent, Path(folder) / "shards")
+        data = [
+            alone(paths, lambda path: decode(tf.io.read_file(path))),
+            windows.dataset(clips, LENGTH, shuffle=True, size=SIZE),
+            alone(list(shards.contents(paths)), decode),
+            windows.dataset(packed, LENGTH, shuffle=True, size=SIZE),
+        ]
+        turns = [partial(count, one) for one in data]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             turns.append(lambda: list(pool.map(decode_by_opencv, np.array_split(paths, 20))))
             seconds = side_by_side.seconds(turns, arguments.rounds, warm=1)
-    side_by_side.report(("tf.data alone", "windows.dataset", "OpenCV alone"), seconds)
+    names = ("tf.data alone", "windows.dataset", "decoding in memory", "windows of shards")
+    side_by_side.report((*names, "OpenCV alone"), seconds)
     print(f"{len(paths) / np.median(seconds[:, 1]):.0f} frames a second")
-    print(f"by OpenCV: {side_by_side.ratio(seconds, 2, 1):.3f}")
+    print(f"from shards: {side_by_side.ratio(seconds, 2, 3):.3f}")
+    print(f"by OpenCV: {side_by_side.ratio(seconds, 4, 1):.3f}")
     print(f"ratio {side_by_side.ratio(seconds, 0, 1):.3f}")
 
 

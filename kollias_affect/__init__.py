@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "adaptation",
     "annotations",
+    "augmentation",
     "backbones",
     "catalogue",
     "datasets",
@@ -30,9 +31,11 @@ _MODULES = (
     "prediction",
     "presets",
     "runtime",
+    "shards",
     "tasks",
     "training",
     "transfer",
+    "uncertainty",
     "weights",
     "windows",
 )

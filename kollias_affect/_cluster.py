@@ -5,13 +5,26 @@ system that all machines share.
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
+import itertools
 import logging
+import os
+import queue
 import re
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
 
 RETRIES = 2  # of a task that ends with an error of the file system
+WINDOW = 5_000  # works that have begun; a scheduler holds some kilobytes for each
 CONNECT_SECONDS = 20
+APPEAR_SECONDS = 2
+END_SECONDS = 30  # that workers of this machine have to end; otherwise they are killed
 _FORMS = "tcp://HOST:PORT, tls://HOST:PORT, local:N or a scheduler file"
 
 
@@ -72,10 +85,10 @@ def _client(cluster):
             n_workers=int(cluster.removeprefix("local:")),
             threads_per_worker=1,
             memory_limit=None,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port
             silence_logs=logging.CRITICAL,
         )
-        with processes, distributed.Client(processes) as client:
+        with _ended(processes), distributed.Client(processes) as client:
             yield client
         return
     where = {"address": cluster} if "://" in cluster else {"scheduler_file": cluster}
@@ -91,28 +104,153 @@ def _client(cluster):
 
 
 @contextlib.contextmanager
-def submitted(executor, function, jobs, on_done=None):
-    """Submits a task for each job; a context manager that cancels those that have not begun.
+def _ended(processes):
+    """Closes a local cluster at the end, and kills workers that do not end within `END_SECONDS`."""
+    try:
+        yield
+    finally:
+        workers = list(processes.workers.values())
+        try:
+            processes.close(timeout=END_SECONDS)
+        except TimeoutError:
+            for pid in filter(None, (getattr(worker, "pid", None) for worker in workers)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        else:
+            processes.__exit__(None, None, None)  # also ends the thread of its event loop
+
+
+class Call(NamedTuple):
+    """A function of a module, which the workers import, and its arguments."""
+
+    function: Callable
+    arguments: tuple = ()
+
+
+def run(executor, works, on_call=None):
+    """Runs works on an executor, several at a time.
 
     Args:
         executor: `concurrent.futures.Executor`.
-        function: Function of a module, which the workers import.
-        jobs: Dict from a name to the arguments of its task.
-        on_done: Function without arguments that is called when a task is over.
+        works: Iterable of pairs of a name and a generator. The generator yields lists of `Call`,
+            which workers run at the same time, and is sent the list of their results; its return
+            value is that of the work. At most `WINDOW` works have begun and not ended.
+        on_call: Function without arguments that is called when a call is over.
 
     Yields:
-        Function from a name to the result of its task. It waits, and raises `OSError`, `ValueError`
-        or `RuntimeError` if the task failed.
+        `(name, result, error)` of each work when it ends. `error` is `None`, or an `OSError`,
+        `ValueError` or `RuntimeError`; the other works go on.
     """
-    futures = {name: executor.submit(_settled, function, args) for name, args in jobs.items()}
-    if on_done is not None:
-        for future in futures.values():
-            future.add_done_callback(lambda _: on_done())
+    waiting = iter(works)
+    running, over = {}, queue.SimpleQueue()
     try:
-        yield lambda name: _result(name, futures[name])
+        while True:
+            for name, generator in itertools.islice(waiting, max(0, WINDOW - len(running))):
+                work = running[name] = _Work(name, generator, executor, over)
+                work.go_on()
+                if work.ended:
+                    yield running.pop(name).outcome
+            if not running:
+                return
+            work = running[over.get()]
+            if on_call is not None:
+                on_call()
+            work.open_calls -= 1
+            if work.open_calls == 0:
+                work.go_on([_outcome(work.name, future) for future in work.futures])
+            if work.ended:
+                yield running.pop(work.name).outcome
     finally:
-        for future in futures.values():
+        for work in running.values():
+            work.cancel()
+
+
+def run_all(executor, works, count, unit, progress=True):
+    """Runs works that are all needed, see `run`.
+
+    Args:
+        executor, works: See `run`.
+        count: Number of the works.
+        unit: What a work is called in the progress bar and in errors.
+        progress: Whether to show a progress bar on standard error, if that is a terminal.
+
+    Raises:
+        OSError: If works failed, when all others are over. It names them.
+    """
+    errors = {}
+    with tqdm(total=count, unit=unit, disable=None if progress else True) as bar:
+        for name, _, error in run(executor, works):
+            bar.update()
+            if error is not None:
+                errors[name] = error
+    if errors:
+        texts = "".join(f"\n{name}: {error}" for name, error in errors.items())
+        raise OSError(
+            f"Every {unit} of a run must end. Received: {len(errors)} of {count} that failed. Run "
+            f"the same command again when their causes are gone.{texts}"
+        )
+
+
+def appears(path):
+    """Returns whether a file that a worker wrote exists.
+
+    A network file system may remember for a while that it did not exist. A look into its folder
+    makes it forget that.
+    """
+    end = time.monotonic() + APPEAR_SECONDS
+    while not path.exists():
+        if time.monotonic() >= end:
+            return False
+        with contextlib.suppress(OSError):
+            os.listdir(path.parent)
+        time.sleep(APPEAR_SECONDS / 20)
+    return True
+
+
+class _Work:
+    """A generator of calls, and the calls that it waits for."""
+
+    def __init__(self, name, generator, executor, over):
+        self.name, self.generator = name, generator
+        self.executor, self.over = executor, over
+        self.futures, self.open_calls = [], 0
+        self.ended, self.outcome = False, None
+
+    def go_on(self, outcomes=None):
+        """Sends the results of the last calls, or the first error, and submits the next calls."""
+        try:
+            failed = [error for _, error in outcomes or () if error is not None]
+            if failed:
+                calls = self.generator.throw(failed[0])
+            else:
+                results = None if outcomes is None else [result for result, _ in outcomes]
+                calls = self.generator.send(results)
+        except StopIteration as stop:
+            self._end(stop.value, None)
+        except (OSError, ValueError, RuntimeError) as error:
+            self._end(None, error)
+        else:
+            self.open_calls = len(calls)
+            self.futures = [self._submitted(call) for call in calls]
+            for future in self.futures:
+                future.add_done_callback(lambda _: self.over.put(self.name))
+
+    def _submitted(self, call):
+        try:
+            return self.executor.submit(_settled, *call)
+        except RuntimeError as error:  # A pool has lost its workers.
+            failed = concurrent.futures.Future()
+            failed.set_exception(error)
+            return failed
+
+    def _end(self, result, error):
+        self.ended, self.outcome, self.futures = True, (self.name, result, error), []
+
+    def cancel(self):
+        """Cancels the calls that have not begun."""
+        for future in self.futures:
             future.cancel()
+        self.generator.close()
 
 
 def _settled(function, arguments):
@@ -128,16 +266,16 @@ def _settled(function, arguments):
         return None, ValueError(str(error))
 
 
-def _result(name, future):
+def _outcome(name, future):
+    """Returns `(result, error)` of a call that is over."""
     try:
-        result, error = future.result()
-    except (OSError, ValueError):
-        raise
+        return future.result()
+    except (OSError, ValueError) as error:
+        return None, error
     except (Exception, asyncio.CancelledError) as failure:  # each engine has its own
-        raise RuntimeError(
+        error = RuntimeError(
             f"A task must not lose its workers. Received: {type(failure).__name__} for {name}: "
             f"{failure}. Run the same command again: it does what is missing."
-        ) from failure
-    if error is not None:
-        raise error
-    return result
+        )
+        error.__cause__ = failure
+        return None, error

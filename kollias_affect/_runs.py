@@ -7,19 +7,21 @@ large to write down (weights, clips, files) counts by a fingerprint of 16 hexade
 
 import dataclasses
 import hashlib
+import itertools
 import json
+import logging
 import os
+import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _files, _untrusted
+from kollias_affect import _files, _locks, _untrusted, shards
+from kollias_affect._option_names import in_words
 
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: two processes in one folder are not noticed there
-    fcntl = None
+# Says where an interrupted run goes on; the command line shows it.
+progress = logging.getLogger("kollias_affect.progress")
 
 SETTINGS = "settings.json"
 LOCK = ".lock"
@@ -58,7 +60,7 @@ def fingerprint_arrays(*arrays):
 
 def fingerprint_contents(paths):
     """Returns the fingerprint of the contents of files; an empty path counts as an empty file."""
-    contents = (Path(path).read_bytes() if path else b"" for path in paths)
+    contents = shards.contents(paths)
     return _fingerprint_parts(len(c).to_bytes(8, "little") + c for c in contents)
 
 
@@ -76,10 +78,7 @@ def describe_clip(clip):
 
 def file_state(path):
     """Returns size (bytes) and modification time (ns) of a file; zeros for an empty path."""
-    if not path:
-        return 0, 0
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
+    return shards.state(path)
 
 
 def file_identity(path):
@@ -100,7 +99,7 @@ def file_identity(path):
     return {"bytes": size, "sha256_of_ends": digest.hexdigest()}
 
 
-def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
+def check_folder(folder, settings, writes=(), required=(), name=SETTINGS, unknown=()):
     """Checks that a folder is free for a run, or holds the run with these settings.
 
     Args:
@@ -110,6 +109,8 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
             folder without settings must be empty.
         required: Names that the settings of a run of this kind contain.
         name: File name of the settings.
+        unknown: Names of entries that are not known yet, because they need data that are loaded
+            later; they are not compared. A dot leads into an entry, as in `settings.length`.
 
     Returns:
         bool, whether the folder already holds the run.
@@ -121,7 +122,9 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
     folder = Path(folder)
     path = folder / name
     before = _settings_in(path, required)
-    names = {entry.name for entry in folder.iterdir()} - {name, LOCK} if folder.is_dir() else set()
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    names -= {name, LOCK, LOCK + _locks.OWNER}
+    names = set(itertools.filterfalse(_files.is_temporary, names))  # of a run that was killed
     if before is None and (path.exists() or names & set(writes or names)):
         raise FileExistsError(
             f"A run needs a folder of its own. Received: {folder}, which holds files that this "
@@ -129,7 +132,9 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
         )
     if before is None:
         return False
-    changed = differences(before, json.loads(json.dumps(settings)))
+    now = json.loads(json.dumps(settings))
+    before, now = (_without(content, unknown) for content in (before, now))
+    changed = in_words(differences(before, now))
     if changed:
         raise ValueError(
             f"A folder holds one run. Received: {folder}, whose {name} differs in "
@@ -137,6 +142,16 @@ def check_folder(folder, settings, writes=(), required=(), name=SETTINGS):
             "another folder."
         )
     return True
+
+
+def _without(content, names):
+    """Returns a dict without some entries; a dot in a name leads into an entry."""
+    result = {}
+    for name, value in content.items():
+        inner = [n.removeprefix(f"{name}.") for n in names if n.startswith(f"{name}.")]
+        if name not in names:
+            result[name] = _without(value, inner) if inner and isinstance(value, dict) else value
+    return result
 
 
 def _settings_in(path, required):
@@ -183,7 +198,9 @@ def differences(before, now):
 class Lock:
     """A lock on a folder, held by this process until `release` or until the process ends.
 
-    The operating system drops it with the process, however that ends, so no lock is stale.
+    The operating system drops it with the process, however that ends, so no lock is stale; on
+    network file systems the server does. File systems without locks get the file `_locks.OWNER`
+    that names the process instead, see `_locks`.
 
     Args:
         folder: Folder to lock. It is created if it is missing.
@@ -200,25 +217,30 @@ class Lock:
         """Whether this object holds the lock."""
         return self._file is not None
 
+    @property
+    def _path(self):
+        return self.folder / self.name
+
     def try_acquire(self):
         """Takes the lock if it is free; returns whether it is held now."""
-        path = self.folder / self.name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = open(path, "a")  # noqa: SIM115 - closed by `release`
+            file = open(self._path, "a+b")  # noqa: SIM115 - closed by `release`
         except FileNotFoundError:  # the process that held it removed the folder just now
             return False
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The process that held it may have removed the folder while this one waited.
-            if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
-                self._file = file
-                return True
-        except (BlockingIOError, FileNotFoundError):
-            pass
+        # The process that held it may have removed the folder while this one waited.
+        if _locks.take(file, self._path) and self._is_file(file):
+            self._file = file
+            _locks.write_owner(file)
+            return True
         file.close()
         return False
+
+    def _is_file(self, file):
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def acquire(self, seconds=0):
         """Takes the lock, or waits for it.
@@ -234,15 +256,28 @@ class Lock:
             if time.monotonic() >= end:
                 raise OSError(
                     f"One process at a time may work in a folder. Another one works in "
-                    f"{self.folder}. Wait for it to end, or choose another output folder."
+                    f"{self.folder}{_locks.describe_owner(self._path)}. Wait for it to end, or "
+                    "choose another output folder."
                 )
             time.sleep(0.1)
+
+    def check(self):
+        """Raises `OSError` if the folder was removed or moved since it was locked."""
+        if self.held and not self._path.exists():
+            raise gone(self.folder)
 
     def release(self):
         """Releases the lock; does nothing if it is not held."""
         if self._file is not None:
-            self._file.close()
+            _locks.drop(self._file, self._path)
             self._file = None
+
+    def remove_folder(self):
+        """Removes the folder, then the lock: another process may lock a new folder."""
+        if os.name == "nt":  # where no open file can be removed
+            self.release()
+        shutil.rmtree(self.folder)
+        self.release()
 
     def __enter__(self):
         self.acquire()
@@ -250,6 +285,15 @@ class Lock:
 
     def __exit__(self, *error):
         self.release()
+
+
+def gone(folder):
+    """Returns the error about the folder of a run that is no longer in its place."""
+    return FileNotFoundError(
+        f"The folder of a run must stay in its place. Received: {folder}, which was removed or "
+        "moved while this command worked in it. Nothing more is written. Move it back and run the "
+        "same command again, or choose another folder."
+    )
 
 
 class Journal:
@@ -290,11 +334,13 @@ class Journal:
 
     def append(self, content):
         """Writes one line and flushes it."""
-        self._file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
+        with _files.writing(self.path):
+            self._file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
 
     def close(self):
         """Closes the file; does nothing if it is not open."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with _files.writing(self.path):  # A line that found no room is tried once more.
+                file.close()

@@ -1,5 +1,11 @@
-"""Short texts with numbers, for messages and reports."""
+"""Short texts with numbers, and names in texts, for messages and reports."""
 
+import re
+
+# What a terminal takes for orders or for another line, what turns the direction of a text, and the
+# bytes of a name that are no text.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _PLURALS = {"person": "people", "entry": "entries", "database": "databases"}
 
 
@@ -19,3 +25,27 @@ def count(number, singular, plural=None):
     if number == 1:
         return f"1 {singular}"
     return f"{number:,} {plural or _PLURALS.get(singular, f'{singular}s')}"
+
+
+def printable(text):
+    r"""Returns a text whose control characters are written as escapes.
+
+    Args:
+        text: Text, such as the name of a file, or anything that has one.
+
+    Example:
+
+    >>> print(printable("a\x1b[2J.mp4\nError: none"))
+    a\x1b[2J.mp4\nError: none
+    """
+    return _CONTROL.sub(_escape, str(text))
+
+
+def _escape(match):
+    character = match[0]
+    code = ord(character)
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if 0xDC80 <= code <= 0xDCFF:  # Python's stand-in for a byte
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

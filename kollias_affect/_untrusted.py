@@ -22,6 +22,8 @@ MAX_ARRAYS = 2**34  # bytes of all arrays of one file
 MAX_PIXELS = 2**27  # of one picture; a photograph of 8K has a quarter of it
 # Deflate cannot do better, and no other compression that is read here does for real content.
 MAX_COMPRESSION = 1032
+_LEAST_MAPPED = 2**20  # bytes of an array; a system allows some 65,000 mappings
+_ZIP_HEADER = 30  # bytes before the name and the extra field of an entry, whose lengths end it
 _ALWAYS_ALLOWED = 2**24  # bytes that a small compressed file may become, whatever its ratio
 
 # Errors of the machine, not of the file. Libraries also raise `OSError` for damaged content.
@@ -188,6 +190,39 @@ def read_npz(path, names=None):
             with archive.open(entry) as file:
                 arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
     return arrays
+
+
+def map_npz(path, name):
+    """Memory-maps a large array of an `.npz` file, and reads a small one; call it inside `reading`.
+
+    The array is compared with its checksum first, in parts. What is written to it stays in memory.
+
+    Args:
+        path: File.
+        name: Name of the array.
+
+    Raises:
+        OSError: If the file does not exist.
+        UnreadableError: If it claims more than it holds. What is damaged raises anything.
+    """
+    with zipfile.ZipFile(path) as archive:
+        check_zip(archive)
+        entry = archive.getinfo(f"{name}.npy")
+        stored = entry.compress_type == zipfile.ZIP_STORED and os.name == "posix"
+        if not stored or entry.file_size < _LEAST_MAPPED:
+            return read_npz(path, (name,))[name]
+        with archive.open(entry) as file:
+            shape, order, dtype = _npy_header(file)
+            header = file.tell()
+            check_claim(math.prod(shape) * dtype.itemsize, entry.file_size - header, name)
+            while file.read(_LEAST_MAPPED):  # its end compares the checksum
+                pass
+    with open(path, "rb") as file:
+        file.seek(entry.header_offset)
+        lengths = file.read(_ZIP_HEADER)[-4:]
+    names = int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
+    start = entry.header_offset + _ZIP_HEADER + names + header
+    return np.memmap(path, dtype, "c", start, shape, "F" if order else "C")
 
 
 # --- zip

@@ -1,11 +1,13 @@
 """`Clip`: the frames of one person in one video, with their landmarks and labels."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 import numpy as np
 
 from kollias_affect import _checks
+from kollias_affect.shards import FramePaths
 from kollias_affect.tasks import ACTION_UNITS, EXPRESSIONS, EXPRESSIONS_8, FIELDS
 
 
@@ -17,7 +19,8 @@ class Clip:
 
     Args:
         key: Stable name, unique in a dataset, without any local path.
-        paths: Image file of each frame, `""` where no face was detected.
+        paths: Image file of each frame, `""` where no face was detected; a list, or
+            `shards.FramePaths`. An image may lie in a shard, see `shards`.
         times: Time stamps of the container in seconds, non-decreasing, or `None`.
         landmarks: float `[frames, 68, 2]` in [-1, 1] of the crop, NaN where missing, or `None`.
         valence_arousal: float `[frames, 2]`, valence then arousal, in [-1, 1], or `None`.
@@ -75,7 +78,8 @@ class Clip:
                 f"`paths` must be a sequence of files. Received: the string {self.paths!r}. Put it "
                 "in a list."
             )
-        self.paths = ["" if path is None else str(path) for path in self.paths]
+        if not isinstance(self.paths, FramePaths):
+            self.paths = ["" if path is None else str(path) for path in self.paths]
         self.subject = self.key if self.subject is None else str(self.subject)
         self.times = self._array("times", np.float64, ())
         self.landmarks = self._array("landmarks", np.float32, (68, 2))
@@ -107,6 +111,8 @@ class Clip:
     @property
     def has_image(self):
         """Booleans `[frames]`, true for the frames in which the face was detected."""
+        if isinstance(self.paths, FramePaths):
+            return self.paths.has_image
         return np.array([path != "" for path in self.paths], bool)
 
     @property
@@ -130,6 +136,11 @@ class Clip:
         Clip('a', 2 frames, 2 valid, labels: expression)
         """
         return dataclasses.replace(self, **{"valid": None, **labels})
+
+    def with_absolute_paths(self):
+        """Returns the same clip for a process with another working folder."""
+        paths = [os.path.abspath(path) if path else "" for path in self.paths]
+        return dataclasses.replace(self, paths=paths)
 
     def part(self, start, stop, key):
         """Returns consecutive frames as a clip of the same subject.

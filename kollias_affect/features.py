@@ -5,19 +5,25 @@ time. `split` cuts a model behind its CNN, and `of_clips` applies the first part
 once. `from_torch_features` reads what another program computed.
 """
 
+import functools
 import math
 import warnings
 
 import keras
+import ml_dtypes
 import numpy as np
 from keras import layers, ops
 from tqdm import tqdm
 
 import kollias_affect
-from kollias_affect import _checks, _files, _runs, _untrusted, models, windows
+from kollias_affect import _checks, _cluster, _files, _runs, _storage, _untrusted, models, windows
 from kollias_affect.models.parts import is_model_of_frames
 
 _LARGEST_BATCH = 128
+GROUP = 2_000  # frames of a task of an executor
+_HEADER = 256  # bytes of a file beside its features, at most
+# Types of cached features, and how `.npy` files hold them: NumPy has no bfloat16 of its own.
+DTYPES = {"float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
 
 
 def split(model):
@@ -74,7 +80,7 @@ def _head(model, frames, units):
     return keras.Model(inputs, head.output, name=model.name)
 
 
-def of_clips(cnn, clips, folder, size, progress=True):
+def of_clips(cnn, clips, folder, size, progress=True, dtype="float32", limit=None, executor=None):
     """Computes the features of all frames of clips, or reads them from disk.
 
     Each clip has one file. Its name holds fingerprints of the CNN (architecture, weights,
@@ -86,30 +92,55 @@ def of_clips(cnn, clips, folder, size, progress=True):
     Args:
         cnn: First model that `split` returns.
         clips: List of `Clip`.
-        folder: Folder of the files, which take `4 * units` bytes per frame.
+        folder: Folder of the files, which take `4 * units` bytes per frame in float32.
         size: Side of the images in pixels, as in `windows.dataset`.
         progress: Whether a progress bar is shown if standard error is a terminal.
+        dtype: One of `DTYPES`. `"float16"` and `"bfloat16"` take half the bytes. float16 has a
+            relative error of 0.0005 and ends at 65,504; bfloat16 has 0.004 and the range of
+            float32.
+        limit: Bytes that all features in `folder` may take. Features that were used longest ago
+            are removed first. Default: no limit.
+        executor: `concurrent.futures.Executor` that computes them in tasks of about `GROUP` frames,
+            a pool of this machine or that of a Dask client. Its workers see the images and `folder`
+            under the same paths.
 
     Returns:
-        List of float32 arrays `[frames, units]`, one per clip, memory-mapped. A frame without
+        List of arrays `[frames, units]` of that type, one per clip, memory-mapped. A frame without
         an image has the features of the frame that `windows.dataset` shows in its place.
 
     Raises:
         FileNotFoundError: If an image is missing.
         OSError: If `folder` cannot be written.
-        ValueError: If an image cannot be decoded.
+        ValueError: If an image cannot be decoded, if features are too large for float16, or if
+            the limit is too small for these clips.
     """
+    stored_as = DTYPES[_checks.one_of("dtype", dtype, DTYPES)]
     folder = _checks.writable_folder("features", folder)
     model = _fingerprint_model(cnn, size)
     contents = (_runs.fingerprint_contents(clip.paths) for clip in clips)
-    files = [folder / f"features-{model}-{content}.npy" for content in contents]
+    ending = "" if dtype == "float32" else f"-{dtype}"
+    files = [folder / f"features-{model}-{content}{ending}.npy" for content in contents]
     units = cnn.output_shape[-1]
     shape_of = {file: (len(clip), units) for file, clip in zip(files, clips, strict=True)}
     clip_of = dict(zip(files, clips, strict=True))
-    stored = {file: _files.read_array(file, shape, "<f4") for file, shape in shape_of.items()}
+    if limit is not None:
+        width = np.dtype(stored_as).itemsize
+        needed = sum(width * math.prod(shape) + _HEADER for shape in shape_of.values())
+        _storage.evict(folder, needed, limit, shape_of)
+    stored = {file: _files.read_array(file, shape, stored_as) for file, shape in shape_of.items()}
     if missing := {file: clip_of[file] for file in stored if stored[file] is None}:
-        _extract(cnn, missing, size, progress)
-        stored |= {file: _files.read_array(file, shape_of[file], "<f4") for file in missing}
+        if executor is None:
+            _extract(cnn, missing, size, progress, dtype)
+        else:
+            copy = folder / f".cnn-{model}.keras"
+            _extract_on(executor, cnn, missing, copy, size, progress, dtype)
+        stored |= {file: _files.read_array(file, shape_of[file], stored_as) for file in missing}
+    if any(array is None for array in stored.values()):
+        raise _runs.gone(folder)
+    for file in stored:
+        _storage.used_now(file)
+    if dtype == "bfloat16":
+        stored = {file: values.view(ml_dtypes.bfloat16) for file, values in stored.items()}
     return [stored[file] for file in files]
 
 
@@ -160,9 +191,62 @@ def from_torch_features(folder, clips):
     return arrays
 
 
-def _extract(cnn, missing, size, progress):
+def _batch_size(missing):
+    """Returns the frames of a batch, of which the last one is nearly full."""
     frames = max(1, sum(map(len, missing.values())))
-    batch = math.ceil(frames / math.ceil(frames / _LARGEST_BATCH))  # the last batch is nearly full
+    return math.ceil(frames / math.ceil(frames / _LARGEST_BATCH))
+
+
+def _extract_on(executor, cnn, missing, model_file, size, progress, dtype):
+    """Computes features in tasks of an executor, which leave them in the files."""
+    batch = _batch_size(missing)
+    with _files.atomic(model_file) as temporary:
+        cnn.save(temporary)
+    for file in missing:  # What is there is damaged, or of something else.
+        file.unlink(missing_ok=True)
+
+    def work(group):
+        clips = {file.absolute(): clip.with_absolute_paths() for file, clip in group.items()}
+        yield [_cluster.Call(_extract_task, (model_file.absolute(), clips, size, batch, dtype))]
+
+    groups = list(_groups(missing))
+    works = ((next(iter(group.values())).key, work(group)) for group in groups)
+    try:
+        _cluster.run_all(executor, works, len(groups), "group of clips", progress)
+    finally:
+        model_file.unlink(missing_ok=True)
+
+
+def _groups(missing):
+    """Yields dicts of consecutive clips with at least `GROUP` frames, but for the last one."""
+    group = {}
+    for file, clip in missing.items():
+        group[file] = clip
+        if sum(map(len, group.values())) >= GROUP:
+            yield group
+            group = {}
+    if group:
+        yield group
+
+
+def _extract_task(model_file, missing, size, batch, dtype):
+    """Computes features in a worker; a file that is there already is of an earlier attempt."""
+    missing = {file: clip for file, clip in missing.items() if not file.exists()}
+    if missing:
+        cnn = _loaded(model_file, model_file.stat().st_mtime_ns)
+        _extract(cnn, missing, size, False, dtype, batch)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(path, changed):
+    """Returns the CNN of a file; a worker loads it once."""
+    del changed
+    return keras.saving.load_model(path, compile=False)
+
+
+def _extract(cnn, missing, size, progress, dtype, batch=None):
+    frames = sum(map(len, missing.values()))
+    batch = batch or _batch_size(missing)
     data = windows.dataset(
         list(missing.values()), 1, batch_size=batch, landmarks=False, size=size, labels=False
     )
@@ -174,7 +258,8 @@ def _extract(cnn, missing, size, progress):
     ):
         rows = _rows(cnn, data, batch, bar)
         for file, clip in missing.items():
-            _files.write_array(file, (len(clip), cnn.output_shape[-1]), "<f4", rows)
+            shape = (len(clip), cnn.output_shape[-1])
+            _files.write_array(file, shape, DTYPES[dtype], (_narrowed(row, dtype) for row in rows))
 
 
 def _rows(cnn, data, size, bar):
@@ -187,6 +272,18 @@ def _rows(cnn, data, size, bar):
         values = cnn.predict_on_batch(images)[:count]
         bar.update(count)
         yield from values
+
+
+def _narrowed(row, dtype):
+    """Returns the features of a frame as they are stored."""
+    if dtype == "bfloat16":
+        return row.astype(ml_dtypes.bfloat16).view(np.uint16)
+    if dtype == "float16" and np.abs(row).max() > np.finfo(np.float16).max:
+        raise ValueError(
+            "Features stored as float16 must not exceed 65,504. Received: one of "
+            f"{np.abs(row).max():.0f}. Store them as bfloat16 or float32."
+        )
+    return row
 
 
 def _fingerprint_model(cnn, size):

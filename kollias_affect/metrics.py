@@ -340,25 +340,24 @@ class ActionUnitF1(_F1):
         return {**super().get_config(), "units": self.units, "threshold": self.threshold}
 
 
-def for_task(task, soft_labels=False, several=False):
+def for_task(task, soft_labels=False):
     """Returns the metrics for compiling a model of a task.
 
     Args:
         task: One of `tasks.TASKS`.
         soft_labels: Whether labels of expressions are shares of the classes, instead of numbers.
-        several: Whether the task is one of several.
 
     Returns:
         list of Keras metrics: for `"valence_arousal"` the mean CCC (`ccc`), the CCC of each
         dimension (`ccc_valence`, `ccc_arousal`) and the mean squared error (`mse`); for one
-        dimension its CCC and error; for expressions the accuracy, and `macro_f1` for eight of them
-        or one task of several; for action units the mean `f1`.
+        dimension its CCC and error; for expressions the `accuracy` and `macro_f1`; for action units
+        the mean `f1`.
 
     Example:
 
     >>> [metric.name for metric in for_task("valence_arousal")]
     ['ccc', 'ccc_valence', 'ccc_arousal', 'mse']
-    >>> [metric.name for metric in for_task("expression_8")]
+    >>> [metric.name for metric in for_task("expression")]
     ['accuracy', 'macro_f1']
     """
     if task == "action_units":
@@ -367,8 +366,6 @@ def for_task(task, soft_labels=False, several=False):
         metrics = keras.metrics
         kind = metrics.CategoricalAccuracy if soft_labels else metrics.SparseCategoricalAccuracy
         accuracy = kind(name="accuracy")
-        if task == "expression" and not several:
-            return [accuracy]
         return [accuracy, MacroF1(len(TASKS[task][0]))]
     error = keras.metrics.MeanSquaredError(name="mse")
     if task != "valence_arousal":

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kollias_affect import _checks, _files, _runs, tasks
+from kollias_affect import _checks, _files, _runs, shards, tasks
 from kollias_affect.clip import shown_frames
 from kollias_affect.tasks import TASKS
 
 _BATCHES_AHEAD = 2
+_NAMES_TOGETHER = 64  # names of frames in one text of a table of paths
+_DECODED_TOGETHER = 64  # frames that are decoded one after another for a cache
 
 
 def dataset(
@@ -33,6 +35,7 @@ def dataset(
     features=None,
     soft_labels=False,
     balance_tasks=False,
+    augment=None,
     part=None,
 ):
     """Returns batches of windows for `model.fit`, `evaluate` and `predict`.
@@ -74,6 +77,8 @@ def dataset(
             batch of at least as many windows as tasks. The number of windows in an epoch stays;
             windows of tasks with few labels are used more often. Only with `shuffle` and several
             tasks.
+        augment: `augmentation.Augmentation`, random changes of the images and landmarks. They
+            depend on the seed, the epoch, and the place of the window in it alone.
         part: `(number, parts)` of a process that reads an equal part of every batch: number 0 of
             two the first half. The parts of all processes are the batches of `batch_size`.
             Default: complete batches.
@@ -115,26 +120,39 @@ def dataset(
     frames = _Frames(clips, landmarks, names, class_weights, soft_labels)
     if labels:
         _check_length(clips, length)
-    index, inside = window_index([len(clip) for clip in clips], length, stride)
-    groups = _windows_of_tasks(frames, index, inside, shuffle) if balance_tasks else None
-    index, inside = tf.constant(index), tf.constant(inside)
-    windows = tf.data.Dataset.range(len(index))
-    if shuffle:
-        windows = _shuffled(len(index), seed, first_epoch, groups)
+    begins, lasts = _window_ends([len(clip) for clip in clips], length, stride)
+    groups = None
+    if balance_tasks:
+        index = window_index([len(clip) for clip in clips], length, stride)
+        groups = _windows_of_tasks(frames, *index, shuffle)
+    augment = _augmentation(augment, features)
+    if shuffle or augment is not None:
+        windows = _ordered(len(begins), seed, first_epoch, shuffle, groups)
+    else:
+        no_draw = tf.zeros(2, tf.int32)
+        windows = tf.data.Dataset.range(len(begins)).map(lambda number: (number, no_draw))
     if part is not None:
         windows, batch_size = _part(windows, batch_size, *part)
-    read = _images(frames, size, cache) if features is None else _features(features)
+    begins, lasts = tf.constant(begins), tf.constant(lasts)
+    if features is None:
+        read = _images(frames, size, cache)
+    else:
+        read = _rows_of_parts(features, np.asarray)
     source = "images" if features is None else "features"
 
-    def window(number):
-        rows = index[number]
+    def window(number, draw):
+        positions = begins[number] + tf.range(length, dtype=tf.int64)
+        rows = tf.minimum(positions, lasts[number])
         shown = tf.gather(frames.shown, rows)
         inputs = {source: read(shown)}
         if landmarks:
-            inputs["landmarks"] = tf.gather(frames.landmarks, shown)
+            inputs["landmarks"] = frames.landmarks(shown)
+        if augment is not None:
+            images, points = augment(inputs[source], inputs.get("landmarks"), draw)
+            inputs = {source: images, **({"landmarks": points} if landmarks else {})}
         if not labels:
             return inputs
-        is_inside = tf.cast(inside[number], tf.float32)
+        is_inside = tf.cast(positions <= lasts[number], tf.float32)
         weights = {task: tf.gather(w, rows) * is_inside for task, w in frames.weights.items()}
         values = {task: tf.gather(v, rows) for task, v in frames.labels.items()}
         if len(names) == 1:
@@ -192,11 +210,15 @@ def naming_bad_images(clips):
     """
     try:
         yield
-    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+    except (
+        tf.errors.InvalidArgumentError,
+        tf.errors.NotFoundError,
+        tf.errors.UnknownError,  # of a shard that is missing
+    ) as error:
         for path in (path for clip in clips for path in clip.paths if path):
             try:
-                tf.io.decode_image(tf.io.read_file(path), channels=3)
-            except tf.errors.OpError:
+                tf.io.decode_image(shards.read_bytes(path), channels=3)
+            except (FileNotFoundError, tf.errors.OpError):
                 raise ValueError(
                     f"Every frame must be an image (JPEG, PNG, BMP). Received: {path}, which is "
                     "missing or cannot be decoded. Extract or copy it again."
@@ -224,15 +246,22 @@ def window_index(lengths, length, stride):
     >>> index.tolist(), inside.tolist()
     ([[0, 1], [2, 2]], [[True, True], [True, False]])
     """
-    index, inside, start = [], [], 0
+    begins, lasts = _window_ends(lengths, length, stride)
+    positions = begins[:, None] + np.arange(length)
+    return np.minimum(positions, lasts[:, None]), positions <= lasts[:, None]
+
+
+def _window_ends(lengths, length, stride):
+    """Returns the positions of each window's first frame and of its clip's last one."""
+    begins, lasts, start = [], [], 0
     for frames in lengths:
         count = -(-max(frames - length, 0) // stride) + 1
-        begins = np.arange(count) * stride
-        positions = begins[begins < frames, None] + np.arange(length)
-        index.append(start + np.minimum(positions, frames - 1))
-        inside.append(positions < frames)
+        of_clip = np.arange(count) * stride
+        of_clip = of_clip[of_clip < frames]
+        begins.append(start + of_clip)
+        lasts.append(np.full(len(of_clip), start + frames - 1))
         start += frames
-    return np.concatenate(index), np.concatenate(inside)
+    return np.concatenate(begins), np.concatenate(lasts)
 
 
 def batches(clips, length, stride, batch_size):
@@ -244,8 +273,8 @@ def batches(clips, length, stride, batch_size):
     >>> batches([Clip("a", ["1.png", "2.png", "3.png"])], 1, None, 2)
     2
     """
-    index, _ = window_index([len(clip) for clip in clips], length, stride or length)
-    return -(-len(index) // batch_size)
+    begins, _ = _window_ends([len(clip) for clip in clips], length, stride or length)
+    return -(-len(begins) // batch_size)
 
 
 def _windows_of_tasks(frames, index, inside, shuffle):
@@ -267,8 +296,8 @@ def _windows_of_tasks(frames, index, inside, shuffle):
     return groups
 
 
-def _part(numbers, batch_size, number, parts):
-    """Returns the numbers of the windows of one part of every batch, and their count in a batch."""
+def _part(ordered, batch_size, number, parts):
+    """Returns one part of every batch of the windows of `_ordered`, and its number of windows."""
     number = _checks.integer_between("part", number, 0, parts - 1)
     if batch_size % parts:
         raise ValueError(
@@ -276,7 +305,7 @@ def _part(numbers, batch_size, number, parts):
             f"{parts} parts. Choose {-(-batch_size // parts) * parts}."
         )
     size = batch_size // parts
-    mine = numbers.enumerate().filter(lambda place, _: place % batch_size // size == number)
+    mine = ordered.enumerate().filter(lambda place, _: place % batch_size // size == number)
     return mine.map(lambda _, window: window), size
 
 
@@ -290,19 +319,42 @@ def _alternating(groups, count, random):
     return np.stack(drawn, axis=1).reshape(-1)[:count]
 
 
-def _shuffled(count, seed, first_epoch, groups=None):
-    """Dataset of the numbers of the windows, in an order that depends on seed and epoch alone."""
+def _augmentation(augment, features):
+    """Returns the `Augmentation`, or `None`."""
+    if augment is None:
+        return None
+    from kollias_affect import augmentation
+
+    if features is not None:
+        raise ValueError(
+            "`augment` changes the images. Received: it and `features`, which were computed once. "
+            "Leave one of them out."
+        )
+    return augmentation.resolve(augment)
+
+
+def _ordered(count, seed, first_epoch, shuffle, groups=None):
+    """Dataset of the numbers of the windows, each with a seed of its own.
+
+    Both depend on the run's seed and on the epoch alone.
+    """
     epochs = itertools.count(first_epoch)
 
     def order():
-        random = np.random.default_rng([seed, next(epochs)])
+        epoch = next(epochs)
+        random = np.random.default_rng([seed, epoch])
+        numbers = np.arange(count)
         if groups is not None:
-            return _alternating(groups, count, random)
-        return random.permutation(count)
+            numbers = _alternating(groups, count, random)
+        elif shuffle:
+            numbers = random.permutation(count)
+        draws = np.random.default_rng([seed, epoch, 1])  # the order has numbers of its own
+        return numbers, draws.integers(2**31, size=(count, 2), dtype=np.int32)
 
     def numbers(_):
+        numbers, draws = tf.numpy_function(order, [], (tf.int64, tf.int32))
         return tf.data.Dataset.from_tensor_slices(
-            tf.ensure_shape(tf.numpy_function(order, [], tf.int64), (count,))
+            (tf.ensure_shape(numbers, (count,)), tf.ensure_shape(draws, (count, 2)))
         )
 
     # `from_generator` would make malloc return all free memory at once, in the complete process.
@@ -319,10 +371,10 @@ class _Frames:
                 f"`clips` must hold at least one frame. Received: {len(clips)} clips without "
                 "frames. Check the path and the split they were loaded from."
             )
-        self.paths = [path for clip in clips for path in clip.paths]
+        self.paths = [shards.common_paths(clip.paths) for clip in clips]
         self.shown = tf.constant(_shown(clips))
         if landmarks:
-            self.landmarks = tf.constant(_landmarks(clips))
+            self.landmarks = _landmarks(clips)
         self.labels, self.weights = {}, {}
         per_frame = _class_weights(clips, names, class_weights)
         for task in names:
@@ -367,14 +419,15 @@ def _shown(clips):
 
 
 def _landmarks(clips):
+    """Returns a function from positions `[length]` in one clip to float32 `[length, 136]`."""
     missing = [clip.key for clip in clips if clip.landmarks is None]
     if missing:
         raise ValueError(
             f"`landmarks=True` needs clips with landmarks. Received clips without: {missing[:5]}. "
             "Extract them from the videos, or pass `landmarks=False`."
         )
-    flat = np.concatenate([clip.landmarks.reshape(len(clip), 136) for clip in clips])
-    return np.nan_to_num(flat)
+    parts = [clip.landmarks.reshape(len(clip), 136) for clip in clips]
+    return _rows_of_parts(parts, np.nan_to_num)
 
 
 def _task(clips, task):
@@ -415,56 +468,126 @@ def _check_length(clips, length):
 
 def _images(frames, size, cache):
     """Returns a function from positions `[length]` to uint8 images `[length, size, size, 3]`."""
-    paths = frames.paths
     if not cache:
-        table = tf.constant(paths)
-        blanks = any(paths[position] == "" for position in frames.shown.numpy())
-        decode_one = _decode if blanks else _decode_file
+        decoded = _decoder(frames, size, any(not part.has_image.any() for part in frames.paths))
 
         def read(rows):
-            decode = lambda path: decode_one(path, size)  # noqa: E731 - for `map_fn`
-            images = tf.map_fn(decode, tf.gather(table, rows), fn_output_signature=tf.uint8)
-            return tf.ensure_shape(images, (None, size, size, 3))
+            return tf.ensure_shape(decoded(rows), (*rows.shape, size, size, 3))
 
         return read
     if cache is True:
-        decoded = tf.constant(np.stack(list(_decoded(paths, size))))
+        decoded = tf.constant(np.stack(list(_decoded(frames, size))))
         return lambda rows: tf.gather(decoded, rows)
-    mapped = _cached(paths, size, Path(cache))
+    mapped = _cached(frames, size, Path(cache))
 
     def gather(rows):
         images = tf.numpy_function(lambda rows: mapped[rows], [rows], tf.uint8, stateful=False)
-        return tf.ensure_shape(images, (None, size, size, 3))
+        return tf.ensure_shape(images, (*rows.shape, size, size, 3))
 
     return gather
 
 
-def _features(parts):
-    """Returns a function from positions `[length]` in one clip to float32 `[length, units]`."""
+def _decoder(frames, size, blanks):
+    """Returns a function from positions to decoded images, which files or shards hold.
+
+    Args:
+        frames: `_Frames`.
+        size: Side of the images in pixels.
+        blanks: Whether some positions have no image, which is black then.
+    """
+    reader = shards.Reader(frames.paths)
+    if reader.uses_shards:
+        source, decode = _contents(reader), _decode_content
+    else:
+        source, decode = _path_table(frames.paths), _decode_file
+    if blanks:
+        decode = _or_blank(decode)
+
+    def read(rows):
+        decode_one = lambda text: decode(text, size)  # noqa: E731 - for `map_fn`
+        return tf.map_fn(decode_one, source(rows), fn_output_signature=tf.uint8)
+
+    return read
+
+
+def _contents(reader):
+    """Returns a function from positions to the contents of their files, read at once."""
+
+    def read(rows):
+        return np.array([*reader.read(rows), None], object)[:-1]
+
+    def contents(rows):
+        texts = tf.numpy_function(read, [rows], tf.string, stateful=False)
+        return tf.ensure_shape(texts, rows.shape)
+
+    return contents
+
+
+def _path_table(parts):
+    """Returns a function from positions to paths, from a table with some ten bytes a frame.
+
+    A tensor with the path of every frame would take a hundred.
+    """
+    width = max(part.names.dtype.itemsize for part in parts)
+    names = np.concatenate([part.names.astype(f"S{width}") for part in parts])
+    lengths = tf.constant(np.char.str_len(names).astype(np.int32))
+    padded = np.pad(names, (0, -len(names) % _NAMES_TOGETHER)).tobytes()
+    together = width * _NAMES_TOGETHER
+    texts = [padded[i : i + together] for i in range(0, len(padded), together)]
+    texts = tf.constant(np.array([*texts, None], object)[:-1])
+    starts = tf.constant([os.fsencode(part.start) for part in parts])
+    ends = tf.constant(np.cumsum([len(part) for part in parts]))
+
+    def paths(rows):
+        begins = tf.cast(rows % _NAMES_TOGETHER, tf.int32) * width
+        known = tf.gather(lengths, rows)
+        names = tf.strings.substr(tf.gather(texts, rows // _NAMES_TOGETHER), begins, known)
+        clips = tf.searchsorted(ends, rows, side="right")
+        return tf.where(known > 0, tf.gather(starts, clips) + names, "")
+
+    return paths
+
+
+def _rows_of_parts(parts, finish):
+    """Returns a function from positions `[length]` in one clip to float32 `[length, units]`.
+
+    The rows are taken from the arrays of the clips, which may be files: one tensor of all of them
+    would be a copy in memory.
+
+    Args:
+        parts: List of arrays `[frames, units]`, one per clip.
+        finish: Function that is applied to the rows of each window.
+    """
     ends = np.cumsum([len(part) for part in parts])
 
     def rows_of_part(rows):
         number = np.searchsorted(ends, rows[0], side="right")
-        return parts[number][rows - (ends[number] - len(parts[number]))]
+        values = parts[number][rows - (ends[number] - len(parts[number]))]
+        return finish(values).astype(np.float32, copy=False)
 
     def gather(rows):
         values = tf.numpy_function(rows_of_part, [rows], tf.float32, stateful=False)
-        return tf.ensure_shape(values, (None, parts[0].shape[-1]))
+        return tf.ensure_shape(values, (*rows.shape, parts[0].shape[-1]))
 
     return gather
 
 
-def _decode(path, size):
-    """Decodes an image file to uint8 RGB `[size, size, 3]`; an empty path gives black."""
+def _or_blank(decode):
+    """Returns `decode` with black images for empty texts."""
 
-    def blank():
-        return tf.zeros((size, size, 3), tf.uint8)
+    def decode_or_blank(text, size):
+        blank = lambda: tf.zeros((size, size, 3), tf.uint8)  # noqa: E731 - for `cond`
+        return tf.cond(text == "", blank, lambda: decode(text, size))
 
-    return tf.cond(path == "", blank, lambda: _decode_file(path, size))
+    return decode_or_blank
 
 
 def _decode_file(path, size):
-    content = tf.io.read_file(path)
+    """Decodes an image file to uint8 RGB `[size, size, 3]`."""
+    return _decode_content(tf.io.read_file(path), size)
+
+
+def _decode_content(content, size):
     image = tf.cond(tf.io.is_jpeg(content), lambda: _jpeg(content), lambda: _other(content))
     same = tf.reduce_all(tf.shape(image)[:2] == size)
     image = tf.cond(same, lambda: image, lambda: _resized(image, size))
@@ -485,18 +608,21 @@ def _resized(image, size):
     return tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
 
 
-def _decoded(paths, size):
-    files = tf.data.Dataset.from_tensor_slices(paths)
-    return untuned(files.map(lambda path: _decode(path, size), os.cpu_count())).as_numpy_iterator()
+def _decoded(frames, size):
+    """Yields all frames in order; a frame without an image is black."""
+    decode = _decoder(frames, size, blanks=True)
+    rows = tf.data.Dataset.range(len(frames.shown)).batch(_DECODED_TOGETHER)
+    return untuned(rows.map(decode, os.cpu_count()).unbatch()).as_numpy_iterator()
 
 
-def _cached(paths, size, folder):
+def _cached(frames, size, folder):
     """Frames in a `.npy` file in `folder`, which is written if it is missing or damaged."""
     _checks.writable_folder("cache", folder)
-    file = folder / f"frames-{_runs.fingerprint(size, _runs.fingerprint_states(paths))}.npy"
-    shape = (len(paths), size, size, 3)
+    states = _runs.fingerprint_states(path for part in frames.paths for path in part)
+    file = folder / f"frames-{_runs.fingerprint(size, states)}.npy"
+    shape = (len(frames.shown), size, size, 3)
     stored = _files.read_array(file, shape, np.uint8)
     if stored is None:
-        _files.write_array(file, shape, np.uint8, _decoded(paths, size))
+        _files.write_array(file, shape, np.uint8, _decoded(frames, size))
         stored = _files.read_array(file, shape, np.uint8)
     return stored

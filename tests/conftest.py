@@ -8,9 +8,9 @@ import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import av
 import numpy as np
 import pytest
+from moving_faces import write_frames
 from shared_values import PARITY, SHARED
 
 from kollias_affect.clip import Clip
@@ -109,19 +109,8 @@ def face_video(synthetic_root):
 def write_video(tmp_path):
     """Returns a function that writes uint8 RGB pictures to a video and returns its path."""
 
-    def write(pictures, name="video.mp4", rate=25, times=None, options=None):
-        path = tmp_path / name
-        with av.open(str(path), "w", options=options or {}) as container:
-            stream = container.add_stream("mpeg4", rate=rate)
-            stream.height, stream.width = pictures[0].shape[:2]
-            stream.pix_fmt = "yuv420p"
-            stream.bit_rate = 2_000_000
-            for i, picture in enumerate(pictures):
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                frame.pts = i if times is None else round(times[i] * rate)
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-        return path
+    def write(pictures, name="video.mp4", **options):
+        return write_frames(tmp_path / name, pictures, **options)
 
     return write
 
@@ -152,6 +141,16 @@ def make_clip(tmp_path):
         return Clip(key=key, paths=paths, **{**defaults, **fields})
 
     return make
+
+
+@pytest.fixture
+def small_files():
+    """Lets this process write files of 64 KiB at most; more is an error as on a full disk."""
+    resource = pytest.importorskip("resource", reason="only POSIX limits the size of files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """Tasks on a cluster of real worker processes, and on pools of `concurrent.futures`."""
 
+import asyncio
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
+import random
 import shutil
 import signal
 import sys
@@ -79,6 +82,17 @@ def test_a_cluster_writes_the_files_of_one_process_and_names_what_failed(
     assert files(tmp_path / "out") == files(synthetic_root / "crops")
 
 
+def test_segments_of_long_videos_on_a_pool_are_joined_to_the_same_files(
+    synthetic_root, videos, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        clips, errors = faces.extract_many(videos, tmp_path, executor=pool, segment=7)
+    assert not errors and list(clips) == [str(video) for video in videos]
+    assert files(tmp_path) == files(synthetic_root / "crops")
+    assert "10/10" in capsys.readouterr().err  # for each video: its plan, 3 segments, the joining
+
+
 @pytest.mark.nightly
 def test_workers_that_are_killed_are_replaced_and_their_videos_end_with_the_same_files(
     client, pool, synthetic_root, videos, tmp_path
@@ -124,11 +138,11 @@ def test_the_command_extracts_on_the_cluster_of_an_address(
 
 @pytest.mark.nightly
 def test_a_video_is_given_up_when_its_workers_die_again_and_again(pool):
-    jobs = {"bad.mp4": (1,), "good.mp4": (0,)}
-    with _cluster.submitted(pool, exit_if, jobs) as wait:
-        with pytest.raises(RuntimeError, match="KilledWorker for bad.mp4"):
-            wait("bad.mp4")
-        assert wait("good.mp4") is None
+    works = {"bad.mp4": calls(exit_if, 1), "good.mp4": calls(exit_if, 0)}
+    outcomes = {name: rest for name, *rest in _cluster.run(pool, works.items())}
+    assert outcomes["good.mp4"] == [[None], None]
+    result, error = outcomes["bad.mp4"]
+    assert result is None and "KilledWorker for bad.mp4" in str(error)
 
 
 def exit_if(code):
@@ -136,14 +150,136 @@ def exit_if(code):
         os._exit(code)
 
 
-def test_a_process_pool_that_breaks_names_its_task():
+def calls(function, *arguments):
+    """Work of one call, whose result is the list of its results."""
+    return (yield [_cluster.Call(function, arguments)])
+
+
+def test_a_process_pool_that_breaks_names_its_tasks():
     spawn = multiprocessing.get_context("spawn")
-    with (
-        concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool,
-        _cluster.submitted(pool, os._exit, {"a.mp4": (3,)}) as wait,
-        pytest.raises(RuntimeError, match=r"BrokenProcessPool for a\.mp4"),
-    ):
-        wait("a.mp4")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        works = ((name, calls(os._exit, 3)) for name in ("a.mp4", "b.mp4"))
+        outcomes = list(_cluster.run(pool, works))
+        later = list(_cluster.run(pool, [("c.mp4", calls(abs, 1))]))
+    assert [name for name, _, _ in outcomes + later] == ["a.mp4", "b.mp4", "c.mp4"]
+    for name, _, error in outcomes + later:
+        assert f"BrokenProcessPool for {name}" in str(error)
+
+
+def test_calls_follow_calls_and_an_error_ends_only_its_work():
+    def sums():
+        first = yield [_cluster.Call(pow, (2, n)) for n in range(3)]
+        (last,) = yield [_cluster.Call(sum, (first,))]
+        return last
+
+    def fails():
+        yield [_cluster.Call(int, ("x",)), _cluster.Call(abs, (1,))]
+
+    def recovers():
+        with contextlib.suppress(ValueError):
+            yield from fails()
+        return "went on"
+
+    def refused():
+        raise ValueError("before any call")
+        yield
+
+    works = {"sums": sums(), "fails": fails(), "recovers": recovers(), "refused": refused()}
+    over = []
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = list(_cluster.run(pool, works.items(), lambda: over.append(None)))
+    outcomes = {name: (result, str(error)) for name, result, error in done}
+    assert outcomes["sums"] == (7, "None") and outcomes["recovers"] == ("went on", "None")
+    assert "invalid literal" in outcomes["fails"][1] and "before" in outcomes["refused"][1]
+    assert len(over) == 4 + 2 + 2
+
+
+def test_a_window_of_works_is_open_at_a_time(monkeypatch):
+    monkeypatch.setattr(_cluster, "WINDOW", 3)
+    begun, ended = [], []
+
+    def work(number):
+        begun.append(number)
+        yield [_cluster.Call(abs, (number,))]
+        assert len(begun) - len(ended) <= 3
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for name, _, error in _cluster.run(pool, ((n, work(n)) for n in range(20))):
+            assert error is None
+            ended.append(name)
+    assert sorted(ended) == list(range(20))
+
+
+def test_a_file_that_appears_late_is_seen(tmp_path):
+    path = tmp_path / "out" / "a.json"
+
+    def write():
+        path.parent.mkdir()
+        path.write_text("{}")
+
+    timer = threading.Timer(0.15, write)
+    timer.start()
+    assert not path.exists() and _cluster.appears(path)
+    timer.join()
+
+
+def test_results_that_are_not_kept_are_counts(synthetic_root, videos, tmp_path):
+    clips, _ = faces.extract_many(videos, synthetic_root / "crops", 1, progress=False)
+    counts = {video: faces.described(clip) for video, clip in clips.items()}
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for options in ({}, {"executor": pool}, {"executor": pool, "segment": 9}):
+            found = faces.extract_many(
+                videos, synthetic_root / "crops", progress=False, keep=False, **options
+            )
+            assert found == (counts, {})
+
+
+def test_leaving_early_cancels_what_has_not_begun():
+    done, may_end = [], threading.Event()
+
+    def wait(number):
+        may_end.wait(10)
+        done.append(number)
+
+    def refused():
+        raise ValueError
+        yield
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        works = [*((n, calls(wait, n)) for n in range(5)), ("refused", refused())]
+        outcomes = _cluster.run(pool, works)
+        assert next(outcomes)[0] == "refused"
+        outcomes.close()
+        may_end.set()
+    assert done in ([], [0])
+
+
+@pytest.mark.nightly
+def test_workers_that_do_not_end_are_killed(monkeypatch):
+    """The command ends although a worker hangs, and no process is left."""
+
+    async def never(*_, **__):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(_cluster, "END_SECONDS", 0.5)
+    with _cluster._client("local:1") as client:
+        (process,) = pids(client)
+        monkeypatch.setattr(distributed.Nanny, "close", never)
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+    for _ in range(100):
+        if not is_running(process):
+            break
+        time.sleep(0.1)
+    assert not is_running(process)
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_progress_counts_videos_of_any_executor(videos, tmp_path, capsys, monkeypatch):
@@ -153,11 +289,13 @@ def test_progress_counts_videos_of_any_executor(videos, tmp_path, capsys, monkey
     assert "2/2" in capsys.readouterr().err
 
 
-def test_workers_that_write_to_another_file_system_are_noticed(videos, tmp_path):
+def test_workers_that_write_to_another_file_system_are_noticed(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(_cluster, "APPEAR_SECONDS", 0.01)
+
     class Elsewhere(concurrent.futures.Executor):
         def submit(self, *_):
             future = concurrent.futures.Future()
-            future.set_result((None, None))
+            future.set_result((([], []), None))
             return future
 
     clips, errors = faces.extract_many(videos, tmp_path, progress=False, executor=Elsewhere())
@@ -195,3 +333,51 @@ def test_without_dask_the_error_names_the_extra(monkeypatch):
         _cluster.executor("local:1"),
     ):
         pass
+
+
+@pytest.mark.nightly
+def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of_one_process(
+    face_video, tmp_path
+):
+    """Half of the videos are divided. Workers die every few seconds; no video is given up."""
+    from dask import config
+
+    videos = [tmp_path / str(number) / face_video.name for number in range(200)]
+    for video in videos:
+        video.parent.mkdir()
+        os.link(face_video, video)
+    folders = {video: tmp_path / "out" / video.parent.name for video in videos}
+    faces.extract(face_video, tmp_path / "expected")
+    expected = files(tmp_path / "expected")
+    stop, kills = threading.Event(), []
+    with (
+        config.set({"distributed.scheduler.allowed-failures": 50}),
+        _cluster._client("local:2") as client,
+    ):
+        pool = client.get_executor(retries=_cluster.RETRIES, pure=False)
+        killer = threading.Thread(target=kill_at_random, args=(client, stop, kills), daemon=True)
+        killer.start()
+        for part, segment in ((videos[::2], 7500), (videos[1::2], 8)):
+            own = {video: folders[video] for video in part}
+            _, errors = faces.extract_many(
+                part, own, progress=False, executor=pool, segment=segment
+            )
+            assert not errors
+        stop.set()
+        killer.join(30)
+    assert len(kills) >= 5
+    for folder in folders.values():
+        assert files(folder) == expected  # and nothing hidden is left
+
+
+def kill_at_random(client, stop, kills):
+    """Kills a worker of a local cluster every few seconds until `stop` is set."""
+    chance = random.Random(0)
+    while not stop.wait(chance.uniform(2, 6)):
+        nannies = client.cluster.workers.values()
+        running = [nanny.pid for nanny in nannies if nanny.pid is not None]
+        if running:
+            victim = chance.choice(running)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                kills.append(victim)

@@ -1,5 +1,6 @@
 """README and docs are true: code runs, commands and names exist, links lead to files."""
 
+import ast
 import importlib
 import re
 import shlex
@@ -50,6 +51,17 @@ def test_python_block_runs(code, needs_data, workshop, monkeypatch):
         return  # its names are checked below
     monkeypatch.chdir(workshop)
     exec(compiled, {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_call_of_fit_makes_keras_warn_about_shuffle(page):
+    """Keras shuffles arrays only, and warns for batches unless `shuffle=False` is passed."""
+    for code, _ in blocks(page, "python"):
+        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+        for call in calls:
+            name = ast.unparse(call.func)
+            if name.endswith(".fit") and not name.endswith(("Centroids.fit", "Grid.fit")):
+                assert "shuffle" in [k.arg for k in call.keywords], ast.unparse(call)
 
 
 def commands():

@@ -1,4 +1,6 @@
+import concurrent.futures
 import os
+from pathlib import Path
 
 import cv2
 import keras
@@ -71,7 +73,7 @@ def test_the_head_on_features_equals_the_model_on_images(build, clips, tmp_path)
     assert [part.shape[0] for part in cached] == [10, 7]
     on_images = model.predict(without_labels(windows.dataset(clips, LENGTH, size=SIZE)))
     data = windows.dataset(clips, LENGTH, size=SIZE, features=cached)
-    assert data.element_spec[0]["features"].shape[1:] == (None, cnn.output_shape[-1])
+    assert data.element_spec[0]["features"].shape[1:] == (LENGTH, cnn.output_shape[-1])
     on_features = head.predict(without_labels(data))
     pairs = zip(keras.tree.flatten(on_images), keras.tree.flatten(on_features), strict=True)
     for a, b in pairs:
@@ -239,3 +241,93 @@ def test_every_clip_needs_its_features(clips, tmp_path):
     np.save(tmp_path / "b.npy", np.zeros((7, 5)))
     with pytest.raises(ValueError, match="same units in every file"):
         features.from_torch_features(tmp_path, clips)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float16", 2**-11), ("bfloat16", 2**-8)])
+def test_features_of_16_bits_take_half_the_disk_and_are_rounded(cnn, clips, tmp_path, dtype, error):
+    full, half = (
+        features.of_clips(cnn, clips, tmp_path / d, SIZE, progress=False, dtype=d)
+        for d in ("float32", dtype)
+    )
+    sizes = [
+        sum(p.stat().st_size - 4 - 128 for p in (tmp_path / d).iterdir())
+        for d in ("float32", dtype)
+    ]
+    assert sizes[0] == 2 * sizes[1] == 4 * 17 * cnn.output_shape[-1]
+    for a, b in zip(full, half, strict=True):
+        assert b.dtype.name == dtype and np.ptp(a) > 0
+        # IEEE 754 and bfloat16 keep 10 and 7 bits: the error is half of the last one.
+        np.testing.assert_allclose(b.astype(np.float32), a, rtol=error, atol=2**-25)
+    data = windows.dataset(clips, LENGTH, features=half)
+    batch = next(iter(data.as_numpy_iterator()))[0]["features"]
+    assert batch.dtype == np.float32
+    np.testing.assert_array_equal(batch[0], half[0][:LENGTH].astype(np.float32))
+
+
+def test_features_too_large_for_float16_are_refused(cnn, clips, tmp_path, monkeypatch):
+    units = cnn.output_shape[-1]
+    large = np.full((1, units), 7e4, np.float32)
+    monkeypatch.setattr(cnn, "predict_on_batch", lambda images: large.repeat(len(images), axis=0))
+    with pytest.raises(ValueError, match=r"exceed 65,504\. Received: one of 70000"):
+        features.of_clips(cnn, clips, tmp_path, SIZE, progress=False, dtype="float16")
+    assert not list(tmp_path.glob("*.npy"))
+
+
+def test_features_used_longest_ago_make_room(cnn, clips, tmp_path):
+    folder = tmp_path / "cache"
+    width = 4 * cnn.output_shape[-1]
+
+    def cache(chosen, limit=None):
+        features.of_clips(cnn, chosen, folder, SIZE, progress=False, limit=limit)
+        return sorted((p.stat().st_size - 132) // width for p in folder.glob("features-*.npy"))
+
+    assert cache(clips) == [7, 10]
+    old = max(folder.iterdir(), key=lambda p: p.stat().st_size)
+    os.utime(old, (1, 1))
+    assert cache(clips[1:], limit=17 * width + 400) == [7, 10]  # there is room
+    cache(clips[:1])  # the longer one is used now; its modification time stays
+    assert old.stat().st_mtime == 1
+    other = folder / "notes.npy"
+    other.write_bytes(bytes(30 * width))
+    part = clips[0].part(0, 4, "part")
+    # The shorter one was used before it.
+    assert cache([part], limit=14 * width + 400) == [4, 10]
+    with pytest.raises(ValueError, match="room for the features of all clips"):
+        cache(clips, limit=12 * width)
+    assert other.exists()
+
+
+@pytest.mark.nightly
+def test_training_on_features_of_16_bits_is_a_run_of_its_own(clips, tmp_path):
+    options = {"epochs": 1, "features": tmp_path / "cache", "verbose": 0}
+    model, run = affwildnet(hidden_units=8), tmp_path / "run"
+    training.train(model, clips[:1], clips[1:], run, features_dtype="float16", **options)
+    assert len(list((tmp_path / "cache").glob("*-float16.npy"))) == 2
+    with pytest.raises(ValueError, match=r"differs in .*features"):
+        training.train(model, clips[:1], clips[1:], run, **options)
+
+
+def test_features_of_an_executor_have_the_bytes_of_one_process(cnn, clips, tmp_path, monkeypatch):
+    """Also of a clip whose file is damaged; the copy of the CNN for the workers does not stay."""
+    monkeypatch.setattr(features, "GROUP", 5)  # a task per clip
+    features.of_clips(cnn, clips, tmp_path / "expected", SIZE, progress=False)
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "expected").iterdir()}
+    out = tmp_path / "out"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for damaged in (False, True):
+            if damaged:
+                path = min(out.iterdir())
+                path.write_bytes(path.read_bytes()[:-5])
+            features.of_clips(cnn, clips, out, SIZE, progress=False, executor=pool)
+            assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
+
+
+def test_clips_whose_features_fail_in_a_worker_are_named(cnn, clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "GROUP", 5)
+    Path(clips[1].paths[2]).write_text("no picture")
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        pytest.raises(OSError, match=r"1 of 2 that failed[\s\S]*\nb: [\s\S]*b2.png"),
+    ):
+        features.of_clips(cnn, clips, tmp_path / "out", SIZE, progress=False, executor=pool)
+    assert len(list((tmp_path / "out").iterdir())) == 1  # that of the other clip

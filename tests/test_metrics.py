@@ -142,7 +142,7 @@ def test_unknown_dimensions_are_refused():
 
 def test_each_task_has_its_metrics():
     names = {task: [m.name for m in metrics.for_task(task)] for task in ("valence", "expression")}
-    assert names == {"valence": ["ccc", "mse"], "expression": ["accuracy"]}
+    assert names == {"valence": ["ccc", "mse"], "expression": ["accuracy", "macro_f1"]}
     assert [m.name for m in metrics.for_task("valence_arousal")] == [
         "ccc",
         "ccc_valence",

@@ -176,7 +176,8 @@ def test_the_second_fully_connected_layer_feeds_the_rnn_on_request(laboratory):
     """Paper C §4.2.1.3: "the outputs of either the first, or the second" layer."""
     for fed_by, inputs in (("fc1", 4096), ("fc2", 2048)):
         for count in (1, 2):
-            model = laboratory.trainings.new(trained("C-fc", f"{fed_by}, {count} layer(s)"))
+            row = f"{fed_by}, {count} layer{'s' * (count > 1)}"
+            model = laboratory.trainings.new(trained("C-fc", row))
             assert model.get_layer("rnn1").cell.kernel.shape[0] == inputs
             assert len(units(model, layers.GRU)) == count
 
@@ -193,7 +194,7 @@ def test_tables_12_to_14_vary_what_the_paper_varies(laboratory):
     assert cnn.output_shape == (None, 1, 2) and rnn.output_shape == (None, 80, 2)
     for hidden in (100, 128, 150):
         for count in (1, 2):
-            model = new("C14", f"{hidden} units", f"{count} layer(s)")
+            model = new("C14", f"{hidden} units", f"{count} layer{'s' * (count > 1)}")
             assert units(model, layers.GRU) == [(f"rnn{i + 1}", hidden) for i in range(count)]
     for model in (cnn, rnn):
         assert model.get_layer("fc1").kernel.shape[0] == 1 + 136

@@ -87,7 +87,9 @@ def test_an_epoch_is_one_plain_line_where_there_is_no_terminal(finished, capsys)
     folder, clips, *_ = finished
     training.train(tiny(), clips[:1], clips[1:], folder, epochs=3)
     printed = capsys.readouterr().out
-    assert re.fullmatch(r"epoch 3/3  \d+\.\d s  (\w+ -?\d+\.\d{4}(  |\n))+", printed)
+    first, line = printed.split("\n", 1)
+    assert first == f"{folder} resumes at epoch 3 of 3."
+    assert re.fullmatch(r"epoch 3/3  \d+\.\d s  (\w+ -?\d+\.\d{4}(  |\n))+", line)
 
 
 def test_a_second_run_in_the_folder_is_refused_while_the_first_one_runs(finished):
@@ -269,7 +271,7 @@ def test_subject_on_both_sides_is_refused(make_clip, tmp_path):
 
 def test_other_settings_in_the_same_folder_are_refused(finished):
     folder, clips, *_ = finished
-    with pytest.raises(ValueError, match=r"differs in learning_rate \(0.001, now 0.5\)"):
+    with pytest.raises(ValueError, match=r"differs in `learning_rate` \(0.001, now 0.5\)"):
         training.train(tiny(), clips[:1], clips[1:], folder, epochs=1, learning_rate=0.5)
 
 
@@ -300,14 +302,14 @@ def test_a_refused_run_leaves_the_folder_free(make_clip, tmp_path):
 def test_other_labels_are_other_settings(finished):
     folder, clips, *_ = finished
     other = clips[0].labelled(valence_arousal=np.zeros((12, 2)))
-    with pytest.raises(ValueError, match="differs in training"):
+    with pytest.raises(ValueError, match="differs in the clips that train"):
         training.train(tiny(), [other], clips[1:], folder, epochs=1)
 
 
 def test_another_network_is_another_run(finished):
     folder, clips, *_ = finished
     other = models.affwildnet(**TINY, initializer=None, dropout=0.1)
-    with pytest.raises(ValueError, match=r"layers.fc1_dropout \(0.5, now 0.1\), model"):
+    with pytest.raises(ValueError, match=r"`dropout` \(0.5, now 0.1\). Repeat"):
         training.train(other, clips[:1], clips[1:], folder, epochs=1)
 
 
@@ -580,7 +582,7 @@ def test_what_is_recorded_is_a_setting_and_stays_with_the_model(make_clip, tmp_p
         )
 
     assert run("weights 1234")[1]["start"] == "weights 1234"
-    with pytest.raises(ValueError, match=r"differs in start \(weights 1234, now weights 5678\)"):
+    with pytest.raises(ValueError, match=r"differs in `start` \(weights 1234, now weights 5678\)"):
         run("weights 5678")
 
 

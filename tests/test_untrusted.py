@@ -136,3 +136,24 @@ def test_tar_members_cannot_claim_more_than_the_archive(tmp_path, kind):
     with pytest.raises(ValueError, match=r"a\.tar"):
         _archives.unpack_tar(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_large_arrays_of_npz_files_are_mapped_and_compared_with_their_checksum(tmp_path):
+    path = tmp_path / "a.npz"
+    values = np.random.default_rng(0).normal(size=(2000, 68, 2)).astype(np.float32)
+    np.savez(path, landmarks=values, small=values[:3])
+    mapped = _untrusted.map_npz(path, "landmarks")
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, values)
+    mapped[0] = 0  # in memory alone
+    np.testing.assert_array_equal(np.load(path)["landmarks"], values)
+    small = _untrusted.map_npz(path, "small")
+    assert not isinstance(small, np.memmap)
+    np.testing.assert_array_equal(small, values[:3])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(zipfile.BadZipFile, match="CRC"):
+        _untrusted.map_npz(path, "landmarks")
+    np.savez_compressed(path, landmarks=values)
+    np.testing.assert_array_equal(_untrusted.map_npz(path, "landmarks"), values)

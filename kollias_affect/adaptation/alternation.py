@@ -121,16 +121,19 @@ def alternate(
         "parameters": [net.count_params() for net in nets.values()],
     }
     data = {"a": (data_a, validation_a), "b": (data_b, validation_b)}
-    with _folder(out_dir, settings) as folder:
+    with _folder(out_dir, settings) as (folder, check):
         history, finished = _resume(folder, nets)
         for number in range(finished + 1, rounds + 1):
             if number > 0 and _is_exhausted(history, patience):
                 break
+            check()
             with _files.atomic_folder(_round_folder(folder, number)) as new_folder:
                 for net in NETS:
                     history.append(_turn(net, nets, data, number, settings, new_folder, verbose))
+                    check()
                 _files.write_json(new_folder / "history.json", history)
             _remove_useless_rounds(folder, history)
+        _remove_useless_rounds(folder, history)  # which a run that was killed meanwhile left
         best = {net: _round_folder(folder, _best_round(history, net)) for net in NETS}
         _load(nets, best)
         centroids = [Centroids.load(best[net] / f"centroids_{net}.npz") for net in NETS]
@@ -169,7 +172,9 @@ def _turn(net, nets, data, number, settings, folder, verbose):
             )
     logs = model.evaluate(validation_data, verbose=0, return_dict=True)
     centroids.save(folder / f"centroids_{net}.npz")
-    _uncompiled(model).save_weights(folder / f"net_{net}.weights.h5")
+    path, uncompiled = folder / f"net_{net}.weights.h5", _uncompiled(model)
+    with _files.writing(path, _files.stored_size(uncompiled.variables), path):
+        uncompiled.save_weights(path)
     accuracies = float(logs[f"{task}_accuracy"]), float(logs["representation_accuracy"])
     return {
         "round": number,
@@ -183,15 +188,20 @@ def _turn(net, nets, data, number, settings, folder, verbose):
 
 @contextlib.contextmanager
 def _folder(out_dir, settings):
-    """Yields the locked folder of the run, or a temporary one if `out_dir` is `None`."""
+    """Yields the locked folder of the run, or a temporary one if `out_dir` is `None`.
+
+    The second value is a function that raises `OSError` if the folder is gone.
+    """
     if out_dir is None:
         with tempfile.TemporaryDirectory() as temporary:
-            yield Path(temporary)
+            yield Path(temporary), lambda: None
         return
+    required = ("epochs_per_round", "lam")
+    _runs.check_folder(out_dir, settings, required=required)  # one that is refused gets no lock
     folder = _checks.writable_folder("out_dir", out_dir)
-    _runs.start_folder(folder, settings, required=("epochs_per_round", "lam"))
-    with _runs.Lock(folder):
-        yield folder
+    with _runs.Lock(folder) as lock:
+        _runs.start_folder(folder, settings, required=required)
+        yield folder, lock.check
 
 
 def _round_folder(folder, number):

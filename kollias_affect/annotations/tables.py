@@ -3,7 +3,6 @@
 from kollias_affect import _files
 
 
-def write(table, path):
-    """Writes a DataFrame to a csv, atomically."""
-    with _files.atomic(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+def write(table, path, excel_safe=False):
+    """Writes a DataFrame to a csv, atomically; see `_files.write_csv`."""
+    _files.write_csv(table, path, excel_safe, index=False)

@@ -4,6 +4,7 @@ Each family has a module, and each network a line in `BACKBONES`.
 """
 
 from kollias_affect import _checks
+from kollias_affect.backbones.adapted import HUB, adapt, hub
 from kollias_affect.backbones.alexnet import alexnet
 from kollias_affect.backbones.cnn_m import cnn_m
 from kollias_affect.backbones.densenet import densenet121
@@ -21,10 +22,13 @@ BACKBONES = {
 
 __all__ = [
     "BACKBONES",
+    "HUB",
+    "adapt",
     "alexnet",
     "build",
     "cnn_m",
     "densenet121",
+    "hub",
     "resnet50",
     "vgg16",
     "vgg_face",
@@ -35,7 +39,7 @@ def build(name, **options):
     """Builds a backbone by name.
 
     Args:
-        name: One of `BACKBONES`.
+        name: One of `BACKBONES`, or `hub:` and a preset of KerasHub, see `hub`.
         **options: Arguments of that function.
 
     Returns:
@@ -51,4 +55,6 @@ def build(name, **options):
     >>> model.get_layer("pool2").output.shape
     (None, 16, 16, 6)
     """
+    if name.startswith(HUB):
+        return hub(name.removeprefix(HUB), **options)
     return BACKBONES[_checks.one_of("backbone", name, BACKBONES)](**options)

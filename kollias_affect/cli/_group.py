@@ -8,14 +8,14 @@ import tempfile
 
 import click
 
-from kollias_affect.cli import _signals
+from kollias_affect import _files
+from kollias_affect.cli import _signals, _terminal
 
 # Lines that TensorFlow's libraries print while they are loaded, before TF_CPP_MIN_LOG_LEVEL
 # takes effect: a warning of absl, and entries such as "I0000 00:00:1795856719.005775 ...".
 _LOG_LINE = re.compile(r"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:")
 
-# What a terminal takes for orders; line feeds and tabs separate the lines of our own messages.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NEXT = "\0"  # between several messages; no name of a file has it
 
 
 class ErrorGroup(click.Group):
@@ -33,9 +33,24 @@ class ErrorGroup(click.Group):
             click.echo(_signals.describe_stop(context.invoked_subcommand), err=True)
             context.exit(128 + getattr(error, "number", signal.SIGINT))
         except (OSError, ValueError) as error:
-            if context.params.get("debug"):
+            _refuse(context, error)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # of TensorFlow, SQLite or HDF5
+            if not _files.is_disk_full(error):
                 raise
-            raise click.UsageError(_printable(message_of(error))) from error
+            _refuse(context, error)
+
+
+def _refuse(context, error):
+    """Ends the command with one message."""
+    if context.params.get("debug"):
+        raise error
+    command = context.command.commands.get(context.invoked_subcommand)
+    text = _with_options(message_of(error), command)
+    if _files.is_disk_full(error) and context.invoked_subcommand in _signals.RESUMABLE:
+        text = f"{text} The same command resumes."
+    raise click.UsageError(_printable(text)) from error
 
 
 class KerasCommand(click.Command):
@@ -73,7 +88,7 @@ def import_tensorflow(context):
         return
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as file:
+    with _scratch() as file:
         os.dup2(file.fileno(), 2)
         try:
             import tensorflow  # noqa: F401
@@ -87,8 +102,17 @@ def import_tensorflow(context):
                     print(line, file=sys.stderr)
 
 
+def _scratch():
+    """Returns a temporary file, in memory where that is possible: there may be no folder for it."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("stderr"), "w+b")
+    return tempfile.TemporaryFile()
+
+
 def message_of(error):
     """Text of an exception; errors of the operating system name the file."""
+    if _files.is_disk_full(error) and not isinstance(error, (ValueError, _files.DiskFullError)):
+        return str(_files.DiskFullError(getattr(error, "filename", None)))
     if isinstance(error, OSError) and error.strerror and error.filename:
         return (
             f"A file or folder cannot be used: {error.strerror}. Received: {error.filename}. "
@@ -98,8 +122,35 @@ def message_of(error):
 
 
 def _printable(text):
-    """Returns a text whose control characters are written as escapes."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    """Returns a message in which control characters of names are written out."""
+    return "\nError: ".join(map(_terminal.message, text.split(_NEXT)))
+
+
+def _with_options(text, command):
+    """Returns a message in which arguments of the library have the names of a command's options.
+
+    `batch_size` becomes `--batch-size` where the command has that option.
+    """
+    for name, spelled in _spelled(command).items():
+        text = re.sub(rf"`{name}(?=[`=])", f"`{spelled}", text)
+    return text
+
+
+def _spelled(command):
+    """Returns a dict from the names of the options of a command to their spelling.
+
+    Of a group, which command was called is not known here: options that two of its commands spell
+    differently are left out.
+    """
+    commands = getattr(command, "commands", {"": command}).values()
+    spelled = {}
+    for each in commands:
+        for option in getattr(each, "params", ()):
+            if isinstance(option, click.Option):
+                spelled.setdefault(option.name, set()).add(max(option.opts, key=len))
+    if "out" in spelled:
+        spelled["out_dir"] = spelled["out"]
+    return {name: min(options) for name, options in spelled.items() if len(options) == 1}
 
 
 def raise_errors(errors):
@@ -109,4 +160,4 @@ def raise_errors(errors):
         errors: Dict from an input to the exception that it caused.
     """
     if errors:
-        raise ValueError("\nError: ".join(message_of(error) for error in errors.values()))
+        raise ValueError(_NEXT.join(message_of(error) for error in errors.values()))

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 
-RESUMABLE = ("extract", "train", "adapt", "finetune", "table")
+RESUMABLE = ("extract", "train", "search", "adapt", "finetune", "table")
 
 
 class Stopped(KeyboardInterrupt):
@@ -39,7 +39,7 @@ def stopping():
         if os.getpid() != process:  # a forked worker: its parent tells the user
             os._exit(128 + number)
         for child in multiprocessing.active_children():
-            child.terminate()
+            child.kill()  # SIGTERM is lost in a process that was forked a moment ago
         raise Stopped(number)
 
     for number in numbers:

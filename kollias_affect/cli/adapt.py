@@ -5,6 +5,7 @@ import click
 from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo_lines
 
 
 def _check(a, b, **_):
@@ -187,5 +188,5 @@ def adapt(out, a, b, backbone, network, alternate, rounds, lambdas, scale, **opt
     settings = experiment.Settings(scale=option_texts.parse_value(scale, 1.0), **options)
     adapting.adapt(
         first, others[0] if len(others) == 1 else others, backbone, out, settings,
-        log=click.echo, network=network, alternate=alternate, rounds=rounds,
+        log=echo_lines, network=network, alternate=alternate, rounds=rounds,
     )  # fmt: skip

@@ -6,13 +6,14 @@ import click
 
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
+from kollias_affect.cli._terminal import echo, echo_lines
 
 
 def _print_texts(context, parameter, value):
     if value and not context.resilient_parsing:
         from kollias_affect.annotations import texts
 
-        click.echo(json_text(texts.default()))
+        echo_lines(json_text(texts.default()))
         context.exit()
 
 
@@ -99,10 +100,10 @@ def annotate(videos, out, browse, convert, **options):
     from kollias_affect.annotations.server import start
 
     with start.prepare(
-        videos, out, confirm=_confirmation(convert), report=click.echo, **options
+        videos, out, confirm=_confirmation(convert), report=echo, **options
     ) as prepared:
-        click.echo(f"{count(prepared.count, 'video')}. Annotations: {prepared.store_file}")
-        click.echo(f"Open {prepared.address}  (Ctrl+C ends)")
+        echo(f"{count(prepared.count, 'video')}. Annotations: {prepared.store_file}")
+        echo(f"Open {prepared.address}  (Ctrl+C ends)")
         sys.stdout.flush()
         if browse:
             click.launch(prepared.address)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from kollias_affect._texts import count
+from kollias_affect._texts import count, printable
 from kollias_affect.cli import options as shared
+from kollias_affect.cli._terminal import echo, echo_lines
 
 
 def _lag(context, parameter, value):
@@ -92,7 +93,7 @@ def list_(store):
     with _open(store) as opened:
         videos = {video["id"]: video for video in opened.videos.all()}
         rows = [_row(take, videos[take["video"]]) for take in opened.takes.list()]
-    click.echo(tabulate(rows, headers="keys") if rows else "No recordings yet.")
+    echo_lines(tabulate(rows, headers="keys") if rows else "No recordings yet.")
 
 
 def _row(take, video):
@@ -115,9 +116,10 @@ def _row(take, video):
         if is_true
     ]
     return {
-        "video": video["name"], "person": take["person_label"], "dimension": take["dimension"],
-        "annotator": take["name"], "mode": take["mode"], "state": take["state"],
-        "samples": take["samples"], "covered": f"{found['covered']:.0%}" if found else "",
+        "video": printable(video["name"]), "person": printable(take["person_label"]),
+        "dimension": take["dimension"], "annotator": printable(take["name"]),
+        "mode": take["mode"], "state": take["state"], "samples": take["samples"],
+        "covered": f"{found['covered']:.0%}" if found else "",
         "notes": ", ".join(notes),
     }  # fmt: skip
 
@@ -135,8 +137,8 @@ def export(store, out, name, states):
         found = _recordings(opened, states)
         paths = formats.write(found, out, name, _frame_times(opened))
     for path in paths:
-        click.echo(path)
-    click.echo(f"{count(len(found), 'recording')}, {count(len(paths), 'file')}.")
+        echo(path)
+    echo(f"{count(len(found), 'recording')}, {count(len(paths), 'file')}.")
 
 
 @annotations.command("import")
@@ -172,7 +174,7 @@ def import_(files, out, name, videos, annotator, person, dimension):
             recordings.save(opened, r, video, {"kind": "import", "format": name, "file": path.name})
             for (path, r), video in zip(found, places, strict=True)
         ]
-    click.echo(f"{count(sum(new), 'recording')} added, {len(new) - sum(new):,} there already.")
+    echo(f"{count(sum(new), 'recording')} added, {len(new) - sum(new):,} there already.")
 
 
 def _video_of(store, recording):
@@ -193,7 +195,8 @@ def _video_of(store, recording):
 @click.option("--icc", "form", default="ICC(2,1)", show_default=True, help="Form of the ICC.")
 @_lag_option
 @_states_option
-def agree(store, out, form, lag, states):
+@shared.excel_safe_option
+def agree(store, out, form, lag, states, excel_safe):
     """Measures how far the annotators of STORE agree, per video and over all.
 
     Writes tracks.csv, pairs.csv and, for each video, person and dimension with several annotators,
@@ -205,13 +208,13 @@ def agree(store, out, form, lag, states):
     with _open(store) as opened:
         found = comparison.compare(_recordings(opened, states), form, lag)
     out = _checks.writable_folder("out", out)
-    tables.write(found.tracks, out / "tracks.csv")
-    tables.write(found.pairs, out / "pairs.csv")
+    tables.write(found.tracks, out / "tracks.csv", excel_safe)
+    tables.write(found.pairs, out / "pairs.csv", excel_safe)
     for track, sampled in found.traces.items():
         _draw(out, track, sampled, found.tracks)
     columns = ["video", "person", "dimension", "annotators", "correlation", "ccc", "icc", "alpha"]
-    click.echo(found.tracks[columns].round(3).to_string(index=False))
-    click.echo(f"icc: {form}. Tables and pictures: {out}")
+    echo_lines(found.tracks[columns].round(3).to_string(index=False))
+    echo(f"icc: {form}. Tables and pictures: {out}")
 
 
 def _draw(out, track, sampled, table):
@@ -271,11 +274,11 @@ def label(store, crops, choice, lag, states):
     frames_csv.write(list({**listed, **{clip.key: clip for clip in usable}}.values()), path)
     tables.write(done.recordings, crops / "annotations_recordings.csv")
     tables.write(done.frames, crops / "annotations_frames.csv")
-    click.echo(done.frames.to_string(index=False))
+    echo_lines(done.frames.to_string(index=False))
     unused = done.recordings[~done.recordings["used"]]
     for reason, rows in unused.groupby("reason"):
-        click.echo(f"{count(len(rows), 'recording')} not used: {reason}")
-    click.echo(f"{path}: {count(len(usable), 'clip')} with labels.")
+        echo(f"{count(len(rows), 'recording')} not used: {reason}")
+    echo(f"{path}: {count(len(usable), 'clip')} with labels.")
 
 
 def _problems(frames):

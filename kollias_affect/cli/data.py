@@ -4,6 +4,7 @@ import click
 
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
+from kollias_affect.cli._terminal import echo, echo_lines
 
 
 @click.command()
@@ -39,13 +40,13 @@ def data(name, root, split, loader_options, out, statistics):
         )
     options = option_texts.parse_options(name, loader_options)
     clips = datasets.load(name, root, split, **options)
-    click.echo(str(clips.report))
+    echo_lines(clips.report)
     if split is None:
         for part, text in division.count_parts(name, root, **options).items():
-            click.echo(f"  part {part}: {text or 'absent, or without labels'}")
+            echo(f"  part {part}: {text or 'absent, or without labels'}")
     if statistics:
         described = datasets.statistics.describe_database(name, root, split, **options)
-        click.echo(f"\n{datasets.statistics.table(described).to_string()}")
+        echo_lines(f"\n{datasets.statistics.table(described).to_string()}")
     if out is not None:
         datasets.frames_csv.write(clips, out)
-        click.echo(f"{out}: {count(len(clips), 'clip')}.")
+        echo(f"{out}: {count(len(clips), 'clip')}.")

@@ -3,6 +3,7 @@
 import click
 
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo_lines
 from kollias_affect.cli.options import AT_LEAST_1, out_option, seed_option
 
 
@@ -14,4 +15,4 @@ def demo(out, epochs, seed):
     """Makes synthetic clips, trains a small AffWildNet on them, and shows the result."""
     from kollias_affect.experiments import demo as recipe
 
-    recipe.run(out, epochs=epochs, seed=seed, log=click.echo)
+    recipe.run(out, epochs=epochs, seed=seed, log=echo_lines)

@@ -2,8 +2,23 @@
 
 import click
 
+from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo
+
+
+def _record(model):
+    """Returns the record of a calibrated model."""
+    from kollias_affect import models, weights
+
+    card = models.read_card(weights.model_file(model)) or {}
+    if not card.get("uncertainty"):
+        raise ValueError(
+            f"--intervals needs a calibrated model. Received: {model}, which has no intervals. Run "
+            "`kollias-affect calibrate` first."
+        )
+    return card["uncertainty"]
 
 
 @click.command(cls=KerasCommand, check=shared.check_data)
@@ -50,9 +65,23 @@ from kollias_affect.cli._group import KerasCommand
     type=shared.MODEL,
     help="Another model, with the same post-processing: print differences and paired p-values.",
 )
+@click.option(
+    "--groups",
+    type=shared.EXISTING,
+    metavar="FILE.csv",
+    help="Also score groups of people, with intervals over persons and differences: a csv file "
+    "with the column video or subject, and columns such as age,gender.",
+)
+@click.option(
+    "--intervals",
+    is_flag=True,
+    help="Also print how many labels the intervals of a calibrated model hold, see `calibrate`.",
+)
 @click.option("--out", type=shared.FOLDER, help="Write tables and pictures there.")
+@shared.excel_safe_option
 def evaluate(
-    model, data, dataset, split, loader_options, by, search, postprocessing, against, out, **options
+    model, data, dataset, split, loader_options, by, search, postprocessing, against, groups,
+    intervals, out, **options,
 ):  # fmt: skip
     """Prints the scores of MODEL on the clips of DATA, over all frames.
 
@@ -65,12 +94,14 @@ def evaluate(
     from kollias_affect import evaluation
     from kollias_affect.experiments import seen
 
-    evaluation.check_options(by, search, postprocessing)
+    evaluation.check_options(by, search, postprocessing, groups)
+    record = _record(model) if intervals else None
     network = shared.load_model(model)
     roles = ("test", "validation") if search is None else ("validation",)
     clips, text = shared.load_scored(dataset, data, split, loader_options, roles=roles)
-    click.echo(f"Scored: {text}")
+    echo(f"Scored: {text}")
     shared.print_warning(seen.warning(model, dataset, clips))
+    of_clips = None if groups is None else _groups(groups, clips)
     result = evaluation.evaluate_model(
         network,
         clips,
@@ -79,23 +110,66 @@ def evaluate(
         postprocessing=postprocessing,
         against=None if against is None else shared.load_model(against),
         out_dir=out,
+        groups=of_clips,
         **options,
     )
     if search is not None:
-        click.echo(f"{search}: {result.steps}")
+        echo(f"{search}: {result.steps}")
     shared.print_table(result.scores)
     if result.without_labels:
-        click.echo(f"Without labels, and not scored: {', '.join(result.without_labels)}")
+        echo(f"Without labels, and not scored: {', '.join(result.without_labels)}")
     if result.total is not None:
-        click.echo(f"Sum of mean CCC, macro F1 and mean F1 (ABAW): {result.total:.4f}")
+        echo(f"Sum of mean CCC, macro F1 and mean F1 (ABAW): {result.total:.4f}")
     if result.per_video is not None:
-        click.echo()
+        echo()
         shared.print_table(result.per_video)
+        single = evaluation.count_single(result.per_video)
+        if single:
+            echo(f"NaN: {count(single, 'video')} with one value, which has no correlation.")
     if result.levels is not None:
-        click.echo()
+        echo()
         shared.print_table(result.levels)
+    for task, table in result.by_group.items():
+        _print_groups(task, table)
+    if record is not None:
+        from kollias_affect import uncertainty
+
+        echo("\nIntervals and sets that hold the label:")
+        shared.print_table(uncertainty.coverage(network, record, clips))
     if against is not None:
-        click.echo(f"\n{result.measure} of {model} and {against}:")
+        echo()
+        echo(f"{result.measure} of {model} and {against}:")
         shared.print_table(result.comparison)
     if out is not None:
-        click.echo(f"Tables and pictures: {out}")
+        echo(f"Tables and pictures: {out}")
+
+
+def _groups(path, clips):
+    """Returns the groups of clips by key, and says how many clips have none."""
+    from kollias_affect.datasets import groups
+
+    found = groups.read(path, clips)
+    if len(found) < len(clips):
+        echo(f"Clips without a row in {path}: {len(clips) - len(found)} of {len(clips)}.")
+    return found
+
+
+def _print_groups(task, table):
+    """Prints the rows of groups that say most, and the warnings; files have all rows."""
+    from kollias_affect.evaluation import groups
+
+    persons = table.index.get_level_values("column") == groups.SUBJECT
+    shown = table[~persons].drop(columns=["others", "small"])
+    if len(shown):
+        echo(f"\nGroups, {task} (95 % intervals over persons):")
+        shared.print_table(shown.reset_index().set_index("column"), digits=3)
+    if persons.any():
+        of_person = table[persons].groupby(level="group").last().iloc[:, 0].dropna()
+        low, *quarters, high = of_person.quantile([0, 0.25, 0.5, 0.75, 1])
+        echo(
+            f"\nSingle persons, {task}, {table.columns[0]} of {len(of_person)}: lowest {low:.3f} "
+            f"({of_person.idxmin()}), quartiles {', '.join(f'{q:.3f}' for q in quarters)}, "
+            f"highest {high:.3f} ({of_person.idxmax()})."
+        )
+    for text in groups.warnings(table):
+        shared.print_warning(text)

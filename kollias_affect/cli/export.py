@@ -6,6 +6,7 @@ import click
 
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo
 
 _ENDINGS = {"onnx": ".onnx", "litert": ".tflite", "saved_model": ""}
 _CALIBRATION_FRAMES = 512
@@ -73,13 +74,13 @@ def export(
         )
     except ImportError as error:
         raise ValueError(str(error)) from error
-    click.echo(
+    echo(
         f"{out}: {measured['bytes'] / 1e6:.1f} MB, largest difference from Keras "
         f"{measured['difference']:.1g} on random inputs."
     )
     for task, loss in measured.get("loss", {}).items():
         measure = "same class" if task.startswith("expression") else "lowest CCC with float32"
-        click.echo(
+        echo(
             f"int8 on {loss['frames']} frames that did not calibrate it, {task}: {measure} "
             f"{loss['agreement']:.4f}, mean change {loss['mean']:.4f}, largest "
             f"{loss['largest']:.4f}."

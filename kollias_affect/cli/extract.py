@@ -6,6 +6,7 @@ from kollias_affect import _cluster
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import raise_errors
+from kollias_affect.cli._terminal import echo
 
 
 @click.command()
@@ -28,14 +29,15 @@ from kollias_affect.cli._group import raise_errors
 )
 @shared.detect_every_option
 @shared.processes_option
-@shared.cluster_option
+@shared.cluster_option("one task per video")
+@shared.segment_option
 @click.option(
     "--labels",
     type=shared.EXISTING,
     help="Folder of <video>.csv or .txt, a row valence,arousal per frame; writes OUT/frames.csv.",
 )
 @click.option("--overwrite", is_flag=True, help="Extract finished videos again.")
-def extract(videos, out, labels, cluster, processes, **options):
+def extract(videos, out, labels, cluster, segment, processes, **options):
     """Finds, aligns and crops the face in every frame of VIDEOS.
 
     The same command resumes an interrupted run and skips finished videos.
@@ -43,26 +45,33 @@ def extract(videos, out, labels, cluster, processes, **options):
     from kollias_affect import faces
     from kollias_affect.datasets import frames_csv
 
-    shared.refuse_processes(cluster, processes)
+    options |= shared.on_cluster(cluster, segment, processes)
     if labels is not None:
         listed = frames_csv.read_label_list(videos, out, labels)
     with _cluster.executor(cluster) as executor:
-        results, errors = faces.extract_many(videos, out, processes, executor=executor, **options)
-    clips = [
-        clip
-        for result in results.values()
-        for clip in (result if isinstance(result, list) else [result])
-    ]
-    for clip in clips:
-        _print_clip(clip)
-    if labels is not None and clips:
+        results, errors = faces.extract_many(
+            videos, out, executor=executor, keep=labels is not None, **options
+        )
+    for result in results.values():
+        for extracted in result if labels is None else faces.described(result):
+            _print(extracted)
+    clips = [clip for result in results.values() if labels is not None for clip in _listed(result)]
+    if clips:
         path = out / "frames.csv"
         listed_clips = frames_csv.write_label_list(clips, listed, labels, path)
-        click.echo(f"{path}: {count(listed_clips, 'clip')} with labels.")
+        echo(f"{path}: {count(listed_clips, 'clip')} with labels.")
     raise_errors(errors)
 
 
-def _print_clip(clip):
-    faces = int(clip.has_image.sum())
-    note = "" if faces else " No face was found: no crops, a table without boxes."
-    click.echo(f"{clip.key}: {count(len(clip), 'frame')}, {faces:,} with a face.{note}")
+def _listed(result):
+    return result if isinstance(result, list) else [result]
+
+
+def _print(extracted):
+    note = ""
+    if not extracted.faces:
+        note = " No face was found: no crops, a table without boxes."
+    echo(
+        f"{extracted.key}: {count(extracted.frames, 'frame')}, {extracted.faces:,} with a face."
+        f"{note}"
+    )

@@ -4,6 +4,7 @@ import click
 
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo
 
 
 def _check(stages, **_):
@@ -113,6 +114,6 @@ def finetune(out, **options):
     """
     from kollias_affect.experiments.paper_d import finetuning
 
-    result = finetuning.finetune(out, **options)
+    result = finetuning.finetune(out, log=echo, **options)
     shared.print_table(result.table.T, digits=3)
-    click.echo(f"Report: {out / 'report.md'}. Model: {out}/{result.card['stage']}/best.keras")
+    echo(f"Report: {out / 'report.md'}. Model: {out}/{result.card['stage']}/best.keras")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from kollias_affect import _checks, _cluster, catalogue
+from kollias_affect import _checks, _cluster, _storage, catalogue
+from kollias_affect.cli._terminal import echo, echo_lines
 
 PATH = click.Path(path_type=Path)
 
@@ -133,6 +134,16 @@ class _Cluster(click.ParamType):
         return _cluster.checked(value)
 
 
+class _Size(click.ParamType):
+    """A number of bytes with a unit, see `_storage.bytes_of`."""
+
+    name = "size"
+
+    def convert(self, value, param, context):
+        """Returns an `int`."""
+        return value if isinstance(value, int) else _storage.bytes_of(value)
+
+
 class _OneOf(click.ParamType):
     """One of some names."""
 
@@ -146,13 +157,26 @@ class _OneOf(click.ParamType):
         return _checks.one_of(_named(param), value, self.names)
 
 
-def refuse_processes(cluster, processes):
-    """Raises `ValueError` if both a cluster and a number of processes are given."""
+def on_cluster(cluster, segment, processes):
+    """Checks options that go with `--cluster`.
+
+    Returns:
+        Dict of options of `faces.extract_many`, `executor` left out.
+
+    Raises:
+        ValueError: If they exclude each other.
+    """
     if cluster is not None and processes is not None:
         raise ValueError(
             "With --cluster, the cluster sets the number of processes. Received: --cluster "
             f"{cluster} and --processes {processes}. Leave one of them out."
         )
+    if cluster is None and segment is not None:
+        raise ValueError(
+            "--segment is for clusters. Received: it without --cluster. Leave it out, or name a "
+            "cluster."
+        )
+    return {"processes": processes} if segment is None else {"segment": segment}
 
 
 def _named(param):
@@ -165,6 +189,7 @@ def _named(param):
 EXISTING = _Existing(path_type=Path)
 FOLDER = _Folder(path_type=Path)
 MODEL = _Model()
+SIZE = _Size()
 
 
 one_of, registry, whole, real = _OneOf, _Name, _Whole, _Real
@@ -197,13 +222,29 @@ detect_every_option = click.option(
 processes_option = click.option(
     "--processes", type=AT_LEAST_1, help="Videos processed at a time.  [default: one per core]"
 )
-cluster_option = click.option(
-    "--cluster",
-    type=_Cluster(),
-    help="Run one task per video on a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, "
-    "N processes that are replaced if they die.",
+segment_option = click.option(
+    "--segment",
+    type=AT_LEAST_1,
+    help="With --cluster: frames of the segments of a long video that are extracted at the same "
+    "time.  [default: 7500]",
+)
+excel_safe_option = click.option(
+    "--excel-safe",
+    is_flag=True,
+    help="For csv files that a spreadsheet opens: a quote before texts that it would take for a "
+    "formula, such as the name =1+1.mp4.",
 )
 seed_option = click.option("--seed", type=_Whole(0, 2**32 - 1), default=0, show_default=True)
+
+
+def cluster_option(tasks):
+    """The option `--cluster`, with what its tasks are, such as `one task per video`."""
+    return click.option(
+        "--cluster",
+        type=_Cluster(),
+        help=f"Run {tasks} on a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:N, N "
+        "processes that are replaced if they die.",
+    )
 
 
 def out_option(text):
@@ -342,17 +383,17 @@ def load_model(name):
     Returns:
         `keras.Model`.
     """
-    from kollias_affect import models, weights
+    from kollias_affect import models
 
-    return models.load(weights.model_file(name))[0]
+    return models.load(name)[0]
 
 
 def print_warning(text):
     """Prints a text to standard error, unless it is `None`."""
     if text is not None:
-        click.echo(text, err=True)
+        echo(text, err=True)
 
 
 def print_table(table, digits=4):
     """Prints a `pandas.DataFrame` with so many decimals."""
-    click.echo(table.to_string(float_format=f"%.{digits}f"))
+    echo_lines(table.to_string(float_format=f"%.{digits}f"))

@@ -2,9 +2,11 @@
 
 import click
 
+from kollias_affect import _cluster
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import import_tensorflow, raise_errors
+from kollias_affect.cli._terminal import echo
 
 
 def _divided(model, inputs):
@@ -56,6 +58,7 @@ def _divided(model, inputs):
     show_default=True,
     help="Format of the tables.",
 )
+@shared.excel_safe_option
 @click.option(
     "--html",
     is_flag=True,
@@ -76,9 +79,11 @@ def _divided(model, inputs):
 )
 @shared.detect_every_option
 @shared.processes_option
+@shared.cluster_option("one task per video")
+@shared.segment_option
 def predict(
     inputs, out, model, recursive, cropped, detector, max_side, faces, annotate, landmarks, format,
-    html, stream, skip_unchanged, detect_every, processes,
+    excel_safe, html, stream, skip_unchanged, detect_every, processes, cluster, segment,
 ):  # fmt: skip
     """Runs a model on INPUTS: videos, images, or folders of them.
 
@@ -90,7 +95,8 @@ def predict(
     from kollias_affect.prediction.view import writing
 
     # What can be refused is refused before anything heavy is imported.
-    prediction.check_format(format)
+    prediction.check_format(format, excel_safe)
+    of_cluster = shared.on_cluster(cluster, segment, processes)
     if html:
         writing.refuse_foreign(out / writing.FILE_NAME)
     model, inputs = _divided(model, inputs)
@@ -105,27 +111,30 @@ def predict(
     if files.ignored:
         kinds = sorted(files.ignored.items())
         ignored = [count(n, "folder") if kind == "folder" else f"{n:,} {kind}" for kind, n in kinds]
-        click.echo(f"Ignored in folders: {', '.join(ignored)}.")
+        echo(f"Ignored in folders: {', '.join(ignored)}.")
     if catalogue.runtime_file(model).suffix != ".onnx":
         import_tensorflow(click.get_current_context())
     options = {"detector": detector, "annotate": annotate, "landmarks": landmarks, "format": format}
+    options["excel_safe"] = excel_safe
     if max_side is not None:
         options["max_side"] = max_side
-    result = prediction.predict_files(
-        model,
-        files,
-        out,
-        of_images={"cropped": cropped},
-        of_videos={
-            "faces": faces,
-            "mode": {None: None, True: "stream", False: "windows"}[stream],
-            "detect_every": detect_every,
-            "skip_unchanged": skip_unchanged,
-            "processes": processes,
-        },
-        log=click.echo,
-        **options,
-    )
+    with _cluster.executor(cluster) as executor:
+        result = prediction.predict_files(
+            model,
+            files,
+            out,
+            of_images={"cropped": cropped},
+            of_videos={
+                "faces": faces,
+                "mode": {None: None, True: "stream", False: "windows"}[stream],
+                "detect_every": detect_every,
+                "skip_unchanged": skip_unchanged,
+                "executor": executor,
+                **of_cluster,
+            },
+            log=echo,
+            **options,
+        )
     if html and result.summary is not None:
-        click.echo(prediction.write_page(out, media=list(files.names)))
+        echo(prediction.write_page(out, media=list(files.names)))
     raise_errors(result.errors)

@@ -5,6 +5,7 @@ import click
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo
 
 
 @click.command(cls=KerasCommand)
@@ -74,11 +75,9 @@ def submit(
     else:
         done = submissions.write(dataset, out, clips, predictions, missing=missing or "mark")
         unit = "frame", f"these are {'marked' if missing != 'interpolate' else 'interpolated'}"
-    click.echo(
-        f"{out}: {count(done.rows, unit[0])}, {done.without_face:,} without a face: {unit[1]}."
-    )
+    echo(f"{out}: {count(done.rows, unit[0])}, {done.without_face:,} without a face: {unit[1]}.")
     if done.clipped:
-        click.echo(f"{count(done.clipped, 'prediction')} outside the range of the labels.")
+        echo(f"{count(done.clipped, 'prediction')} outside the range of the labels.")
 
 
 def _task(network, dataset, task, steps):

@@ -2,9 +2,11 @@
 
 import click
 
+from kollias_affect import _cluster
 from kollias_affect.cli import names as known
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo, echo_lines
 
 
 def _check(data, weights, smoke, **_):
@@ -121,7 +123,8 @@ def _check(data, weights, smoke, **_):
 )
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
 @shared.seed_option
-def table(names, data, out, smoke, weights, backbone, steps, protocol, seeds, **scale):
+@shared.cluster_option("one task per training or fold")
+def table(names, data, out, smoke, weights, backbone, steps, protocol, seeds, cluster, **scale):
     """Runs the papers' tables NAMES on your data, beside the papers' numbers.
 
     Without NAMES it lists the tables and the roles of their data. `all` stands for every table.
@@ -136,12 +139,14 @@ def table(names, data, out, smoke, weights, backbone, steps, protocol, seeds, **
     from kollias_affect.evaluation import markdown
 
     if not names:
-        click.echo(experiments.list_tables())
+        echo_lines(experiments.list_tables())
         return
-    frames = experiments.reproduce(
-        names, data, out, experiments.Scale(**scale), smoke, weights, backbone, steps, seeds,
-        log=click.echo, protocol=protocol,
-    )  # fmt: skip
+    with _cluster.executor(cluster) as executor:
+        frames = experiments.reproduce(
+            names, data, out, experiments.Scale(**scale), smoke, weights, backbone, steps, seeds,
+            log=echo_lines, protocol=protocol, executor=executor,
+        )  # fmt: skip
     for name, frame in frames.items():
-        click.echo(f"\n{name}: {experiments.TABLES[name].title}\n{markdown(frame)}")
-    click.echo(f"\nTables: {', '.join(str(out / f'{name}.md') for name in frames)}")
+        echo_lines(f"\n{name}: {experiments.TABLES[name].title}\n{markdown(frame)}")
+    echo()
+    echo(f"Tables: {', '.join(str(out / f'{name}.md') for name in frames)}")

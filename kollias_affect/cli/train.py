@@ -2,9 +2,11 @@
 
 import click
 
+from kollias_affect import _checks, _cluster
 from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo, echo_lines
 
 
 class _Units(click.ParamType):
@@ -18,6 +20,20 @@ class _Units(click.ParamType):
             return tuple(int(number) for number in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is not a whole number, or several such as 4096,2048.")
+
+
+class _Backbone(click.ParamType):
+    """A name of a backbone, a preset of KerasHub, or a model file."""
+
+    name = "name"
+
+    def convert(self, value, param, context):
+        """Returns the text."""
+        if value.endswith(".keras"):
+            shared.EXISTING.convert(value, param, context)
+        elif not value.startswith("hub:"):
+            _checks.one_of("--backbone", value, names.BACKBONES)
+        return value
 
 
 def _check(data, dataset, weights, **_):
@@ -84,8 +100,9 @@ def _loss_weights(context, param, value):
 )
 @click.option(
     "--backbone",
-    type=shared.one_of(*names.BACKBONES),
-    help="vgg_face, vgg16, resnet50, densenet121, cnn_m or alexnet.  [default: vgg_face]",
+    type=_Backbone(),
+    help="vgg_face, vgg16, resnet50, densenet121, cnn_m or alexnet; hub:PRESET of KerasHub (extra "
+    "hub); or a .keras file of a model of images.  [default: vgg_face]",
 )
 @click.option(
     "--weights", metavar="NAME=FILE", help="Published weights of the backbone, by its name."
@@ -193,6 +210,41 @@ def _loss_weights(context, param, value):
     type=shared.real(min=0),
     help="L2 penalty of the kernels, such as 1e-4.  [default: none]",
 )
+@click.option(
+    "--schedule",
+    type=shared.one_of("cosine"),
+    help="cosine: let the learning rate fall along half a cosine to 0 at the last epoch.  "
+    "[default: constant]",
+)
+@click.option(
+    "--warm-up",
+    type=shared.real(min=0),
+    metavar="EPOCHS",
+    help="Epochs in which the learning rate of --schedule rises from 0.  [default: 0]",
+)
+@click.option(
+    "--clip-norm",
+    type=shared.POSITIVE,
+    help="Scale the gradients of a batch down to this norm.  [default: none]",
+)
+@click.option(
+    "--ema",
+    type=shared.SHARE,
+    metavar="MOMENTUM",
+    help="Validate and save a moving average of the weights, such as 0.999.  [default: none]",
+)
+@click.option(
+    "--patience",
+    type=shared.AT_LEAST_1,
+    metavar="EPOCHS",
+    help="End after so many epochs without a better score.  [default: all epochs]",
+)
+@click.option(
+    "--augment",
+    metavar="standard|NAME=NUMBER,...",
+    help="Change the training images at random, with their landmarks: standard, or some of flip, "
+    "shift, zoom, rotation, colour, blur, occlusion, and per=window or per=frame.  [default: none]",
+)
 @click.option("--loss", help="ccc or mse.  [default: the settings']")
 @click.option(
     "--level",
@@ -252,8 +304,22 @@ def _loss_weights(context, param, value):
     metavar="DIR",
     help="With --frozen: folder in which the CNN's outputs of each frame are cached.",
 )
+@click.option(
+    "--features-dtype",
+    type=shared.one_of("float32", "float16", "bfloat16"),
+    default="float32",
+    show_default=True,
+    help="Type of the cached outputs; the 16-bit types take half the disk.",
+)
+@click.option(
+    "--features-limit",
+    type=shared.SIZE,
+    metavar="SIZE",
+    help="Size of --features, such as 20GB, above which the files used longest ago are removed.",
+)
+@shared.cluster_option("the CNN of --features")
 @shared.seed_option
-def train(data, out, dataset, loader_options, **options):
+def train(data, out, dataset, loader_options, cluster, **options):
     """Trains a network on the clips of DATA, and keeps the best epoch on validation clips.
 
     Without --split, the official training and validation parts of the database are used; a
@@ -272,6 +338,14 @@ def train(data, out, dataset, loader_options, **options):
     from kollias_affect.experiments import train_run
 
     parsed = option_texts.parse_options(dataset, loader_options)
-    _, card = train_run.train(data, out, dataset, loader_options=parsed, log=click.echo, **options)
+    if cluster is not None and options["features"] is None:
+        raise ValueError(
+            f"--cluster computes the features of a frozen CNN. Received: --cluster {cluster} "
+            "without --features. Add --frozen --features DIR, or leave it out."
+        )
+    with _cluster.executor(cluster) as executor:
+        _, card = train_run.train(
+            data, out, dataset, loader_options=parsed, log=echo_lines, executor=executor, **options
+        )
     scores = ", ".join(f"{name} {card[name]:.3f}" for name in card if name.startswith("val_"))
-    click.echo(f"Best epoch {card['epoch']}: {scores}. Model: {out / 'best.keras'}")
+    echo(f"Best epoch {card['epoch']}: {scores}. Model: {out / 'best.keras'}")

@@ -6,6 +6,7 @@ import click
 
 from kollias_affect._texts import count
 from kollias_affect.cli import options as shared
+from kollias_affect.cli._terminal import echo
 
 
 @click.command()
@@ -38,13 +39,13 @@ def view(out, media, save, embed, browse, **options):
     if save is not None:
         from kollias_affect.prediction import view as pages
 
-        click.echo(pages.write_page(out, save, media, embed))
+        echo(pages.write_page(out, save, media, embed))
         return
     from kollias_affect._web import running
     from kollias_affect.prediction.view import server
 
     with server.prepare(out, media, **options) as prepared:
-        click.echo(f"{count(prepared.count, 'input')}. Open {prepared.address}  (Ctrl+C ends)")
+        echo(f"{count(prepared.count, 'input')}. Open {prepared.address}  (Ctrl+C ends)")
         sys.stdout.flush()
         if browse:
             click.launch(prepared.address)

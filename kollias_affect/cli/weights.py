@@ -7,6 +7,7 @@ import click
 from kollias_affect.cli import names
 from kollias_affect.cli import options as shared
 from kollias_affect.cli._group import KerasCommand
+from kollias_affect.cli._terminal import echo, echo_lines
 
 
 @click.group()
@@ -21,8 +22,8 @@ def list_weights():
 
     table = registry.list_pretrained().drop(columns=["file", "sha256", "source"])
     table["megabytes"] = table["megabytes"].map("{:.1f}".format, na_action="ignore")
-    click.echo(table.fillna("").to_string(index=False))
-    click.echo("Details: kollias-affect weights show NAME")
+    echo_lines(table.fillna("").to_string(index=False))
+    echo("Details: kollias-affect weights show NAME")
 
 
 @weights.command("show", cls=KerasCommand)
@@ -31,7 +32,7 @@ def show_weights(name):
     """Prints origin, licence and scores of the weights NAME, or how to get them."""
     from kollias_affect import weights as registry
 
-    click.echo(registry.describe_pretrained(name))
+    echo_lines(registry.describe_pretrained(name))
 
 
 def _check_import(checkpoint, out, **_):
@@ -73,7 +74,7 @@ def import_weights(reference, checkpoint, out, length):
     importers.load_tf1_checkpoint(model, checkpoint)
     models.save(model, out, source=f"{reference}, checkpoint {checkpoint.name}")
     scaling = models.read_card(out)["image"]["scaling"]
-    click.echo(
+    echo(
         f"{out}: {reference} with {model.count_params():,} parameters. It sees "
         "(pixels - {offset:g}) / {scale:g}, and converts images to that itself.".format(**scaling)
     )

@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 from kollias_affect import _checks, _files, _runs, _untrusted
+from kollias_affect._texts import printable
 
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _LONGEST_READ = 2**22  # bytes; names and other fields of a file are far shorter
@@ -164,4 +165,4 @@ def _refuse_truncated(archive, limit):
 def _with_progress(members, path):
     import tqdm
 
-    return tqdm.tqdm(members, desc=f"unpacking {path.name}", unit=" files", disable=None)
+    return tqdm.tqdm(members, desc=f"unpacking {printable(path.name)}", unit=" files", disable=None)

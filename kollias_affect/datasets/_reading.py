@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks, _untrusted
+from kollias_affect import _checks, _untrusted, shards
 from kollias_affect._files import natural_key
 from kollias_affect.clip import Clip
 from kollias_affect.faces import video
@@ -395,7 +395,7 @@ def join_labels(report, clip, frames, **labels):
     }
     return dataclasses.replace(
         clip,
-        paths=[clip.paths[row] for row in rows],
+        paths=shards.common_paths(clip.paths).take(rows),
         times=None if clip.times is None else clip.times[rows],
         landmarks=None if clip.landmarks is None else clip.landmarks[rows],
         **{"valid": None, **labels},

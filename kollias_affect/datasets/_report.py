@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kollias_affect._texts import printable
 from kollias_affect.clip import Clips
 from kollias_affect.tasks import ACTION_UNITS, DIMENSIONS, EXPRESSIONS_8, known
 
@@ -95,7 +96,7 @@ class LoadReport:
         """
         total, examples = self.notes.get(reason, (0, ()))
         if len(examples) < MAX_EXAMPLES:
-            examples = (*examples, str(item))
+            examples = (*examples, printable(item))
         self.notes[reason] = (total + count, examples)
 
     def finish(self, clips, video_of=None):
@@ -170,7 +171,7 @@ class LoadReport:
     def __str__(self):
         split = "" if self.split is None else f", split {self.split}"
         lines = [
-            f"{self.dataset} from {self.root}{split}",
+            f"{self.dataset} from {printable(self.root)}{split}",
             f"  clips                 {self.clips:>9,}",
             f"  videos or images      {self.videos:>9,}",
             f"  subjects              {self.subjects:>9,}",

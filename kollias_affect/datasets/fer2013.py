@@ -23,7 +23,7 @@ import pandas as pd
 
 from kollias_affect import _checks, _files
 from kollias_affect.clip import Clip
-from kollias_affect.datasets import _archives, _reading
+from kollias_affect.datasets import _archives, _reading, ferplus
 from kollias_affect.datasets._report import LoadReport
 from kollias_affect.tasks import EXPRESSIONS
 
@@ -55,7 +55,7 @@ LAYOUT = (
 )
 
 
-def load(root, split=None, variant=None, emotiw=None, unpack_to=None):
+def load(root, split=None, variant=None, emotiw=None, unpack_to=None, votes=None):
     """Reads FER-2013; every image is a clip of one frame.
 
     Args:
@@ -68,6 +68,8 @@ def load(root, split=None, variant=None, emotiw=None, unpack_to=None):
             `"validation"`.
         emotiw: Root of SFEW (see `sfew`), for the last variant.
         unpack_to: Folder for unpacked images. Default: a folder in the package's cache.
+        votes: File of FER+, whose votes become `expression_shares`, see `ferplus.add_shares`; with
+            the option `soft_labels` of a training they are what it learns.
 
     Returns:
         `Clips` with `expression`, sorted by key.
@@ -83,6 +85,8 @@ def load(root, split=None, variant=None, emotiw=None, unpack_to=None):
         images = _images(report, unpack_to)
         clips = [clip for usage in usages for clip in images.get(usage, [])]
         _compare_with_published(report, {usage: len(images.get(usage, [])) for usage in usages})
+        if votes is not None:
+            clips = ferplus.add_shares(clips, votes, report)
     if with_emotiw:
         from kollias_affect.datasets import sfew
 

@@ -18,25 +18,26 @@ named differently from the clip is a person, unless `person_known` says otherwis
 """
 
 import os
+import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from kollias_affect import _checks, _files
-from kollias_affect.clip import Clip
+from kollias_affect import _checks, _files, shards
+from kollias_affect.datasets import _frame_columns as columns
 from kollias_affect.datasets import _reading
+from kollias_affect.datasets._frame_rows import FrameRows
 from kollias_affect.datasets._report import LoadReport, refuse_same_keys
-from kollias_affect.tasks import ACTION_UNITS, DIMENSIONS, EXPRESSIONS_8, FIELDS
+from kollias_affect.tasks import ACTION_UNITS
 
 LAYOUT = "a csv of frames (image,valence,arousal, or a header) or a folder with such csv files"
 LABEL_LIST = "frames.csv"  # default name of the csv, also of the one that `extract --labels` writes
 USUAL_PARTS = {"training": "train", "validation": "validation", "test": "test"}
 TEXT_COLUMNS = {"clip", "subject", "gender", "image", "expression"}
 _FEWEST_SEPARATORS = 2  # in a line of at least three fields
-_NO_LABEL = -5  # of Aff-Wild2, for valence and arousal
-LANDMARK_COLUMNS = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
+_ROWS_AT_A_TIME = 2**18  # of a csv, so that memory holds no complete table of texts
 _TEXT = {"keep_default_na": False, "encoding": "utf-8-sig", "skipinitialspace": True}
 
 
@@ -60,8 +61,10 @@ def load(root, split=None, images=None):
     clips = []
     for path in _csv_files(report, split):
         folder = path.parent if images is None else Path(images)
-        table = _read(path, {3: ["image", "valence", "arousal"]}, {"image"})
-        clips += _clips(table, path, folder)
+        frames = FrameRows(path, folder)
+        for table in _read(path, {3: ["image", "valence", "arousal"]}, {"image"}, _ROWS_AT_A_TIME):
+            frames.add(table)
+        clips += frames.clips()
     return report.finish(clips)
 
 
@@ -79,17 +82,16 @@ def label(clip, path):
     Raises:
         ValueError: If the numbers of rows and frames differ, or a label breaks a rule.
     """
-    rows = _read(path, {2: ["valence", "arousal"]}, {"valence", "expression"})
+    [rows] = _read(path, {2: ["valence", "arousal"]}, {"valence", "expression"})
     try:
         labelled = clip.labelled(
-            valence_arousal=_valence_arousal(rows, path),
-            expression=_expression(rows, path),
-            valid=_valid(rows, path),
+            valence_arousal=columns.valence_arousal(rows, path),
+            expression=columns.expression(rows, path),
+            valid=columns.valid(rows, path),
         )
     except ValueError as error:
         raise ValueError(f"{error} The labels were read from {path}.") from error
-    everywhere = np.arange(len(rows))
-    subject = _one_of_clip("subject", rows, everywhere, path) if "subject" in rows else None
+    subject = columns.one_of_clip("subject", rows["subject"], path) if "subject" in rows else None
     labelled.subject = subject or clip.subject
     return labelled
 
@@ -211,16 +213,17 @@ def _csv_files(report, split):
     return paths
 
 
-def _read(path, headerless, header_names):
-    """Reads a csv file into a table with named columns.
+def _read(path, headerless, header_names, rows=None):
+    """Yields tables with named columns of the rows of a csv file.
 
     Args:
         path: Csv file, with or without a header.
         headerless: Dict from the number of columns of a file without a header to their names.
         header_names: Names of columns; a first row with one of them is a header.
+        rows: Number of rows of a table. Default: all rows.
 
-    Returns:
-        DataFrame with at least one row.
+    Yields:
+        DataFrames with at least one row, whose index continues.
     """
     _checks.existing_file("csv", path)
     _refuse_other_separators(path)
@@ -230,28 +233,32 @@ def _read(path, headerless, header_names):
         has_header = bool(header_names & set(names))
         if not has_header:
             names = headerless.get(len(names), [])
-        table = _parse(path, names, skip=int(has_header))
+        if not names:
+            raise ValueError(
+                f"A csv without a header has the columns {list(headerless.values())}, one with a "
+                f"header names at least one of {sorted(header_names)}. Received: {path} with "
+                f"{len(first)} columns and no such header: {list(first)[:5]}. "
+                f"{_reading.separator_hint(str(first.iloc[0]))}Add a header."
+            )
+        empty = True
+        for table in _parsed(path, names, int(has_header), rows):
+            for name in TEXT_COLUMNS & set(table.columns):
+                table[name] = table[name].str.strip()
+            empty = False
+            yield table
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
+        if "Received:" in str(error):
+            raise
         raise ValueError(
             "A csv must be UTF-8 text with columns of different names and as many fields in every "
             f"row as in the first. Received: {path} ({str(error).strip()}). "
             f"{_reading.separator_hint(_reading.first_line(path))}Fix the file."
         ) from error
-    if not names:
-        raise ValueError(
-            f"A csv without a header has the columns {list(headerless.values())}, one with a "
-            f"header names at least one of {sorted(header_names)}. Received: {path} with "
-            f"{len(first)} columns and no such header: {list(first)[:5]}. "
-            f"{_reading.separator_hint(str(first.iloc[0]))}Add a header."
-        )
-    if table.empty:
+    if empty:
         raise ValueError(
             f"A csv must have at least one row. Received: {path}, which has only a header. Add "
             "the rows, or leave the file out."
         )
-    for name in TEXT_COLUMNS & set(table.columns):
-        table[name] = table[name].str.strip()
-    return table
 
 
 def _refuse_other_separators(path):
@@ -263,201 +270,27 @@ def _refuse_other_separators(path):
         )
 
 
-def _parse(path, names, skip):
-    """Reads the rows of a csv after the first `skip`; columns that are not text hold numbers."""
+def _parsed(path, names, skip, rows):
+    """Yields the rows of a csv after the first `skip`; columns that are not text hold numbers."""
     numbers = [name for name in names if name not in TEXT_COLUMNS]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-        return pd.read_csv(
-            path,
-            header=None,
-            names=names or None,
-            skiprows=skip,
-            index_col=False,
-            dtype={name: str for name in names if name in TEXT_COLUMNS},
-            na_values={name: ["", "nan", "NaN"] for name in numbers},
-            **_TEXT,
-        )
-
-
-def _clips(table, path, folder):
-    root = Path(os.path.abspath(folder))
-    inside = _reading.path_normalizer(root)
-    images = table["image"].map(lambda image: inside(image) if image else "")
-    keys = table["clip"] if "clip" in table else images.map(lambda image: _folder(image, path))
-    if (keys == "").any():
-        row = int(np.flatnonzero(keys == "")[0])
-        raise ValueError(
-            "Every row must belong to a clip, named by the column `clip` or by the folder of the "
-            f"image. Received: row {row + 1} of {path} without either. Add the name, or leave the "
-            "row out."
-        )
-    _images_exist(images, root, path)
-    table = table.assign(image=images)
-    columns = {
-        "times": _numbers(table, ["time"], path)[:, 0] if "time" in table else None,
-        "valence_arousal": _valence_arousal(table, path),
-        "expression": _expression(table, path),
-        "action_units": _action_units(table, path),
-        "valid": _valid(table, path),
-    }
-    unlabelled = _without_affect(columns["valence_arousal"], table)
-    if unlabelled.any():
-        valid = ~unlabelled if columns["valid"] is None else columns["valid"] & ~unlabelled
-        columns["valid"] = valid
-    groups = table.groupby(keys).indices
-    return [_clip(key, groups[key], table, columns, root, path) for key in sorted(groups)]
-
-
-def _without_affect(values, table):
-    """Which rows have -5 for valence or arousal; such frames are not valid."""
-    if values is None:
-        return np.zeros(len(table), bool)
-    given = table[list(DIMENSIONS)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    return (given == _NO_LABEL).any(axis=1)
-
-
-def _folder(image, path):
-    """Returns the clip of an image: its folder, or the csv's name; `""` without an image."""
-    return (image.rpartition("/")[0] or path.stem) if image else ""
-
-
-def _images_exist(images, root, path):
-    """Raises `FileNotFoundError` if an image is missing; each folder is listed once."""
-    names = {}
-    for image in images[images != ""]:
-        folder, _, name = image.rpartition("/")
-        names.setdefault(folder, []).append(name)
-    for folder, files in names.items():
-        place = root / folder
-        existing = set(os.listdir(place)) if place.is_dir() else set()
-        missing = [name for name in files if name not in existing]
-        if missing:
-            raise FileNotFoundError(
-                f"Every image named in {path} must exist. Received: {folder}/{missing[0]}, which "
-                f"is not in {place} ({len(missing)} missing there). Extract the frames first, or "
-                "name with `images` the folder that the paths start from."
-            )
-
-
-def _clip(key, rows, table, columns, root, path):
-    """Returns the clip with these rows of the table; `columns` were read for all clips at once."""
-    fields = {n: None if values is None else values[rows] for n, values in columns.items()}
-    fields.update(_without_empty_labels(fields))
-    if fields["times"] is not None and np.isnan(fields["times"]).all():
-        fields["times"] = None
-    if LANDMARK_COLUMNS[0] in table:  # large, therefore read clip by clip
-        fields["landmarks"] = _landmarks(table.iloc[rows], path)
-    if "subject" in table:
-        fields["subject"] = _one_of_clip("subject", table, rows, path)
-    if "gender" in table:
-        fields["gender"] = _one_of_clip("gender", table, rows, path)
-    if "person_known" in table:
-        known = _numbers(table.iloc[rows], ["person_known"], path)[0, 0]
-        fields["names_person"] = None if np.isnan(known) else known > 0
-    images = table["image"].to_numpy()[rows]
-    paths = [os.path.join(root, image) if image else "" for image in images]
-    try:
-        return Clip(key, paths, **fields)
-    except ValueError as error:
-        raise ValueError(f"{error} Its first row is row {rows[0] + 1} of {path}.") from error
-
-
-def _without_empty_labels(fields):
-    """Returns the kinds of labels of a clip that has some of another kind: `None` for empty ones.
-
-    "other" is the eighth expression, so a clip that has it has eight.
-    """
-    labels = {name: fields[name] for name in FIELDS if fields[name] is not None}
-    known = {
-        name: values >= 0 if name == "expression" else np.isfinite(values)
-        for name, values in labels.items()
-    }
-    if any(each.any() for each in known.values()):
-        labels = {name: v if known[name].any() else None for name, v in labels.items()}
-    expression = labels.get("expression")
-    if expression is not None and (expression == EXPRESSIONS_8.index("other")).any():
-        labels["expressions"] = EXPRESSIONS_8
-    return labels
-
-
-def _valid(rows, path):
-    return _numbers(rows, ["valid"], path)[:, 0] > 0 if "valid" in rows else None
-
-
-def _one_of_clip(column, table, rows, path):
-    """Returns the one value of a clip in a column of text, or `None` if it is empty."""
-    values = sorted(set(table[column].to_numpy()[rows]))
-    if len(values) > 1:
-        raise ValueError(
-            f"A clip must show one {column}. Received: {values[:5]} in one clip of {path}. Give "
-            "each subject a clip of its own."
-        )
-    return values[0] or None
-
-
-def _valence_arousal(rows, path):
-    names = [name for name in DIMENSIONS if name in rows]
-    if len(names) == 1:
-        raise ValueError(
-            f"Valence and arousal must come together. Received: {path} with {names[0]} alone. Add "
-            "the other column (with 0 if it is not used)."
-        )
-    if not names:
-        return None
-    values = _numbers(rows, names, path)
-    return np.where((values == _NO_LABEL).any(axis=1, keepdims=True), np.nan, values)
-
-
-def _expression(rows, path):
-    if "expression" not in rows:
-        return None
-    names = rows["expression"].str.lower()
-    unknown = set(names) - set(EXPRESSIONS_8) - {""}
-    if unknown:
-        raise ValueError(
-            f"An expression must be one of {EXPRESSIONS_8}, or empty. Received: "
-            f"{sorted(unknown)[:5]} in {path}. Rename them."
-        )
-    return names.map(lambda name: EXPRESSIONS_8.index(name) if name else -1).to_numpy()
-
-
-def _action_units(rows, path):
-    """Returns `[rows, 12]`, NaN for the units that the table does not have."""
-    names = [name for name in ACTION_UNITS if name in rows]
-    if not names:
-        return None
-    units = np.full((len(rows), len(ACTION_UNITS)), np.nan)
-    units[:, [ACTION_UNITS.index(name) for name in names]] = _numbers(rows, names, path)
-    return units
-
-
-def _landmarks(rows, path):
-    flat = _numbers(rows, LANDMARK_COLUMNS, path)
-    # A clip with images and no landmarks was written without them, beside clips that have some.
-    if np.isnan(flat).all() and (rows["image"] != "").any():
-        return None
-    return flat.reshape(-1, 2, 68).transpose(0, 2, 1)
-
-
-def _numbers(rows, columns, path):
-    """Returns float64 `[rows, columns]`; an empty cell is NaN, other text raises `ValueError`."""
-    missing = [name for name in columns if name not in rows]
-    if missing:
-        raise ValueError(
-            f"The columns {columns[0]} … {columns[-1]} must come together. Received: {path} "
-            f"without {missing[:3]}. Add them, or leave all of them out."
-        )
-    values = rows[columns].apply(pd.to_numeric, errors="coerce")
-    bad = values.isna() & rows[columns].notna()
-    if bad.to_numpy().any():
-        row, column = np.argwhere(bad.to_numpy())[0]
-        cell = rows[columns].iloc[row, column]
-        raise ValueError(
-            f"The column {columns[column]} must hold numbers. Received: {cell!r} in row "
-            f"{rows.index[row] + 1} of {path}. Fix that row."
-        )
-    return values.to_numpy(np.float64)
+    with pd.read_csv(
+        path,
+        header=None,
+        names=names,
+        skiprows=skip,
+        index_col=False,
+        dtype={name: str for name in names if name in TEXT_COLUMNS},
+        na_values={name: ["", "nan", "NaN"] for name in numbers},
+        chunksize=rows or sys.maxsize,
+        **_TEXT,
+    ) as reader:
+        while True:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # longer than the header
+                table = next(reader, None)
+            if table is None or table.empty:
+                return
+            yield table
 
 
 def _table(clip, folder):
@@ -481,14 +314,14 @@ def _table(clip, folder):
         table.update(zip(ACTION_UNITS, clip.action_units.T.astype(np.float64), strict=True))
     if clip.landmarks is not None:
         flat = clip.landmarks.transpose(0, 2, 1).reshape(len(clip), -1).astype(np.float64)
-        table.update(zip(LANDMARK_COLUMNS, flat.T.round(6), strict=True))
+        table.update(zip(columns.LANDMARKS, flat.T.round(6), strict=True))
     return pd.DataFrame(table)
 
 
 def _relative(path, folder):
     if not path:
         return ""
-    path = Path(os.path.abspath(path))
+    path = Path(os.path.abspath(shards.tree_path(path)))
     if not path.is_relative_to(folder):
         raise ValueError(
             f"The csv must lie in a folder above its images. Received: the csv in {folder} and "

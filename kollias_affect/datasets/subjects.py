@@ -64,7 +64,7 @@ def read(path):
         )
     people, genders = {}, {}
     for line, row in _rows(path):
-        name = _name(row["video"])
+        name = video_name(row["video"])
         person = Person(row["subject"], _gender(row.get("gender", "")), line)
         before = people.setdefault(name, person)
         known = genders.setdefault(person.subject, person)
@@ -96,7 +96,7 @@ def assign(clips, path):
     """
     people, used, missing = read(path), set(), []
     for clip in clips:
-        name = _row_of(clip.key, people, path)
+        name = row_of(clip.key, people, path, _one_person)
         if name is None:
             missing.append(clip.key)
             continue
@@ -145,7 +145,7 @@ def _rows(path):
             yield rows.line_num, row
 
 
-def _name(text):
+def video_name(text):
     """Returns the name of a video without its ending, with `/` between folders."""
     name = text.replace("\\", "/").strip("/")
     ending = next((e for e in _ENDINGS if name.lower().endswith(e)), "")
@@ -163,15 +163,29 @@ def _refuse(path, line, rule, name, before):
     )
 
 
-def _row_of(key, people, path):
-    """Returns the name in `people` that a key stands for, or `None`."""
-    if key in people:
+def _one_person(people):
+    return len({person.subject for person in people}) == 1
+
+
+def row_of(key, rows, path, agree):
+    """Returns the name in the rows of a file that the key of a clip stands for, or `None`.
+
+    Args:
+        key: Key of a clip.
+        rows: Dict from the name of a video, see `video_name`, to its row.
+        path: The file, for the message.
+        agree: Function from several rows to whether they say the same.
+
+    Raises:
+        ValueError: If parts of the key are videos whose rows do not agree.
+    """
+    if key in rows:
         return key
-    parts = _name(key).split("/")
+    parts = video_name(key).split("/")
     for length in range(len(parts), 0, -1):
         names = ["/".join(parts[i : i + length]) for i in range(len(parts) - length + 1)]
-        found = [name for name in dict.fromkeys(names) if name in people]
-        if len({people[name].subject for name in found}) > 1:
+        found = [name for name in dict.fromkeys(names) if name in rows]
+        if found and not agree([rows[name] for name in found]):
             raise ValueError(
                 f"A clip must be of one video. Received: {key!r}, of which {found} are rows of "
                 f"different persons in {path}. Write its key {key!r} in the column video."

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks, _files, _untrusted
+from kollias_affect import _checks, _files, _untrusted, shards
 from kollias_affect.datasets import frames_csv
 from kollias_affect.datasets._report import LoadReport
 
@@ -181,7 +181,7 @@ def facts(clips):
 
 def _is_synthetic(path):
     """Returns whether an image lies in a folder that `make` made, at `crops/<video>/`."""
-    above = Path(path).parents if path else ()
+    above = Path(shards.tree_path(path)).parents if path else ()
     return any((folder / MARKER).is_file() for folder in list(above)[:3])
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from kollias_affect import _checks, models
 from kollias_affect.evaluation import results
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
+from kollias_affect.evaluation.groups import group_scores
 from kollias_affect.evaluation.levels import level_scores
 from kollias_affect.evaluation.measures import main_measure
 from kollias_affect.evaluation.postprocess import PostProcessing
@@ -36,6 +37,8 @@ class Evaluation:
             expressions and the mean F1 of the action units, as in the multi-task challenge of
             ABAW; `None` for one task, or if a task has no labels.
         without_labels: Tasks of the model that no clip has labels of; they are not scored.
+        by_group: Dict from task to the `pandas.DataFrame` of `evaluation.group_scores`; empty
+            without `groups`.
     """
 
     scores: object
@@ -46,6 +49,7 @@ class Evaluation:
     levels: object = None
     total: float | None = None
     without_labels: tuple = ()
+    by_group: dict = dataclasses.field(default_factory=dict)
 
 
 def evaluate_model(
@@ -62,6 +66,8 @@ def evaluate_model(
     significance=False,
     ranges=None,
     task=None,
+    excel_safe=False,
+    groups=None,
 ):
     """Predicts clips and scores the predictions, over all valid frames or over aggregates.
 
@@ -88,6 +94,9 @@ def evaluate_model(
         ranges: Ranges of the pictures' axes, see `results.write_results`.
         task: The only task of the model that is scored. With several tasks, `by`, `search`,
             `postprocessing`, `levels` and `significance` need one. Default: all.
+        excel_safe: Whether no text of a csv in `out_dir` is a formula for a spreadsheet.
+        groups: Dict from the key of a clip to its groups by column, see `group_scores`: groups are
+            scored alone and compared, which is also written to `groups.csv` and `groups.md`.
 
     Returns:
         `Evaluation`.
@@ -113,7 +122,7 @@ def evaluate_model(
     >>> evaluate_model(model, [clip]).scores["MSE"].round(2).to_dict()
     {'valence': 0.25, 'arousal': 0.1, 'mean': 0.18}
     """
-    check_options(by, search, postprocessing)
+    check_options(by, search, postprocessing, groups)
     model, names = _chosen_tasks(model, task)
     if against is not None:
         against, other = _chosen_tasks(against, task)
@@ -128,7 +137,12 @@ def evaluate_model(
         _refuse_options_of_one_task(names, options)
     predictions = _by_task(predict(model, clips), names)
     others = None if against is None else _by_task(predict(against, clips), names)
-    options |= {"per_video": per_video, "ranges": ranges}
+    options |= {
+        "per_video": per_video,
+        "ranges": ranges,
+        "excel_safe": excel_safe,
+        "groups": groups,
+    }
     if len(names) == 1:
         other = None if others is None else others[names[0]]
         return _evaluate(names[0], clips, predictions[names[0]], other, out_dir, **options)
@@ -220,9 +234,11 @@ def _evaluate_tasks(names, clips, predictions, others, out_dir, options):
         comparison = _joined({name: result.comparison for name, result in results.items()})
     total = None if without else sum(_main_score(result.scores) for result in results.values())
     measure = ", ".join(dict.fromkeys(result.measure for result in results.values()))
+    by_group = {name: table for r in results.values() for name, table in r.by_group.items()}
     return Evaluation(
-        table, by_video, None, measure, comparison, total=total, without_labels=tuple(without)
-    )
+        table, by_video, None, measure, comparison, total=total, without_labels=tuple(without),
+        by_group=by_group,
+    )  # fmt: skip
 
 
 def score_tasks(clips, predictions):
@@ -263,7 +279,7 @@ def _main_score(table):
 
 def _evaluate(
     task, clips, predictions, other, out_dir, by, statistic, search, postprocessing, levels,
-    significance, per_video, ranges,
+    significance, per_video, ranges, excel_safe, groups,
 ):  # fmt: skip
     """Scores the predictions of one task, and compares them with those of another model."""
     steps = None
@@ -279,7 +295,14 @@ def _evaluate(
         table = scores(clips, scored, task, significance=significance)
     else:
         table = results.write_results(
-            clips, processed, out_dir, task, scored, ranges=ranges, significance=significance
+            clips,
+            processed,
+            out_dir,
+            task,
+            scored,
+            ranges=ranges,
+            significance=significance,
+            excel_safe=excel_safe,
         )
     by_video = None
     if per_video:
@@ -294,17 +317,25 @@ def _evaluate(
     if other is not None:
         _, other = _process(other, clips, **options)
         comparison = compare(clips, scored, other, measure, task)
-    return Evaluation(table, by_video, steps, measure, comparison, by_level)
+    by_group = {}
+    if groups is not None:
+        by_group[task] = group_scores(clips, scored, groups, task)
+        if out_dir is not None:
+            table_of_groups = by_group[task].reset_index()
+            write_table(
+                table_of_groups, Path(out_dir) / "groups", index=False, excel_safe=excel_safe
+            )
+    return Evaluation(table, by_video, steps, measure, comparison, by_level, by_group=by_group)
 
 
-def check_options(by=None, search=None, postprocessing=None):
+def check_options(by=None, search=None, postprocessing=None, groups=None):
     """Checks options of `evaluate_model` that do not depend on the model, before it is loaded.
 
     Args:
-        by, search, postprocessing: See `evaluate_model`.
+        by, search, postprocessing, groups: See `evaluate_model`.
 
     Raises:
-        ValueError: If `by` is unknown, or if the other two are given together.
+        ValueError: If `by` is unknown, or if options exclude each other.
 
     Example:
 
@@ -315,6 +346,11 @@ def check_options(by=None, search=None, postprocessing=None):
         raise ValueError(
             "Post-processing is searched on one set and applied to another. Received: both "
             "`search` and `postprocessing`. Give one of them."
+        )
+    if groups is not None and by == "video":
+        raise ValueError(
+            "Groups are groups of people, of whom a video may have several. Received: `groups` and "
+            "by=video. Score frames, sequences or utterances."
         )
 
 

@@ -68,14 +68,14 @@ def confidence_intervals(
     from scipy import stats
 
     rows = scored_rows(clips, predictions, task, video_of)
-    score = _score_function(task, measure)
+    score = score_function(task, measure)
     resamples = _checks.positive_integer("resamples", resamples)
     confidence = _checks.share("confidence", confidence)
-    sums = _sums_of_videos(rows)
+    sums = sums_of_videos(rows)
     _refuse_few(sums)
     values = score(sums.sum(axis=0))
     lines = {}
-    for row, name in enumerate(_row_names(rows)):
+    for row, name in enumerate(row_names(rows)):
         result = stats.bootstrap(
             (np.arange(len(sums)),),
             functools.partial(_score_drawn, sums=sums, score=score, row=row),
@@ -138,16 +138,16 @@ def compare(
 
     both = [scored_rows(clips, predictions, task, video_of) for predictions in (first, second)]
     _refuse_other_labels(*both)
-    score = _score_function(task, measure)
+    score = score_function(task, measure)
     resamples = _checks.positive_integer("resamples", resamples)
     # The sums of both models are added, so they need one centre.
     centre = np.mean([rows.predictions.mean(axis=0) for rows in both], axis=0)
-    sums = [_sums_of_videos(rows, centre) for rows in both]
+    sums = [sums_of_videos(rows, centre) for rows in both]
     _refuse_few(sums[0])
     videos = np.arange(len(sums[0]))
     values = [score(model_sums.sum(axis=0)) for model_sums in sums]
     lines = {}
-    for row, name in enumerate(_row_names(both[0])):
+    for row, name in enumerate(row_names(both[0])):
         result = stats.permutation_test(
             (videos, videos + len(videos)),
             functools.partial(_score_exchanged, sums=sums, score=score, row=row),
@@ -163,10 +163,10 @@ def compare(
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def _score_function(task, measure):
+def score_function(task, measure):
     """Returns a function from sums `[..., dims, terms]`, or class counts, to scores `[..., rows]`.
 
-    The rows are those of `_row_names`.
+    The rows are those of `row_names`.
     """
     field = label_field(task)
     known = {
@@ -191,13 +191,14 @@ def _score_function(task, measure):
     return score
 
 
-def _row_names(rows):
+def row_names(rows):
+    """Returns the names of the rows of a table of scores."""
     if rows.kind == "classes":
         return ["all"]
     return [*rows.names, "mean"] if len(rows.names) > 1 else list(rows.names)
 
 
-def _sums_of_videos(rows, centre=None):
+def sums_of_videos(rows, centre=None):
     """Returns the sums, or class counts, of each video with a frame that counts."""
     count = len(rows.video_names)
     if rows.kind == "units":
@@ -217,7 +218,7 @@ def _score_drawn(drawn, axis=-1, *, sums, score, row):
     samples = drawn.reshape(-1, videos)
     cells = samples + videos * np.arange(len(samples))[:, None]
     times = np.bincount(cells.ravel(), minlength=samples.size).reshape(samples.shape)
-    total = _weighted(times, sums)
+    total = weighted(times, sums)
     return score(total)[..., row].reshape(drawn.shape[:-1])
 
 
@@ -230,13 +231,13 @@ def _score_exchanged(first, second, axis=-1, *, sums, score, row):
     videos = len(sums[0])
     exchanged = (first >= videos).reshape(-1, videos)
     # Exchanges of equal predictions change nothing this way, not even by rounding.
-    moved = _weighted(exchanged, sums[1] - sums[0])
+    moved = weighted(exchanged, sums[1] - sums[0])
     totals = sums[0].sum(axis=0) + moved, sums[1].sum(axis=0) - moved
     difference = score(totals[0])[..., row] - score(totals[1])[..., row]
     return difference.reshape(first.shape[:-1])
 
 
-def _weighted(weights, sums):
+def weighted(weights, sums):
     """Returns weighted sums over videos, from `[samples, videos]` and `[videos, ...]`."""
     total = weights.astype(np.float64) @ sums.reshape(len(sums), -1)
     return total.reshape(len(weights), *sums.shape[1:])

@@ -26,6 +26,7 @@ def write_results(
     scored=None,
     ranges=None,
     significance=False,
+    excel_safe=False,
 ):
     """Writes predictions, scores and pictures.
 
@@ -45,6 +46,7 @@ def write_results(
         ranges: Ranges of valence and arousal in the pictures, see `plots.traces_figure`. Default:
             those of the database, see `label_ranges.ranges_of`.
         significance: Whether scores have p-values, see `scores`.
+        excel_safe: Whether no text of a csv is a formula for a spreadsheet.
 
     Returns:
         `pandas.DataFrame` of `scores`.
@@ -60,15 +62,15 @@ def write_results(
     table = scores(clips, scored, task, significance=significance)
     per_video = scores(clips, scored, task, per_video=True, significance=significance)
     names, _ = TASKS[task]
-    with _files.atomic(out_dir / "predictions.csv") as temporary:
-        to_table(predictions, names).to_csv(temporary, index=False, lineterminator="\n")
-    write_table(table, out_dir / "scores")
+    safe = {"excel_safe": excel_safe}
+    _files.write_csv(to_table(predictions, names), out_dir / "predictions.csv", index=False, **safe)
+    write_table(table, out_dir / "scores", **safe)
     videos = [clip for clip in clips if len(clip) > 1][:CLIPS_DRAWN]  # to draw
     if videos:
-        write_table(per_video, out_dir / "per_video")
+        write_table(per_video, out_dir / "per_video", **safe)
     if (per_video.iloc[:, -1] > 0).sum() > 1:  # videos with a row that counts
         intervals = confidence_intervals(clips, scored, main_measure(task), task)
-        write_table(intervals, out_dir / "intervals")
+        write_table(intervals, out_dir / "intervals", **safe)
     if label_field(task) == "expression":
         _draw_classes(clips, scored, out_dir, task)
     elif task == "valence_arousal":

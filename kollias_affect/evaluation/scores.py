@@ -50,7 +50,8 @@ def scores(
         With `per_video` there is one row per video. For affect dimensions the columns are
         `CCC valence`, `CCC arousal`, `CCC mean` and so on; for expressions and action units they
         are those of the rows `all` and `mean`. A video without a frame that counts keeps its row,
-        with 0 frames and NaN.
+        with 0 frames and NaN. A video with one frame or row has no correlation: `CCC` and `Pearson`
+        are NaN.
 
     Raises:
         ValueError: If a clip has no labels, a valid frame has no finite prediction, nothing
@@ -186,6 +187,8 @@ def _per_video(rows, significance):
         for part in parts
     ]
     table = pd.DataFrame(lines, pd.Index(rows.video_names, name="video"))
+    correlations = [name for name in table if name.startswith(("CCC ", "Pearson "))]
+    table.loc[counts == 1, correlations] = np.nan
     table[rows.unit] = counts
     return table
 
@@ -203,3 +206,20 @@ def one_row(table, unit):
     line = {f"{column} {row}": table.at[row, column] for column in columns for row in table.index}
     line.pop("p-value mean", None)  # a mean of correlations has none
     return line
+
+
+def count_single(per_video):
+    """Returns the number of videos in a table of `scores` that have no correlation: one value.
+
+    Args:
+        per_video: Table of `scores` with `per_video`, of one task or several.
+
+    Example:
+
+    >>> count_single(pd.DataFrame({"CCC valence": [0.5, np.nan], "frames": [9, 1]}))
+    1
+    """
+    units = ("frames", "sequences", "utterances", "videos")
+    counts = per_video[[name for name in per_video if str(name).split(" ")[-1] in units]]
+    correlations = per_video[[name for name in per_video if "CCC " in str(name)]]
+    return int(((counts == 1).any(axis=1) & correlations.isna().any(axis=1)).sum())

@@ -1,13 +1,9 @@
 """TensorBoard callback with scores, pictures, hyper-parameters and the projector."""
 
-import contextlib
 import numbers
 import time
-import traceback
-import warnings
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from kollias_affect import _checks, models
 from kollias_affect.evaluation import plots, projector
 from kollias_affect.evaluation.label_ranges import ranges_of
+from kollias_affect.evaluation.layer_graph import LayerGraphTensorBoard, warning_about
 from kollias_affect.evaluation.predictions import predict
 from kollias_affect.evaluation.scores import confusion, scores
 from kollias_affect.tasks import TASKS, known, known_labels, label_field
@@ -23,18 +20,22 @@ from kollias_affect.tasks import TASKS, known, known_labels, label_field
 _MIN_PARTS = 12
 
 
-class AffectTensorBoard(keras.callbacks.TensorBoard):
+class AffectTensorBoard(LayerGraphTensorBoard):
     """Keras' TensorBoard callback, extended for valence, arousal and expressions.
 
-    At the end of an epoch the callback predicts the validation clips once. From this prediction it
-    writes, to the run `validation` and with Keras' step (the epoch, from 0):
+    With Keras' step (the epoch, from 0), the run `validation` has
 
-    - scalars: `affect/ccc_valence`, `affect/ccc_arousal` and `affect/ccc_mean`, for one dimension
-      only its own; for expressions `affect/accuracy` and `affect/macro_f1`; for action units
-      `affect/f1`. They are `evaluation.scores` of the frames predicted here. Keras' own scalars,
-      such as `epoch_ccc_valence`, are computed over the complete validation data;
-    - images: `pictures/histogram` (labels and predictions in the plane of valence and arousal) or
-      `pictures/confusion`, and `traces/<clip>` of the same few clips in every epoch.
+    - scalars, in every epoch: `affect/ccc_valence`, `affect/ccc_arousal` and `affect/ccc_mean`, for
+      one dimension only its own; for expressions `affect/accuracy` and `affect/macro_f1`; for
+      action units `affect/f1`. They are the metrics of `metrics.for_task` over the complete
+      validation data. A model that is compiled without them has `evaluation.scores` of the frames
+      predicted for the pictures instead, in the epochs with pictures;
+    - images of the validation clips, which are predicted once for them: `pictures/plane` (labels
+      and predictions in the plane of valence and arousal) or `pictures/confusion`, and
+      `traces/<clip>` of the same few clips.
+
+    The run `train` has the graph of the layers, and with each set of pictures the histograms of the
+    weights that are trained.
 
     With several tasks, the names have the task in between, as in `affect/expression/accuracy`, and
     each task has the clips with labels of it.
@@ -45,7 +46,7 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
     Cost: at most `budget` of the training time, by two rules. At most `frames` frames are
     predicted, 4 % of 100 000 training frames. Predicting a frame costs no more than training on it,
     and end to end about a third. And the time is measured: after pictures that took one second,
-    epochs that end within `1 / budget` seconds (20 by default) have only Keras' scalars. The first
+    epochs that end within `1 / budget` seconds (20 by default) have only scalars. The first
     epoch that is due and the last epoch always have pictures. Trainings of a few minutes therefore
     exceed the budget by these two and the projector's files.
 
@@ -66,6 +67,7 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         model: Model that predicts the clips. Default: the model that is trained.
         ranges: Ranges of valence and arousal in the pictures, see `plots.traces_figure`. Default:
             those of the database, see `label_ranges.ranges_of`.
+        histograms: Whether histograms of the weights are written.
         **options: Options of `keras.callbacks.TensorBoard`.
 
     Raises:
@@ -93,10 +95,12 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         seed=0,
         model=None,
         ranges=None,
+        histograms=True,
         **options,
     ):
-        super().__init__(log_dir, **options)
+        super().__init__(log_dir, model, **options)
         self.predictor = model
+        self.histograms = histograms
         self.clips = list(clips)
         self.ranges = ranges_of(self.clips) if ranges is None else ranges
         self.every = _checks.positive_integer("every", every)
@@ -108,6 +112,7 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         self.seed = _checks.integer_between("seed", seed, 0, 2**32 - 1)
         self._pause_ends = -np.inf
         self._last_epoch = self._last_shown = None
+        self._logged = set()
 
     def set_model(self, model):
         """Checks the clips against the model, and samples the frames to predict."""
@@ -129,13 +134,14 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         super().on_train_begin(logs)
         self._last_epoch = self._last_shown = None
         if self.hyper_parameters:
-            with _warning("the hyper-parameters"), self._val_writer.as_default():
+            with warning_about("the hyper-parameters"), self._val_writer.as_default():
                 _write_hyper_parameters(self.hyper_parameters)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Writes Keras' scalars, and scores and pictures if they are due."""
+        """Writes Keras' scalars and the scores, and pictures if they are due."""
         super().on_epoch_end(epoch, logs)
         self._last_epoch = epoch
+        self._write_logged(epoch, logs or {})
         if (epoch + 1) % self.every == 0 and time.perf_counter() >= self._pause_ends:
             self._show(epoch)
 
@@ -144,34 +150,51 @@ class AffectTensorBoard(keras.callbacks.TensorBoard):
         if self._last_epoch is not None:  # a finished run that is started again has no epoch
             if self._last_shown != self._last_epoch:
                 self._show(self._last_epoch)
-            with _warning("the projector's files"):
+            with warning_about("the projector's files"):
                 if self.points:
                     self._project()
         super().on_train_end(logs)
 
+    def _write_logged(self, epoch, logs):
+        """Writes the scores that the logs have; the others come with the pictures."""
+        self._logged = set()
+        with warning_about("scores"), self._val_writer.as_default(epoch):
+            for task in self.tasks:
+                between = f"{task}/" if len(self.tasks) > 1 else ""
+                prefix = f"val_{task}_" if len(self.tasks) > 1 else "val_"
+                for name, metric in _metrics(task).items():
+                    if prefix + metric in logs:
+                        tf.summary.scalar(f"affect/{between}{name}", logs[prefix + metric])
+                        self._logged.add(f"affect/{between}{name}")
+
     def _show(self, epoch):
-        """Predicts, writes scalars and images, and measures the time for it."""
+        """Predicts, writes images and histograms, and measures the time for it."""
         start = time.perf_counter()
         self._last_shown = epoch
-        with _warning("scores and pictures"), self._val_writer.as_default(epoch):
+        with warning_about("scores and pictures"), self._val_writer.as_default(epoch):
             predictions = predict(self.predictor, self.predicted)
             for task, pictures in self._pictures.items():
                 several = len(self.tasks) > 1
                 self._write(pictures, predictions[task] if several else predictions, several)
             self._val_writer.flush()
+        if self.histograms:
+            with warning_about("histograms"), self._train_writer.as_default(epoch):
+                for weight in self._model.trainable_variables:
+                    tf.summary.histogram(weight.path, weight)
         if self.budget is not None:
             end = time.perf_counter()
             self._pause_ends = end + (end - start) / self.budget
 
     def _write(self, pictures, predictions, several):
-        """Writes scalars and images of one task."""
+        """Writes images of one task, and scores that the logs did not have."""
         clips, task = pictures.clips, pictures.task
         if not clips:
             return  # none of the sampled frames has a label of the task
         between = f"{task}/" if several else ""
         values = {clip.key: predictions[clip.key] for clip in clips}
         for name, value in _scalars(clips, values, task).items():
-            tf.summary.scalar(f"affect/{between}{name}", value)
+            if f"affect/{between}{name}" not in self._logged:
+                tf.summary.scalar(f"affect/{between}{name}", value)
         for name, figure in pictures.draw(values):
             group, _, rest = name.partition("/")
             tf.summary.image(f"{group}/{between}{rest}", _pixels(figure)[None])
@@ -199,7 +222,7 @@ class _Pictures:
         elif self.task == "valence_arousal":
             labels = np.concatenate([known_labels(clip, self.task) for clip in self.clips])
             values = np.concatenate([predictions[clip.key] for clip in self.clips])
-            yield "pictures/histogram", plots.histogram(values, labels, ranges=self.ranges)
+            yield "pictures/plane", plots.histogram(values, labels, ranges=self.ranges)
         for clip in self.shown:
             labels, values = known_labels(clip, self.task), predictions[clip.key]
             options = {"title": clip.key, "ranges": self.ranges}
@@ -271,6 +294,17 @@ def _columns(clips, task):
     return dict(zip(names, labels.T, strict=True))
 
 
+def _metrics(task):
+    """Returns a dict from the name of a score to that of its metric in `metrics.for_task`."""
+    if label_field(task) == "expression":
+        return {"accuracy": "accuracy", "macro_f1": "macro_f1"}
+    if task == "action_units":
+        return {"f1": "f1"}
+    if task != "valence_arousal":
+        return {f"ccc_{task}": "ccc"}
+    return {"ccc_mean": "ccc", **{f"ccc_{name}": f"ccc_{name}" for name in TASKS[task][0]}}
+
+
 def _scalars(clips, predictions, task):
     table = scores(clips, predictions, task)
     if label_field(task) == "expression":
@@ -303,15 +337,3 @@ def _write_hyper_parameters(values):
     from tensorboard.plugins.hparams import api
 
     api.hparams(values)
-
-
-@contextlib.contextmanager
-def _warning(what):
-    """Turns any exception into a warning; Python shows equal warnings once."""
-    try:
-        yield
-    except Exception:
-        warnings.warn(
-            f"TensorBoard lacks {what}; the training continues. {traceback.format_exc()}",
-            stacklevel=2,
-        )

@@ -3,6 +3,7 @@
 import dataclasses
 
 from kollias_affect import evaluation, tasks
+from kollias_affect.experiments import facts as of_networks
 from kollias_affect.experiments.declaration import Cell, Empty, Network, Table, Training
 from kollias_affect.experiments.laboratory import Laboratory
 
@@ -73,7 +74,7 @@ def _with_labels(laboratory, names):
 
 
 def facts(laboratory, table):
-    """Describes what each task has labels of, and who chose the epochs."""
+    """Describes what each task has labels of, the starts, who chose the epochs, and the steps."""
     lines = []
     for name in CHALLENGE:
         frames = {
@@ -82,9 +83,11 @@ def facts(laboratory, table):
         }
         counts = ", ".join(f"{part} {count:,}" for part, count in frames.items())
         lines.append(f"Frames with a label of {name}: {counts}.")
-    trained = any(cell.setting is not None for cell in table.cells)
+    settings = [cell.setting for cell in table.cells if cell.setting is not None]
+    if not settings:
+        return lines
     epoch = "the one with the highest score of the validation part, which is not scored"
-    return [*lines, *([f"Epoch: {epoch}."] if trained else [])]
+    return [*lines, f"Epoch: {epoch}.", *of_networks.of_trainings(laboratory, settings)]
 
 
 def _cell(row, task, **options):

@@ -2,7 +2,7 @@
 
 import keras
 
-from kollias_affect import backbones, initializers, weights
+from kollias_affect import backbones, initializers, models, weights
 from kollias_affect.experiments.kinds import NETWORKS
 from kollias_affect.models import parts
 
@@ -54,7 +54,8 @@ def build_backbone(name, scale, weight_files=None):
     """Builds a backbone, and loads its published weights if their file is given.
 
     Args:
-        name: Name in `backbones.BACKBONES`.
+        name: Name in `backbones.BACKBONES`; `hub:` and a preset of KerasHub; or a `.keras` file of
+            a model of images in [-1, 1], see `backbones.adapt`. The latter two have one width.
         scale, weight_files: See `build`.
 
     Returns:
@@ -64,10 +65,28 @@ def build_backbone(name, scale, weight_files=None):
     file = (weight_files or {}).get(name)
     load, form = IMPORTERS[name] if file is not None else (None, {})
     shape = (scale.size, scale.size, 3)
+    if is_foreign(name):
+        return _foreign(name, shape, scale.width)
     backbone = backbones.build(name, input_shape=shape, width=scale.width, **form)
     if load is not None:
         load(backbone, file)
     return backbone
+
+
+def is_foreign(name):
+    """Returns whether the name of a backbone is a preset of KerasHub or a file."""
+    return str(name).startswith(backbones.HUB) or str(name).endswith(".keras")
+
+
+def _foreign(name, shape, width):
+    if width != 1:
+        raise ValueError(
+            f"`width` is for the networks {list(backbones.BACKBONES)}. Received: width={width} and "
+            f"the backbone {name}. Leave it out, or choose a smaller preset."
+        )
+    if name.startswith(backbones.HUB):
+        return backbones.build(name, input_shape=shape)
+    return backbones.adapt(models.load_any(name), shape)
 
 
 def _scaled(name, value, scale):

@@ -188,6 +188,8 @@ class Table:
         seeds: Who trains with several seeds: `"runner"`, `"table"` (`evaluate` itself, as paper A's
             tables do) or `"none"` (nothing is trained).
         note: Function of the list of the cells' numbers that returns a line of the page.
+        units: Function of a `Laboratory` and the setting of a cell that yields each `units.Unit`
+            that it needs. Default: the trainings of settings with a network, otherwise the cell.
     """
 
     name: str
@@ -209,6 +211,7 @@ class Table:
     scale: tuple = SCALE
     seeds: str = "runner"
     note: Callable | None = None
+    units: Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from kollias_affect import _files, datasets, evaluation, faces, models, training
-from kollias_affect._texts import count
+from kollias_affect._texts import count, printable
 from kollias_affect.datasets import synthetic
 from kollias_affect.tasks import DIMENSIONS
 
@@ -50,9 +50,9 @@ def run(out_dir, epochs=5, seed=0, subjects=8, clips_per_subject=2, frames=100, 
     log(table.to_string(float_format="%.3f"))
     seconds = time.perf_counter() - start
     log(f"Finished in {seconds:.0f} s. The picture, the model and TensorBoard's logs:")
-    log(f"    {out_dir / 'demo.png'}")
-    log(f"    {out_dir / 'run' / 'best.keras'}")
-    log(f"    tensorboard --logdir {out_dir / 'run' / 'tensorboard'}")
+    log(f"    {printable(out_dir / 'demo.png')}")
+    log(f"    {printable(out_dir / 'run' / 'best.keras')}")
+    log(f"    tensorboard --logdir {printable(out_dir / 'run' / 'tensorboard')}")
     return table
 
 

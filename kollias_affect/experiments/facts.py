@@ -19,13 +19,7 @@ def of_networks(laboratory, table):
         List of texts, one a line.
     """
     settings = [cell.setting.network for cell in table.cells if cell.setting is not None]
-    trainings = [member for setting in settings for member in setting.members]
-    records = [
-        record
-        for each in laboratory.of_each_seed()
-        for setting in settings
-        for record in each.trainings.records(setting)
-    ]
+    trainings, records = _trained(laboratory, settings)
     return [
         f"Start: {_starts(laboratory, trainings)}.",
         *_before(laboratory, trainings),
@@ -35,6 +29,33 @@ def of_networks(laboratory, table):
         *_steps(records),
         *_balance(records),
     ]
+
+
+def of_trainings(laboratory, settings):
+    """Describes starts, settings and steps of networks whose epochs a table describes itself.
+
+    Args:
+        laboratory: `Laboratory`.
+        settings: List of `Training` or of other settings with `members`.
+
+    Returns:
+        List of texts, one a line.
+    """
+    trainings, records = _trained(laboratory, settings)
+    start = f"Start: {_starts(laboratory, trainings)}."
+    return [start, *_settings(trainings), *_used(records), *_steps(records)]
+
+
+def _trained(laboratory, settings):
+    """Returns the `Training`s of settings, and the records of those that were run."""
+    trainings = [member for setting in settings for member in setting.members]
+    records = [
+        record
+        for each in laboratory.of_each_seed()
+        for setting in settings
+        for record in each.trainings.records(setting)
+    ]
+    return trainings, records
 
 
 def _starts(laboratory, trainings):

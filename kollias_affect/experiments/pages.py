@@ -28,8 +28,7 @@ def page(table, frame, laboratory, cells, figures=()):
     lines = [
         f"# {table.name}: {table.title}",
         "",
-        f"{table.source}. Columns with ({PAPER}) are the paper's numbers on its own data; the "
-        "others are ours, on the given data.",
+        f"{table.source}. {_columns(frame)}",
         "",
         f"- Kind: {_kind(laboratory)}.",
         f"- Varies: {table.varies}.",
@@ -66,15 +65,27 @@ def _kind(laboratory):
     return "real data"
 
 
+def _columns(frame):
+    """Says whose numbers the columns have."""
+    if any(str(column).endswith(f"({PAPER})") for column in frame.columns):
+        return (
+            f"Columns with ({PAPER}) are the paper's numbers on its own data; the others are ours, "
+            "on the given data."
+        )
+    return "All numbers are ours, on the given data."
+
+
 def _smaller(table, laboratory):
-    """What `Scale` changes against the papers, as texts."""
+    """What `Scale` changes against the papers, as texts.
+
+    Lines of the page itself say what each network used where a table has values of its own.
+    """
     scale, full = laboratory.scale, Scale()
     changed = [
         f"{name} {getattr(scale, name)} instead of {getattr(full, name)}"
         for name in table.scale
-        if getattr(scale, name) != getattr(full, name)
+        if getattr(full, name) is not None and getattr(scale, name) != getattr(full, name)
     ]
-    changed = [text.replace(" instead of None", "") for text in changed]
     # Networks of single pictures, as in paper D, never have landmarks.
     lacks_landmarks = "length" in table.scale and not laboratory.landmarks
     landmarks = ["no network has landmarks, as some clips lack them"] if lacks_landmarks else []

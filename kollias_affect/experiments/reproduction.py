@@ -1,9 +1,12 @@
 """Runs the papers' tables: what is checked before, and everything that is needed for it."""
 
 import dataclasses
+import functools
+import os
 from pathlib import Path
 
-from kollias_affect import _checks, _files, transfer
+from kollias_affect import _checks, _cluster, _files, _runs, transfer
+from kollias_affect._texts import count
 from kollias_affect.experiments import (
     abaw,
     builders,
@@ -14,6 +17,7 @@ from kollias_affect.experiments import (
     role_texts,
     roles,
     runner,
+    units,
 )
 from kollias_affect.experiments.declaration import SMOKE, Scale
 from kollias_affect.experiments.laboratory import Laboratory
@@ -55,6 +59,7 @@ def reproduce(
     seeds=None,
     log=print,
     protocol="held-out",
+    executor=None,
 ):
     """Runs tables on databases that are named by texts; the command `table` calls it.
 
@@ -71,6 +76,9 @@ def reproduce(
         log: Function that is called with a line of progress.
         protocol: For paper A's tables: `"held-out"`, or `"paper"`, which scores the clips that the
             networks are trained on, see `paper_a.settings.Settings`.
+        executor: `concurrent.futures.Executor` that trains the networks and folds in tasks, a pool
+            of this machine or that of a Dask client. Its workers see all files under the same
+            paths. The tables are then computed here.
 
     Returns:
         Dict from the name of a table to its `pandas.DataFrame`.
@@ -80,31 +88,106 @@ def reproduce(
         ValueError: If a table, a role or a network is unknown, options exclude each other, or as
             `run_tables` does.
     """
-    names = list(TABLES) if "all" in names else list(names)
-    _check_names(names)
-    _check_protocol(protocol, names)
-    if out_dir is None:
-        raise ValueError("Tables need a folder. Received: no --out. Name one.")
-    if smoke and data:
-        raise ValueError(
-            f"`--smoke` has its own synthetic data. Received: --data {data[0]}. Leave one out."
+    request = Request(
+        tuple(TABLES if "all" in names else names), tuple(map(str, data)),
+        None if out_dir is None else str(out_dir), scale, smoke, tuple(map(str, weights)),
+        None if backbone is None else str(backbone), steps, seeds, protocol,
+    )  # fmt: skip
+    loaded = request.load()
+    if executor is not None:
+        _run_units(executor, request.absolute(), _prepared(**loaded))
+    return run_tables(**loaded, log=log)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """The arguments of `reproduce`, which a process on another machine loads again."""
+
+    names: tuple
+    data: tuple
+    out_dir: str | None
+    scale: Scale | None
+    smoke: bool
+    weights: tuple
+    backbone: str | None
+    steps: int
+    seeds: int | None
+    protocol: str
+
+    def absolute(self):
+        """Returns the same request for a process with another working folder."""
+        return dataclasses.replace(
+            self,
+            data=tuple(map(role_texts.with_absolute_paths, self.data)),
+            out_dir=os.path.abspath(self.out_dir),
+            weights=tuple(map(_with_absolute_path, self.weights)),
+            backbone=self.backbone and str(os.path.abspath(model_file(self.backbone))),
         )
-    files = parse_weights(weights)
-    if smoke:
-        loaded = synthetic_roles(Path(out_dir) / "synthetic")
-        if protocol == "paper":
-            loaded = {role: _everything(parts) for role, parts in loaded.items()}
-        options = {**SMOKE_OPTIONS, "protocol": protocol}
-        return run_tables(names, loaded, out_dir, SMOKE, files, log, options)
-    scale = scale or Scale()
-    options = {"steps": steps, "seeds": seeds or 3, "protocol": protocol}
-    if backbone is not None:
-        path = model_file(backbone)
-        options["backbone"] = load_backbone(backbone)
-        digest = _files.sha256(path)
-        options["backbone_text"] = f"the convolutions of {path.name}, sha256 {digest[:12]}"
-    loaded = role_texts.load_roles(data, _roles_of(names), scale.seed, protocol)
-    return run_tables(names, loaded, out_dir, scale, files, log, options, seeds or 1)
+
+    def load(self):
+        """Checks the arguments and loads the data; returns the arguments of `run_tables`."""
+        names = list(self.names)
+        _check_names(names)
+        _check_protocol(self.protocol, names)
+        if self.out_dir is None:
+            raise ValueError("Tables need a folder. Received: no --out. Name one.")
+        if self.smoke and self.data:
+            raise ValueError(
+                f"`--smoke` has its own synthetic data. Received: --data {self.data[0]}. Leave one "
+                "out."
+            )
+        files = parse_weights(self.weights)
+        common = {"names": names, "out_dir": self.out_dir, "weight_files": files}
+        if self.smoke:
+            loaded = synthetic_roles(Path(self.out_dir) / "synthetic")
+            if self.protocol == "paper":
+                loaded = {role: _everything(parts) for role, parts in loaded.items()}
+            options = {**SMOKE_OPTIONS, "protocol": self.protocol}
+            return {**common, "roles": loaded, "scale": SMOKE, "options": options}
+        scale = self.scale or Scale()
+        options = {"steps": self.steps, "seeds": self.seeds or 3, "protocol": self.protocol}
+        if self.backbone is not None:
+            path = model_file(self.backbone)
+            options["backbone"] = load_backbone(self.backbone)
+            digest = _files.sha256(path)
+            options["backbone_text"] = f"the convolutions of {path.name}, sha256 {digest[:12]}"
+        loaded = role_texts.load_roles(self.data, _roles_of(names), scale.seed, self.protocol)
+        return {
+            **common, "roles": loaded, "scale": scale, "options": options,
+            "seeds": self.seeds or 1,
+        }  # fmt: skip
+
+
+def _with_absolute_path(text):
+    """Returns a text `NAME=FILE` with an absolute path."""
+    name, _, path = text.partition("=")
+    return f"{name}={os.path.abspath(path)}"
+
+
+def _run_units(executor, request, prepared):
+    """Runs what the tables train in tasks of an executor, one stage after the other."""
+    stages = {}
+    for key, unit in units.units_of(*prepared).items():
+        stages.setdefault(unit.stage, []).append(key)
+    for keys in stages.values():
+        works = ((key, _work_of(request, key)) for key in keys)
+        _cluster.run_all(executor, works, len(keys), "training")
+
+
+def _work_of(request, key):
+    yield [_cluster.Call(run_unit, (request, key))]
+
+
+def run_unit(request, key):
+    """Runs a unit of tables in a worker, which keeps the data for the next one."""
+    units.run(_units(request)[key])
+
+
+@functools.lru_cache(maxsize=1)
+def _units(request):
+    tables, laboratory = _prepared(**request.load())
+    laboratory.log = lambda _: None
+    return units.units_of(tables, laboratory)
 
 
 def run_tables(
@@ -125,9 +208,23 @@ def run_tables(
         Dict from the name of a table to its `pandas.DataFrame`, see `runner.run`.
 
     Raises:
+        OSError: If another process runs in `out_dir`.
         ValueError: Before anything is trained, if a table is unknown, a required role is missing,
             or clips lack labels or people.
     """
+    tables, laboratory = _prepared(names, roles, out_dir, scale, weight_files, log, options, seeds)
+    for role, parts in roles.items():
+        log(f"Data of the role {role}: {parts.text or 'given as clips'}")
+    sizes = ", ".join(f"{table.name} ({len(table.cells)})" for table in tables)
+    log(f"Plan: {count(len(tables), 'table')} with their cells: {sizes}. The same command resumes.")
+    with _runs.Lock(Path(out_dir)) as lock:
+        return {t.name: runner.run(t, laboratory, Path(out_dir), log, lock.check) for t in tables}
+
+
+def _prepared(
+    names, roles, out_dir, scale=None, weight_files=None, log=print, options=None, seeds=1
+):
+    """Returns the checked tables and their `Laboratory`; see `run_tables` for the arguments."""
     _check_names(names)
     tables = [TABLES[name] for name in dict.fromkeys(names)]
     for table in tables:
@@ -137,7 +234,7 @@ def run_tables(
     laboratory = Laboratory(
         roles, out_dir / "trainings", scale or Scale(), weight_files, log, options, seeds
     )
-    return {table.name: runner.run(table, laboratory, out_dir, log) for table in tables}
+    return tables, laboratory
 
 
 def parse_weights(texts):

@@ -1,6 +1,7 @@
 """The data of the tables as texts, such as `emotiw=sfew:PATH`, for commands."""
 
 import dataclasses
+import os
 
 from kollias_affect import _checks
 from kollias_affect.experiments.roles import ROLES, SCORED, divide, refuse_leaks, relabel, whole
@@ -64,6 +65,19 @@ def load_roles(texts, allowed, seed=0, protocol="held-out"):
         roles["annotator"] = relabel(roles["data"], clips)
     refuse_leaks(roles)
     return roles
+
+
+def with_absolute_paths(text):
+    """Returns a text of `load_roles` for a process with another working folder.
+
+    Example:
+
+    >>> with_absolute_paths("pretrain=affwild:/data/../Aff-Wild:task=all")
+    'pretrain=affwild:/Aff-Wild:task=all'
+    """
+    dataset, colon, rest = text.partition(":")
+    path, *options = rest.split(":")
+    return ":".join([dataset, os.path.abspath(path), *options]) if colon else text
 
 
 def _parse(text):

@@ -17,7 +17,7 @@ SPREAD = "sd"
 _CELL = {"made_of", "numbers", "spread", "empty"}
 
 
-def run(table, laboratory, out_dir, log=print):
+def run(table, laboratory, out_dir, log=print, check=lambda: None):
     """Runs the cells that are missing and writes `<name>.csv`, `.md` and `<name>.json`.
 
     Every cell is written when it is finished, so that a killed run resumes after it. A cell with
@@ -29,6 +29,7 @@ def run(table, laboratory, out_dir, log=print):
         laboratory: `Laboratory`; it shares trainings between tables.
         out_dir: Folder of the tables.
         log: Function that is called with a line for every cell.
+        check: Function that is called before anything is written, and raises if it must not be.
 
     Returns:
         `pandas.DataFrame` with one row per row of the paper's table. Each of its columns and
@@ -45,8 +46,10 @@ def run(table, laboratory, out_dir, log=print):
         cells[name] = earlier.get(name, {})
         if cells[name].get("made_of") != made_of:
             cells[name] = {"made_of": made_of, **_evaluate(table, laboratory, cell)}
+            check()
             _files.write_json(path, {**earlier, **cells})
         log(f"{table.name} {number}/{len(table.cells)} {name}: {_summary(table, cells[name])}")
+    check()
     _files.write_json(path, cells)
     frame = frame_of(table, list(cells.values()))
     write_table(frame, out_dir / table.name)

@@ -1,5 +1,7 @@
 """What a training starts from: a new network of a registry, or a trained model."""
 
+from pathlib import Path
+
 import keras
 
 from kollias_affect import _checks, _files, initializers, models, presets, tasks, transfer, weights
@@ -35,7 +37,7 @@ def new_network(
         task: One of `tasks.TASKS`, or several, see `models.cnn`.
         settings: Name of the preset with the defaults of dropout, initial weights and length, one
             of `presets.PRESETS`. Default: that of the paper that the network is from.
-        backbone: Name in `backbones.BACKBONES`.
+        backbone: See `builders.build_backbone`.
         width: Factor on the backbone's channels and on the default of `hidden_units`.
         size: Side of the images in pixels.
         weights: Text `NAME=FILE`: the backbone, and the file of its published weights.
@@ -87,6 +89,8 @@ def new_network(
     finally:
         keras.config.set_dtype_policy(previous)
     start = f"random weights, seed {seed}"
+    if builders.is_foreign(backbone):
+        start = f"{start}; {_foreign_start(backbone)}"
     if files:
         start = f"{start}; {backbone} from {_named(files[backbone])}"
     record = {"network": network, "preset": settings, "initializer": initializer, "start": start}
@@ -189,6 +193,11 @@ def continued(model, task=None, frozen=False, seed=0):
     if frozen:
         transfer.freeze(network, cnn=True)
     return network, {"start": start, "trained_on": seen.trained_on(path)}
+
+
+def _foreign_start(backbone):
+    file = backbone.endswith(".keras")
+    return f"backbone from {_named(Path(backbone)) if file else f'KerasHub, {backbone}'}"
 
 
 def _named(path):

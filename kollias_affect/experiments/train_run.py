@@ -4,7 +4,7 @@ import warnings
 
 from kollias_affect import _checks, datasets, models, training
 from kollias_affect.datasets import division, sampling
-from kollias_affect.experiments import seen, starts
+from kollias_affect.experiments import plans, seen, starts
 from kollias_affect.experiments.sources import Source
 from kollias_affect.tasks import label_field, names_of
 
@@ -30,9 +30,12 @@ def train(
     epochs=20,
     cache=False,
     features=None,
+    features_dtype="float32",
+    features_limit=None,
     seed=0,
     verbose=None,
     log=print,
+    executor=None,
     strategy="auto",
     **options,
 ):
@@ -59,15 +62,17 @@ def train(
         settings: Name of the preset with the defaults. Default: `"C"`, or that of the paper of a
             new network.
         frozen: Whether to freeze the CNN.
-        epochs, cache, features, verbose: See `training.train`.
+        epochs, cache, features, features_dtype, features_limit, executor, verbose: See
+            `training.train`.
         seed: Seed of the division of the clips, of initial weights, of duplicated runs and of the
             training.
-        log: Function that is called with lines of text.
+        log: Function that is called with lines of text: start, network, data and plan, before
+            the first epoch.
         strategy: Devices that share each batch, one of `training.STRATEGIES`: with `"auto"`, all
             workers that `TF_CONFIG` names, otherwise all GPUs if there is a window for each.
         **options: Options of a new network, `starts.NEW`; and `learning_rate`, `batch_size`,
-            `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by` and the options for
-            several tasks of `training.train`.
+            `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by`, and the options of
+            `training.train` from `loss_weights` on.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
@@ -89,8 +94,10 @@ def train(
     card = models.describe(network)
     _check_task(card["task"], balance, options)
     options["settings"] = settings or record.get("preset", "C")
-    training.resolve_options(network, seed=seed, **options)
+    resolved = training.resolve_options(network, seed=seed, features=features, **options)
+    training.check_folder(network, out, resolved, epochs, features, record, features_dtype)
     log(f"Start: {record['start']}")
+    log(f"Network: {plans.describe_network(network)}")
 
     source = Source(
         dataset, data, split, validation_split or validation_share, options=loader_options or {}
@@ -108,9 +115,11 @@ def train(
     if balance != "none":
         clips = _balanced(clips, balance, card["length"], seed, log)
         record["balance"] = f"{balance}: {clips.report}"
+    log(f"Plan: {plans.describe_training(network, clips, epochs, resolved)}")
     return training.train(
-        network, clips, validation_clips, out, epochs, cache=cache, features=features, seed=seed,
-        verbose=verbose, record=record, strategy=strategy, **options,
+        network, clips, validation_clips, out, epochs, cache=cache, features=features,
+        features_dtype=features_dtype, features_limit=features_limit, seed=seed, verbose=verbose,
+        record=record, executor=executor, strategy=strategy, **options,
     )  # fmt: skip
 
 

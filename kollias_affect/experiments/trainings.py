@@ -60,7 +60,7 @@ class Trainings:
             options = {"learning_rate": presets.preset(member.settings).learning_rate(False)}
             member = dataclasses.replace(member, labels="data", options=options)
         else:
-            build, member = self._initial, setting
+            build, member = self.initial, setting
         parts = self.laboratory.parts(member.labels)
         return self._trained(lambda: build(setting), member, parts, self.folder(setting), setting)
 
@@ -86,11 +86,8 @@ class Trainings:
         clips = laboratory.parts().everything
         laboratory.log(f"  {setting.folds} folds in {folder.name}")
         result = transfer.cross_validate(
-            lambda: self._initial(setting),
-            clips,
-            setting.folds,
-            folder,
-            laboratory.scale.seed,
+            lambda: self.initial(setting),
+            **self._division(setting),
             **self._options(setting, clips),
         )
         for path in folder.glob("fold-*/best.keras"):
@@ -102,6 +99,26 @@ class Trainings:
                 {**record, "batches": None, "balance": None, "used": used},
             )
         return {TEST: (clips, result.predictions)}
+
+    def _division(self, setting):
+        """Arguments of `transfer.cross_validate` that divide the clips."""
+        return {
+            "clips": self.laboratory.parts().everything,
+            "folds": setting.folds,
+            "out_dir": self.folder(setting),
+            "seed": self.laboratory.scale.seed,
+        }
+
+    def start_folds(self, setting):
+        """Writes who is in which fold, before `cross_validated_fold`."""
+        transfer.start_folds(**self._division(setting))
+
+    def cross_validated_fold(self, setting, number):
+        """Trains and predicts one fold of `cross_validate`, whose `number` starts at 1."""
+        options = self._options(setting, self.laboratory.parts().everything)
+        transfer.run_fold(
+            number, lambda: self.initial(setting), **self._division(setting), **options
+        )
 
     def folds_of_training(self, setting, folds):
         """Trains a network for each fold of the training and validation parts together.
@@ -116,20 +133,36 @@ class Trainings:
             Dict from `"validation"` to `(clips, predictions)`, every clip predicted by the network
             of its fold; and from `"test"` to the same with the mean of all networks' predictions.
         """
-        laboratory, folder = self.laboratory, self._folder_of_folds(setting)
-        data = laboratory.parts()
+        data, held_out, tests = self.laboratory.parts(), {}, []
+        for number in range(1, self.count_folds(folds) + 1):
+            fold, test = self.fold_of_training(setting, folds, number)
+            held_out.update(fold)
+            tests.append(test)
         clips = [*data.training, *data.validation]
-        folds = min(folds, len({clip.subject for clip in clips}))
-        held_out, tests = {}, []
-        for number, (train, fold) in enumerate(
-            sampling.person_folds(clips, folds, laboratory.scale.seed), start=1
-        ):
-            parts = dataclasses.replace(data, training=train, validation=fold)
-            path = folder / f"fold-{number}"
-            model = self._trained(lambda: self._initial(setting), setting, parts, path, setting)
-            held_out.update(cached_predictions(model, fold, path / f"{VALIDATION}.npz"))
-            tests.append(cached_predictions(model, data.test, path / f"{TEST}.npz"))
         return {VALIDATION: (clips, held_out), TEST: (data.test, evaluation.average(tests))}
+
+    def count_folds(self, folds):
+        """Returns the number of folds of the training and validation parts together."""
+        data = self.laboratory.parts()
+        return min(folds, len({clip.subject for clip in [*data.training, *data.validation]}))
+
+    def fold_of_training(self, setting, folds, number):
+        """Trains the network of one fold of `folds_of_training`, whose `number` starts at 1.
+
+        Returns:
+            Its predictions of the fold and of the test part.
+        """
+        data, seed = self.laboratory.parts(), self.laboratory.scale.seed
+        clips = [*data.training, *data.validation]
+        division = list(sampling.person_folds(clips, self.count_folds(folds), seed))
+        train, fold = division[number - 1]
+        parts = dataclasses.replace(data, training=train, validation=fold)
+        path = self._folder_of_folds(setting) / f"fold-{number}"
+        model = self._trained(lambda: self.initial(setting), setting, parts, path, setting)
+        return (
+            cached_predictions(model, fold, path / f"{VALIDATION}.npz"),
+            cached_predictions(model, data.test, path / f"{TEST}.npz"),
+        )
 
     def _folder_of_folds(self, setting):
         folder = self.folder(setting)
@@ -184,18 +217,25 @@ class Trainings:
         """Returns whether a `Network` starts from published weights."""
         return network.published and network.backbone in self.laboratory.weight_files
 
-    def _initial(self, setting):
-        """The network before it is trained on `data`: a new one, or a pre-trained one."""
+    def pretraining_folder(self, setting):
+        """Returns the folder in which a `Training` is pre-trained, `None` if it is not."""
+        setting = self._normalized(setting)
+        if setting.before is None:
+            return None
+        laboratory, before, first = self.laboratory, setting.before, _pretraining(setting)
+        content = laboratory.fingerprint(first, laboratory.contents(before))
+        network = first.network
+        return laboratory.out_dir / f"{before}-{network.build}-{network.backbone}-{content}"
+
+    def initial(self, setting):
+        """Returns the network before it is trained on `data`: a new one, or a pre-trained one."""
         setting = self._normalized(setting)
         if setting.before is None:
             return self.new(setting)
-        laboratory, before = self.laboratory, setting.before
-        first = _pretraining(setting)
-        network = first.network
-        content = laboratory.fingerprint(first, laboratory.contents(before))
-        folder = laboratory.out_dir / f"{before}-{network.build}-{network.backbone}-{content}"
+        laboratory, first = self.laboratory, _pretraining(setting)
+        folder = self.pretraining_folder(setting)
         model = self._trained(
-            lambda: self.new(first), first, laboratory.parts(before), folder, first
+            lambda: self.new(first), first, laboratory.parts(setting.before), folder, first
         )
         if setting.task != first.task:
             model = transfer.swap_head(model, setting.task, seed=laboratory.scale.seed)

@@ -1,7 +1,7 @@
 """Videos and images to aligned crops: decoding, detection, landmarks, alignment, extraction."""
 
 from kollias_affect.faces.alignment import align, normalize, prototype, similarity
-from kollias_affect.faces.batch import extract_many
+from kollias_affect.faces.batch import Extracted, described, extract_many
 from kollias_affect.faces.boxes import Box
 from kollias_affect.faces.cropping import LAYOUTS, AlignedFace, cropped_face, faces_of
 from kollias_affect.faces.detectors import DETECTORS, Detector, detect
@@ -21,11 +21,13 @@ __all__ = [
     "AlignedFace",
     "Box",
     "Detector",
+    "Extracted",
     "Frame",
     "Video",
     "align",
     "anchors",
     "cropped_face",
+    "described",
     "detect",
     "extract",
     "extract_many",

@@ -10,17 +10,26 @@ import threading
 
 import cv2
 
+from kollias_affect import _files, _runs
 from kollias_affect.faces.extraction import extract
 
 
 def _main():
-    logging.disable(logging.WARNING)  # The parent reports warnings.
+    logging.getLogger().setLevel(logging.ERROR)  # The parent reports warnings.
+    _runs.progress.setLevel(logging.INFO)
+    _runs.progress.addHandler(_ToParent())
+    _runs.progress.propagate = False
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent ends its workers.
     cv2.setNumThreads(1)  # The other cores are for the other videos.
     jobs = queue.SimpleQueue()
     threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
     while True:
         _send(_extract(*json.loads(jobs.get())))
+
+
+class _ToParent(logging.Handler):
+    def emit(self, record):
+        _send({"progress": record.getMessage()})
 
 
 def _read_jobs(jobs):
@@ -34,6 +43,8 @@ def _extract(video, out_dir, options):
     """Extracts a video and returns the last message about it."""
     try:
         extract(video, out_dir, on_frame=lambda frames: _send({"frames": frames}), **options)
+    except _files.DiskFullError as error:
+        return {"error": [str(error.path), error.needs], "kind": "DiskFullError"}
     except (OSError, ValueError) as error:
         kind = "OSError" if isinstance(error, OSError) else "ValueError"
         return {"error": str(error), "kind": kind}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kollias_affect import _checks, _runs, _untrusted
+from kollias_affect import _checks, _files, _runs, _untrusted, shards
 from kollias_affect.clip import Clip
 from kollias_affect.faces import alignment, cropping, detectors, likeness
 from kollias_affect.faces.between_detections import FaceTracker
@@ -41,6 +41,7 @@ def extract(
     on_frame=None,
     detect_every=1,
     threads=None,
+    wait=None,
 ):
     """Extracts the aligned face of every frame of a video.
 
@@ -76,6 +77,8 @@ def extract(
             face keeps the `FaceScore` of its last detection.
         threads: Number of frames that are searched at the same time, by a built-in detector with
             `detect_every=1`. Default: one per processor core. The outputs do not depend on it.
+        wait: Longest time in seconds to wait while another process extracts the same video.
+            Default: 10.
 
     Returns:
         `Clip` (`faces="main"`) or list of `Clip` (`faces="all"`), without labels.
@@ -87,6 +90,50 @@ def extract(
             extracts the same video.
     """
     frames = Video(video)
+    find, settings = prepared(frames, detector, size, faces, longest_side, layout, detect_every)
+    threads = _checks.positive_integer(
+        "threads", (os.cpu_count() or 1) if threads is None else threads
+    )
+    if callable(detector) or "detect_every" in settings:
+        threads = 1
+    if threads > 1:
+        find = detectors.one_per_thread(detectors.chosen(detector, faces))
+    out_dir = _checks.writable_folder("out_dir", out_dir)
+    run = ExtractionRun(out_dir, frames.path.stem, settings, wait)
+    with _files.writing(out_dir), run:
+        if overwrite or not run.is_finished():
+            tracker = face_tracker(find, settings)
+            _extract_rest(frames, run, tracker, threads, overwrite, on_frame)
+        summary = run.summary()
+    log_remarks(summary)
+    clips = [read(out_dir, name) for name in summary["people"]]
+    return clips if faces == "all" else clips[0]
+
+
+def log_remarks(summary):
+    """Logs what is unusual in a video; see `Publication.summary` for the argument."""
+    if summary["broken"]:
+        _log.warning("%s. The frames that decode are kept.", summary["broken"])
+    for note in summary["notes"]:
+        _log.warning("%s.", note)
+
+
+def prepared(
+    frames, detector="auto", size=96, faces="main", longest_side=640, layout="procrustes",
+    detect_every=1,
+):  # fmt: skip
+    """Checks options of `extract`.
+
+    Args:
+        frames: `Video`.
+        detector, size, faces, longest_side, layout, detect_every: See `extract`.
+
+    Returns:
+        `(find, settings)`: the detector, and the JSON content that the outputs depend on.
+
+    Raises:
+        FileNotFoundError, ValueError: See `extract`.
+    """
     faces = _checks.one_of("faces", faces, ("main", "all"))
     detector = detectors.chosen(detector, faces)
     find = detectors.get(detector)
@@ -104,28 +151,11 @@ def extract(
     }
     if _checks.integer_between("detect_every", detect_every, 1, MAX_DETECT_EVERY) > 1:
         settings["detect_every"] = int(detect_every)  # See `publication.UNRECORDED`.
-    threads = _checks.positive_integer(
-        "threads", (os.cpu_count() or 1) if threads is None else threads
-    )
-    if isinstance(detector, str) and detect_every == 1 and threads > 1:
-        find = detectors.one_per_thread(detector)
-    else:
-        threads = 1
-    out_dir = _checks.writable_folder("out_dir", out_dir)
-    with ExtractionRun(out_dir, frames.path.stem, settings) as run:
-        if overwrite or not run.is_finished():
-            tracker = _face_tracker(find, settings)
-            _extract_rest(frames, run, tracker, threads, overwrite, on_frame)
-        summary = run.summary()
-    if summary["broken"]:
-        _log.warning("%s. The frames that decode are kept.", summary["broken"])
-    for note in summary["notes"]:
-        _log.warning("%s.", note)
-    clips = [read(out_dir, name) for name in summary["people"]]
-    return clips if faces == "all" else clips[0]
+    return find, settings
 
 
-def _face_tracker(find, settings):
+def face_tracker(find, settings):
+    """Returns the `FaceTracker` of an extraction with these settings, see `prepared`."""
     size, layout, longest_side = (settings[k] for k in ("size", "layout", "longest_side"))
     return FaceTracker(
         settings.get("detect_every", 1),
@@ -149,6 +179,8 @@ def _extract_rest(frames, run, tracker, threads, overwrite, on_frame):
     for boxes, grid in done:
         tracker.remember(boxes, grid)
     frames.skip = len(done)
+    if done:
+        _runs.progress.info("%s resumes at frame %d.", frames.path.name, len(done) + 1)
     decoded = prefetch(iter(frames))
     if threads > 1:
         results = parallel(lambda frame: _detected(frame, tracker), decoded, threads)
@@ -160,7 +192,20 @@ def _extract_rest(frames, run, tracker, threads, overwrite, on_frame):
                 run.add(frame, faces, tracked)
             if on_frame is not None:
                 on_frame(1)
+    complete_portraits(run, frames.path)
     run.publish(frames.broken, frames.notes)
+
+
+def complete_portraits(run, path):
+    """Adds the portraits that no segment of an `ExtractionRun` kept."""
+    missing = run.missing_portraits()
+    if not missing:
+        return
+    last = max(missing)
+    with contextlib.closing(iter(Video(path, only=missing))) as frames:
+        for frame in itertools.takewhile(lambda frame: frame.index <= last, frames):
+            for face_id, points in missing.get(frame.index, {}).items():
+                run.add_portrait(face_id, frame.index, likeness.portrait(frame.image, points))
 
 
 def _detected(frame, tracker):
@@ -190,7 +235,7 @@ def read(out_dir, name):
     """Returns the `Clip` that `extract` left.
 
     Args:
-        out_dir: Folder of the outputs.
+        out_dir: Folder of the outputs, or what `shards.pack` made of it.
         name: Name of the video without its ending, or of a person in it.
 
     Returns:
@@ -203,18 +248,19 @@ def read(out_dir, name):
             folder / f"{name}.csv", usecols=["frame", "timestamp", "success"], dtype="float64"
         ).astype({"frame": int, "success": bool})
     with _untrusted.reading("Landmarks must be complete", folder / f"{name}.npz", remedy):
-        landmarks = _untrusted.read_npz(folder / f"{name}.npz", ("landmarks",))["landmarks"]
+        landmarks = _untrusted.map_npz(folder / f"{name}.npz", "landmarks")
         if landmarks.shape != (len(table), *POINTS) or landmarks.dtype.kind != "f":
             raise _untrusted.UnreadableError(
                 f"{landmarks.dtype} of shape {landmarks.shape} for {len(table)} frames"
             )
-    images = folder.resolve() / name
+    names = [
+        image_name(frame).encode() if success else b""
+        for frame, success in zip(table["frame"], table["success"], strict=True)
+    ]
+    place = folder.resolve()
     return Clip(
         key=name,
-        paths=[
-            str(images / image_name(frame)) if success else ""
-            for frame, success in zip(table["frame"], table["success"], strict=True)
-        ],
+        paths=shards.FramePaths(shards.in_tree(place, name) or f"{place / name}/", names),
         times=table["timestamp"].to_numpy(),
         landmarks=landmarks,
     )

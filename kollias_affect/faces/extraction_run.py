@@ -6,10 +6,11 @@ crops, so a killed run resumes behind the last complete line. The outputs derive
 crops alone, so a resumed run ends with the same bytes as an uninterrupted one.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import logging
-import math
+import os
 import shutil
 
 import numpy as np
@@ -19,13 +20,11 @@ from kollias_affect import _runs
 from kollias_affect.faces import identity, likeness
 from kollias_affect.faces.crop_files import image_name, write_crop
 from kollias_affect.faces.frame_journal import FrameJournal
+from kollias_affect.faces.linked_faces import LinkedFaces
 from kollias_affect.faces.publication import Publication
 
 _log = logging.getLogger(__name__)
 
-# Frames of a track from which on portraits of a detection are kept, to recognise its person at the
-# end.
-PORTRAITS = (1, 4, 32, 256)
 LOCK_SECONDS = 10  # The workers of a killed parent may need this long to notice its end.
 _DISTRIBUTIONS = ("av", "dlib-bin", "dlib", "opencv-python-headless", "opencv-python", "numpy")
 
@@ -37,16 +36,19 @@ class ExtractionRun:
         out_dir: Folder of the outputs.
         name: Name of the video without its ending.
         settings: JSON content that the outputs depend on.
+        wait: Longest time in seconds to wait for the lock. Default: `LOCK_SECONDS`.
     """
 
-    def __init__(self, out_dir, name, settings):
+    def __init__(self, out_dir, name, settings, wait=None):
         self.name = name
         self.settings = settings
+        self.wait = LOCK_SECONDS if wait is None else wait
         self.folder = out_dir / f".{name}.partial"
+        self.segments = segments_folder(out_dir, name)
         self.publication = Publication(out_dir, name, self.folder)
         self.journal = FrameJournal(self.folder / "journal.jsonl")
-        self.identities = identity.IdentityTracker()
-        self.grids = []  # of the frames, each time that it changes
+        self.linked = LinkedFaces()
+        self.due = []  # `(face_id, number of the frame)` of each portrait that is kept
         self._lock = _runs.Lock(self.folder, "lock")
 
     def __enter__(self):
@@ -55,7 +57,7 @@ class ExtractionRun:
     def __exit__(self, *error):
         self.journal.close()
         if self._lock.held and not self.journal.path.exists() and self.folder.exists():
-            self._remove_folder()  # The run was refused before it began.
+            self._lock.remove_folder()  # The run was refused before it began.
         self._lock.release()
 
     def summary(self):
@@ -85,11 +87,11 @@ class ExtractionRun:
             List with `(boxes, grid)` of each frame that is done already; `None` if another process
             finished the video in the meantime.
         """
-        self._lock.acquire(LOCK_SECONDS)
+        self._lock.acquire(self.wait)
         if not overwrite and self.is_finished():
             self._remove_folder()
             return None
-        header = {"journal": 3, "settings": self.settings, "versions": _versions()}
+        header = header_of(self.settings)
         earlier = self.journal.header()
         resumes = earlier == header
         if overwrite and self.publication.marker.exists():
@@ -117,20 +119,15 @@ class ExtractionRun:
     def _resume(self):
         keep_all = "detect_every" not in self.settings or self.publication.started
         frames = self.journal.resume(keep_all)
-        for boxes, time, grid, copies, tracked in frames:
-            self._follow_grid(grid)
-            for face_id in self.identities.update(boxes, time, copies):
-                self._takes_portrait(face_id, tracked)
+        for number, (boxes, time, grid, copies, tracked) in enumerate(frames, start=1):
+            self._link(number, boxes, time, grid, copies, tracked)
         return [(boxes, grid) for boxes, _, grid, *_ in frames]
 
-    def _follow_grid(self, grid):
-        """Scales what is remembered of the faces if the frames change their `(height, width)`."""
-        if grid is None or self.grids[-1:] == [grid]:
-            return
-        if self.grids:
-            down, across = (new / old for new, old in zip(grid, self.grids[-1], strict=True))
-            self.identities.rescale(across, down)
-        self.grids.append(grid)
+    def _link(self, number, *of_frame):
+        """Returns pairs: the `face_id` of each face of a frame, and whether its portrait is due."""
+        linked = self.linked.follow(*of_frame)
+        self.due += [(face_id, number) for face_id, due in linked if due]
+        return linked
 
     def add(self, frame, faces, tracked=False):
         """Writes the crops of one frame, then its line in the journal.
@@ -140,28 +137,58 @@ class ExtractionRun:
             faces: List of `AlignedFace`.
             tracked: Whether the detector was not run on this frame.
         """
-        self._follow_grid(frame.grid)
         copies = [likeness.small_copy(face.crop) for face in faces]
-        ids = self.identities.update([face.box for face in faces], frame.time, copies)
-        for face_id, face in zip(ids, faces, strict=True):
-            folder = self.folder / str(face_id)
-            folder.mkdir(exist_ok=True)
-            write_crop(folder / image_name(frame.index), face.crop)
-            if self._takes_portrait(face_id, tracked):
-                self._write_portrait(face_id, frame.index, face.portrait)
-        self.journal.add(frame, faces, ids, copies, tracked)
+        boxes = [face.box for face in faces]
+        linked = self._link(frame.index, boxes, frame.time, frame.grid, copies, tracked)
+        for (face_id, due), face in zip(linked, faces, strict=True):
+            write_crop(self._crop_file(face_id, frame.index), face.crop)
+            if due:
+                self.add_portrait(face_id, frame.index, face.portrait)
+        self.journal.add(frame, faces, [face_id for face_id, _ in linked], copies, tracked)
 
-    def _takes_portrait(self, face_id, tracked):
-        """Counts and returns whether the portrait of a face in the last frame is kept."""
-        track = self.identities.tracks[face_id]
-        due = not tracked and track.frames >= (*PORTRAITS, math.inf)[track.pictures]
-        track.pictures += due
-        return due
+    def adopt(self, frame, faces):
+        """Moves the crops of one frame of a segment here, then writes its line in the journal.
 
-    def _write_portrait(self, face_id, index, picture):
+        Args:
+            frame: `Frame`.
+            faces: List of `segments.StoredFace`. A crop that is missing was moved before.
+        """
+        copies = [face.copy for face in faces]
+        boxes = [face.box for face in faces]
+        linked = self._link(frame.index, boxes, frame.time, frame.grid, copies)
+        for (face_id, due), face in zip(linked, faces, strict=True):
+            _move(face.crop_file, self._crop_file(face_id, frame.index))
+            if due:
+                _move(face.portrait_file, self._portrait_file(face_id, frame.index))
+        self.journal.add(frame, faces, [face_id for face_id, _ in linked], copies, False)
+
+    def _crop_file(self, face_id, index):
+        folder = self.folder / str(face_id)
+        folder.mkdir(exist_ok=True)
+        return folder / image_name(index)
+
+    def _portrait_file(self, face_id, index):
         folder = self.folder / "portraits" / str(face_id)
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / f"{index:08d}.npy", picture)
+        return folder / f"{index:08d}.npy"
+
+    def missing_portraits(self):
+        """Returns the portraits that no segment kept, of a video in which they are needed.
+
+        Returns:
+            Dict from the number of a frame to a dict from `face_id` to landmarks in the frame.
+        """
+        missing = {}
+        if len(self.linked.tracks) > 1:
+            for face_id, index in self.due:
+                if not self._portrait_file(face_id, index).exists():
+                    missing.setdefault(index, set()).add(face_id)
+        points = self.journal.landmarks(missing)
+        return {index: {i: points[index][i] for i in ids} for index, ids in missing.items()}
+
+    def add_portrait(self, face_id, index, picture):
+        """Keeps the portrait of a face in a frame."""
+        write_portrait(self._portrait_file(face_id, index), picture)
 
     def _descriptors(self, track):
         """Returns the descriptors of the portraits of a track."""
@@ -184,7 +211,7 @@ class ExtractionRun:
             self.publication.add_crops(person, self._joined_crops(parts))
             face_id = None if track is None else track.face_id
             entries = functools.partial(self.journal.entries, parts, face_id)
-            sizes = len(self.grids) > 1
+            sizes = len(self.linked.grids) > 1
             self.publication.add_files(person, self.settings["video"], entries, sizes)
         self.publication.finish(
             {
@@ -199,7 +226,7 @@ class ExtractionRun:
 
     def _people(self):
         """Returns a dict from the name of each published person to its `Track` or `None`."""
-        tracks = identity.persons(self.identities.tracks, self._descriptors)
+        tracks = identity.persons(self.linked.tracks, self._descriptors)
         if self.settings["faces"] == "all":
             return identity.people(tracks, self.name)
         return {self.name: identity.main_face(tracks)}
@@ -216,9 +243,34 @@ class ExtractionRun:
         return folders[0] if folders else None
 
     def _remove_folder(self):
-        """Removes the folder and the lock in it: another process may lock a new one."""
-        shutil.rmtree(self.folder)
-        self._lock.release()
+        """Removes what is unfinished, and the lock in it: another process may lock a new one."""
+        self.journal.close()
+        shutil.rmtree(self.segments, ignore_errors=True)
+        self._lock.remove_folder()
+
+
+def segments_folder(out_dir, name):
+    """Returns the folder of the unfinished segments of a video, see `segments`."""
+    return out_dir / f".{name}.segments"
+
+
+def header_of(settings):
+    """Returns the first line of the journal of a run with these settings."""
+    return {"journal": 3, "settings": settings, "versions": _versions()}
+
+
+def write_portrait(path, picture):
+    """Writes a portrait, so that its file is complete if it exists."""
+    temporary = path.with_suffix(".part")
+    with open(temporary, "wb") as file:
+        np.save(file, picture)
+    os.replace(temporary, path)
+
+
+def _move(source, target):
+    """Moves a file, unless a run that was killed right after has moved it before."""
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(source, target)
 
 
 @functools.cache

@@ -21,10 +21,12 @@ class FrameJournal:
 
     Args:
         path: File of the lines, which need not exist.
+        before: Number of the frames of the video before those of this journal.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, before=0):
         self.path = path
+        self.before = before
         self._grid = None
         self._journal = _runs.Journal(path)
 
@@ -35,7 +37,7 @@ class FrameJournal:
     def _lines(self):
         """Yields `(line, end)` up to the first one that is damaged."""
         for number, (line, end) in enumerate(self._journal.lines()):
-            if number and not _is_whole(line, number):
+            if number and not _is_whole(line, self.before + number):
                 return
             yield line, end
 
@@ -113,6 +115,31 @@ class FrameJournal:
             found = (face for face in line["faces"] if face["id"] in parts)
             yield line, next(({**face, "id": face_id} for face in found), None)
 
+    def frames(self):
+        """Yields `(index, time, grid, faces)` of each frame.
+
+        The faces are dicts as in a line, with `box`, `copy`, `in_frame` and `in_crop` as arrays.
+        """
+        lines, grid = self._lines(), None
+        next(lines)  # the header
+        for line, _ in lines:
+            grid = grid_of(line, grid)
+            yield line["frame"], line["t"], grid, [_decoded(face) for face in line["faces"]]
+
+    def landmarks(self, numbers):
+        """Returns a dict from numbers of frames to dicts from `face_id` to landmarks in the frame.
+
+        Args:
+            numbers: Container of numbers of frames; the others are left out.
+        """
+        lines = self._lines()
+        next(lines)  # the header
+        return {
+            line["frame"]: {face["id"]: _points(face["in_frame"]) for face in line["faces"]}
+            for line, _ in (lines if numbers else ())
+            if line["frame"] in numbers
+        }
+
     def close(self):
         """Closes the file; does nothing if it is not open."""
         self._journal.close()
@@ -148,6 +175,16 @@ def grid_of(line, before):
         before: Result for the line before, `None` for the first one.
     """
     return tuple(line["grid"]) if "grid" in line else before
+
+
+def _decoded(face):
+    """Returns the entry of a face with arrays in place of texts."""
+    points = {name: _points(face[name]) for name in ("in_frame", "in_crop")}
+    return {**face, **points, "box": Box(*face["box"]), "copy": _decode_copy(face["copy"])}
+
+
+def _points(text):
+    return np.frombuffer(decode_points(text), "<f4").reshape(POINTS)
 
 
 def _decode_copy(text):

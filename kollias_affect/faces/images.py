@@ -7,7 +7,7 @@ import numpy as np
 import PIL.features
 import PIL.Image
 
-from kollias_affect import _checks, _untrusted
+from kollias_affect import _checks, _untrusted, shards
 
 IMAGE_ENDINGS = (
     *(".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"),
@@ -41,7 +41,7 @@ def read_image(path):
     HEIC needs the extra `heic` of this package; AVIF needs a Pillow that was built with it.
 
     Args:
-        path: Image file. Its content counts, not its ending.
+        path: Image file, or image in a shard. Its content counts, not its ending.
 
     Returns:
         uint8 RGB `[height, width, 3]`.
@@ -50,8 +50,11 @@ def read_image(path):
         FileNotFoundError, ValueError: If the file is missing, empty, broken, of another format, or
             unreasonably large.
     """
-    path = _checks.existing_file("image", path)
-    formats = (*_FORMATS, *_formats_of_phones(path))
+    if shards.place_of(path) is None:
+        path = _checks.existing_file("image", path)
+        formats = (*_FORMATS, *_formats_of_phones(path))
+    else:
+        formats = _FORMATS
     with (
         _untrusted.reading(
             "`image` must be a complete JPEG, PNG, BMP, TIFF, WebP, HEIC or AVIF image",
@@ -61,7 +64,7 @@ def read_image(path):
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # of damaged tags, and of large photographs
-        with _opened(path, formats) as image:
+        with shards.opened(path) as file, _opened(file, formats) as image:
             if image.width * image.height > _untrusted.MAX_PIXELS:
                 raise ValueError(f"its {image.width} x {image.height} pixels are too many")
             turn = _TURNS.get(_orientation(image))
@@ -70,9 +73,9 @@ def read_image(path):
             return np.asarray(rgb if turn is None else rgb.transpose(turn))
 
 
-def _opened(path, formats):
+def _opened(file, formats):
     try:
-        return PIL.Image.open(path, formats=formats)
+        return PIL.Image.open(file, formats=formats)
     except PIL.UnidentifiedImageError as error:
         raise ValueError("cannot identify image file") from error
 

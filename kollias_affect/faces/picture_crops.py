@@ -75,6 +75,7 @@ def paper_d_crops(
         face has the path `""` and is not valid. Their `report` is a `CropCounts`.
 
     Raises:
+        OSError: If another process works in `out_dir`.
         FileNotFoundError, ValueError: If an image is missing or cannot be read, or `out_dir` holds
             crops with other settings.
 
@@ -90,7 +91,11 @@ def paper_d_crops(
     out_dir = _checks.writable_folder("out_dir", out_dir)
     result, counts = Clips(), CropCounts(frames=sum(len(clip) for clip in clips))
     bar = tqdm(total=counts.frames, unit="picture", disable=None if progress else True)
-    with bar, contextlib.closing(_Cropper(out_dir, settings, detector)) as cropper:
+    with (
+        bar,
+        _runs.Lock(out_dir) as lock,
+        contextlib.closing(_Cropper(out_dir, settings, detector, lock)) as cropper,
+    ):
         for clip in clips:
             paths = []
             for i, source in enumerate(clip.paths, start=1):
@@ -112,9 +117,10 @@ class _Cropper:
         ValueError: If the folder holds crops with other settings.
     """
 
-    def __init__(self, out_dir, settings, detector):
+    def __init__(self, out_dir, settings, detector, lock):
         self.settings = json.loads(json.dumps(settings))
         self.detector = detector
+        self.lock = lock
         self.journal = _runs.Journal(out_dir / JOURNAL)
         lines = list(self.journal.lines())
         self._refuse_other_settings(lines)
@@ -151,6 +157,7 @@ class _Cropper:
         if done and done["source"] == stamp and (done["found"] != "face" or target.is_file()):
             return done["found"]
         crop, outcome = _face(_picture(source), self.settings, self.detector)
+        self.lock.check()
         if crop is not None:
             with _files.atomic(target) as temporary:
                 temporary.write_bytes(cv2.imencode(".png", crop)[1].tobytes())

@@ -46,6 +46,7 @@ class Video:
     Args:
         path: Video file.
         skip: Number of frames at the start that are yielded without their image, for resuming.
+        only: Container of the numbers of frames that are yielded with their image; `None` for all.
 
     Attributes:
         broken: Description, after the iteration, of where the video first broke, or `None`.
@@ -57,9 +58,10 @@ class Video:
         FileNotFoundError, ValueError: If `path` is missing, empty, no video, or an image.
     """
 
-    def __init__(self, path, skip=0):
+    def __init__(self, path, skip=0, only=None):
         self.path = _checks.existing_file("video", path)
         self.skip = skip
+        self.only = only
         self.broken = None
         self.notes = []
         with self._open() as container:
@@ -81,7 +83,7 @@ class Video:
                 time = self._clock.time(picture)
                 self._index += 1
                 grid = shape.of(picture, self._index, time)
-                image = None if self._index <= self.skip else self._image(shape, picture)
+                image = self._image(shape, picture) if self._is_wanted() else None
                 yield Frame(self._index, time, image, grid)
             self._compare_with_container(container, stream)
         if self._index == 0:
@@ -89,6 +91,9 @@ class Video:
                 f"A video must have at least one frame that decodes. Received: {self.path}, "
                 f"with none ({self.broken or 'no picture in its stream'}). Convert it again."
             )
+
+    def _is_wanted(self):
+        return self._index > self.skip and (self.only is None or self._index in self.only)
 
     def _pictures(self, container, stream):
         """Yields the pictures that decode; notes the first that does not by `_break`."""

@@ -2,6 +2,7 @@
 
 from kollias_affect.models.cnn import cnn
 from kollias_affect.models.cnn_rnn import affwildnet, cnn_rnn
+from kollias_affect.models.ensembles import average_weights, ensemble
 from kollias_affect.models.exporting import export
 from kollias_affect.models.fast import fast
 from kollias_affect.models.files import (
@@ -31,9 +32,11 @@ __all__ = [
     "RNNS",
     "Stream",
     "affwildnet",
+    "average_weights",
     "cnn",
     "cnn_rnn",
     "describe",
+    "ensemble",
     "export",
     "fast",
     "fingerprint",

@@ -13,7 +13,7 @@ import h5py
 import keras
 
 import kollias_affect
-from kollias_affect import _checks, _files, _runs, _untrusted
+from kollias_affect import _checks, _files, _runs, _untrusted, catalogue
 from kollias_affect.models.fast import with_plain_layers
 from kollias_affect.models.precision import use_float32_if_emulated
 from kollias_affect.models.unit_range import for_unit_range, scaling_of
@@ -38,7 +38,7 @@ def save(model, path, **metadata):
     # A model that was never compiled: a custom loss would have to be imported to load the file.
     model = with_plain_layers(for_unit_range(model))
     bare = keras.Model(model.input, model.output, name=model.name)
-    with _files.atomic(path) as temporary:
+    with _files.atomic(path, needs=_files.stored_size(bare.variables)) as temporary:
         bare.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(CARD, json.dumps({**describe(model), **metadata}, indent=1))
@@ -48,7 +48,8 @@ def load(path):
     """Loads a model and its card.
 
     Args:
-        path: `.keras` file, saved by this package or by Keras itself.
+        path: `.keras` file, saved by this package or by Keras itself; or a name in
+            `weights.list_pretrained`.
 
     Returns:
         `(model, card)`; `card` is a dict with the keys of `read_card`. A mixed precision model
@@ -58,6 +59,7 @@ def load(path):
         FileNotFoundError: If the file is missing.
         ValueError: If it is not a model of faces, or its card is damaged.
     """
+    path = catalogue.model_file(path)
     model = use_float32_if_emulated(load_any(path))
     card = describe(model)  # It raises if this is not a model of faces.
     return model, read_card(path) or card
@@ -67,7 +69,7 @@ def load_any(path):
     """Loads any Keras model file, such as a backbone, without running code from it.
 
     Args:
-        path: `.keras` file.
+        path: `.keras` file, or a name in `weights.list_pretrained`.
 
     Returns:
         `keras.Model`, not compiled.
@@ -76,7 +78,7 @@ def load_any(path):
         FileNotFoundError: If the file is missing.
         ValueError: If it is not a model file.
     """
-    path = _checks.existing_file("model", path)
+    path = _checks.existing_file("model", catalogue.model_file(path))
     rule = "`model` must be a Keras model file"
     if not zipfile.is_zipfile(path):
         raise ValueError(

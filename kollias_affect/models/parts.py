@@ -7,8 +7,9 @@ from keras import ops
 from kollias_affect import _checks, backbones, layers
 
 # Units of the fully connected layers by family of the backbone: paper C §4.2.1.1 (ResNet), table
-# 4 (CNN-M) and table 7 (VGG).
-HIDDEN_UNITS = {"resnet": (1500, 256), "densenet": (1500, 256), "cnn_m": (4096,)}
+# 4 (CNN-M) and table 7 (VGG). Adapted backbones have no paper.
+HIDDEN_UNITS = {"adapted": (512,), "resnet": (1500, 256), "densenet": (1500, 256)}
+HIDDEN_UNITS["cnn_m"] = (4096,)
 VGG_HIDDEN_UNITS = (4096, 2048)
 
 

@@ -12,6 +12,9 @@ from kollias_affect.models.past_frames import WithPastFrames, past_shape
 _FRAME_BY_FRAME = (
     layers.InputLayer,
     layers.Add,
+    layers.Average,
+    layers.Multiply,
+    layers.Subtract,
     layers.Dense,
     layers.Dropout,
     layers.Concatenate,
@@ -21,6 +24,7 @@ _FRAME_BY_FRAME = (
     layers.Softmax,
     layers.Flatten,
     layers.Masking,
+    layers.Normalization,
     layers.TimeDistributed,
     CentroidOutputs,
 )

@@ -14,6 +14,7 @@ if typing.TYPE_CHECKING:  # for the reference and for editors
         write_image,
         write_video,
     )
+    from kollias_affect.prediction.explaining import explain_files, gradient_maps, occlusion_maps
     from kollias_affect.prediction.folder import FolderResult, predict_files
     from kollias_affect.prediction.images import predict_images
     from kollias_affect.prediction.in_memory import predict
@@ -32,6 +33,7 @@ if typing.TYPE_CHECKING:  # for the reference and for editors
 
 _MODULES = {
     "drawing": ("FaceOverlay", "draw", "is_annotated", "write_image", "write_video"),
+    "explaining": ("explain_files", "gradient_maps", "occlusion_maps"),
     "folder": ("FolderResult", "predict_files"),
     "images": ("predict_images",),
     "in_memory": ("predict",),
@@ -54,8 +56,11 @@ __all__ = [
     "Inputs",
     "check_format",
     "draw",
+    "explain_files",
     "find_inputs",
+    "gradient_maps",
     "is_annotated",
+    "occlusion_maps",
     "predict",
     "predict_files",
     "predict_images",

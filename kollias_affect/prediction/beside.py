@@ -3,6 +3,8 @@
 import concurrent.futures
 import threading
 
+from kollias_affect import _files
+
 
 class Stopped(Exception):
     """Raised in the thread if its results are no longer wanted."""
@@ -48,12 +50,14 @@ class Beside:
     def errors(self):
         """Waits for all jobs; returns a dict from key to `OSError` or `ValueError`.
 
-        Other exceptions are raised.
+        Other exceptions are raised, and that of a full disk is.
         """
         errors = {}
         for key, job in self._jobs.items():
             try:
                 job.result()
+            except _files.DiskFullError:
+                raise
             except (OSError, ValueError) as error:
                 errors[key] = error
         return errors

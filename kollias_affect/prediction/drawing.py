@@ -19,7 +19,8 @@ ORANGE, BLUE, WHITE, GROUND = (230, 159, 0), (86, 180, 233), (255, 255, 255), (2
 MIN_SIDE = 480  # pixels; smaller images are enlarged, so that the texts can be read
 JPEG_QUALITY = 92
 _MARK = "annotated by kollias_affect"
-_ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {}}
+# A key frame every 50 frames: players seek quickly.
+_ENCODERS = {"libx264": {"crf": "20", "preset": "veryfast", "g": "50"}, "mpeg4": {}}
 _TICK = fractions.Fraction(1, 60_000)  # Exact for 24, 25, 30, 50, 60 and 30000/1001 fps.
 
 
@@ -123,6 +124,16 @@ def write_video(frames, path, rate=25):
 
 def is_annotated(path):
     """Returns whether `path` was written by `write_image` or `write_video`."""
+    return _comment(path).startswith(_MARK)
+
+
+def is_own(path):
+    """Returns whether a picture or video was made by this package: an annotated one or a plot."""
+    return _comment(path).startswith((_MARK, _files.PLOT_MARK))
+
+
+def _comment(path):
+    """Returns the comment of a picture or video, `""` if it has none or is damaged."""
     try:
         if Path(path).suffix == ".mp4":
             with _untrusted.open_container(path) as container:
@@ -131,9 +142,8 @@ def is_annotated(path):
             with Image.open(path, formats=("JPEG", "PNG")) as image:
                 comment = image.info.get("comment", "")
     except Exception:  # Decoders raise anything on what is damaged, which this package never wrote.
-        return False
-    comment = comment.decode(errors="replace") if isinstance(comment, bytes) else comment
-    return comment.startswith(_MARK)
+        return ""
+    return comment.decode(errors="replace") if isinstance(comment, bytes) else comment
 
 
 def _mark():
@@ -161,6 +171,7 @@ class _Canvas:
     """A picture, its occupied areas, and the size of its letters."""
 
     def __init__(self, picture, boxes, spans):
+        self.picture = picture
         self.pen = ImageDraw.Draw(picture)
         self.width, self.height = picture.size
         self.boxes = boxes
@@ -220,24 +231,20 @@ class _Canvas:
         names = list(face.outputs)
         sizes = (self.size, max(10, round(self.size * 0.75)))
         for size in sizes if len(self.boxes) == 1 else sizes[1:]:
-            row = round(size * 1.35)
             words = max(self._extent(name, size)[0] for name in names)
             width = words + 5 * size
-            height = row * len(names) + size // 2
+            height = _row(size) * len(names) + size // 2
             place = self._room(box, width, height)
             if place is not None:
                 break
         else:
             return
-        left, top = place
+        left, top = (round(value) for value in place)
         self.taken.append((left, top, left + width, top + height))
-        self.pen.rectangle(self.taken[-1], fill=GROUND)
+        self.picture.paste(_panel(tuple(names), width, height, size), (left, top))
         for i, name in enumerate(names):
-            middle = top + size // 4 + row * (i + 0.5)
-            at = (left + size // 3, middle)
-            self.pen.text(at, name, fill=WHITE, font=_font(size), anchor="lm")
             colour = ORANGE if name == face.expression else BLUE
-            area = (left + words, middle, 4.6 * size, 0.36 * size)
+            area = (left + words, top + _middle(i, size), 4.6 * size, 0.36 * size)
             self._bar(area, face.outputs[name], self.spans[name], colour)
 
     def _bar(self, area, value, span, colour):
@@ -286,7 +293,32 @@ class _Canvas:
 
     def _extent(self, text, size):
         """Returns width and height of a text with its ground."""
-        return math.ceil(_font(size).getlength(text)) + 2 * (size // 3), round(size * 1.35)
+        return _length(text, size) + 2 * (size // 3), _row(size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _length(text, size):
+    return math.ceil(_font(size).getlength(text))
+
+
+@functools.lru_cache(maxsize=8)
+def _panel(names, width, height, size):
+    """Returns the ground and the names of a panel of bars, which are the same in every frame."""
+    panel = Image.new("RGB", (width, height), GROUND)
+    pen = ImageDraw.Draw(panel)
+    for i, name in enumerate(names):
+        pen.text((size // 3, _middle(i, size)), name, fill=WHITE, font=_font(size), anchor="lm")
+    return panel
+
+
+def _row(size):
+    """Returns the height of a line of text of this size."""
+    return round(size * 1.35)
+
+
+def _middle(row, size):
+    """Returns the middle of a row of a panel, from its top."""
+    return size // 4 + _row(size) * (row + 0.5)
 
 
 def _summary(face, spans):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kollias_affect import _checks
+from kollias_affect import _checks, _runs
 from kollias_affect._texts import count
 from kollias_affect.prediction import outputs, predictor, summary
 from kollias_affect.prediction.images import predict_images
@@ -27,7 +27,15 @@ class FolderResult:
 
 
 def predict_files(
-    model, files, out_dir, of_images=None, of_videos=None, log=print, format="csv", **options
+    model,
+    files,
+    out_dir,
+    of_images=None,
+    of_videos=None,
+    log=print,
+    format="csv",
+    excel_safe=False,
+    **options,
 ):
     """Runs `predict_images` and `predict_videos` on files, and writes `summary.csv` beside them.
 
@@ -38,51 +46,59 @@ def predict_files(
         of_images, of_videos: Dicts of options of `predict_images` and of `predict_videos`.
         log: Function that is called with lines of text: what the outputs are of every image and
             video, and the files that were written.
-        format: Format of the tables.
+        format, excel_safe: See `predict_videos`; `summary.csv` too.
         **options: Options of both.
 
     Returns:
         `FolderResult`.
 
     Raises:
+        OSError: If another process works in `out_dir`.
         OSError, ValueError: See `predict_images` and `predict_videos`.
     """
-    check_format(format)
+    check_format(format, excel_safe)
     model = predictor.load(model)
     out_dir = _checks.writable_folder("out_dir", out_dir)
+    with _runs.Lock(out_dir):
+        of_both = {**options, "format": format, "excel_safe": excel_safe}
+        return _predict(model, files, out_dir, of_images, of_videos, log, of_both)
+
+
+def _predict(model, files, out_dir, of_images, of_videos, log, options):
+    format = options["format"]
     outputs.refuse_foreign_table(out_dir, outputs.SUMMARY, format)
     if model.note:
         log(f"Note: {model.note}")
-    tables, errors, options = [], {}, {**options, "format": format}
+    rows, errors = [], {}
     if files.images:  # first, because a model of videos is refused at once
         names = files.named_images
         table, failed = predict_images(
             model, list(names), out_dir, names=names, **(of_images or {}), **options
         )
         errors |= {str(path): error for path, error in failed.items()}
-        tables.append(table)
+        if len(table):
+            rows += summary.of_table(table, model.tasks)["rows"]
         _report_images(table, model.tasks, named(out_dir, outputs.IMAGES, format), log)
     videos = files.named_videos
     if videos:
         of_video, failed = predict_videos(
-            model, list(videos), out_dir, names=videos, **(of_videos or {}), **options
-        )
+            model, list(videos), out_dir, names=videos, summaries=True, **(of_videos or {}),
+            **options,
+        )  # fmt: skip
         errors |= failed
         stems = outputs.stems(list(videos.values()))
         for path, name in videos.items():
             if str(path) in of_video:
-                table = of_video[str(path)]
-                tables.append(table)
-                file = named(out_dir, stems[name], format)
-                log(f"{name}: {summary.line(table, model.tasks)} ({file})")
-    tables = [table for table in tables if len(table)]
-    if not tables:
+                found = of_video[str(path)]
+                rows += found["rows"]
+                log(f"{name}: {found['line']} ({named(out_dir, stems[name], format)})")
+    if not rows:
         return FolderResult(None, errors)
-    found = summary.summarize(pd.concat(tables, ignore_index=True), model.tasks)
+    found = summary.of_rows(rows, model.tasks)
     if model.note:
         found["note"] = model.note
     path = named(out_dir, outputs.SUMMARY, format)
-    write_table(found, path)
+    write_table(found, path, options["excel_safe"])
     log(f"{path}: {count(found['input'].nunique(), 'input')}, {count(len(found), 'row')}.")
     return FolderResult(found, errors)
 

@@ -26,6 +26,7 @@ def predict_images(
     max_side=LONGEST_SIDE,
     landmarks=False,
     format="csv",
+    excel_safe=False,
     names=None,
 ):
     """Runs a trained model of single frames on images.
@@ -48,7 +49,7 @@ def predict_images(
         cropped: Whether the images are faces already, see `faces.cropped_face`.
         max_side: Images are shrunk to this number of pixels for the detection only; `None` for full
             size.
-        landmarks, format: See `predict_videos`.
+        landmarks, format, excel_safe: See `predict_videos`.
         names: Dict from an image to its name in the table and in `annotated`. Default: the names of
             `inputs.find_inputs`.
 
@@ -60,7 +61,7 @@ def predict_images(
         FileNotFoundError, ValueError: If `model` is no such model, or an argument is invalid.
         FileExistsError: If another file has the name of an output.
     """
-    check_format(format)
+    check_format(format, excel_safe)
     model = predictor.load(model)
     refuse_windows(model)
     names = names_of(images) if names is None else names
@@ -75,7 +76,7 @@ def predict_images(
         model, pictures.values(), landmarks=landmarks, progress=progress, **options
     )
     if len(table):
-        write_table(table, named(out_dir, outputs.IMAGES, format))
+        write_table(table, named(out_dir, outputs.IMAGES, format), excel_safe)
     rows_of_image = dict(iter(table.groupby("input", sort=False)))
     for name, rows in rows_of_image.items() if annotate else ():
         faces = tables.overlays(rows, model.tasks)

@@ -10,7 +10,7 @@ import pandas as pd
 from kollias_affect import _checks
 from kollias_affect._texts import count
 from kollias_affect.faces import extract_many
-from kollias_affect.prediction import images, over_time, predictor, videos
+from kollias_affect.prediction import images, one_video, over_time, predictor, videos
 from kollias_affect.prediction.inputs import find_inputs
 from kollias_affect.prediction.pictures import Picture, is_in_memory, pictures_of
 
@@ -171,7 +171,7 @@ def _videos(model, films, mode, landmarks, processes, progress, options):
                 continue
             try:
                 clips = clips_of_video[str(path)]
-                found = videos.table_of_video(
+                found = one_video.table_of_video(
                     model, path, name, clips, folders[path], mode, landmarks
                 )
                 yield name, found[0]

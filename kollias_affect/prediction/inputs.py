@@ -8,6 +8,8 @@ from pathlib import Path
 from kollias_affect._files import natural_key
 from kollias_affect.faces.images import IMAGE_ENDINGS, is_still
 from kollias_affect.faces.video import VIDEO_ENDINGS
+from kollias_affect.prediction.drawing import is_own
+from kollias_affect.prediction.outputs import ANNOTATED, CROPS, OTHER_CROPS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,8 @@ def find_inputs(paths, recursive=False, leave_out=None):
     Args:
         paths: Files and folders.
         recursive: Whether the folders in folders are searched, too.
-        leave_out: Folder that is not searched, such as that of the outputs.
+        leave_out: Folder of the outputs, which is not searched. If it is one of `paths`, or in it
+            lie the inputs, the outputs in it are left out.
 
     Returns:
         `Inputs`. The content of each folder is in natural order.
@@ -84,7 +87,8 @@ def _content(folder, recursive, leave_out, ignored):
     files, others, folders = [], collections.Counter(), 0
     for root, subfolders, entries in os.walk(folder):
         inner = [name for name in subfolders if not name.startswith(".")]
-        inner = [n for n in inner if leave_out is None or not _same(Path(root, n), leave_out)]
+        if leave_out is not None:
+            inner, entries = _without_outputs(Path(root), inner, entries, leave_out)
         subfolders[:] = inner if recursive else []
         folders += 0 if recursive else len(inner)
         for name in entries:
@@ -106,6 +110,16 @@ def _content(folder, recursive, leave_out, ignored):
         )
     ignored.update(others)
     return sorted(files, key=lambda entry: [natural_key(p) for p in entry[0].parts])
+
+
+def _without_outputs(root, subfolders, entries, out):
+    """Leaves out the outputs of an earlier prediction into `out`."""
+    inner = [name for name in subfolders if not _same(root / name, out)]
+    if _same(root, out):
+        inner = [name for name in inner if name not in (ANNOTATED, CROPS, OTHER_CROPS)]
+    if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(out)):
+        entries = [n for n in entries if not (n.endswith(".png") and is_own(root / n))]
+    return inner, entries
 
 
 def _names(files):

@@ -7,10 +7,11 @@ imported. `.keras` files run by Keras.
 import dataclasses
 import functools
 import numbers
+from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import catalogue, runtime
+from kollias_affect import catalogue, runtime, uncertainty
 from kollias_affect.clip import shown_frames
 from kollias_affect.faces import LAYOUTS
 from kollias_affect.faces.images import read_image
@@ -28,18 +29,28 @@ class Predictor:
         network: `runtime.OnnxModel` or `keras.Model`.
         card: Dict that was stored with it, see `models.load`.
         layout: Layout of the crops that it was trained on, one of `faces.LAYOUTS`.
+        path: `Path` of its file, or `None`.
         skip_unchanged: Level of `unchanged.sources`, or `None` to run every frame of a clip.
     """
 
     network: object
     card: dict
     layout: str
+    path: Path | None = None
     skip_unchanged: float | None = None
 
     @property
     def tasks(self):
         """Dict from task to `(names, (low, high))`: the names of its outputs, and their range."""
         return in_order(tasks_of(self.card))
+
+    @property
+    def _units(self):
+        """Dict from the name of each output that is read to its units."""
+        units = {task: len(names) for task, (names, _) in self.tasks.items()}
+        more = uncertainty.extras(self.card.get("uncertainty"))
+        of_task = {name: units.get(name.removesuffix("_variance")) for name in more}
+        return units | {name: of_task[name] if more[name] is None else more[name] for name in more}
 
     @property
     def size(self):
@@ -96,7 +107,8 @@ class Predictor:
             mode: For models of windows, one of `over_time.MODES`. Default: `over_time.DEFAULT`.
 
         Returns:
-            Dict from task to float32 `[frames, outputs]` in its range, NaN without a face.
+            Dict from task to float32 `[frames, outputs]` in its range, NaN without a face. A
+            calibrated model has further columns, see `uncertainty.columns`.
 
         Raises:
             ValueError: If `mode` is `"stream"` and the model reads windows backwards, too.
@@ -114,10 +126,10 @@ class Predictor:
         """Returns the outputs of `AlignedFace`s.
 
         Returns:
-            Dict from task to float32 `[faces, outputs]` in its range.
+            Dict as `outputs_of_clip` returns it.
         """
         crops = [(face.crop, face.in_crop) for face in faces]
-        outputs = self._outputs_of_crops(len(faces), lambda rows: self._inputs(crops, rows))
+        outputs = self._outputs_of_crops(len(faces), lambda rows: self.inputs_of(crops, rows))
         return self._in_range(outputs)
 
     def _outputs_over_time(self, clip, mode):
@@ -128,7 +140,7 @@ class Predictor:
 
         def read(rows):
             crops = [crop(frame) for frame in shown[rows]]
-            return self._inputs(crops, range(len(crops)))
+            return self.inputs_of(crops, range(len(crops)))
 
         if self.length is None:
             faces = np.flatnonzero(clip.has_image)
@@ -141,7 +153,7 @@ class Predictor:
         if mode == "stream":
             first = int(np.argmax(clip.has_image))
             return over_time.stream(self._sequence(), read, first, len(clip))
-        return over_time.windows(self._run, read, len(clip), self.length, mode)
+        return over_time.windows(self.run, read, len(clip), self.length, mode)
 
     def _frames_to_run(self, count, crops):
         """Returns numbers of crops that run, and for each crop the place of its own among them."""
@@ -158,25 +170,37 @@ class Predictor:
             rows = np.arange(start, min(start + BATCH, count))
             # All batches have one size: TensorFlow would compile the network for every other size.
             padded = np.pad(rows, (0, min(BATCH, count) - len(rows)), "edge")
-            found = self._run(read(padded))
+            found = self.run(read(padded))
             parts.append({task: values[: len(rows)] for task, values in found.items()})
-        return {task: np.concatenate([part[task] for part in parts]) for task in self.tasks}
+        return {name: np.concatenate([part[name] for part in parts]) for name in self._units}
 
-    def _inputs(self, crops, rows):
-        """Returns the inputs of the network for some of the `(crop, landmarks)`."""
+    def inputs_of(self, crops, rows):
+        """Returns the inputs of the network for some faces.
+
+        Args:
+            crops: List of `(crop, landmarks)`: uint8 RGB and `[68, 2]` in [-1, 1].
+            rows: Numbers of the faces.
+
+        Returns:
+            Dict of float32 `[rows, ...]`.
+        """
         crops = [crops[i] for i in rows]
         inputs = {"images": runtime.unit_range(np.stack([crop for crop, _ in crops]))}
         if self.card["landmarks"]:
             inputs["landmarks"] = np.stack([points.reshape(136) for _, points in crops])
         return inputs
 
-    def _run(self, inputs):
-        """Runs the network on one batch; returns a dict from task to array."""
+    def run(self, inputs):
+        """Runs the network on one batch of inputs, see `inputs_of`.
+
+        Returns:
+            Dict from task to float32 `[batch, (length,) outputs]`, not limited to its range.
+        """
         return self._by_task(self._network.predict_on_batch(inputs))
 
     def _by_task(self, values):
         values = values if isinstance(values, dict) else dict.fromkeys(self.tasks, values)
-        return {task: np.array(values[task], np.float32) for task in self.tasks}
+        return {name: np.array(values[name], np.float32) for name in self._units}
 
     @functools.cached_property
     def _network(self):
@@ -198,13 +222,14 @@ class Predictor:
         return lambda inputs: self._by_task(runner(inputs))
 
     def _empty(self, count):
-        return {
-            task: np.full((count, len(names)), np.nan, np.float32)
-            for task, (names, _) in self.tasks.items()
-        }
+        units = self._units
+        return {name: np.full((count, units[name]), np.nan, np.float32) for name in units}
 
     def _in_range(self, outputs):
-        return {task: np.clip(outputs[task], *span) for task, (_, span) in self.tasks.items()}
+        """Returns the outputs of the tasks in their ranges, and the columns of a calibration."""
+        clipped = {task: np.clip(outputs[task], *span) for task, (_, span) in self.tasks.items()}
+        record = self.card.get("uncertainty")
+        return clipped | uncertainty.columns(record, self.tasks, {**outputs, **clipped})
 
 
 def _landmarks(clip, frame):
@@ -216,12 +241,13 @@ def in_order(tasks):
     return {task: tasks[task] for task in TASKS if task in tasks}
 
 
-def load(model=None):
+def load(model=None, threads=None):
     """Loads a trained model.
 
     Args:
         model: `.keras` or `.onnx` file, a name of `weights.list_pretrained`, or a `Predictor`;
             `None` for the default, `affect_vgg`.
+        threads: Number of threads of an ONNX model. Default: one per processor core.
 
     Returns:
         `Predictor`.
@@ -233,7 +259,7 @@ def load(model=None):
         return model
     path = catalogue.runtime_file(model)
     if path.suffix == ".onnx":
-        network = runtime.OnnxModel(path)
+        network = runtime.OnnxModel(path, threads)
         card = network.card
     else:
         from kollias_affect import models
@@ -246,4 +272,4 @@ def load(model=None):
             f"{'; '.join(runtime.CROPS.values())}. Received: {path}, made for {card['crop']}. Use "
             f"the version of the package that trained it: {card['versions']}."
         )
-    return Predictor(network, card, layouts[0])
+    return Predictor(network, card, layouts[0], path)

@@ -22,18 +22,40 @@ def summarize(table, tasks):
         most frequent one) and the share of the person's frames with each, from 0 to 1. An input
         without a face has one row, in which these are empty.
     """
+    return of_rows(_rows(table, tasks), tasks)
+
+
+def of_table(table, tasks):
+    """Summarizes the table of one input for later, when it is no longer in memory.
+
+    Args:
+        table, tasks: See `summarize`.
+
+    Returns:
+        Dict of JSON content: the `rows` of `summarize`, as dicts, and the text `line`.
+    """
+    return {"rows": _rows(table, tasks), "line": line(table, tasks)}
+
+
+def of_rows(rows, tasks):
+    """Returns the table of `summarize` of the rows in the results of `of_table`, joined."""
+    columns = [*FIRST_COLUMNS, *output_columns(tasks)]
+    return pd.DataFrame(rows, columns=columns).astype({"face_id": "Int64"})
+
+
+def _rows(table, tasks):
     rows = []
     for name, of_input in table.groupby("input", sort=False):
         frames = of_input["frame"].nunique()
         with_face = of_input[of_input["success"] == 1]
         for face_id, of_person in with_face.groupby("face_id"):
             times = of_person["timestamp"]
-            start = [name, face_id, frames, len(of_person), times.min(), times.max()]
+            times = float(times.min()), float(times.max())
+            start = [name, int(face_id), frames, len(of_person), *times]
             rows.append(dict(zip(FIRST_COLUMNS, start, strict=True)) | _outputs(of_person, tasks))
         if with_face.empty:
             rows.append({"input": name, "frames": frames, "frames_with_face": 0})
-    columns = [*FIRST_COLUMNS, *output_columns(tasks)]
-    return pd.DataFrame(rows, columns=columns).astype({"face_id": "Int64"})
+    return rows
 
 
 def _outputs(rows, tasks):

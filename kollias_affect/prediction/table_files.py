@@ -9,7 +9,7 @@ import pandas as pd
 from kollias_affect import _checks, _files, _untrusted
 
 FORMATS = ("csv", "json", "parquet")
-_TEXTS = ("input", "expression", "note")
+_TEXTS = ("input", "expression", "expression_set", "note")
 _INTEGERS = ("frame", "success", "frames", "frames_with_face")
 _OPTIONAL_INTEGERS = (
     "face_id",
@@ -17,16 +17,22 @@ _OPTIONAL_INTEGERS = (
     "FaceRectY",
     "FaceRectWidth",
     "FaceRectHeight",
+    "unfamiliar",
 )
 
 
-def check_format(name):
+def check_format(name, excel_safe=False):
     """Returns the name of a format if it can be written, before long work starts.
 
     Raises:
-        ValueError: If it is unknown, or needs a package that is not installed.
+        ValueError: If it is unknown, needs a package that is not installed, or has no formulas.
     """
     _checks.one_of("format", name, FORMATS)
+    if excel_safe and name != "csv":
+        raise ValueError(
+            "`--excel-safe` is for csv files, in which a text may be a formula. Received: it and "
+            f"--format {name}. Leave it out."
+        )
     if name == "parquet" and importlib.util.find_spec("pyarrow") is None:
         raise ValueError(
             "The format parquet needs the package pyarrow. Received: format='parquet' without it. "
@@ -35,7 +41,7 @@ def check_format(name):
     return name
 
 
-def write_table(table, path):
+def write_table(table, path, excel_safe=False):
     """Writes a table in the format of the file's ending, atomically.
 
     csv and JSON have the shortest decimals that give the numbers back. JSON is a list with an
@@ -44,11 +50,13 @@ def write_table(table, path):
     Args:
         table: `pandas.DataFrame`.
         path: File that ends in `.csv`, `.json` or `.parquet`.
+        excel_safe: Whether no text of a csv is a formula for a spreadsheet, see `_files.write_csv`.
     """
+    if Path(path).suffix == ".csv":
+        _files.write_csv(table, path, excel_safe, index=False)
+        return
     with _files.atomic(path) as temporary:
-        if temporary.suffix == ".csv":
-            table.to_csv(temporary, index=False, lineterminator="\n")
-        elif temporary.suffix == ".json":
+        if temporary.suffix == ".json":
             rows = table.astype(object).where(table.notna(), None).to_dict("records")
             lines = [json.dumps(row, ensure_ascii=False, default=_shortest) for row in rows]
             text = ",\n".join(lines)
@@ -75,6 +83,8 @@ def read_table(path):
         # Nothing but an empty cell is missing: "NA" may be a name.
         options = {"dtype": dict.fromkeys(_TEXTS, str), "keep_default_na": False, "na_values": [""]}
         table = pd.read_csv(path, **options)
+        if _files.has_quoted_formulas(path):
+            table = table.map(_files.unquoted)
     elif kind == "json":
         table = pd.DataFrame(_untrusted.read_json(path))
     else:
@@ -104,7 +114,7 @@ def first_columns(path):
     """
     try:
         if path.suffix == ".csv":
-            with open(path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8-sig") as file:
                 return file.readline().strip().split(",")
         if path.suffix == ".json":
             with open(path, encoding="utf-8") as file:

@@ -27,6 +27,10 @@ _TYPES = {
 }
 
 
+# Columns of a calibrated model that are no float32, see `uncertainty.columns`.
+_FURTHER_TYPES = {"unfamiliar": "Int64"}
+
+
 def columns(tasks, landmarks=False):
     """Returns the columns of a table.
 
@@ -63,7 +67,8 @@ def complete(table, outputs, points, shapes, tasks, landmarks=False):
 
     Args:
         table: `pandas.DataFrame` with the columns `faces.COLUMNS`.
-        outputs: Dict from task to `[rows, outputs]`, NaN without a face.
+        outputs: Dict from task to `[rows, outputs]`, NaN without a face; and from tuples of names
+            to further columns.
         points: Landmarks in pixels of the image, `[rows, 68, 2]`, NaN without a face.
         shapes: Shape of the image of each row.
         tasks: See `Predictor.tasks`.
@@ -78,6 +83,10 @@ def complete(table, outputs, points, shapes, tasks, landmarks=False):
         if is_expression(task):
             values.insert(0, EXPRESSION, _best(outputs[task], names))
         parts.append(values)
+    for names, values in outputs.items():
+        if names not in tasks:
+            more = pd.DataFrame(values, table.index, list(names))
+            parts.append(more.astype({n: t for n, t in _FURTHER_TYPES.items() if n in names}))
     angles = [head_pose(of_face, shape) for of_face, shape in zip(points, shapes, strict=True)]
     angles = np.array(angles, np.float32).reshape(len(table), len(ANGLES))
     parts.append(pd.DataFrame(angles, table.index, ANGLES))
@@ -154,7 +163,7 @@ def table_of_images(found, outputs, tasks, landmarks=False):
     has_face = (table["success"] == 1).to_numpy(bool)
     of_rows = {}
     for task, values in outputs.items():
-        of_rows[task] = np.full((len(table), values.shape[1]), np.nan, np.float32)
+        of_rows[task] = np.full((len(table), values.shape[1]), np.nan, values.dtype)
         of_rows[task][has_face] = values
     points = np.array(points, np.float32).reshape(-1, 68, 2)
     return complete(table, of_rows, points, shapes, tasks, landmarks)

@@ -1,21 +1,15 @@
 """Prediction on videos: a table, plots and an annotated copy of each."""
 
 import importlib
-import itertools
-import statistics
-from pathlib import Path
 
-import numpy as np
-
-from kollias_affect import _checks
-from kollias_affect.faces import Video, extract_many
-from kollias_affect.faces.prefetch import prefetch
-from kollias_affect.prediction import drawing, outputs, over_time, predictor, tables
+from kollias_affect import _checks, _cluster, _files
+from kollias_affect.faces import batch, extract_many, segments
+from kollias_affect.prediction import one_video, outputs, over_time, predictor, summary
 from kollias_affect.prediction.beside import Beside
+from kollias_affect.prediction.finished import Finished
 from kollias_affect.prediction.inputs import names_of
-from kollias_affect.prediction.table_files import check_format, named, write_table
+from kollias_affect.prediction.table_files import check_format, read_table
 
-DEFAULT_RATE, MAX_RATE = 25, 240  # frames per second
 LONGEST_SIDE = 640  # pixels
 
 
@@ -32,9 +26,13 @@ def predict_videos(
     max_side=LONGEST_SIDE,
     landmarks=False,
     format="csv",
+    excel_safe=False,
     mode=None,
     names=None,
     skip_unchanged=None,
+    executor=None,
+    segment=segments.LENGTH,
+    summaries=False,
 ):
     """Runs a trained model on videos.
 
@@ -64,137 +62,107 @@ def predict_videos(
         landmarks: Whether the table has columns `x_0` to `x_67` and `y_0` to `y_67`, the landmarks
             in pixels of the frame.
         format: Format of the table, one of `table_files.FORMATS`.
+        excel_safe: Whether no text of a csv is a formula for a spreadsheet.
         mode: How a model of windows runs on a clip, one of `over_time.MODES`.
         names: Dict from a video to its name in tables and outputs. Default: the names of
             `inputs.find_inputs`. Videos that would share an output keep their ending in its name,
             see `outputs.stems`.
         skip_unchanged: Level up to which a face counts as unchanged and takes the outputs of the
             last frame that ran, see `unchanged.sources`; `None` to run every frame.
+        executor: `concurrent.futures.Executor` that runs one task per video instead of `processes`,
+            see `faces.extract_many`. Its workers load the model from its file. A video that was
+            predicted with the same model and options is left out, see `finished`.
+        segment: With an executor, frames of the segments of a long video, see
+            `faces.extract_many`.
+        summaries: Whether to return the summary of each video, see `summary.of_table`, in place of
+            its table, so that memory does not grow with the number of frames.
 
     Returns:
-        `(tables, errors)`: dicts from the path of a video, as text, to its `pandas.DataFrame`, and
-        to the exception for videos that failed.
+        `(tables, errors)`: dicts from the path of a video, as text, to its `pandas.DataFrame`
+        (or summary), and to the exception for videos that failed.
 
     Raises:
         FileNotFoundError, ValueError: If `model` is no model, was trained on other crops, or an
             argument is invalid.
         FileExistsError: If another file has the name of an output.
     """
-    check_format(format)
+    check_format(format, excel_safe)
     if mode is not None:
         _checks.one_of("mode", mode, over_time.MODES)
     model = predictor.load(model).skipping(skip_unchanged)
     out_dir = _checks.writable_folder("out_dir", out_dir)
     names = names_of(videos) if names is None else names
     stems = outputs.stems(list(names.values()))
-    for stem in stems.values():
-        outputs.refuse_foreign_table(out_dir, stem, format, out_dir / f"{stem}.png")
-        if annotate:
-            outputs.refuse_foreign_media(_annotated_video(out_dir, stem))
-    name_of = {str(video): name for video, name in names.items()}
-    folders = {
-        video: outputs.crops_folder(out_dir, name, stems[name]) for video, name in name_of.items()
-    }
-    options = {"detector": detector, "faces": faces, "detect_every": detect_every}
+    jobs = {
+        str(video): one_video.Job(
+            str(video), name, stems[name], outputs.crops_folder(out_dir, name, stems[name]),
+            out_dir, mode, landmarks, format, annotate, excel_safe, skip_unchanged,
+        )
+        for video, name in names.items()
+    }  # fmt: skip
+    for job in jobs.values():
+        job.refuse_foreign()
+    options = {
+        "size": model.size, "layout": model.layout, "longest_side": max_side,
+        "detector": detector, "faces": faces, "detect_every": detect_every,
+    }  # fmt: skip
+    if executor is not None:
+        return _predict_on(executor, model, jobs, out_dir, options, segment, progress, summaries)
+    return _predict_here(model, jobs, options, processes, progress, summaries)
+
+
+def _predict_here(model, jobs, options, processes, progress, summaries):
     results, failed = {}, {}
 
     def predict_one(video, clips):
-        name = name_of[video]
-        stem = stems[name]
         try:
-            table, values, people = table_of_video(
-                model, video, name, clips, folders[video], mode, landmarks
-            )
-            if annotate:  # The plots are drawn meanwhile.
-                path = _annotated_video(out_dir, stem)
-                beside.submit(video, _write_annotated, video, table, model, path)
-            _write_people(model, people, values, table, out_dir, stem, format, Path(video).stem)
+            table = one_video.predict(model, jobs[video], clips, beside)
+        except _files.DiskFullError:
+            raise
         except (OSError, ValueError) as error:
             failed[video] = error
             return
-        results[video] = table
+        results[video] = summary.of_table(table, model.tasks) if summaries else table
 
     with Beside() as beside:  # The plots need matplotlib, whose import takes a second.
         beside.submit(None, lambda _: importlib.import_module("kollias_affect.evaluation"))
-        _, errors = extract_many(
-            list(name_of), folders, processes, progress, predict_one, size=model.size,
-            layout=model.layout, longest_side=max_side, **options,
-        )  # fmt: skip
+        folders = {video: job.crops for video, job in jobs.items()}
+        _, errors = extract_many(list(jobs), folders, processes, progress, predict_one, **options)
         failed |= beside.errors()
     errors |= failed
-    return {video: table for video, table in results.items() if video not in failed}, errors
+    return {video: result for video, result in results.items() if video not in failed}, errors
 
 
-def _annotated_video(out_dir, stem):
-    return out_dir / outputs.ANNOTATED / f"{stem}.mp4"
+def _predict_on(executor, model, jobs, out_dir, options, segment, progress, summaries):
+    """Runs a model in tasks of an executor, for the videos that are not finished."""
+    options = batch.options_of_tasks(options)
+    file = one_video.file_of(model)
+    finished = Finished(out_dir, file, options)
 
+    def work(video):
+        job = jobs[video].absolute()
+        arguments = (file, job, options, not summaries)
+        call = _cluster.Call(one_video.extract_and_predict, (*arguments, segment))
+        ((bounds, prediction),) = yield [call]
+        if bounds:
+            yield from batch.segment_calls(job.video, str(job.crops), options, bounds, bar)
+            bar.total += 1
+            (prediction,) = yield [_cluster.Call(one_video.predict_extracted, arguments)]
+        table, of_table = prediction
+        job.check_written()
+        batch.check_outputs(job.video, str(job.crops))
+        finished.add(job, of_table)
+        return of_table if summaries else table
 
-def table_of_video(model, video, name, clips, folder, mode=None, landmarks=False):
-    """Runs a model on the extracted faces of a video.
-
-    Args:
-        model: `Predictor`.
-        video: Video file.
-        name: Its name in the column `input`.
-        clips: What `faces.extract` returned.
-        folder: Folder of the outputs of `faces.extract`.
-        mode, landmarks: See `predict_videos`.
-
-    Returns:
-        `(table, values, people)`: a `pandas.DataFrame`, and the lists of outputs by task and of
-        `Clip`s, one for each person.
-    """
-    people = clips if isinstance(clips, list) else [clips]
-    values = [model.outputs_of_clip(clip, mode) for clip in people]
-    shape = next(iter(Video(video))).image.shape
-    table = tables.table_of_people(folder, people, values, name, shape, model.tasks, landmarks)
-    return table, values, people
-
-
-def _write_people(model, people, values, table, out_dir, stem, kind, start):
-    """Writes the table and the plots of one video."""
-    from kollias_affect import evaluation
-
-    plots = [out_dir / f"{stem}{clip.key.removeprefix(start)}.png" for clip in people]
-    outputs.refuse_foreign_table(out_dir, stem, kind, *plots)
-    write_table(table, named(out_dir, stem, kind))
-    for clip, of_clip, plot in zip(people, values, plots, strict=True):
-        names, numbers = joined(model.tasks, of_clip)
-        evaluation.traces(clip.times, numbers, names, plot, title=title(plot.stem, model))
-
-
-def title(name, model):
-    """Returns the title of a picture, which says so if the model knows no real faces."""
-    return f"{name} ({tables.SYNTHETIC})" if model.note else name
-
-
-def joined(tasks, outputs_by_task):
-    """Returns the names of all outputs, and their values side by side."""
-    names = [name for outputs_of_task, _ in tasks.values() for name in outputs_of_task]
-    return names, np.concatenate([outputs_by_task[task] for task in tasks], axis=1)
-
-
-def _write_annotated(stopped, video, table, model, path):
-    """Writes a copy of the video with the boxes and outputs of the table."""
-    rows, spans = dict(iter(table.groupby("frame"))), tables.spans(model.tasks)
-
-    def pictures():
-        for frame in prefetch(iter(Video(video))):
-            of_frame = rows[frame.index]
-            overlays = tables.overlays(of_frame, model.tasks)
-            yield (
-                frame.time,
-                drawing.draw(frame.image, overlays, spans, tables.note(of_frame, model)),
-            )
-            stopped.raise_if_set()
-
-    # Frames are decoded, drawn and encoded at the same time.
-    drawing.write_video(prefetch(pictures()), path, rate=_rate(table))
-
-
-def _rate(table):
-    """Returns the frames per second of a video, rounded, from the time stamps of its table."""
-    times = table.drop_duplicates("frame")["timestamp"]
-    intervals = [b - a for a, b in itertools.pairwise(times) if b > a]
-    rate = round(1 / statistics.median(intervals)) if intervals else DEFAULT_RATE
-    return min(max(rate, 1), MAX_RATE)
+    stored = {video: finished.summary(job.absolute()) for video, job in jobs.items()}
+    missing = [video for video in jobs if stored[video] is None]
+    with batch.parts_bar(len(missing), progress) as bar, finished:
+        works = ((video, work(video)) for video in missing)
+        found, errors = batch.in_order(missing, _cluster.run(executor, works, bar.update))
+    results = {}
+    for video, job in jobs.items():
+        if video in found:
+            results[video] = found[video]
+        elif stored[video] is not None:
+            results[video] = stored[video] if summaries else read_table(job.table)
+    return results, errors

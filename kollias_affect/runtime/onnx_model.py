@@ -155,7 +155,16 @@ class OnnxModel:
             )
 
 
+def without_telemetry():
+    """Switches the telemetry of ONNX Runtime off, which is read when it is imported.
+
+    From version 1.32 on it reports to its maker, and warns where it finds no home folder to write.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 def _session(path, threads):
+    without_telemetry()
     import onnxruntime
 
     size = path.stat().st_size

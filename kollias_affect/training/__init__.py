@@ -2,14 +2,15 @@
 
 from kollias_affect.training.choice import AggregateScores, CombinedScore
 from kollias_affect.training.compilation import compile_model, decay_kernels
-from kollias_affect.training.devices import STRATEGIES, connect
+from kollias_affect.training.devices import STRATEGIES, connect, refuse_workers
 from kollias_affect.training.global_batch import over_replicas
 from kollias_affect.training.objectives import published_units, read_units, training_form
-from kollias_affect.training.output import EpochLines, callbacks, epoch_output
+from kollias_affect.training.output import EpochLines, callbacks, epoch_output, progress_line
 from kollias_affect.training.released import gradients_released
-from kollias_affect.training.resuming import AtomicBackup, BestModel, SeedEpochs
+from kollias_affect.training.resuming import AtomicBackup, BestModel, InPlace, SeedEpochs
 from kollias_affect.training.run import (
     RUN_FILES,
+    check_folder,
     describe_run,
     load_best,
     resolve_options,
@@ -24,8 +25,10 @@ __all__ = [
     "BestModel",
     "CombinedScore",
     "EpochLines",
+    "InPlace",
     "SeedEpochs",
     "callbacks",
+    "check_folder",
     "compile_model",
     "connect",
     "decay_kernels",
@@ -34,8 +37,10 @@ __all__ = [
     "gradients_released",
     "load_best",
     "over_replicas",
+    "progress_line",
     "published_units",
     "read_units",
+    "refuse_workers",
     "resolve_options",
     "train",
     "training_form",

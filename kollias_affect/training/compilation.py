@@ -6,7 +6,7 @@ from kollias_affect import _checks, losses, metrics
 from kollias_affect.models.parts import leaves
 from kollias_affect.tasks import label_field, names_of
 from kollias_affect.training import objectives
-from kollias_affect.training.global_batch import over_replicas
+from kollias_affect.training.global_batch import adam, over_replicas
 
 LOSSES = ("ccc", "mse")
 
@@ -20,13 +20,17 @@ def compile_model(
     loss="ccc",
     weight_decay=None,
     positive_weights=None,
+    cosine=None,
+    clip_norm=None,
+    ema=None,
     **options,
 ):
     """Compiles a model as the papers do: Adam and the CCC loss, or cross entropy for expressions.
 
     Action units have the weighted binary cross entropy. The loss of several tasks is the weighted
     sum of theirs; labels and weights of the samples are dicts by task, as `windows.dataset` yields
-    them. In the scope of a `tf.distribute` strategy every loss is that of the global batch.
+    them. In the scope of a `tf.distribute` strategy losses and clipping are those of the global
+    batch.
 
     Args:
         model: Model of `kollias_affect.models`; for the options `matching` and
@@ -39,6 +43,11 @@ def compile_model(
         loss: Loss of valence and arousal: `"ccc"`, or `"mse"` as for paper C's baseline.
         weight_decay: `None`, or the factor of `decay_kernels`.
         positive_weights: Weights of present action units, see `losses.ActionUnitLoss`.
+        cosine: `None`, or `(steps, warm_up)`: the learning rate rises from 0 during the first
+            `warm_up` of the `steps` batches, then falls along half a cosine to 0. Without `decay`.
+        clip_norm: `None`, or the largest norm of all gradients of a batch together.
+        ema: `None`, or the momentum of a moving average of the weights, see
+            `averaged.AveragedWeights`.
         **options: `loss_weights`, `focal`, `label_smoothing`, `soft_labels` and `matching` of
             `train`.
 
@@ -59,13 +68,7 @@ def compile_model(
     References: Paper B, §5.4; paper C, §4.1.1 and §4.2.1.
     """
     _checks.one_of("loss", loss, LOSSES)
-    learning_rate = _checks.number_between("learning_rate", learning_rate, 0, 10)
-    if decay is not None:
-        steps = _checks.positive_integer("decay steps", decay[0])
-        rate = _checks.number_between("decay rate", decay[1], 0, 1)
-        learning_rate = keras.optimizers.schedules.ExponentialDecay(
-            learning_rate, steps, rate, staircase=True
-        )
+    learning_rate = _learning_rate(learning_rate, decay, cosine)
     decay_kernels(model, weight_decay)
     names = names_of(task)
     options = {name: value for name, value in options.items() if value}
@@ -83,12 +86,43 @@ def compile_model(
         given = weights if isinstance(weights, dict) else {}
         weights = {name: given.get(name, 1.0) for name in by_task}
     model.compile(
-        keras.optimizers.Adam(learning_rate),
+        _optimizer(learning_rate, clip_norm, ema),
         loss=over_replicas(by_task),
         loss_weights=weights if several else None,
-        weighted_metrics={name: metrics.for_task(name, soft, several) for name in names},
+        weighted_metrics={name: metrics.for_task(name, soft) for name in names},
     )
     return model
+
+
+def _learning_rate(rate, decay, cosine):
+    """Returns the learning rate: a number, or a schedule of Keras."""
+    rate = _checks.number_between("learning_rate", rate, 0, 10)
+    if decay is not None and cosine is not None:
+        raise ValueError(
+            "One schedule changes the learning rate. Received: `decay` and a cosine. Leave one of "
+            "them out."
+        )
+    if decay is not None:
+        steps = _checks.positive_integer("decay steps", decay[0])
+        factor = _checks.number_between("decay rate", decay[1], 0, 1)
+        return keras.optimizers.schedules.ExponentialDecay(rate, steps, factor, staircase=True)
+    if cosine is None:
+        return rate
+    steps, warm_up = cosine
+    if not warm_up:
+        return keras.optimizers.schedules.CosineDecay(rate, steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm_up), warmup_target=rate, warmup_steps=warm_up
+    )
+
+
+def _optimizer(learning_rate, clip_norm, ema):
+    options = {}
+    if clip_norm is not None:
+        options["global_clipnorm"] = _checks.number_between("clip_norm", clip_norm, 0, 1e6)
+    if ema is not None:
+        options |= {"use_ema": True, "ema_momentum": _checks.share("ema", ema)}
+    return adam(learning_rate, **options)
 
 
 def _loss(name, affect, options, positive_weights, names):

@@ -78,6 +78,24 @@ def connect(strategy):
         ) from error
 
 
+def refuse_workers(strategy, what):
+    """Raises `ValueError` if a strategy means several machines.
+
+    Args:
+        strategy: One of `STRATEGIES`.
+        what: What one machine does, as the subject of a sentence.
+
+    Example:
+
+    >>> refuse_workers("mirrored", "A search")
+    """
+    if strategy == "multiworker" or (strategy == "auto" and _workers() > 1):
+        raise ValueError(
+            f"{what} runs on one machine. Received: the strategy {strategy}, and "
+            f"{_workers()} workers in TF_CONFIG. Choose auto without TF_CONFIG, one, or mirrored."
+        )
+
+
 def choose(strategy, batch_size):
     """Returns the devices that share the batches of a training.
 
@@ -193,6 +211,10 @@ class OneDevice:
     def agree(self, content, epochs, model):
         """Raises `ValueError` if workers differ in settings, epochs that are done, or weights."""
 
+    def least(self, number):
+        """Returns the smallest of the whole numbers of all workers, which wait for each other."""
+        return number
+
     def around(self, callbacks, model, copy):
         """Returns callbacks with those that give them the trained weights on one device."""
         return callbacks
@@ -307,8 +329,13 @@ class _Replicas(_Copies):
         return result if self.writes else function()
 
     def wait(self):
-        if self.workers > 1:
-            self._from_all([0])
+        self.least(0)
+
+    def least(self, number):
+        return int(self._from_all([number]).min()) if self.workers > 1 else number
+
+    def around(self, callbacks, model, copy):
+        return [*super().around(callbacks, model, copy), _EndTogether(self)]
 
     def agree(self, content, epochs, model):
         if self.workers == 1:
@@ -337,6 +364,18 @@ class _Replicas(_Copies):
 
         rows = tf.function(lambda: self.strategy.run(gather))()
         return np.asarray(self.strategy.experimental_local_results(rows)[0])
+
+
+class _EndTogether(keras.callbacks.Callback):
+    """Ends the training of all workers where one ends it: only the first one has all scores."""
+
+    def __init__(self, devices):
+        super().__init__()
+        self.devices = devices
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Asks all workers."""
+        self.model.stop_training = not self.devices.least(int(not self.model.stop_training))
 
 
 class _Replicated(keras.Model):

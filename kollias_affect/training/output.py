@@ -7,7 +7,13 @@ from pathlib import Path
 import keras
 
 from kollias_affect import evaluation
-from kollias_affect.training.resuming import AtomicBackup, BestModel, drop_unfinished_epochs
+from kollias_affect._texts import printable
+from kollias_affect.training.resuming import (
+    AtomicBackup,
+    BestModel,
+    InPlace,
+    drop_unfinished_epochs,
+)
 
 
 def callbacks(
@@ -17,6 +23,7 @@ def callbacks(
     settings=None,
     model=None,
     backup_every=1,
+    shown=None,
     **metadata,
 ):
     """Returns the callbacks of a training run that writes everything to one folder.
@@ -24,7 +31,7 @@ def callbacks(
     `out_dir/best.keras` is the model of the best epoch by `monitor`, `out_dir/log.csv` has one row
     per epoch, `out_dir/tensorboard/` is the log directory of TensorBoard, and `out_dir/backup/`
     holds the state from which a killed run resumes when `fit` is called again with the same
-    arguments.
+    arguments. The training stops if the folder is removed or moved meanwhile.
 
     Args:
         out_dir: Folder of the run.
@@ -35,6 +42,7 @@ def callbacks(
             `validation`, lists of `_runs.describe_clip`, the number of frames is shown.
         model: Model that is saved and shown. Default: the model that `fit` trains. It must share
             the weights of that model.
+        shown: Model that TensorBoard shows, if it is another one with the same weights.
         backup_every: Epochs from one backup to the next. A resumed run repeats the epochs since the
             last backup.
         **metadata: Further entries of the model's card, see `models.save`.
@@ -46,17 +54,37 @@ def callbacks(
 
     >>> import tempfile
     >>> [type(callback).__name__ for callback in callbacks(tempfile.mkdtemp())]
-    ['TensorBoard', 'BestModel', 'CSVLogger', 'AtomicBackup']
+    ['InPlace', 'LayerGraphTensorBoard', 'BestModel', 'CSVLogger', 'AtomicBackup']
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     drop_unfinished_epochs(out_dir / "log.csv", AtomicBackup.epochs_done(out_dir / "backup"))
     return [
-        tensorboard(out_dir / "tensorboard", clips, settings or {}, model),
+        InPlace(out_dir),  # first: nothing is written where the folder was
+        tensorboard(out_dir / "tensorboard", clips, settings or {}, shown or model),
         BestModel(out_dir / "best.keras", monitor, model, **metadata),
         keras.callbacks.CSVLogger(out_dir / "log.csv", append=True),
         AtomicBackup(out_dir / "backup", backup_every),  # last: the epoch is complete
     ]
+
+
+def progress_line(name, done, epochs):
+    """Returns where a training goes on.
+
+    Args:
+        name: Name of the run.
+        done: Number of finished epochs.
+        epochs: Number of all epochs.
+
+    Example:
+
+    >>> progress_line("run", 6, 20)
+    'run resumes at epoch 7 of 20.'
+    """
+    name = printable(name)
+    if done >= epochs:
+        return f"{name}: all {epochs} epochs are finished."
+    return f"{name} {'resumes' if done else 'begins'} at epoch {done + 1} of {epochs}."
 
 
 def epoch_output(verbose=None):
@@ -96,7 +124,7 @@ class EpochLines(keras.callbacks.Callback):
 def tensorboard(folder, clips, settings, model):
     """Returns the callback; it shows the number of frames for the clips in the settings."""
     if clips is None:
-        return keras.callbacks.TensorBoard(folder)
+        return evaluation.LayerGraphTensorBoard(folder, model)
     shown = dict(settings)
     for name in ("training", "validation"):
         if name in shown:

@@ -11,7 +11,7 @@ import h5py
 import keras
 import numpy as np
 
-from kollias_affect import _files, _untrusted, models
+from kollias_affect import _files, _runs, _untrusted, models
 
 _log = logging.getLogger(__name__)
 _BACKUP = re.compile(r"epoch-(\d{1,9})\.weights\.h5", re.ASCII)
@@ -39,6 +39,13 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
         """Returns whether this epoch, counted from 0, ends with a backup."""
         return (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]
 
+    def on_train_begin(self, logs=None):
+        """Makes the folder, and restores the last backup."""
+        Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
+        super().on_train_begin(logs)
+        if self.writes:
+            self._remove_old()  # which a run that was killed meanwhile left
+
     def on_epoch_end(self, epoch, logs=None):
         """Saves the state if a backup is due."""
         if self.writes and self.is_due(epoch):
@@ -65,15 +72,20 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
 
     def _save_model(self):
         temporary = Path(self.backup_dir) / "next.weights.h5"
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        self.model.save_weights(temporary, overwrite=True)
         path = self._path(self._current_epoch)
-        _files.write_json(_record_of(path), {"sha256": _files.sha256(temporary)})
-        os.replace(temporary, path)
+        needs = _files.stored_size([*self.model.variables, *self.model.optimizer.variables])
+        with _files.writing(path, needs, temporary):
+            self.model.save_weights(temporary, overwrite=True)
+            _files.write_json(_record_of(path), {"sha256": _files.sha256(temporary)})
+            os.replace(temporary, path)
+        self._remove_old()
+
+    def _remove_old(self):
+        """Removes all backups but the last two."""
         files = self._files(self.backup_dir)
         for epochs in sorted(files)[:-2]:
-            files[epochs].unlink()
             _record_of(files[epochs]).unlink(missing_ok=True)
+            files[epochs].unlink()
 
     def _load_model(self):
         epochs = self.epochs_done(self.backup_dir)
@@ -82,6 +94,40 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
                 self.model.optimizer.build(self.model.trainable_variables)
             self.model.load_weights(self._path(epochs))
             self.model._initial_epoch = epochs
+
+
+class InPlace(keras.callbacks.Callback):
+    """Stops the training when the folder of its run was removed or moved.
+
+    It looks before and after every epoch, and comes first: callbacks behind it would make the
+    folder anew and go on in it.
+
+    Args:
+        folder: Folder of the run, which exists when the training begins.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+        self._witnesses = []
+
+    def on_train_begin(self, logs=None):
+        """Notes what must stay."""
+        paths = (self.folder, self.folder / _runs.SETTINGS, self.folder / _runs.LOCK)
+        self._witnesses = [path for path in paths if path.exists()]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Raises `FileNotFoundError` if something of it is missing."""
+        if not all(path.exists() for path in self._witnesses):
+            raise _runs.gone(self.folder)
+
+    def on_test_begin(self, logs=None):
+        """Looks before the validation, too."""
+        self.on_epoch_begin(None)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks before anything of the epoch is written."""
+        self.on_epoch_begin(epoch)
 
 
 def _record_of(path):

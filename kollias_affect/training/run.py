@@ -8,15 +8,17 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from kollias_affect import _checks, _runs, models, presets, tasks, windows
+from kollias_affect import _checks, _files, _runs, models, presets, tasks, windows
 from kollias_affect import features as feature_files
 from kollias_affect.datasets import sampling, synthetic
-from kollias_affect.training import choice, objectives
+from kollias_affect.training import choice, objectives, refinements
 from kollias_affect.training import devices as training_devices
+from kollias_affect.training.averaged import AveragedWeights, RawWeights
 from kollias_affect.training.compilation import compile_model
-from kollias_affect.training.output import callbacks, epoch_output
+from kollias_affect.training.output import callbacks, epoch_output, progress_line
 from kollias_affect.training.released import gradients_released
 from kollias_affect.training.resuming import AtomicBackup, SeedEpochs
+from kollias_affect.training.stopping import Patience
 
 # What a run writes besides its settings.
 RUN_FILES = ("best.keras", "log.csv", "backup")
@@ -36,6 +38,8 @@ def train(
     loss=None,
     cache=False,
     features=None,
+    features_dtype="float32",
+    features_limit=None,
     seed=0,
     verbose=None,
     weight_decay=None,
@@ -50,6 +54,13 @@ def train(
     unit_weights=None,
     balance_tasks=False,
     matching=None,
+    schedule=None,
+    warm_up=None,
+    clip_norm=None,
+    ema=None,
+    patience=None,
+    augment=None,
+    executor=None,
     strategy="one",
 ):
     """Trains a model on clips. A second call with the same arguments resumes the run.
@@ -73,6 +84,7 @@ def train(
         cache: See `windows.dataset`.
         features: Folder for the cached outputs of a frozen CNN. After the first epoch the CNN does
             not run again, see `features.of_clips`.
+        features_dtype, features_limit: `dtype` and `limit` of `features.of_clips`.
         seed: Seed of the order of the windows and of dropout.
         verbose: `verbose` of `keras.Model.fit`. Default: progress bars on a terminal, one line an
             epoch elsewhere.
@@ -98,6 +110,18 @@ def train(
         balance_tasks: Whether every task has the same number of windows, see `windows.dataset`.
         matching: `"published"`, or a csv file of `objectives.read_units`: action units are drawn
             to those of the predicted expressions, see `losses.MatchingLoss`.
+        schedule: `"cosine"` lets the learning rate fall along half a cosine to 0 at the last epoch;
+            the number of epochs is then a setting of the run. Default: constant, or `decay`.
+        warm_up: Epochs, maybe parts of one, in which the learning rate of a schedule rises from 0.
+        clip_norm: Largest norm of all gradients of a batch together; larger ones are scaled down.
+        ema: Momentum of a moving average of the weights, such as 0.999. The average is validated
+            and saved; the training goes on with the weights themselves.
+        patience: Epochs without a better score on the validation clips after which the training
+            ends.
+        augment: Random changes of the training images: `"standard"`, another text of
+            `augmentation.parse`, or an `augmentation.Augmentation`. Not with `features`.
+        executor: `concurrent.futures.Executor` that computes `features`, see `features.of_clips`.
+            The training itself runs here.
         strategy: Devices that share each batch: `"one"`, `"mirrored"`, `"auto"` or what
             `training.connect` returned, see `devices.choose`. `batch_size` and `learning_rate`
             belong to the batch of all devices together; losses and metrics are those of one
@@ -119,16 +143,16 @@ def train(
     epochs = _checks.positive_integer("epochs", epochs)
     options = resolve_options(
         model, learning_rate, batch_size, stride, level, decay, loss, seed, weight_decay,
-        choose_by, settings, loss_weights=loss_weights, focal=focal,
+        choose_by, settings, features, loss_weights=loss_weights, focal=focal,
         label_smoothing=label_smoothing, soft_labels=soft_labels, class_weights=class_weights,
         unit_weights=unit_weights, balance_tasks=balance_tasks, matching=matching,
+        schedule=schedule, warm_up=warm_up, clip_norm=clip_norm, ema=ema, patience=patience,
+        augment=augment,
     )  # fmt: skip
+    options |= refinements.of_run(options, epochs)
     record = {**(record or {}), **synthetic.facts(training)}
-    if features is not None:
-        options["features"] = True
-    content = describe_run(
-        model, training, validation, layers=_layer_sizes(model), **options, **record
-    )
+    _checks.one_of("features_dtype", features_dtype, feature_files.DTYPES)
+    content = _content(model, training, validation, options, features and features_dtype, record)
     _check_data(training, validation, content["task"], choose_by)
     monitor = choice.monitor_of(content["task"], choose_by)
     devices = training_devices.choose(strategy, content["batch_size"])
@@ -138,23 +162,27 @@ def train(
     lock = _runs.Lock(out_dir) if devices.writes else contextlib.nullcontext()
     with lock, gradients_released(), devices.running():
         verbose, lines = epoch_output(verbose if devices.writes else 0)
-        with windows.naming_bad_images([*training, *validation]):
+        with _files.writing(out_dir), windows.naming_bad_images([*training, *validation]):
             run = _prepared(
-                model, training, validation, out_dir, content, cache, features, bool(verbose),
-                devices,
+                model, training, validation, out_dir, content, cache,
+                features and _Features(features, features_dtype, features_limit, executor),
+                bool(verbose), devices,
             )  # fmt: skip
-            epochs_done = AtomicBackup.epochs_done(out_dir / "backup")
-            devices.agree(content, epochs_done, run.copy)
+            done = AtomicBackup.epochs_done(out_dir / "backup")
+            devices.agree(content, done, run.copy)
+            scores, written = [], [AtomicBackup(out_dir / "backup", writes=False)]
             if devices.writes:
                 # Only now: a run that is refused leaves the folder free.
-                _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
-                writing = [
-                    *_scores(run, validation, content),
-                    *callbacks(out_dir, monitor, validation, content, model, **record),
-                    *lines,
-                ]
-            else:
-                writing = [AtomicBackup(out_dir / "backup", writes=False)]
+                resumes = _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
+                written = callbacks(out_dir, monitor, validation, content, model, **record)
+                scores = _scores(run, validation, content)
+                if "patience" in content:
+                    stopping = Patience(monitor, content["patience"], out_dir / "log.csv")
+                    epochs, scores = stopping.epochs_of(epochs), [*scores, stopping]
+                if resumes and (verbose or lines):
+                    print(progress_line(str(out_dir), done, epochs), flush=True)
+            epochs = devices.least(epochs)
+            writing = [*scores, *_with_averages(written, content), *lines]
             run.model.fit(
                 run.data,
                 validation_data=run.validation_data,
@@ -170,6 +198,35 @@ def train(
     return load_best(out_dir, monitor)
 
 
+# Entries of the settings that need the clips.
+_OF_CLIPS = ("training", "validation", "division", "trained_on", "balance", "synthetic")
+
+
+def check_folder(
+    model, out_dir, options, epochs, features=None, record=None, features_dtype="float32"
+):
+    """Checks, before the clips are loaded, that a folder is free or holds a run with these options.
+
+    Args:
+        model, out_dir, epochs, features, record, features_dtype: See `train`.
+        options: Dict, the result of `resolve_options`.
+
+    Raises:
+        FileExistsError: If the folder holds other files.
+        ValueError: If it holds a run with other options.
+    """
+    options = {**options, **refinements.of_run(options, epochs)}
+    content = _content(model, (), (), options, features and features_dtype, record or {})
+    _runs.check_folder(out_dir, content, RUN_FILES, required=("training",), unknown=_OF_CLIPS)
+
+
+def _content(model, training, validation, options, cached_as, record):
+    """Returns the settings of a run; `cached_as` is the type of its features, if it has some."""
+    cached = {} if cached_as is None else {"features": cached_as == "float32" or cached_as}
+    sizes = _layer_sizes(model)
+    return describe_run(model, training, validation, layers=sizes, **options, **cached, **record)
+
+
 def resolve_options(
     model,
     learning_rate=None,
@@ -182,15 +239,16 @@ def resolve_options(
     weight_decay=None,
     choose_by="frame",
     settings="C",
-    **of_tasks,
+    features=None,
+    **more,
 ):
     """Checks options of `train` without data, and completes them by those of a preset.
 
     Args:
         model: Model that will be trained; it is compiled.
         learning_rate, batch_size, stride, level, decay, loss, seed, weight_decay, choose_by,
-            settings: See `train`.
-        **of_tasks: Options of `objectives.DEFAULTS`, see `train`.
+            settings, features: See `train`.
+        **more: Options of `objectives.DEFAULTS` and of `refinements.DEFAULTS`, see `train`.
 
     Returns:
         Dict of the options that the result of the training depends on.
@@ -208,6 +266,7 @@ def resolve_options(
     (0.0001, 4, 'ccc')
     """
     card, preset = models.describe(model), presets.preset(settings)
+    refined = {name: more.pop(name) for name in refinements.DEFAULTS if name in more}
     frozen = any(not layer.trainable for layer in model.layers)
     if learning_rate is None:
         learning_rate = preset.learning_rate(frozen)
@@ -224,7 +283,8 @@ def resolve_options(
         "seed": _checks.integer_between("seed", seed, 0, 2**32 - 1),
         "weight_decay": weight_decay,
         "choose_by": choose_by,
-        **objectives.chosen(card["task"], {**objectives.DEFAULTS, **of_tasks}),
+        **objectives.chosen(card["task"], {**objectives.DEFAULTS, **more}),
+        **refinements.chosen(refined, decay, features),
     }
     if card["length"] is None and level == "sequence":
         raise ValueError(
@@ -236,8 +296,11 @@ def resolve_options(
     return options
 
 
-def _compile(model, content, training=(), devices=None):
-    """Returns the compiled form of a model that is trained, and the copy that has its weights."""
+def _compile(model, content, training=(), devices=None, batches=1):
+    """Returns the compiled form of a model that is trained, and the copy that has its weights.
+
+    An epoch of the training has so many batches.
+    """
     devices = training_devices.OneDevice() if devices is None else devices
     with devices.scope():
         copy = devices.copied(model)
@@ -248,6 +311,7 @@ def _compile(model, content, training=(), devices=None):
     options = {name: content[name] for name in (*names, *more) if name in content}
     if training and "unit_weights" in content:
         options["positive_weights"] = sampling.unit_weights(training)
+    options |= refinements.for_compiling(content, batches)
     with devices.scope():
         return compile_model(form, **options), copy
 
@@ -304,16 +368,31 @@ class _Prepared:
     make_validation_data: Callable
 
 
+@dataclasses.dataclass(frozen=True)
+class _Features:
+    """Where and how the features of a frozen CNN are cached, see `features.of_clips`."""
+
+    folder: str
+    dtype: str
+    limit: int | None
+    executor: object
+
+    def of_clips(self, cnn, training, validation, size, progress):
+        """Returns the features of both sets, which have the limit together."""
+        options = {"dtype": self.dtype, "limit": self.limit, "executor": self.executor}
+        cached = feature_files.of_clips(
+            cnn, [*training, *validation], self.folder, size, progress, **options
+        )
+        return cached[: len(training)], cached[len(training) :]
+
+
 def _prepared(model, training, validation, out_dir, content, cache, features, progress, devices):
     """The compiled model, the training data from the next epoch on, and the validation data."""
     cached = (None, None)
     if features is not None:
         cnn, model = feature_files.split(model)
         cached = devices.first_of_all(
-            lambda: [
-                feature_files.of_clips(cnn, clips, features, content["size"], progress)
-                for clips in (training, validation)
-            ]
+            lambda: features.of_clips(cnn, training, validation, content["size"], progress)
         )
     options = {name: content[name] for name in ("task", "landmarks", "size", "batch_size")}
     options["length"] = content["length"] or 1
@@ -324,6 +403,7 @@ def _prepared(model, training, validation, out_dir, content, cache, features, pr
         "shuffle": True,
         "seed": content["seed"],
         "first_epoch": AtomicBackup.epochs_done(out_dir / "backup"),
+        "augment": content.get("augment"),
         **objectives.frame_weights(training, content["task"], content),
     }
 
@@ -331,14 +411,13 @@ def _prepared(model, training, validation, out_dir, content, cache, features, pr
         data = windows.dataset(clips, features=features, part=part, **options, **others)
         return _in_form_of(data, content)
 
-    def shared(clips, *arguments):
-        stride = content["stride"] if clips is training else None
-        count = windows.batches(clips, options["length"], stride, 1)
-        return devices.shared(
-            functools.partial(make, clips, *arguments), options["batch_size"], count
-        )
+    def shared(clips, features, others):
+        count = windows.batches(clips, options["length"], others.get("stride"), 1)
+        make_part = functools.partial(make, clips, features, others)
+        return devices.shared(make_part, options["batch_size"], count)
 
-    compiled, copy = _compile(model, content, training, devices)
+    batches = windows.batches(training, options["length"], content["stride"], options["batch_size"])
+    compiled, copy = _compile(model, content, training, devices, batches)
     data = shared(training, cached[0], of_training)
     validation_data = shared(validation, cached[1], {})
     devices.before_fit(compiled)
@@ -374,6 +453,15 @@ def _scores(run, validation, content):
     data, length = run.make_validation_data(), content["length"] or 1
     predicts = models.fast(run.given)
     return [choice.AggregateScores(validation, data, task, by, length, predicts)]
+
+
+def _with_averages(written, content):
+    """Callbacks that write the files of a run; all but the backup see the average of weights."""
+    if "ema" not in content:
+        return written
+    averaged = AveragedWeights()
+    *others, backup = written
+    return [averaged, *others, RawWeights(averaged), backup]
 
 
 def load_best(out_dir, monitor):

@@ -2,7 +2,7 @@
 
 from kollias_affect.evaluation.cost_sensitive import DEFAULT_COSTS, cost_sensitive_accuracy
 from kollias_affect.transfer.crops import ten_crops
-from kollias_affect.transfer.folds import CrossValidated, cross_validate
+from kollias_affect.transfer.folds import CrossValidated, cross_validate, run_fold, start_folds
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
 from kollias_affect.transfer.labels import scale_labels
@@ -21,8 +21,10 @@ __all__ = [
     "cross_validate",
     "freeze",
     "network",
+    "run_fold",
     "scale_labels",
     "staged",
+    "start_folds",
     "step_decay",
     "swap_head",
     "ten_crops",

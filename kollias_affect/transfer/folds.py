@@ -1,10 +1,11 @@
 """Cross-validation by person (paper C §5.1.2): no model is scored on people of its training."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
-from kollias_affect import _checks, _files, _runs, _untrusted, evaluation, tasks, training
+from kollias_affect import _checks, _cluster, _files, _runs, _untrusted, evaluation, tasks, training
 from kollias_affect.datasets import sampling
 
 
@@ -22,7 +23,16 @@ class CrossValidated:
     predictions: dict
 
 
-def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, validation_share=0.2, **options):
+def cross_validate(
+    build,
+    clips,
+    folds=5,
+    out_dir="folds",
+    seed=0,
+    validation_share=0.2,
+    executor=None,
+    **options,
+):
     """Trains a model for each fold, and scores all clips together, each by the model of its fold.
 
     The model of fold `k` is trained by `training.train` in `out_dir/fold-<k>` on people of the
@@ -39,35 +49,34 @@ def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, validation_sh
         out_dir: Folder of the run, in which `scores.csv` and `.md` are written.
         seed: Seed of the folds, of the people who are held out, and of the training.
         validation_share: Share of the people of the other folds who are held out.
+        executor: `concurrent.futures.Executor` that trains each fold in a task, a pool of this
+            machine or that of a Dask client. Its workers see the clips and `out_dir` under the same
+            paths, and get `build`, for a process pool a function of a module.
         **options: Arguments of `training.train`.
 
     Returns:
         `CrossValidated`.
 
     Raises:
-        OSError: If another process runs in `out_dir`.
+        OSError: If another process runs in `out_dir`, or if a fold fails in a worker.
         ValueError: If there are too few people, or if `out_dir` holds a run with other settings,
             or one of a version that chose the epoch on the people who are scored.
 
     References: paper C §5.1.2.
     """
-    parts = [
-        (*_held_out(others, validation_share, [seed, number]), scored)
-        for number, (others, scored) in enumerate(
-            sampling.person_folds(clips, folds, seed), start=1
-        )
-    ]
+    parts = _divided(clips, folds, seed, validation_share)
     settings = _describe(parts, seed, validation_share)
     _check_folder(out_dir, settings)
     out_dir = _checks.writable_folder("out_dir", out_dir)
     predictions = {}
-    with _runs.Lock(out_dir):
+    with _runs.Lock(out_dir) as lock:
         _runs.start_folder(out_dir, settings, _writes(parts), required=("folds",))
-        for number, (train, validation, scored) in enumerate(parts, start=1):
-            folder = out_dir / f"fold-{number}"
-            model = build()
-            model, card = training.train(model, train, validation, folder, seed=seed, **options)
-            for task, values in _predictions(model, card, scored, folder).items():
+        if executor is not None:
+            _train_on(executor, build, parts, out_dir, seed, options)
+        for number, part in enumerate(parts, start=1):
+            lock.check()
+            found = _train(build, part, out_dir / f"fold-{number}", seed, options)
+            for task, values in found.items():
                 predictions.setdefault(task, {}).update(values)
         if len(predictions) > 1:
             scores = evaluation.score_tasks(clips, predictions)
@@ -76,6 +85,61 @@ def cross_validate(build, clips, folds=5, out_dir="folds", seed=0, validation_sh
             scores = evaluation.scores(clips, predictions, task)
         evaluation.write_table(scores, out_dir / "scores")
     return CrossValidated(scores, predictions)
+
+
+def start_folds(clips, folds=5, out_dir="folds", seed=0, validation_share=0.2):
+    """Writes the settings of `cross_validate` to its folder, before processes call `run_fold`."""
+    parts = _divided(clips, folds, seed, validation_share)
+    settings = _describe(parts, seed, validation_share)
+    _check_folder(out_dir, settings)
+    _runs.start_folder(out_dir, settings, _writes(parts), required=("folds",))
+
+
+def run_fold(
+    number, build, clips, folds=5, out_dir="folds", seed=0, validation_share=0.2, **options
+):
+    """Trains and predicts one fold of `cross_validate`, which then goes on behind it.
+
+    Args:
+        number: Number of the fold, from 1.
+        build, clips, folds, out_dir, seed, validation_share, **options: See `cross_validate`.
+    """
+    part = _divided(clips, folds, seed, validation_share)[number - 1]
+    _train(build, part, Path(out_dir) / f"fold-{number}", seed, options)
+
+
+def _divided(clips, folds, seed, share):
+    """Returns a list of the clips that train, choose the epoch and are scored, for each fold."""
+    return [
+        (*_held_out(others, share, [seed, number]), scored)
+        for number, (others, scored) in enumerate(
+            sampling.person_folds(clips, folds, seed), start=1
+        )
+    ]
+
+
+def _train(build, part, folder, seed, options):
+    """Returns the predictions of the clips of a fold by task; trains what is not finished."""
+    train, validation, scored = part
+    model, card = training.train(build(), train, validation, folder, seed=seed, **options)
+    return _predictions(model, card, scored, folder)
+
+
+def _train_on(executor, build, parts, out_dir, seed, options):
+    """Trains each fold in a task of an executor, whose results stay on the file system."""
+    options = {**options, "verbose": 0}
+
+    def work(number, part):
+        part = tuple([clip.with_absolute_paths() for clip in clips] for clips in part)
+        folder = out_dir.absolute() / f"fold-{number}"
+        yield [_cluster.Call(_train_fold, (build, part, folder, seed, options))]
+
+    works = ((f"fold-{number}", work(number, part)) for number, part in enumerate(parts, start=1))
+    _cluster.run_all(executor, works, len(parts), "fold")
+
+
+def _train_fold(*arguments):
+    _train(*arguments)
 
 
 def _held_out(clips, share, seed):

@@ -2,7 +2,7 @@
 
 import os
 
-from kollias_affect import windows
+from kollias_affect import shards, windows
 from kollias_affect.datasets import sampling
 
 
@@ -72,7 +72,7 @@ def _check_images(clips):
     import tensorflow as tf
 
     def shape(path):
-        content = tf.io.read_file(path)
+        content = tf.numpy_function(lambda p: shards.read_bytes(os.fsdecode(p)), [path], tf.string)
         return tf.shape(tf.io.decode_image(content, channels=3, expand_animations=False))
 
     paths = sorted(sampling.pictures(clips))

@@ -11,6 +11,7 @@ from kollias_affect.evaluation.cost_sensitive import cost_sensitive_accuracy
 from kollias_affect.evaluation.measures import accuracy
 from kollias_affect.evaluation.tables import write_table
 from kollias_affect.tasks import EXPRESSIONS, known
+from kollias_affect.transfer.keeping import TASK
 
 MONITOR = "val_accuracy"  # chooses the best epoch of a stage
 
@@ -37,7 +38,8 @@ def evaluate_stage(stage, folder, sets, score_form=None):
     made_of = json.loads(json.dumps({"epochs": stage.epochs, "sets": contents, "form": form}))
     stored = json.loads(path.read_text()) if path.exists() else {}
     if stored.get("made_of") != made_of:
-        scored = model if score_form is None else score_form(model)
+        scored = evaluation.one_task(model, TASK)
+        scored = scored if score_form is None else score_form(scored)
         stored = {"made_of": made_of, "confusions": _confusions(scored, sets)}
         _files.write_json(path, stored)
     confusions = {name: np.array(counts) for name, counts in stored["confusions"].items()}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import keras
 
-from kollias_affect import _checks, _runs, models, training
+from kollias_affect import _checks, _files, _runs, evaluation, models, training
 from kollias_affect.datasets import division, synthetic
-from kollias_affect.transfer import crops, optimization, stage_data, stage_report
+from kollias_affect.transfer import crops, keeping, optimization, stage_data, stage_report
 from kollias_affect.transfer.freezing import freeze, unfreeze
 from kollias_affect.transfer.heads import swap_head
 from kollias_affect.transfer.stage_report import MONITOR
@@ -101,8 +101,9 @@ def staged(
 
     Args:
         model: Model of `kollias_affect.models` or `network` with the output `expression`; with
-            another output if the first stage has `new_head=True`. Other tasks of the model are
-            left out.
+            another output if the first stage has `new_head=True`. The other outputs of a model
+            with several tasks stay: each stage holds them at what they were before it, see
+            `keeping.training_form`.
         stages: List of `Stage`.
         out_dir: Folder of the run.
         target: List of `Clip` that every stage is also scored on. Default: the validation set of
@@ -144,7 +145,8 @@ def staged(
     model = _with_expressions(model, stages[0].new_head, seed)
     score_form = crops.ten_crops if ten_crops else None
     if score_form is not None:
-        score_form(model)  # refuses a model without crops before anything is trained
+        # This refuses a model without crops before anything is trained.
+        score_form(evaluation.one_task(model, keeping.TASK))
     common = {
         "batch_size": _checks.positive_integer("batch_size", batch_size),
         "momentum": momentum,
@@ -202,16 +204,18 @@ def _checked_stages(stages):
 
 
 def _with_expressions(model, new_head, seed):
+    """Returns the model with the output `expression`, a new one if wanted; others stay."""
+    tasks = list(models.tasks_of(models.describe(model)))
+    others = [name for name in tasks if name != keeping.TASK] if len(tasks) > 1 else []
     if new_head:
-        model = swap_head(model, "expression", seed=seed)
-    task = models.describe(model)["task"]
-    if "expression" in task and not isinstance(task, str):
-        # The other outputs would not fit the changed layers below them.
-        model, task = swap_head(model, "expression", keep=("expression",)), "expression"
-    if task != "expression" or len(model.outputs) != 1:
+        names = [*others, keeping.TASK]
+        model = swap_head(model, names if others else keeping.TASK, seed=seed, keep=others)
+    names = set(model.output_names)
+    if keeping.TASK not in names or names != {*others, keeping.TASK}:
         raise ValueError(
-            "`staged` trains models with the single output `expression`. Received: "
-            f"{model.output_names}. Set `new_head=True` in the first stage, or use `swap_head`."
+            "`staged` trains models with the output `expression`, and other tasks beside it. "
+            f"Received: {model.output_names}. Set `new_head=True` in the first stage, or use "
+            "`swap_head`."
         )
     return model
 
@@ -244,21 +248,28 @@ def _train(model, stage, folder, settings, seen, cache, verbose):
     unfreeze(model)
     if stage.frozen:
         freeze(model, **stage.frozen)
-    optimization.compile_sgd(
-        model, stage.learning_rate, settings["momentum"], settings["weight_decay"]
+    form = optimization.compile_sgd(
+        keeping.training_form(model),
+        stage.learning_rate,
+        settings["momentum"],
+        settings["weight_decay"],
     )
     done, (verbose, lines) = _epochs_done(folder), training.epoch_output(verbose)
     _runs.start_folder(folder, settings, writes=training.RUN_FILES, required=("training",))
     if verbose or lines:
-        print(f"Stage {folder.name}: {done} of {stage.epochs} epochs finished.", flush=True)
+        print(training.progress_line(f"Stage {folder.name}", done, stage.epochs), flush=True)
     metadata = {
         **settings["facts"],
         **synthetic.facts(stage.training),
         "stage": folder.name,
         "trained_on": seen,
     }
-    with training.gradients_released():
-        model.fit(
+    callbacks = training.callbacks(
+        folder, MONITOR, stage.validation, settings, model,
+        shown=evaluation.one_task(model, keeping.TASK), **metadata,
+    )  # fmt: skip
+    with _files.writing(folder), training.gradients_released():
+        form.fit(
             stage_data.batches(stage.training, settings, cache, shuffle=True, first_epoch=done),
             validation_data=stage_data.batches(stage.validation, settings, cache),
             epochs=stage.epochs,
@@ -266,7 +277,7 @@ def _train(model, stage, folder, settings, seen, cache, verbose):
             callbacks=[
                 training.SeedEpochs(settings["seed"]),
                 optimization.step_decay(stage.learning_rate),
-                *training.callbacks(folder, MONITOR, stage.validation, settings, **metadata),
+                *callbacks,
                 *lines,
             ],
             verbose=verbose,

@@ -70,7 +70,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, sets, dense, tmp_path):
     check_best(resumed, *sets[2:])
     names = {path.name for path in folder.iterdir()} - {_runs.LOCK}
     assert "round-0002" in names and "settings.json" in names and len(names) <= 4
-    with pytest.raises(ValueError, match=r"lam \(0.5, now 0.2\), seed \(0, now 4\)"):
+    with pytest.raises(ValueError, match=r"`lam` \(0.5, now 0.2\), `seed` \(0, now 4\)"):
         run(lam=0.2, seed=4, out_dir=folder)
     with _runs.Lock(folder), pytest.raises(OSError, match="One process at a time"):
         run(out_dir=folder)

@@ -235,3 +235,18 @@ def test_lists_of_two_hours_of_samples_open_in_half_a_second(tmp_path):
         assert listed[0]["samples"] >= 500_000
         assert seconds <= 0.5
         assert len(np.concatenate(store.takes.segments(take))) == listed[0]["samples"]
+
+
+def test_a_store_on_a_full_disk_keeps_what_it_has_and_goes_on_when_there_is_room(tmp_path):
+    with Store(tmp_path) as store:
+        take, sequence = add_take(store), 0
+        # SQLite then ends writes as it does on a full disk.
+        pages = store.database.row("PRAGMA page_count")["page_count"]
+        store.database.row(f"PRAGMA max_page_count = {pages + 2}")
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            while sequence < 100:
+                store.takes.add(take, Batch("writer-1", sequence, 1, rows(sequence, 90)))
+                sequence += 1
+        store.database.row("PRAGMA max_page_count = 100000")
+        assert store.takes.add(take, Batch("writer-1", sequence, 1, rows(sequence, 90)))
+        assert len(np.concatenate(store.takes.segments(take))) == 90 * (sequence + 1)

@@ -157,7 +157,7 @@ def test_wrong_input_is_refused(refused, store, tmp_path):
     message = refused("annotations", "label", store, "--crops", tmp_path / "empty")
     assert "no crops named" in message and "Extract the videos" in message
     message = refused("annotations", "agree", store, "--out", tmp_path, "--icc", "ICC(9)")
-    assert "`form` must be one of" in message
+    assert "`--icc` must be one of" in message
     message = refused("annotations", "agree", store, "--out", tmp_path, "--lag", "much")
     assert "a number of seconds, or estimate" in message
     message = refused("annotations", "export", store, "--out", tmp_path, "--state", "replaced")

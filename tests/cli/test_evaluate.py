@@ -65,6 +65,26 @@ def test_utterances_are_scored(ok, refused, linear, listed):
     assert "must be one of" in refused("evaluate", "none.keras", "none.csv", "--by", "minute")
 
 
+def test_single_values_of_videos_have_no_correlation(ok, linear, listed):
+    printed = ok("evaluate", linear, listed, "--by", "video", "--per-video")
+    rows = [line for line in printed.splitlines() if line.startswith("v")]
+    assert [row.split()[:4] for row in rows if row[1].isdigit()] == [
+        ["v1", "NaN", "NaN", "NaN"], ["v2", "NaN", "NaN", "NaN"]
+    ]  # fmt: skip
+    assert "NaN: 2 videos with one value" in printed
+
+
+def test_excel_safe_tables_quote_the_names_of_clips(ok, linear, make_clip, tmp_path):
+    frames_csv.write([make_clip("=1+1", 9, size=16)], tmp_path / "frames.csv")
+    out = tmp_path / "out"
+    ok("evaluate", linear, tmp_path / "frames.csv", "--out", out, "--excel-safe")
+    table = pd.read_csv(out / "predictions.csv", encoding="utf-8-sig")
+    assert set(table["clip"]) == {"'=1+1"}
+    # Numbers stay numbers, negative ones too.
+    assert table["valence"].dtype == float
+    assert (out / "per_video.csv").read_text(encoding="utf-8-sig").splitlines()[1].startswith("'=")
+
+
 def test_two_models_are_compared(ok, linear, listed):
     printed = ok("evaluate", linear, listed, "--against", linear)
     assert "p-value" in printed and "1.0000" in printed
@@ -117,3 +137,20 @@ def test_a_model_that_has_seen_what_is_scored_is_named(ok, fer_faces):
     printed = ok("evaluate", "expression_vgg_fer2013", fer_faces, "--dataset", "fer2013")
     assert "official part PublicTest" in printed
     assert "fer2013/PublicTest, on which expression_vgg_fer2013 was trained" in printed
+
+
+def test_groups_of_people_are_scored_with_intervals_and_warnings(
+    ok, refused, linear, listed, tmp_path
+):
+    file, out = tmp_path / "groups.csv", tmp_path / "out"
+    file.write_text(
+        "video,subject,gender\nv1,anna,f\nv2/utterance_1,ben,m\nv2/utterance_2,carl,m\n"
+    )
+    printed = ok("evaluate", linear, listed, "--groups", file, "--out", out)
+    assert "Groups, valence_arousal (95 % intervals over persons)" in printed
+    assert "gender f (1), gender m (2)" in printed and "CCC of 3: lowest" in printed
+    table = pd.read_csv(out / "groups.csv").set_index(["column", "group", "output"])
+    assert table.loc[("gender", "m", "mean"), ["persons", "frames"]].tolist() == [2, 18]
+    file.write_text("video,subject,gender\nv1,anna,f\n")
+    assert "2 of 4" in ok("evaluate", linear, listed, "--groups", file)
+    assert "by=video" in refused("evaluate", linear, listed, "--groups", file, "--by", "video")

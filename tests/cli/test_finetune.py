@@ -45,20 +45,25 @@ def test_two_stages_and_their_report(ok, refused, fer, own, tmp_path):
         *(*SMALL.split(), "--out", out),
     ]
     output = ok("finetune", *command)
+    lines = output.splitlines()
+    assert lines[0] == "Start: alexnet, width 0.02, random"
+    assert lines[1].startswith("Network: alexnet for expression, 48 x 48 pixels, ")
+    plan = "7 pictures train and 7 validate; 1 epoch of 1 batch, learning rate 0.001"
+    assert lines[2] == f"Stage 1, FER28: {plan}" and lines[3].startswith("Stage 2, own: ")
     assert "target accuracy" in output and f"Model: {out}/2-own/best.keras" in output
     card = models.read_card(out / "2-own" / "best.keras")
     assert (
         card["crop"] == models.CROPS["eyes_grey"] and card["start"] == "alexnet, width 0.02, random"
     )
     output = refused("finetune", *command, "--learning-rate", "0.1")
-    assert "learning_rate (0.001, now 0.1)" in output
+    assert "`--learning-rate` (0.001, now 0.1)" in output
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "either stages, or one of the paper's paths"),
-        (["--path", "3"], "with `fer` and `emotiw`"),
+        (["--path", "3"], "with `--fer` and `--emotiw`"),
         (["--path", "4", "--fer", ".", "--emotiw", "."], "`--path` must be one of"),
         (["--path", "3", "--emotiw", "."], "fine-tuned on FER-2013"),
         (["--path", "3", "--emotiw", "nowhere"], "which does not exist"),

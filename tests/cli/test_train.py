@@ -49,7 +49,14 @@ def trained(ok, small, listed, synthetic_root, tmp_path_factory):
     """Folder of a training with landmarks, which the video without a face does not prevent."""
     out = tmp_path_factory.mktemp("training") / "run"
     validation = ["--validation", synthetic_root / "validation.csv"]
-    assert "Best epoch 1: val_ccc" in ok("train", listed, *validation, "--out", out, *small)
+    printed = ok("train", listed, *validation, "--out", out, *small)
+    assert "Best epoch 1: val_ccc" in printed
+    # Paper C has batches of 80 frames; 24 and 9 frames are 3 and 2 windows of 8.
+    plan = "Plan: 1 epoch of 1 batch of 10 windows of 8 frames, learning rate 0.001, loss ccc, "
+    network = "Network: affwildnet for valence_arousal, 32 x 32 pixels, "
+    begins = ["Start: random weights, seed 0", network, "Data: ", plan]
+    for line, begin in zip(printed.splitlines()[:4], begins, strict=True):
+        assert line.startswith(begin)
     return out
 
 
@@ -81,7 +88,21 @@ def test_other_settings_in_the_same_folder_are_refused(
 ):
     train = ["train", listed, "--out", trained, *small]
     train += ["--validation", synthetic_root / "validation.csv"]
-    assert "layers.rnn1 (6, now 9)" in refused(*train, "--rnn-units", "9")
+    assert "in `--rnn-units` (6, now 9). Repeat" in refused(*train, "--rnn-units", "9")
+    assert "in `--hidden-units` (8, now 16). Repeat" in refused(*train, "--hidden-units", "16")
+
+
+def test_other_settings_are_refused_before_the_data_are_loaded(
+    refused, small, trained, synthetic_root, monkeypatch
+):
+    def load(*_, **__):
+        raise AssertionError("the data are loaded")
+
+    monkeypatch.setattr("kollias_affect.datasets.load", load)
+    monkeypatch.setattr("kollias_affect.experiments.sources.Source.divide", load)
+    train = ["train", synthetic_root / "train.csv", "--out", trained, *small]
+    assert "`--learning-rate` (0.001, now 0.5)" in refused(*train, "--learning-rate", "0.5")
+    assert "`--focal`" in refused(*train, "--task", "expression", "--focal", "2")
 
 
 def test_temporal_heads_share_cached_features(ok, synthetic_root, tmp_path):
@@ -133,7 +154,7 @@ def test_options_out_of_range_are_refused(refused, small, synthetic_root, tmp_pa
 def test_unknown_names_are_refused(refused, small, synthetic_root, tmp_path):
     train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
     both = ["--validation", synthetic_root / "validation.csv", *small]
-    assert "`task` must be one of" in refused(*train, *both, "--task", "joy")
+    assert "`--task` must be one of" in refused(*train, *both, "--task", "joy")
     assert "`--backbone` must be one of" in refused(*train, *both, "--backbone", "vgg_foot")
     assert "`--dataset` must be one of" in refused(*train, *both, "--dataset", "affwild9")
     assert "longest of 1 clips has 24" in refused(*train, *both, "--length", "25")
@@ -207,7 +228,7 @@ def test_a_trained_model_continues_on_another_database_for_another_task(
 def test_texts_of_options_are_checked(refused, synthetic_root, tmp_path):
     train = ["train", synthetic_root / "train.csv", "--out", tmp_path / "run"]
     assert "4096,2048" in refused(*train, "--hidden-units", "many")
-    assert "no option `taps`" in refused(*train, "--taps", "pool5")
+    assert "no option `--taps`" in refused(*train, "--taps", "pool5")
     assert not (tmp_path / "run").exists()
 
 

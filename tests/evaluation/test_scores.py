@@ -116,6 +116,7 @@ def test_small_p_values_are_written_and_not_rounded_to_zero(tmp_path):
     text = (tmp_path / "scores.md").read_text()
     assert "2e-26" in text and "0.500" in text and "nan" not in text
     assert evaluation.markdown(pd.DataFrame({"p-value": [0.0123]})).endswith("| 0.012     |")
+    assert evaluation.markdown(pd.DataFrame({"CCC": [-0.0002]})).endswith("| 0.000 |")
 
 
 @pytest.mark.filterwarnings("error")
@@ -189,6 +190,20 @@ def test_per_video_has_a_row_per_video_and_keeps_those_without_a_frame(make_clip
     assert table.loc["v1", "CCC mean"] == pytest.approx(expected.mean(), abs=1e-9)
     one = evaluation.scores(clips, predictions, per_video=True, video_of=lambda clip: "all")
     assert one.loc["all", "MSE mean"] == evaluation.scores(clips, predictions).loc["mean", "MSE"]
+
+
+def test_a_video_of_one_value_has_no_correlation(make_clip):
+    """A correlation needs two values; 0 would say that there is none."""
+    clips = [make_clip("a", 1), make_clip("b", 1, 50), make_clip("c", 10, 90)]
+    predictions = {clip.key: clip.valence_arousal + 0.5 for clip in clips}
+    frames = evaluation.scores(clips, predictions, per_video=True)
+    videos = evaluation.aggregate(predictions, clips, by="video")
+    of_videos = evaluation.scores(clips, videos, per_video=True)
+    for table, single in ((frames, ["a", "b"]), (of_videos, ["a", "b", "c"])):
+        for name in ("CCC valence", "CCC mean", "Pearson arousal", "Pearson mean"):
+            assert table.index[table[name].isna()].tolist() == single
+        assert table["MSE mean"].tolist() == pytest.approx([0.25] * 3)
+        assert evaluation.count_single(table) == len(single)
 
 
 def test_expressions_can_be_scored_per_video(expressions):

@@ -4,7 +4,14 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from google.protobuf import text_format
+from tensorboard.backend.event_processing import data_provider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.compat.proto import graph_pb2
+from tensorboard.context import RequestContext
+from tensorboard.plugins import base_plugin
+from tensorboard.plugins.graph import graphs_plugin
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
@@ -44,6 +51,11 @@ def events(run):
         tag: [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in accumulator.Tensors(tag)]
         for tag in accumulator.Tags()["tensors"]
     }
+
+
+def multiplexer(folder):
+    """What TensorBoard's plugins read."""
+    return EventMultiplexer().AddRunsFromDirectory(str(folder)).Reload()
 
 
 def steps(summaries, tag):
@@ -144,13 +156,61 @@ def test_scalars_equal_the_scores_of_the_clips(trained):
 def test_pictures_of_every_epoch_show_the_same_clips(trained):
     summaries = events(trained[0] / "validation")
     images = [tag for tag in summaries if tag.startswith(("pictures/", "traces/"))]
-    assert sorted(images) == ["pictures/histogram", "traces/a", "traces/b"]
+    assert sorted(images) == ["pictures/plane", "traces/a", "traces/b"]
     for tag in images:
         assert steps(summaries, tag) == [0, 1]
         pixels = picture(summaries[tag][0][1])
         assert pixels.shape[0] > 200 and pixels.shape[1] > 500 and np.ptp(pixels) == 255
     first, last = (picture(summaries["traces/a"][i][1]).astype(int) for i in (0, -1))
     assert first.shape == last.shape and (first != last).any()
+
+
+def test_the_graph_tab_opens_with_the_layers(trained):
+    """TensorBoard's own plugin finds a graph of operations, which its page asks for first."""
+    folder, _, _, model, _ = trained
+    provider = data_provider.MultiplexerDataProvider(multiplexer(folder), str(folder))
+    plugin = graphs_plugin.GraphsPlugin(base_plugin.TBContext(data_provider=provider))
+    context = RequestContext()
+    assert plugin.info_impl(context, "")["train"]["run_graph"]
+    body, _ = plugin.graph_impl(context, "train", None, False, "")
+    graph = text_format.Parse(body, graph_pb2.GraphDef())
+    inputs = {node.name: list(node.input) for node in graph.node}
+    assert set(inputs) == {f"tiny/{layer.name}" for layer in model.layers}
+    assert inputs["tiny/hidden"] == ["tiny/reshape"] and inputs["tiny/images"] == []
+    assert inputs["tiny/valence_arousal"] == ["tiny/dropout"]
+
+
+def test_histograms_of_the_trained_weights_are_written(trained):
+    folder, _, _, model, _ = trained
+    run = multiplexer(folder).GetAccumulator("train")
+    written = {tag for tag in run.Tags()["tensors"] if tag not in ("epoch_loss",)}
+    paths = {weight.path for weight in model.trainable_variables}
+    assert paths == {"hidden/kernel", "hidden/bias", "valence_arousal/kernel",
+                     "valence_arousal/bias"}  # fmt: skip
+    assert paths <= written
+    for path in paths:
+        assert run.SummaryMetadata(path).plugin_data.plugin_name == "histograms"
+        assert [event.step for event in run.Tensors(path)] == [0, 1]
+
+
+def test_scores_have_a_point_in_every_epoch_as_those_of_keras(clips, tmp_path, no_pixels):
+    # The budget allows pictures at the start and at the end.
+    fit(tiny(), clips, AffectTensorBoard(tmp_path, clips, points=0, budget=1e-9), epochs=4)
+    summaries = events(tmp_path / "validation")
+    assert steps(summaries, "pictures/plane") == [0, 3]
+    for affect, metric in (("mean", ""), ("valence", "_valence"), ("arousal", "_arousal")):
+        scores, logged = (summaries[tag] for tag in (f"affect/ccc_{affect}", f"epoch_ccc{metric}"))
+        assert [step for step, _ in scores] == [0, 1, 2, 3]
+        assert np.allclose([v for _, v in scores], [v for _, v in logged])
+
+
+def test_scores_of_expressions_have_a_point_in_every_epoch(clips, tmp_path, no_pixels):
+    clips = [clip.labelled(expression=np.arange(9) % 7) for clip in clips]
+    board = AffectTensorBoard(tmp_path, clips, points=0, budget=1e-9)
+    fit(tiny("expression"), clips, board, epochs=3)
+    summaries = events(tmp_path / "validation")
+    for name in ("accuracy", "macro_f1"):
+        assert steps(summaries, f"affect/{name}") == [0, 1, 2]
 
 
 def test_hyper_parameters_reach_their_plugin(trained):
@@ -203,7 +263,7 @@ def test_expressions_have_a_confusion_matrix(clips, tmp_path, no_pixels):
     drive(model, AffectTensorBoard(tmp_path, clips, clips_shown=1))
     summaries = events(tmp_path / "validation")
     assert {"pictures/confusion", "traces/a"} <= set(summaries)
-    assert "pictures/histogram" not in summaries
+    assert "pictures/plane" not in summaries
     table = evaluation.scores(clips, evaluation.predict(model, clips), "expression")
     assert summaries["affect/accuracy"][0][1] == pytest.approx(table.loc["all", "accuracy"])
     assert summaries["affect/macro_f1"][0][1] == pytest.approx(table.loc["all", "F1"])
@@ -213,11 +273,11 @@ def test_expressions_have_a_confusion_matrix(clips, tmp_path, no_pixels):
     assert all(row["expression"] == EXPRESSIONS[(int(row["frame"]) - 1) % 7] for row in rows)
 
 
-def test_models_of_one_dimension_have_no_histogram(clips, tmp_path, no_pixels):
+def test_models_of_one_dimension_have_no_picture_of_the_plane(clips, tmp_path, no_pixels):
     drive(tiny("arousal"), AffectTensorBoard(tmp_path, clips, points=0, clips_shown=1))
     summaries = events(tmp_path / "validation")
     assert {"affect/ccc_arousal", "traces/a"} <= set(summaries)
-    assert "pictures/histogram" not in summaries
+    assert "pictures/plane" not in summaries
     assert not (tmp_path / "validation" / projector.CONFIG_FILE).exists()
 
 
@@ -226,7 +286,7 @@ def test_a_resumed_run_continues_the_steps(clips, tmp_path, no_pixels):
     for epochs in (1, 2, 2):  # the last run has nothing to do
         training.train(tiny(), clips[:1], clips[1:2], tmp_path, epochs=epochs, **options)
     summaries = events(tmp_path / "tensorboard" / "validation")
-    for tag in ("epoch_ccc", "affect/ccc_mean", "pictures/histogram"):
+    for tag in ("epoch_ccc", "affect/ccc_mean", "pictures/plane"):
         assert steps(summaries, tag) == [0, 1]
     run = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
     content = run.SummaryMetadata("_hparams_/session_start_info").plugin_data.content

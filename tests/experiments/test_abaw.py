@@ -40,6 +40,8 @@ def test_the_cells_have_the_scores_of_their_tasks_and_the_published_ones(
     page = (tmp_path / "ABAW.md").read_text()
     frames = sum(int(clip.valid.sum()) for clip in roles["data"].training[1:])
     assert f"label of action_units: training {frames:,}" in page
+    assert "- Start: cnn_m from RANDOM weights; all other layers from RANDOM weights." in page
+    assert "- Used here: " in page and "- Steps: epochs 1, each of " in page
 
 
 def test_a_task_without_labels_leaves_its_cells_empty(roles, tmp_path):

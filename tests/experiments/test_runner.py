@@ -36,6 +36,16 @@ def test_ours_stand_beside_the_papers_numbers(laboratory, tmp_path):
     assert (tmp_path / "T1.csv").read_text().startswith(",left: CCC,left: CCC (paper)")
 
 
+def test_a_page_without_published_numbers_does_not_explain_them(laboratory, tmp_path):
+    ours = table(lambda _, setting: {"CCC": 0.1}, scale=("batch_size", "size"))
+    cells = tuple(dataclasses.replace(cell, published={}) for cell in ours.cells)
+    runner.run(dataclasses.replace(ours, cells=cells), laboratory, tmp_path)
+    page = (tmp_path / "T1.md").read_text()
+    assert "All numbers are ours" in page and "(paper)" not in page
+    # The size of batches differs from table to table; the papers have one size of crops.
+    assert "- Differs from the paper: size 32 instead of 96.\n" in page
+
+
 def test_several_seeds_give_means_and_standard_deviations(laboratory, tmp_path):
     def evaluate(one, setting):
         return {"CCC": setting + one.scale.seed}

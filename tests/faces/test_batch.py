@@ -87,7 +87,7 @@ faces.extract_many({list(map(str, videos))!r}, {str(tmp_path)!r}, 2, progress=Fa
     assert_same_files(tmp_path, synthetic_root / "crops")
 
 
-def test_a_process_that_ends_affects_only_its_video(videos, tmp_path):
+def test_a_process_that_ends_affects_only_its_video(videos, tmp_path, caplog):
     workers = batch._Workers(1)
 
     def kill(frames):
@@ -98,6 +98,11 @@ def test_a_process_that_ends_affects_only_its_video(videos, tmp_path):
     with pytest.raises(RuntimeError, match="Run the same command again"):
         broken.result()
     assert len(good.result()) == 24 and len(workers.processes) == 2
+    with caplog.at_level("INFO", "kollias_affect.progress"):
+        again = workers.submit(str(videos[0]), tmp_path, lambda frames: None, {})
+        assert len(again.result()) == 24
+    (message,) = caplog.messages
+    assert message.startswith(f"{videos[0].name} resumes at frame ")
     workers.stop()
 
 

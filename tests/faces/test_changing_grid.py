@@ -1,58 +1,13 @@
 """Videos whose pictures change their number of pixels: faces are followed through the change."""
 
-import fractions
 import json
 
-import av
 import numpy as np
 import pandas as pd
 import pytest
+from moving_faces import FRAMES, squares, write
 
 from kollias_affect import faces
-
-FRAMES = 6  # of each size
-BASE = fractions.Fraction(1, 25)
-
-
-def picture(width, height, step):
-    """Two bright squares on dark ground that move slowly to the right, in shares of the size."""
-    image = np.full((height, width, 3), 30, np.uint8)
-    for left in (0.15, 0.6):
-        x, y, side = ((left + 0.005 * step) * width, 0.25 * height, 0.25 * width)
-        image[round(y) : round(y + side), round(x) : round(x + side)] = 220
-    return image
-
-
-def squares(image):
-    """Detector of the squares."""
-    columns = np.flatnonzero(image.max(axis=0).max(axis=-1) > 125)
-    rows = np.flatnonzero(image.max(axis=1).max(axis=-1) > 125)
-    for part in np.split(columns, np.flatnonzero(np.diff(columns) > 2) + 1):
-        if len(part):
-            yield int(part[0]), int(rows[0]), len(part), len(rows), 1.0
-
-
-def write(path, *sizes):
-    """Writes the squares in each size, `FRAMES` pictures of it."""
-    packets, pts = [], 0
-    for width, height in sizes:
-        encoder = av.CodecContext.create("libx264", "w")
-        encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-        encoder.time_base, encoder.framerate = BASE, 25
-        encoder.options = {"preset": "ultrafast", "bf": "0", "crf": "5"}
-        for _ in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(picture(width, height, pts), format="rgb24")
-            frame.pts, frame.time_base = pts, BASE
-            packets += encoder.encode(frame)
-            pts += 1
-        packets += encoder.encode(None)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        (stream.width, stream.height), stream.pix_fmt = sizes[0], "yuv420p"
-        for packet in packets:
-            packet.stream, packet.time_base = stream, BASE
-            container.mux(packet)
-    return path
 
 
 @pytest.mark.parametrize("sizes", [((320, 240), (160, 120)), ((160, 120), (404, 302), (320, 120))])

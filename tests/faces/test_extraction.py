@@ -322,12 +322,14 @@ def test_another_detect_every_is_refused(face_video, tmp_path, before, now):
         faces.extract(face_video, tmp_path, detect_every=now, **options)
 
 
-def test_a_torn_line_of_the_journal_is_written_again(uninterrupted, face_video, tmp_path):
+def test_a_torn_line_of_the_journal_is_written_again(uninterrupted, face_video, tmp_path, caplog):
     with pytest.raises(Stop):
         faces.extract(face_video, tmp_path, visible, on_frame=stop_after(8))
     journal = tmp_path / ".subject01_1.partial" / "journal.jsonl"
     journal.write_bytes(journal.read_bytes()[:-20])
-    faces.extract(face_video, tmp_path, visible)
+    with caplog.at_level("INFO", "kollias_affect.progress"):
+        faces.extract(face_video, tmp_path, visible)
+    assert caplog.messages == [f"{face_video.name} resumes at frame 8."]
     assert files(tmp_path) == files(uninterrupted)
 
 

@@ -5,35 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
+from moving_faces import ASTRONAUT, absence, contents, cut, shot
 from shared_values import SHARED
 
 from kollias_affect import faces
 from kollias_affect.faces.extraction_run import ExtractionRun
 
-ASTRONAUT = (120, 20, 330, 230)  # left, top, right, bottom of head and shoulders
-# The same of people in a photograph of a group, which is not part of the repository.
+# Left, top, right, bottom of people in a photograph, which is not part of the repository.
 GROUP = [(190, 40, 350, 200), (500, 290, 660, 450), (650, 280, 810, 440)]
-
-
-def shot(person, x, frames=6, shade=1.0):
-    """Returns frames of a picture at a place of a grey scene."""
-    side = 200
-    small = cv2.resize(person, (side, side), interpolation=cv2.INTER_AREA)
-    pictures = []
-    for i in range(frames):
-        picture = np.full((240, 480, 3), 90, np.uint8)
-        picture[20 : 20 + side, x + i : x + i + side] = (small * shade).astype(np.uint8)
-        pictures.append(picture)
-    return pictures
-
-
-def absence(seconds):
-    return [np.full((240, 480, 3), 90, np.uint8)] * round(25 * seconds)
-
-
-def cut(image, place):
-    left, top, right, bottom = place
-    return np.ascontiguousarray(image[top:bottom, left:right])
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +79,3 @@ def test_a_run_that_ends_while_it_joins_tracks_resumes(
     monkeypatch.setattr(ExtractionRun, "_joined_crops", original)
     ids(video, tmp_path / "out", faces="all")
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
-
-
-def contents(folder):
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder): path.read_bytes() for path in files}

@@ -34,6 +34,14 @@ def test_the_card_describes_how_to_use_the_model(model, tmp_path):
     assert card["versions"]["kollias_affect"] == kollias_affect.__version__
 
 
+def test_a_model_that_ships_is_loaded_by_its_name():
+    model, card = models.load("expression_vgg_fer2013")
+    assert card["task"] == "expression" and models.describe(model)["task"] == "expression"
+    assert models.load_any("expression_vgg_fer2013").count_params() == model.count_params()
+    with pytest.raises(FileNotFoundError, match="Received: expression_vgg. .*weights list"):
+        models.load("expression_vgg")
+
+
 @pytest.mark.parametrize("task", list(tasks.TASKS))
 def test_round_trip(tmp_path, task, random_inputs):
     before = models.affwildnet(task=task, **TINY, initializer=None)

@@ -1,6 +1,10 @@
+import numpy as np
 import pytest
+from PIL import Image
 
+from kollias_affect.evaluation.plots import style
 from kollias_affect.prediction import find_inputs
+from kollias_affect.prediction.drawing import write_image
 
 
 def create(folder, *names):
@@ -37,6 +41,24 @@ def test_folders_in_folders_are_searched_on_request_except_that_of_the_outputs(t
     create(tmp_path, "a.png", "b/a.png", "b/c/a.png", "out/a.png", ".hidden/a.png")
     inputs = find_inputs([tmp_path], recursive=True, leave_out=tmp_path / "out")
     assert list(inputs.names.values()) == ["a.png", "b/a.png", "b/c/a.png"]
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_a_second_run_into_the_folder_of_the_inputs_takes_no_output_for_an_input(
+    tmp_path, recursive
+):
+    """Plots, annotated copies and crops of the first run are none; pictures beside them are."""
+    create(tmp_path, "b.mp4", "deeper/c.mp4")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    before = find_inputs([tmp_path], recursive, leave_out=tmp_path).names
+    figure = style.new_figure(1, 1)
+    for plot in ("b.png", "deeper/c.png"):
+        style.save(figure, tmp_path / plot)
+    (tmp_path / "annotated").mkdir()
+    write_image(np.zeros((8, 8, 3), np.uint8), tmp_path / "annotated" / "a.png")
+    create(tmp_path, "crops/b/00001.png", "crops_by_name/deeper/c/00001.png", "b.csv")
+    assert find_inputs([tmp_path], recursive, leave_out=tmp_path).names == before
+    assert list(before.values()) == ["a.png", "b.mp4", *["deeper/c.mp4"] * recursive]
 
 
 def test_names_differ_and_stay_as_short_as_they_can(tmp_path):

@@ -340,13 +340,72 @@ def run_settings(folder):
     _runs.check_folder(folder, {"a": 1, "b": [1, 2]}, writes=("log.csv",), required=("a",))
 
 
-def _backup(folder):
-    import h5py
+def _feature_rows():
+    return np.random.default_rng(0).normal(size=(40, 8)).astype("<f4")
 
+
+def _feature_cache(folder):
+    from kollias_affect import _files
+
+    rows = _feature_rows()
+    _files.write_array(folder / "features-a.npy", rows.shape, "<f4", rows)
+
+
+@reader(_feature_cache)
+def feature_cache(folder):
+    """A damaged cache is computed again: its features are never used."""
+    from kollias_affect import _files
+
+    rows = _feature_rows()
+    found = _files.read_array(_only(folder), rows.shape, "<f4")
+    if found is None:
+        raise ValueError(f"{_only(folder)} is computed again")
+    assert np.array_equal(found, rows)
+
+
+def _torch_features(folder):
+    np.save(folder / "a.npy", np.ones((3, 8), np.float16))
+
+
+@reader(_torch_features, heavy=True)
+def torch_features(folder):
+    from kollias_affect import features
+
+    (values,) = features.from_torch_features(folder, [_clip("a")])
+    assert len(values) == 3 and np.isfinite(values).all()
+
+
+def _model_with_backup(folder):
+    """A small model whose weights are the number of the epoch, and its backup."""
+    import keras
+
+    from kollias_affect.training import AtomicBackup
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="a")], name="m")
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    backup = AtomicBackup(folder / "backup")
+    backup.set_model(model)
+    return model, backup
+
+
+def _backup(folder):
+    model, backup = _model_with_backup(folder)
     for epoch in (1, 2):
-        with h5py.File(folder / f"epoch-{epoch}.weights.h5", "w") as file:
-            file["layers/dense/vars/0"] = np.ones((3, 2), np.float32)
-    (folder / "epoch-x.weights.h5").write_bytes(b"not ours")
+        model.set_weights([np.full_like(value, epoch) for value in model.get_weights()])
+        backup._current_epoch = epoch
+        backup._save_model()
+    (folder / "backup" / "epoch-x.weights.h5").write_bytes(b"not ours")
+
+
+@reader(_backup, heavy=True)
+def backup(folder):
+    """A damaged backup gives way to the one before."""
+    model, backup = _model_with_backup(folder)
+    backup._load_model()
+    epoch = backup.epochs_done(folder / "backup")
+    assert epoch in (1, 2)
+    assert all((value == epoch).all() for value in model.get_weights())
 
 
 # --- databases and annotations
@@ -384,6 +443,34 @@ def frames_csv(folder):
     from kollias_affect import datasets
 
     datasets.load("frames_csv", folder)
+
+
+def _shards(folder):
+    import tempfile
+    from pathlib import Path
+
+    from kollias_affect import shards
+
+    with tempfile.TemporaryDirectory() as crops:
+        _frames_csv(Path(crops))
+        (Path(crops) / "a.csv").unlink()
+        shards.pack(crops, folder, progress=False)
+
+
+@reader(_shards)
+def shards(folder):
+    """A picture is read as it was packed, or not at all."""
+    import tempfile
+    from pathlib import Path
+
+    from kollias_affect import shards
+
+    with tempfile.TemporaryDirectory() as temporary:
+        shards.unpack(folder, Path(temporary) / "out", progress=False)
+        _picture(Path(temporary) / "whole.png")
+        whole = (Path(temporary) / "whole.png").read_bytes()
+        for path in Path(temporary, "out").rglob("*.png"):
+            assert path.read_bytes() == whole
 
 
 def _images_csv(folder):

@@ -1,12 +1,16 @@
 """ONNX files that were damaged, changed or made elsewhere are refused with a clear error."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import onnx
 import pytest
 
 from kollias_affect import catalogue, runtime
+from kollias_affect.runtime import onnx_model
 
 
 @pytest.fixture
@@ -100,3 +104,24 @@ def test_inputs_that_do_not_fit_are_named(shipped):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.onnx"):
         runtime.OnnxModel(tmp_path / "none.onnx")
+
+
+def test_the_telemetry_of_onnx_runtime_is_off_before_it_is_imported():
+    """It reports to its maker otherwise."""
+    code = """
+import os, sys, kollias_affect.catalogue as catalogue
+from kollias_affect.runtime import OnnxModel
+assert "onnxruntime" not in sys.modules
+OnnxModel(catalogue.runtime_file())
+print(os.environ["ORT_DISABLE_TELEMETRY"])
+"""
+    environment = {n: v for n, v in os.environ.items() if n != "ORT_DISABLE_TELEMETRY"}
+    command = [sys.executable, "-c", code]
+    process = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert process.stdout.strip() == "1", process.stderr
+
+
+def test_what_a_user_says_about_telemetry_stays(monkeypatch):
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    onnx_model.without_telemetry()
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "0"

@@ -1,6 +1,6 @@
 """A small training on some devices, as a process of its own: `shared_run.py FOLDER RUNS`.
 
-RUNS is JSON: a list of `[name, strategy, epochs]`, with the batch size if it is not 4. The clips
+RUNS is JSON: a list of `[name, strategy, epochs]`, maybe with a dict of more options. The clips
 are made of numbers, so that every process has the same ones; images are written once.
 """
 
@@ -66,13 +66,13 @@ def network():
 def main(folder, runs):
     """Trains, and writes the weights; names of files end in the number of the worker."""
     worker = json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {}).get("index", "")
-    for name, strategy, epochs, *batch_size in runs:
+    for name, strategy, epochs, *more in runs:
+        options = {"batch_size": 4, **(more[0] if more else {})}
         strategy = training.connect(strategy)
         model = network()
         training.train(
             model, *([clip] for clip in clips(folder)), folder / name, epochs, 1e-2,
-            *(batch_size or [4]), strategy=strategy, loss_weights="uncertainty", weight_decay=1e-3,
-            verbose=0,
+            strategy=strategy, loss_weights="uncertainty", weight_decay=1e-3, verbose=0, **options,
         )  # fmt: skip
         weights = {str(number): values for number, values in enumerate(model.get_weights())}
         np.savez(folder / f"{name}{worker}.npz", **weights)

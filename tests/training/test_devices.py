@@ -10,14 +10,16 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kollias_affect import training, windows
-from kollias_affect.training import devices
+from kollias_affect.training import devices, global_batch
 
 SCRIPT = Path(__file__).with_name("shared_run.py")
+REFINED = {"clip_norm": 0.5, "ema": 0.8, "augment": "standard"}
 
 
 def logs(folder):
@@ -45,16 +47,18 @@ def run(folder, runs, *more):
 
 
 def test_two_devices_train_as_one(tmp_path):
-    """With uneven parts, weights that differ, batch normalization and decay of the weights."""
-    run(tmp_path, [["one", "one", 1], ["two", "mirrored", 1]], "two")
+    """With uneven parts, weights that differ, batch normalization and all refinements."""
+    options = {**REFINED, "schedule": "cosine", "warm_up": 0.5}
+    run(tmp_path, [["one", "one", 1, options], ["two", "mirrored", 1, options]], "two")
     assert_equal_runs(tmp_path, "one", "two")
 
 
 @pytest.mark.nightly
+@pytest.mark.parametrize("options", [{}, REFINED])
 @pytest.mark.parametrize("strategies", [("one", "mirrored"), ("mirrored", "one")])
-def test_a_run_resumes_with_another_number_of_devices(tmp_path, strategies):
-    first, then = strategies
-    run(tmp_path, [["one", "one", 3], ["two", first, 1], ["two", then, 3]], "two")
+def test_a_run_resumes_with_another_number_of_devices(tmp_path, strategies, options):
+    runs = [["one", "one", 3], ["two", strategies[0], 1], ["two", strategies[1], 3]]
+    run(tmp_path, [[*each, options] for each in runs], "two")
     assert_equal_runs(tmp_path, "one", "two")
     rows = logs(tmp_path / "one")
     assert abs(rows[2]["loss"] - rows[0]["loss"]) > 1e-3  # it learnt something
@@ -161,8 +165,19 @@ def test_after_the_kill_of_a_worker_the_same_command_resumes(one, killed):
 
 
 @pytest.mark.nightly
+def test_workers_that_lack_patience_end_together_and_stay_ended(one):
+    """The first worker alone has the score of several tasks."""
+    runs = [[["patient", "multiworker", 60, {**REFINED, "patience": 1}]]] * 2
+    for _ in range(2):
+        codes, errors = end(start_workers(one, runs))
+        assert codes == [0, 0], errors[0][-2000:] + errors[1][-2000:]
+        scores = [row["val_score"] for row in logs(one / "patient")]
+        assert 1 < len(scores) < 60 and scores[-1] <= max(scores[:-1])
+
+
+@pytest.mark.nightly
 def test_workers_with_other_settings_are_refused(one):
-    runs = [["differ", "multiworker", 1, batch_size] for batch_size in (4, 2)]
+    runs = [["differ", "multiworker", 1, {"batch_size": size}] for size in (4, 2)]
     codes, errors = end(start_workers(one, [[runs[0]], [runs[1]]]))
     assert codes == [1, 1]
     assert all("the settings or clips differ" in error for error in errors), errors
@@ -174,17 +189,20 @@ def test_the_parts_of_all_processes_are_the_batches(make_clip, parts):
     """Each window is read by one process, and none reads windows of another batch."""
     clips = [make_clip(frames=21)]
     options = {"length": 2, "batch_size": 4, "shuffle": True, "seed": 5, "landmarks": False}
+    options |= {"size": 8, "augment": "flip=0.5,colour=0.3"}  # the same, whoever reads the window
 
-    def labels(part):
+    def images_and_labels(part):
         data = windows.dataset(clips, part=part, **options)
-        return [[batch[1].numpy() for batch in data] for _ in range(2)]  # two epochs
+        epochs = [list(data.as_numpy_iterator()) for _ in range(2)]
+        return [[(inputs["images"], labels) for inputs, labels, _ in epoch] for epoch in epochs]
 
-    complete = labels(None)
-    divided = [labels((number, parts)) for number in range(parts)]
+    complete = images_and_labels(None)
+    divided = [images_and_labels((number, parts)) for number in range(parts)]
     for epoch in range(2):
         for number, batch in enumerate(complete[epoch]):
             found = [d[epoch][number] for d in divided if number < len(d[epoch])]
-            np.testing.assert_array_equal(np.concatenate(found), batch)
+            for values, expected in zip(zip(*found, strict=True), batch, strict=True):
+                np.testing.assert_array_equal(np.concatenate(values), expected)
 
 
 def test_a_batch_that_parts_do_not_divide_is_refused(make_clip):
@@ -197,6 +215,20 @@ def test_the_number_of_batches(make_clip):
     for length, stride, size in ((2, None, 3), (2, 1, 4), (1, None, 5)):
         data = windows.dataset(clips, length, stride, size)
         assert windows.batches(clips, length, stride, size) == len(list(data))
+
+
+def test_the_optimizer_of_several_devices_takes_the_steps_of_adam():
+    """On one device, with gradients that are clipped and some that are not."""
+    start = np.array([1.0, -2.0], np.float32)
+    variables = []
+    for kind in (keras.optimizers.Adam, global_batch.SharedAdam):
+        variable = keras.Variable(start)
+        optimizer = kind(0.1, global_clipnorm=1.0, use_ema=True, ema_momentum=0.9)
+        for gradient in ([3.0, 4.0], [0.1, -0.2], [-5.0, 0.0]):
+            optimizer.apply([tf.constant(gradient)], [variable])
+        variables.append([variable, *optimizer.variables])
+    for expected, found in zip(*variables, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
 class Strategy:
@@ -234,6 +266,16 @@ def test_workers_connect_before_the_first_tensor(monkeypatch):
     with pytest.raises(ValueError, match=r"Call `training\.connect"):
         training.connect("auto")
     assert training.connect("one") == "one"
+
+
+@pytest.mark.parametrize("strategy", ["multiworker", "auto"])
+def test_work_that_one_machine_does_refuses_several(monkeypatch, strategy):
+    task = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(task))
+    with pytest.raises(ValueError, match=r"A search runs on one machine.*Choose auto"):
+        devices.refuse_workers(strategy, "A search")
+    monkeypatch.delenv("TF_CONFIG")
+    devices.refuse_workers("auto", "A search")
 
 
 def test_unknown_strategies_are_refused():

@@ -1,3 +1,4 @@
+import concurrent.futures
 import dataclasses
 import json
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from kollias_affect import evaluation, models, training
-from kollias_affect.transfer import cross_validate
+from kollias_affect.transfer import cross_validate, run_fold, start_folds
 
 
 @pytest.fixture
@@ -120,3 +121,41 @@ def test_too_few_people_are_refused(build, clips, tmp_path):
         cross_validate(build, clips, 5, tmp_path / "run")
     with pytest.raises(ValueError, match="two people besides those who are scored"):
         cross_validate(build, clips[:3], 2, tmp_path / "run")
+
+
+def test_folds_in_tasks_of_an_executor_give_the_files_of_one_process(build, clips, tmp_path, quick):
+    options = {"folds": 2, "epochs": 1, "batch_size": 2, "verbose": 0}
+    expected = cross_validate(build, clips, out_dir=tmp_path / "expected", **options)
+    out = tmp_path / "out"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        found = cross_validate(build, clips, out_dir=out, executor=pool, **options)
+    for name in ("scores.csv", "scores.md", "settings.json"):
+        assert (out / name).read_bytes() == (tmp_path / "expected" / name).read_bytes()
+    for key, values in expected.predictions.items():
+        assert np.array_equal(values, found.predictions[key])
+
+
+def test_folds_that_fail_in_a_worker_are_named_when_the_others_are_over(
+    build, clips, tmp_path, quick
+):
+    pictures = {clip.key: clip.paths[0] for clip in clips}
+    out, options = tmp_path / "out", {"folds": 2, "epochs": 1, "batch_size": 2}
+    with open(pictures["e"], "w") as file:
+        file.write("no picture")
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        pytest.raises(OSError, match=r"of 2 that failed[\s\S]*\nfold-\d: [\s\S]*e/00001.png"),
+    ):
+        cross_validate(build, clips, out_dir=out, executor=pool, **options)
+    assert (out / "settings.json").exists()
+
+
+def test_a_fold_that_runs_alone_is_not_run_again(build, clips, tmp_path, quick):
+    division = {"clips": clips, "folds": 2, "out_dir": tmp_path / "run"}
+    options = {"epochs": 1, "batch_size": 2, "verbose": 0}
+    start_folds(**division)
+    run_fold(2, build, **division, **options)
+    file = tmp_path / "run" / "fold-2" / "best.keras"
+    stamp = file.stat().st_mtime_ns
+    cross_validate(build, **division, **options)
+    assert file.stat().st_mtime_ns == stamp

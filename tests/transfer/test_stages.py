@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from kollias_affect import EXPRESSIONS, _runs, evaluation, models, training
-from kollias_affect.transfer import Stage, network, optimization, stage_report, staged
+from kollias_affect.transfer import Stage, keeping, network, optimization, stage_report, staged
+from kollias_affect.transfer.stages import _with_expressions
 
 QUIET = {"batch_size": 7, "verbose": 0}
 OPTIONS = {**QUIET, "published": {"validation": 0.485, "test": 0.556}, "metadata": {"a": 1}}
@@ -139,7 +140,7 @@ def test_a_stage_starts_from_the_best_model_before_and_trains_what_is_not_frozen
     kernels = [start.get_layer("backbone").get_layer("conv1").get_weights()[0]]
     result = staged(start, parts, tmp_path / "run", batch_size=7)
     lines = capsys.readouterr().out.splitlines()  # one an epoch, as this is not a terminal
-    assert lines[0] == "Stage 1-frozen: 0 of 1 epochs finished."
+    assert lines[0] == "Stage 1-frozen begins at epoch 1 of 1."
     assert lines[1].startswith("epoch 1/1") and len(lines) == 6
     assert result.card["task"] == "expression" and result.card["length"] == 1
     for name in ("1-frozen", "2-free", "3-again"):
@@ -203,7 +204,7 @@ def test_other_settings_in_the_same_folder_are_refused_before_anything_runs(run,
     out, _ = run
     a, b = stages
     other = Stage("B", b.training, b.validation, 1, learning_rate=0.5)
-    with pytest.raises(ValueError, match=r"learning_rate \(0.02, now 0.5\)"):
+    with pytest.raises(ValueError, match=r"`learning_rate` \(0.02, now 0.5\)"):
         staged(tiny(), [a, other], out, **OPTIONS)
     longer = Stage("A+1", a.training, a.validation, 5, learning_rate=0.02)
     with pytest.raises(ValueError, match="epochs_before"):
@@ -280,3 +281,38 @@ def test_a_killed_run_resumes_as_if_it_had_not_been_killed(run, stages, tiny, tm
         losses = [[float(row["loss"]) for row in log(folder / name)] for folder in (out, complete)]
         assert np.allclose(*losses, atol=1e-4)
     assert (out / "report.csv").read_text() == (complete / "report.csv").read_text()
+
+
+@pytest.mark.nightly
+def test_a_run_keeps_the_other_outputs_of_a_model_of_several_tasks(stages, tiny, tmp_path, quick):
+    start = tiny(("valence_arousal", "expression"))
+    expected = models.tasks_of(models.describe(start))
+    result = staged(start, [stages[1]], tmp_path / "run", **QUIET)
+    assert models.tasks_of(result.card) == expected
+    assert result.table.loc["B", "accuracy"] == pytest.approx(result.card["val_accuracy"], abs=1e-6)
+    assert set(result.model.output_names) == set(expected)
+
+
+def test_the_loss_holds_the_other_outputs_at_what_they_were(tiny):
+    """A bias that moves valence by 0.3 and arousal by 0.1 has the mean squared distance 0.05."""
+    model = tiny(("valence_arousal", "expression"))
+    form = keeping.training_form(model)
+    images = {"images": np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 3)).astype("float32")}
+    assert np.array_equal(form(images), model(images)["expression"])
+    assert float(sum(form.losses)) == pytest.approx(0, abs=1e-9)
+    model.get_layer("valence_arousal").bias.assign([0.3, -0.1])
+    form(images)
+    assert float(sum(form.losses)) == pytest.approx(keeping.WEIGHT * 0.05, rel=1e-4)
+    trained = [id(variable) for variable in form.trainable_variables]
+    assert trained == [id(variable) for variable in model.trainable_variables]
+    assert form.output_names == ["expression"]
+    assert keeping.training_form(tiny()).output_names == ["expression"]
+
+
+def test_a_new_head_for_expressions_leaves_the_other_outputs(tiny):
+    old = tiny(("valence_arousal", "action_units"))
+    new = _with_expressions(old, new_head=True, seed=0)
+    assert set(new.output_names) == {"valence_arousal", "action_units", "expression"}
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 3)).astype("float32")
+    for name in ("valence_arousal", "action_units"):
+        assert np.array_equal(new({"images": images})[name], old({"images": images})[name])

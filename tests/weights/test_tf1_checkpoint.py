@@ -58,7 +58,7 @@ TAPS = {
 
 # These have the layers of other published networks, in other variables.
 SIMILAR = ("vggface_4096x4096x2", "omg_cnn_gru_1rnn")
-# .ci/run names this file, so that all of them run for every change.
+# .ci/nightly runs all of them.
 NIGHTLY = (*SIMILAR, "vggface_4096x2000x2", "affwildnet_resnet_gru")
 
 

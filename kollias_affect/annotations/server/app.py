@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from kollias_affect import _files
 from kollias_affect._web.security import Guard
 from kollias_affect.annotations.server import (
     fields,
@@ -85,7 +86,11 @@ async def _answer(context, function, request):
         answer = await run_in_threadpool(function, context, request, content)
     except RequestError as error:
         return JSONResponse({"code": error.code, "message": error.message}, error.status)
-    except Exception:
+    except Exception as error:
+        if _files.is_disk_full(error):  # The page keeps what it recorded and sends it again.
+            full = _files.DiskFullError(context.store.database.path)
+            logging.getLogger(__name__).error("%s", full)
+            return JSONResponse({"code": "disk_full", "message": str(full)}, 507)
         logging.getLogger(__name__).exception("%s %s failed", request.method, request.url.path)
         return JSONResponse({"code": "failed", "message": "The server has an error."}, 500)
     return answer if isinstance(answer, Response) else JSONResponse(answer)

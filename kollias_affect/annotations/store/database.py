@@ -56,10 +56,11 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # A full disk ends some transactions by itself.
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     def close(self):
         """Closes the connections of all threads."""

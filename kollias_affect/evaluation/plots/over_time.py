@@ -1,9 +1,11 @@
 """Pictures of outputs and labels over time."""
 
+from pathlib import Path
+
 import matplotlib.image
 import numpy as np
 
-from kollias_affect import tasks
+from kollias_affect import shards, tasks
 from kollias_affect.evaluation import measures
 from kollias_affect.evaluation.label_ranges import ranges_of
 from kollias_affect.evaluation.plots import style
@@ -116,7 +118,9 @@ def _draw_crops(figure, clip, faces):
     for axes, i in zip(panels[:count], frames, strict=True):
         text = f"frame {i + 1}" if clip.times is None else f"{clip.times[i]:.1f} s"
         axes.set_title(text, fontsize=8)
-        axes.imshow(matplotlib.image.imread(clip.paths[i]))
+        path = clip.paths[i]
+        with shards.opened(path) as file:
+            axes.imshow(matplotlib.image.imread(file, Path(path).suffix[1:]))
 
 
 def _labels(clip, names):

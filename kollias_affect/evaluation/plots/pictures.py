@@ -1,8 +1,11 @@
 """Rows of pictures beside each other: examples of databases, or several crops of one picture."""
 
+from pathlib import Path
+
 import matplotlib.image
 import numpy as np
 
+from kollias_affect import shards
 from kollias_affect.evaluation.plots import style
 
 _CELL = 1.5  # inches
@@ -63,7 +66,8 @@ def _picture(value):
     if value is None:
         return None
     if not isinstance(value, np.ndarray):
-        value = matplotlib.image.imread(value)
+        with shards.opened(value) as file:
+            value = matplotlib.image.imread(file, Path(value).suffix[1:])
         value = value if value.dtype == np.uint8 else np.round(255 * value).astype(np.uint8)
     value = value[..., None] if value.ndim == 2 else value
     return np.repeat(value, 3, axis=2) if value.shape[2] == 1 else value[..., :3]

@@ -28,7 +28,11 @@ TIME_COLOURMAP = matplotlib.colors.ListedColormap(
 MAX_VECTOR_FRAMES = 5000
 _MINUTES_FROM = 120  # seconds; longer time axes show minutes:seconds
 _TICK_STEPS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seconds
-_FORMATS = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
+# By the comment, `predict` knows its own pictures in a folder of inputs.
+_FORMATS = {
+    ".png": {"Software": None, "comment": _files.PLOT_MARK},
+    ".svg": {"Date": None, "Creator": None},
+}
 
 
 def save(figure, path, dpi=120):

@@ -6,11 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from kollias_affect import _checks, _files, weights
+from kollias_affect._texts import count, printable
 from kollias_affect.datasets import sampling
 from kollias_affect.evaluation.tables import markdown, write_table
 from kollias_affect.experiments import seen
 from kollias_affect.experiments.paper_a import backbone as backbones
 from kollias_affect.experiments.paper_a import blocks, experiment, report
+from kollias_affect.experiments.paper_a import texts as descriptions
 from kollias_affect.experiments.paper_a.settings import Settings
 from kollias_affect.experiments.sources import Source
 
@@ -25,8 +27,9 @@ class Database:
         splits: Names of the training split and the test split. Default: the official training part,
             and the official test part or, if it is absent or has no labels, the official validation
             part. Without official parts, and with `("all", "all")`, which mixes them: half of the
-            subjects each, see `sampling.stratified_split`. With the paper's protocol both names
-            are the same; default: the complete database.
+            subjects each, see `sampling.stratified_split` and, for valence and arousal,
+            `sampling.person_folds`. With the paper's protocol both names are the same; default:
+            the complete database.
         crop: Whether the images are complete pictures, from which `faces.paper_d_crops` cuts the
             faces.
         options: Dict of options of the database's loader.
@@ -61,13 +64,14 @@ class Database:
         clips, text = source.load_scored(crops_dir, size, log)
         return clips, text
 
-    def parts(self, crops_dir, size, log=print):
+    def parts(self, crops_dir, size, log=print, task="expression"):
         """Loads the clips for the held-out protocol.
 
         Args:
             crops_dir: Folder of the crops, used if `crop` is set.
             size: Side of the crops in pixels.
             log: Function that is called with a line of text for every set of cropped clips.
+            task: Task whose labels the clips have.
 
         Returns:
             `datasets.Division` without a validation part: nothing is chosen on it.
@@ -78,14 +82,23 @@ class Database:
         source = Source(
             self.name, self.root, split, test=test, crop=self.crop, options=self.options
         )
+        draw = _DRAWN[task]
         return source.divide(
-            ("training", "test"), crops_dir, size=size, log=log, share=0.5, draw=_halves
+            ("training", "test"), crops_dir, size=size, log=log, share=0.5, draw=draw
         )
 
 
 def _halves(clips, share, seed):
     """Returns halves by subject with similar shares of the classes; `share` is not used."""
     return sampling.stratified_split([clip for clip in clips if clip.valid.any()], seed=seed)
+
+
+def _halves_by_frames(clips, share, seed):
+    """Returns halves by subject with similar numbers of frames; `share` is not used."""
+    return sampling.person_folds([clip for clip in clips if clip.valid.any()], 2, seed)[0]
+
+
+_DRAWN = {"expression": _halves, "valence_arousal": _halves_by_frames}
 
 
 def adapt(
@@ -132,6 +145,8 @@ def adapt(
     settings, out_dir = settings or Settings(), Path(out_dir)
     several = not isinstance(b, Database)
     names = facet_names(b) if several else [None]
+    for name in names:
+        experiment.check_folder(out_dir / (name or ""), settings, network is not None)
     if network is not None:
         fixed, start = backbones.load_network(network)
     else:
@@ -143,20 +158,22 @@ def adapt(
         clips, texts = _clips(a, database, settings, model, crops, fixed.input_shape[1], log)
         run = experiment.Experiment(clips, fixed, folder, settings, start)
         texts += [_model_text(model, start), _used(run)]
-        for text in texts:
+        for text in [*texts, *(f"{line}." for line in descriptions.classes(run))]:
             log(text)
-        log(f"Classes: {', '.join(run.names)}. Frames of other classes, left out: {run.left_out}")
+        networks = count(1 + len(run.cells()), "network")
+        each = f"{networks}, {count(run.settings.steps, 'batch', 'batches')} each"
+        log(f"Plan: NetB, and NetA for every lambda and seed: {each}.")
         run.run(log)
         results[name] = report.write_report(run, texts)
         log(results[name]["table2_accuracy"].to_string(index=False, float_format="%.3f"))
         if alternate:
             blocks.write(run, rounds, log)
-        log(f"Report: {folder / 'report.md'}")
+        log(f"Report: {printable(folder / 'report.md')}")
         runs[name] = run
     if not several:
         return results[None]
     _write_facets(runs, out_dir)
-    log(f"Facets: {out_dir / 'facets.md'}")
+    log(f"Facets: {printable(out_dir / 'facets.md')}")
     return results
 
 
@@ -179,7 +196,7 @@ def _clips(a, b, settings, model, crops, size, log):
             clips[f"{letter}_train"] = clips[f"{letter}_test"] = scored
             text = f"trained on and scored on: {text}"
         else:
-            division = database.parts(crops_dir, size, log)
+            division = database.parts(crops_dir, size, log, settings.task)
             clips[f"{letter}_train"], clips[f"{letter}_test"] = division.training, division.test
             scored, text = division.test, division.text
         warning = seen.warning(model, database.name, scored, f"the test clips of {name}")
@@ -200,8 +217,9 @@ def _used(run):
     settings = run.settings
     units = "" if run.start is not None else f", {settings.hidden_units:,} units"
     return (
-        f"The data are {'videos' if videos else 'single images'}: {settings.length} frame(s) per "
-        f"window, {settings.batch_size} windows per batch{units}."
+        f"The data are {'videos' if videos else 'single images'}: "
+        f"{count(settings.length, 'frame')} per window, "
+        f"{count(settings.batch_size, 'window')} per batch{units}."
     )
 
 

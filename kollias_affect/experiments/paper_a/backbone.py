@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kollias_affect import models, weights, windows
+from kollias_affect import models, windows
 from kollias_affect.experiments.paper_a.network import split_network
 from kollias_affect.models.parts import is_model_of_frames
 
@@ -17,7 +17,7 @@ def load_backbone(name):
     Returns:
         `keras.Model`, see `fixed_backbone`.
     """
-    return fixed_backbone(models.load_any(weights.model_file(name)))
+    return fixed_backbone(models.load_any(name))
 
 
 def load_network(name):
@@ -29,7 +29,7 @@ def load_network(name):
     Returns:
         `(cnn, start)`, see `network.split_network`.
     """
-    return split_network(models.load_any(weights.model_file(name)))
+    return split_network(models.load_any(name))
 
 
 def fixed_backbone(model):

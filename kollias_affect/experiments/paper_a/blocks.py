@@ -67,7 +67,7 @@ def write(experiment, rounds=10, log=None):
             else ", except that they are the same clips in this protocol."
         ),
         "",
-        *(f"- {text}." for text in texts.lines(experiment)),
+        *(f"- {text}." for text in texts.lines(experiment, turns=True)),
         "",
         markdown(frame, False),
     ]

@@ -210,9 +210,10 @@ class Experiment:
         Raises:
             OSError: If another process runs in the same folder.
         """
-        with _runs.Lock(self.out_dir):
+        with _runs.Lock(self.out_dir) as lock:
             for number, (lam, seed) in enumerate(self.cells(), start=1):
                 name = cell_name(lam, seed)
+                lock.check()
                 is_new = not self._model_file(name).exists()
                 if is_new:
                     self.net_a(lam, seed)
@@ -232,7 +233,8 @@ class Experiment:
         )
         uncompiled = keras.Model(model.input, model.output, name=name)
         _files.write_json(path.with_suffix(".json"), record)
-        with _files.atomic(path) as temporary:
+        needs = _files.stored_size(uncompiled.variables)
+        with _files.atomic(path, needs) as temporary:
             uncompiled.save(temporary)
         return model
 
@@ -298,6 +300,29 @@ class Experiment:
 
     def _outputs_file(self, name, part):
         return self.out_dir / "outputs" / f"{name}.{part}.npz"
+
+
+# Entries of a run's settings that need the data and the models.
+_OF_DATA = ("classes", "backbone", "clips", "labels", "start")
+
+
+def check_folder(out_dir, settings, start=False):
+    """Checks, before the data are loaded, that a folder is free or holds a run with these settings.
+
+    Args:
+        out_dir: Folder of the run.
+        settings: `Settings`; what is `None` depends on the data and is not compared.
+        start: Whether the networks start from a trained one, which has a length of its own.
+
+    Raises:
+        FileExistsError: If the folder holds other files.
+        ValueError: If it holds a run with other settings.
+    """
+    content = dataclasses.asdict(settings)
+    open_ = [name for name, value in content.items() if value is None]
+    unknown = (*_OF_DATA, *(f"settings.{name}" for name in (*open_, *["length"] * start)))
+    required = ("settings", "clips")
+    _runs.check_folder(out_dir, {"settings": content}, ("models",), required, unknown=unknown)
 
 
 def cell_name(lam, seed):

@@ -6,6 +6,7 @@ from kollias_affect.experiments.declaration import Cell, Table
 from kollias_affect.experiments.paper_a import blocks, decisions, report, runs
 from kollias_affect.experiments.paper_a.experiment import cell_name
 from kollias_affect.experiments.paper_a.tables import SCALE
+from kollias_affect.experiments.units import BEHIND, Unit
 
 _FIXED = "fixed CNN, fully connected layer and RNN, see below; means over the seeds"
 _SPLIT = "A and B, see the protocol"
@@ -85,7 +86,8 @@ def _accuracy(experiment, name, part, lam):
 
 def _facts_of_facets(laboratory, table):
     del table
-    lines = {o: runs.facts(laboratory, runs.experiment(laboratory, o)) for o in _DATABASES}
+    b = f"{' or '.join(f'`{other}`' for other in _DATABASES)}, see the rows"
+    lines = {o: runs.facts(laboratory, runs.experiment(laboratory, o), b) for o in _DATABASES}
     common = [line for line in lines["other"] if line in lines["other2"]]
     own = [
         f"Where B is `{other}`: {line}"
@@ -99,11 +101,12 @@ def _facts_of_facets(laboratory, table):
 def _facts_of_blocks(laboratory, table):
     del table
     return [
-        *runs.facts(laboratory, runs.experiment(laboratory)),
+        *runs.facts(laboratory, runs.experiment(laboratory), turns=True),
         f"Turns: NetA of lambda 1 and NetB start; in each of at most {ROUNDS} rounds each is "
         "trained for one epoch towards the centroids of the other, until neither is better for two "
-        "rounds. The round of a network is that of its best accuracy on its own training clips. "
-        "The paper announces this form without details, so the turns are ours.",
+        "rounds. The columns of the turns have each network after the round of its best accuracy "
+        "on its own training clips. The paper announces this form without details, so the turns "
+        "are ours.",
     ]
 
 
@@ -114,9 +117,16 @@ def _facts_of_grid(laboratory, table):
 
 def _table(name, title, source, varies, measures, cells, evaluate, facts, **more):
     options = {"roles": ("data", "other"), "labels": "expression", **more}
+    cells = tuple(cells)
+
+    def units_of(laboratory, _):
+        # Its cells share networks, so one process computes them all.
+        yield Unit(BEHIND, name, lambda: [evaluate(laboratory, cell.setting) for cell in cells])
+
     return Table(
         name, title, f"Paper A, {source}; the paper has no numbers", varies, _FIXED, _SPLIT,
-        measures, tuple(cells), evaluate, facts=facts, seeds="table", scale=SCALE, **options,
+        measures, cells, evaluate, facts=facts, seeds="table", scale=SCALE, units=units_of,
+        **options,
     )  # fmt: skip
 
 

@@ -25,6 +25,11 @@ def experiment(laboratory, other="other", **changes):
     return laboratory.once(key, lambda: _new(laboratory, other, changes))
 
 
+def count_seeds(laboratory):
+    """Returns the number of NetAs of each λ."""
+    return laboratory.options.get("seeds", Settings().seeds)
+
+
 def _new(laboratory, other, changes):
     a, b = laboratory.parts("data"), laboratory.parts(other)
     options = {n: laboratory.options[n] for n in _OPTIONS if n in laboratory.options}
@@ -60,16 +65,27 @@ def _settings(laboratory, a, b):
     )
 
 
-def facts(laboratory, run):
-    """Describes a run, as texts of a page."""
+def facts(laboratory, run, b="`other`", turns=False):
+    """Describes a run, as texts of a page.
+
+    Args:
+        laboratory: `Laboratory`.
+        run: `Experiment`.
+        b: Text that says which database is B.
+        turns: See `texts.lines`.
+
+    Returns:
+        List of texts.
+    """
     settings = run.settings
     known = laboratory.backbone_text()
     counts = [f"NetB seed {settings.seeds}"]
     if settings.chosen == "b":
         counts = [f"{name}: step {run.step(name):,}" for name in trained(run)]
     return [
+        f"Databases: A is `data`, B is {b}.",
         f"Start: the fixed CNN is {known}; NetA and NetB start from other RANDOM weights each.",
-        *(f"{text}." for text in texts.lines(run)),
+        *(f"{text}." for text in texts.lines(run, turns)),
         *_trained_too(laboratory, run),
         f"Networks: {'; '.join(counts)}.",
         f"{texts.ours(settings)}.",

@@ -7,7 +7,8 @@ import numpy as np
 from kollias_affect.experiments import scoring
 from kollias_affect.experiments.declaration import Cell, Empty, Figure, Table
 from kollias_affect.experiments.paper_a import decisions, figures, report, runs
-from kollias_affect.experiments.paper_a.experiment import cell_name
+from kollias_affect.experiments.paper_a.experiment import PARTS, cell_name
+from kollias_affect.experiments.units import BEFORE, TRAINING, Unit
 from kollias_affect.tasks import EXPRESSIONS
 
 _FIXED = "fixed CNN, fully connected layer and RNN, see below; means over the seeds"
@@ -95,6 +96,30 @@ def accuracy_of_ours(laboratory, setting):
     return [{"original": each["accuracy"]} for each in accuracy(laboratory, setting)]
 
 
+def units_of(laboratory, setting):
+    """Yields the `Unit`s of a cell: NetB with its centroids, then NetA with every seed."""
+
+    def net_b():
+        experiment = runs.experiment(laboratory)
+        experiment.net_b()
+        _write_outputs(experiment, "net_b")
+
+    def net_a(seed):
+        experiment = runs.experiment(laboratory)
+        experiment.net_a(setting.lam, seed)
+        _write_outputs(experiment, cell_name(setting.lam, seed))
+
+    yield Unit(BEFORE, "paper A, NetB", net_b)
+    for seed in range(runs.count_seeds(laboratory) if setting.lam is not None else 0):
+        name = f"paper A, {cell_name(setting.lam, seed)}"
+        yield Unit(TRAINING, name, lambda seed=seed: net_a(seed))
+
+
+def _write_outputs(experiment, name):
+    for part in PARTS:
+        experiment.outputs(name, part)
+
+
 def facts(laboratory, table):
     """Describes what is true of a run: the start, the steps, the protocol and the classes."""
     del table
@@ -136,6 +161,7 @@ def _table(name, title, number, varies, split, measures, cells, evaluate, figure
         figures=figures,
         seeds="table",
         scale=SCALE,
+        units=units_of,
     )
 
 

@@ -19,11 +19,12 @@ _PROTOCOLS = {
 }
 
 
-def lines(experiment):
+def lines(experiment, turns=False):
     """Describes a run.
 
     Args:
         experiment: `Experiment`.
+        turns: Whether networks then adapt to each other in turn, which choose a round of their own.
 
     Returns:
         List of texts, one a line, without a full stop at the end.
@@ -31,7 +32,7 @@ def lines(experiment):
     settings = experiment.settings
     return [
         f"Protocol: {_PROTOCOLS[settings.protocol]}",
-        f"Step that is scored: {_step(settings)}",
+        f"Step that is scored{' before the turns' * turns}: {_step(settings)}",
         f"Training: {count(settings.steps, 'batch', 'batches')} of "
         f"{count(settings.batch_size, 'window')} of "
         f"{count(settings.length, 'frame')} for every network, Adam with the constant learning "
@@ -41,7 +42,7 @@ def lines(experiment):
         f"Decision: {_DECISIONS[settings.decision]}. For lambda 0, which trains no outputs, the "
         "scores of a frame are 1 - f(V), so that the nearest centroid decides; for the others, "
         "the outputs",
-        *_classes(experiment),
+        *classes(experiment),
     ]
 
 
@@ -113,7 +114,15 @@ def _normalization(settings):
     return f"the softmax{by if isinstance(scale, float) else ', of V divided by their scale'}"
 
 
-def _classes(experiment):
+def classes(experiment):
+    """Describes the classes of a run, and what is left out of its clips.
+
+    Args:
+        experiment: `Experiment`.
+
+    Returns:
+        List of texts without a full stop at the end.
+    """
     names, clips = experiment.names, {n: p.clips for n, p in experiment.parts.items()}
     if experiment.settings.task == "valence_arousal":
         bins = experiment.settings.bins

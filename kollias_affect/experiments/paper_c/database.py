@@ -90,10 +90,10 @@ def facts(laboratory, table):
     """Describes what the numbers are of: formats, annotators and the source of the resolution."""
     values = _statistics(laboratory)[_ALL]
     formats = ", ".join(f"{n} {name}" for name, n in (values["formats"] or {}).items())
+    annotators, source = values["annotators"], "as the database's description says; "
     return [
         f"Files: {formats or 'none'}; the resolution is that of the {values['resolution_of']}.",
-        f"Annotators: {values['annotators'] or 'unknown'} (as the database's description says; the "
-        "paper: 6-8).",
+        f"Annotators: {annotators or 'unknown'} ({source if annotators else ''}the paper: 6-8).",
     ]
 
 

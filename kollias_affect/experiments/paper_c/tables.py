@@ -1,5 +1,6 @@
 """Paper C: networks on Aff-Wild, tables 5 and 9 to 14."""
 
+from kollias_affect._texts import count
 from kollias_affect.experiments.declaration import Figure, Training
 from kollias_affect.experiments.paper_c.networks import (
     BOTH,
@@ -135,7 +136,7 @@ C14 = table(
     "AffWildNet: fully connected 4096, GRU",
     CCC,
     [
-        cell(f"{units} units", _rnn(units, layers), CCC, values, f"{layers} layer(s)")
+        cell(f"{units} units", _rnn(units, layers), CCC, values, count(layers, "layer"))
         for units, groups in _TABLE_14.items()
         for layers, values in enumerate(groups, start=1)
     ],
@@ -178,7 +179,7 @@ FED_BY = table(
     "AffWildNet with fully connected 4096 and 2048, 128 units in a recurrent layer, GRU",
     BOTH,
     [
-        cell(f"{fed_by}, {layers} layer(s)", cnn_rnn(**options), BOTH)
+        cell(f"{fed_by}, {count(layers, 'layer')}", cnn_rnn(**options), BOTH)
         for fed_by in ("fc1", "fc2")
         for layers in (1, 2)
         for options in [

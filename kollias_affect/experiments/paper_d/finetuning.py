@@ -5,8 +5,8 @@ from pathlib import Path
 
 import keras
 
-from kollias_affect import _checks, models, transfer, weights
-from kollias_affect.experiments import seen, sources
+from kollias_affect import _checks, models, transfer
+from kollias_affect.experiments import plans, seen, sources
 from kollias_affect.experiments.declaration import Empty
 from kollias_affect.experiments.paper_d import pictures, submissions
 from kollias_affect.transfer import optimization
@@ -35,6 +35,7 @@ def finetune(
     ten_crops=False,
     without_private_test=False,
     mean_image=None,
+    log=print,
 ):
     """Fine-tunes a network for expressions in stages.
 
@@ -59,6 +60,8 @@ def finetune(
         ten_crops: See `transfer.staged`.
         without_private_test: See `submissions.load_stages`; only with `path`.
         mean_image: File of the mean image of `weights`, see `mean` of `transfer.network`.
+        log: Function that is called with lines of text: start, network, and the plan of every
+            stage, before the first epoch.
 
     Returns:
         `transfer.Staged`. With `path`, figures 1 and 2 of the paper, of the given data, are
@@ -99,6 +102,10 @@ def finetune(
             for options, databases in parsed
         ]
     start, description = _start(network, weights, model, size, width, seed, colour, mean_image)
+    log(f"Start: {description['start']}")
+    log(f"Network: {plans.describe_network(start)}")
+    for number, stage in enumerate(loaded, start=1):
+        log(plans.describe_stage(number, stage, batch_size))
     result = transfer.staged(
         start, loaded, out_dir, target, batch_size=batch_size, seed=seed, cache=cache,
         published=published, metadata=description, verbose=verbose, ten_crops=ten_crops,
@@ -128,7 +135,7 @@ def _start(network, file, model, size, width, seed, colour, mean_image):
                 "Leave one out."
             )
         facts = {"start": model, "crop": crop, "trained_on": seen.trained_on(model)}
-        return models.load(weights.model_file(model))[0], facts
+        return models.load(model)[0], facts
     keras.utils.set_random_seed(_checks.integer_between("seed", seed, 0, 2**32 - 1))
     network = network or "alexnet"
     start = transfer.network(

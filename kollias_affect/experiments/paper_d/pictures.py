@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from kollias_affect import datasets
+from kollias_affect import datasets, shards
 from kollias_affect.evaluation import plots
 from kollias_affect.experiments.declaration import Empty
 from kollias_affect.tasks import EXPRESSIONS
@@ -82,7 +82,8 @@ def _examples(clips):
 
 
 def _picture(path):
-    return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    content = np.frombuffer(shards.read_bytes(path), np.uint8)
+    return cv2.cvtColor(cv2.imdecode(content, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def draw_distributions(sets, path):

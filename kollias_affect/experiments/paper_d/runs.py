@@ -10,6 +10,7 @@ from kollias_affect.datasets import division
 from kollias_affect.evaluation.measures import accuracy
 from kollias_affect.experiments.declaration import Empty
 from kollias_affect.experiments.paper_d.submissions import PATHS
+from kollias_affect.experiments.units import Unit
 from kollias_affect.tasks import EXPRESSIONS
 from kollias_affect.transfer import optimization
 
@@ -59,6 +60,15 @@ def confusion(laboratory, path, part):
     counts = laboratory.once(("paper D", path), lambda: _run(laboratory, PATHS[path]))
     # The target of every run is EmotiW's validation part, whatever its stages validate on.
     return np.array(counts["target" if where == "validation" else "test"])
+
+
+def units_of(laboratory, setting):
+    """Yields the `Unit` of a cell; paths that share a folder are not in one stage."""
+    submission = PATHS[setting.path]
+    start = submission.network, submission.stages[0]
+    sharing = [name for name, s in PATHS.items() if (s.network, s.stages[0]) == start]
+    key = f"paper D, path {setting.path}, seed {laboratory.scale.seed}"
+    yield Unit(sharing.index(setting.path), key, lambda: accuracies(laboratory, setting))
 
 
 def roles_of(stage):

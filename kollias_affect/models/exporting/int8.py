@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kollias_affect.models.exporting.request import missing
+from kollias_affect.runtime import onnx_model
 from kollias_affect.tasks import tasks_of
 
 
@@ -20,6 +21,7 @@ def quantize(proto, request, path):
         path: `Path` of the file.
     """
     try:
+        onnx_model.without_telemetry()
         from onnxruntime import quantization
     except ImportError as error:  # It needs onnx, too.
         raise missing("onnxruntime", "onnx") from error

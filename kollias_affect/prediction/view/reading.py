@@ -18,7 +18,8 @@ _FIRST = ["input", "frame", "timestamp", "face_id", "success"]
 BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
 # Columns after those of the face that are no outputs of a network; landmarks are x_0, y_0, ...
 _OTHERS = {"expression", "pitch", "yaw", "roll"}
-_LANDMARK = re.compile(r"[xy]_\d+")
+# Landmarks, and the columns of a calibrated model.
+_NO_OUTPUT = re.compile(r"[xy]_\d+|\w+_low|\w+_high|expression_set|distance|unfamiliar")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,6 +115,6 @@ def _rows(path):
 
 def _outputs(rows):
     start = max(rows.columns.get_loc(n) for n in (*_FIRST, *BOX) if n in rows.columns) + 1
-    found = [n for n in rows.columns[start:] if n not in _OTHERS and not _LANDMARK.fullmatch(n)]
+    found = [n for n in rows.columns[start:] if n not in _OTHERS and not _NO_OUTPUT.fullmatch(n)]
     known = [name for name in (*DIMENSIONS, *EXPRESSIONS) if name in found]
     return (*known, *(name for name in found if name not in known))

@@ -1,10 +1,13 @@
 import concurrent.futures
 import json
+import sqlite3
 import uuid
 
 import numpy as np
 import pytest
 from annotation_visits import batch
+
+from kollias_affect.annotations.store.takes import Takes
 
 TIMES = np.arange(0, 4, 1 / 30)
 
@@ -41,6 +44,23 @@ def test_a_batch_is_acknowledged_again_and_stored_once(serve, visit, numbered_vi
     assert [a["new"] for a in answers] == [True, False, False]
     assert page.batch(take, 0, samples[:1]).status_code == 409
     assert page.listed()["numbers.mp4"]["takes"][0]["samples"] == 2
+
+
+def test_on_a_full_disk_a_batch_is_refused_until_there_is_room(
+    serve, visit, numbered_video, monkeypatch, caplog
+):
+    page = visit(serve(numbered_video), "A1")
+    take, samples = page.new_take("numbers.mp4"), [[0.1, 5, 0.2]]
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Takes, "add", full)
+        answer = page.batch(take, 0, samples)
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert "annotations.sqlite" in caplog.text and "Traceback" not in caplog.text
+    assert page.batch(take, 0, samples).json()["new"]
 
 
 @pytest.mark.parametrize(

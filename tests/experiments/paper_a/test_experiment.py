@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import zipfile
 
@@ -76,11 +77,13 @@ def finished(domains, tmp_path_factory):
 
 def test_the_network_of_every_lambda_and_seed_is_stored(finished):
     run, lines, _ = finished
-    assert lines[5:7] == [
+    plan = f"3 networks, {run.settings.steps} batches each."
+    assert lines[5:8] == [
+        f"Plan: NetB, and NetA for every lambda and seed: {plan}",
         "1 of 2: NetA, lambda 0, seed 0 trained",
         "2 of 2: NetA, lambda 1, seed 0 trained",
     ]
-    assert "A by centroids" in lines[7] and lines[8] == f"Report: {run.out_dir / 'report.md'}"
+    assert "A by centroids" in lines[8] and lines[9] == f"Report: {run.out_dir / 'report.md'}"
     names = {path.stem for path in (run.out_dir / "models").glob("*.keras")}
     assert names == {"net_b", *(experiment.cell_name(*cell) for cell in run.cells())}
 
@@ -182,8 +185,15 @@ def test_a_second_run_trains_nothing_and_changes_nothing(finished, domains):
 def test_other_settings_are_refused(finished, domains):
     run, _, _ = finished
     other = experiment.Settings(seeds=9)
-    with pytest.raises(ValueError, match=r"settings\.seeds \(1, now 9\)"):
+    with pytest.raises(ValueError, match=r"`seeds` \(1, now 9\)"):
         experiment.Experiment(clips_of(domains), backbone(), run.out_dir, other)
+
+
+def test_other_settings_are_refused_before_anything_is_loaded(finished):
+    nowhere = adapting.Database("images_csv", "nowhere")
+    other = dataclasses.replace(SMALL, seeds=9)
+    with pytest.raises(ValueError, match=r"in `seeds` \(1, now 9\)\. Repeat"):
+        adapting.adapt(nowhere, nowhere, "none.keras", finished[0].out_dir, other)
 
 
 def test_a_second_run_at_the_same_time_is_refused(finished):

@@ -150,3 +150,4 @@ def test_networks_adapt_in_turn(parts, tmp_path):
     assert frame["accuracy"].between(0, 1).all()
     page = (run.out_dir / "block_form.md").read_text()
     assert "one epoch towards the centroids of the other" in page and "choose nothing." in page
+    assert "Step that is scored before the turns" in page  # A round is chosen in the turns.

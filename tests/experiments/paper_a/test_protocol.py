@@ -10,8 +10,9 @@ import striped
 from click.testing import CliRunner
 
 from kollias_affect import cli, experiments
+from kollias_affect.datasets import frames_csv
 from kollias_affect.experiments import role_texts
-from kollias_affect.experiments.paper_a import experiment, network, report
+from kollias_affect.experiments.paper_a import adapting, experiment, network, report
 from kollias_affect.experiments.paper_a.settings import Settings
 
 TINY = {
@@ -63,6 +64,17 @@ def test_the_protocol_is_that_of_paper_a_only(tmp_path):
         experiments.reproduce(["A2", "C12"], [], tmp_path, protocol="paper")
     with pytest.raises(ValueError, match="`protocol` must be one of"):
         experiments.reproduce(["A2"], [], tmp_path, protocol="own")
+
+
+def test_clips_with_valence_and_arousal_alone_are_divided_by_persons(make_clip, tmp_path):
+    """A database of valence and arousal, as `--task valence_arousal` needs, has no expressions."""
+    frames_csv.write([make_clip(name, 4) for name in "abcd"], tmp_path / "clips.csv")
+    everybody = adapting.Database("frames_csv", tmp_path / "clips.csv", ("all", "all"))
+    with pytest.raises(ValueError, match="must have a valid expression"):
+        everybody.parts(tmp_path, 48)
+    parts = everybody.parts(tmp_path, 48, task="valence_arousal")
+    first, second = ({clip.subject for clip in part} for part in (parts.training, parts.test))
+    assert first and second and not first & second
 
 
 @pytest.mark.usefixtures("eager_functions")

@@ -161,7 +161,7 @@ def test_without_the_labels_of_sfews_test_part_its_validation_part_is_scored_as_
 @pytest.mark.usefixtures("unsaved")
 def test_the_page_names_what_changes_the_numbers_and_nothing_else(page, parts):
     text, _ = page("D3", parts, picture=64, batch_size=8, units=0.5, length=5, size=32)
-    assert "- Differs from the paper: picture 64 instead of 256, batch_size 8.\n" in text
+    assert "- Differs from the paper: picture 64 instead of 256.\n" in text
     assert "- Training: batches of 8 pictures, learning rate 0.001 at first.\n" in text
     assert "landmarks" not in text  # the networks of paper D never have any
 
