@@ -27,7 +27,8 @@ def tiny():
     images = keras.Input((8, 8, 3), name="images")
     x = keras.layers.GlobalAveragePooling2D(name="pool")(images)  # names are settings of a run
     x = keras.layers.Dropout(0.2, name="dropout")(x)
-    return keras.Model({"images": images}, keras.layers.Dense(2, name="valence_arousal")(x))
+    outputs = keras.layers.Dense(2, name="valence_arousal")(x)
+    return keras.Model({"images": images}, outputs, name="tiny")
 
 
 @pytest.fixture
