@@ -36,6 +36,7 @@ def dataset(
     soft_labels=False,
     balance_tasks=False,
     augment=None,
+    part=None,
 ):
     """Returns batches of windows for `model.fit`, `evaluate` and `predict`.
 
@@ -78,6 +79,9 @@ def dataset(
             tasks.
         augment: `augmentation.Augmentation`, random changes of the images and landmarks. They
             depend on the seed, the epoch, and the place of the window in it alone.
+        part: `(number, parts)` of a process that reads an equal part of every batch: number 0 of
+            two the first half. The parts of all processes are the batches of `batch_size`.
+            Default: complete batches.
 
     Returns:
         `tf.data.Dataset` of `(inputs, labels, weights)`.
@@ -127,6 +131,8 @@ def dataset(
     else:
         no_draw = tf.zeros(2, tf.int32)
         windows = tf.data.Dataset.range(len(begins)).map(lambda number: (number, no_draw))
+    if part is not None:
+        windows, batch_size = _part(windows, batch_size, *part)
     begins, lasts = tf.constant(begins), tf.constant(lasts)
     if features is None:
         read = _images(frames, size, cache)
@@ -258,6 +264,19 @@ def _window_ends(lengths, length, stride):
     return np.concatenate(begins), np.concatenate(lasts)
 
 
+def batches(clips, length, stride, batch_size):
+    """Returns the number of batches of `dataset` with these arguments.
+
+    Example:
+
+    >>> from kollias_affect.datasets import Clip
+    >>> batches([Clip("a", ["1.png", "2.png", "3.png"])], 1, None, 2)
+    2
+    """
+    begins, _ = _window_ends([len(clip) for clip in clips], length, stride or length)
+    return -(-len(begins) // batch_size)
+
+
 def _windows_of_tasks(frames, index, inside, shuffle):
     """Returns, for each task, the numbers of the windows that have a label of it."""
     if not shuffle or len(frames.weights) < 2:
@@ -275,6 +294,19 @@ def _windows_of_tasks(frames, index, inside, shuffle):
                 f"labels of {task!r}. Add clips that have them, or leave that task out."
             )
     return groups
+
+
+def _part(ordered, batch_size, number, parts):
+    """Returns one part of every batch of the windows of `_ordered`, and its number of windows."""
+    number = _checks.integer_between("part", number, 0, parts - 1)
+    if batch_size % parts:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the parts. Received: {batch_size} windows for "
+            f"{parts} parts. Choose {-(-batch_size // parts) * parts}."
+        )
+    size = batch_size // parts
+    mine = ordered.enumerate().filter(lambda place, _: place % batch_size // size == number)
+    return mine.map(lambda _, window: window), size
 
 
 def _alternating(groups, count, random):

@@ -232,6 +232,7 @@ assert max(np.abs(a - b).max() for a, b in weights) < 1e-5
 """
 
 
+# By default, tests/training/test_devices.py compares a complete training.
 @pytest.mark.nightly
 @pytest.mark.parametrize("model", ["dense", "affwildnet"])
 def test_two_replicas_train_as_one_device(model):

@@ -4,7 +4,7 @@ import numbers
 
 import keras
 
-from kollias_affect import _checks, losses, metrics
+from kollias_affect import _checks, losses, metrics, training
 from kollias_affect.layers import CentroidOutputs
 from kollias_affect.layers.centroid_outputs import centroid_values, positive_scale
 
@@ -75,9 +75,10 @@ def compile_adapted(
     task = task_of(model)
     _check_fit(model, task, centroids)
     e_b = losses.CentroidLoss(centroids, normalization, scale_of(centroids, scale))
+    e_a = keras.losses.MeanSquaredError("mean_with_sample_weight")
     model.compile(
         keras.optimizers.Adam(learning_rate) if optimizer is None else optimizer,
-        loss={task: keras.losses.MeanSquaredError("mean_with_sample_weight"), REPRESENTATION: e_b},
+        loss=training.over_replicas({task: e_a, REPRESENTATION: e_b}),
         loss_weights={task: float(lam), REPRESENTATION: 1 - float(lam)},
         weighted_metrics={
             task: [keras.metrics.CategoricalAccuracy("accuracy")],

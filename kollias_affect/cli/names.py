@@ -22,3 +22,4 @@ TABLES = (
     *("C18", "C19", "C-starts", "C-fc"),
     *("D3", "D4", "D5"),
 )
+STRATEGIES = ("auto", "one", "mirrored", "multiworker")

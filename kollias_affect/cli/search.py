@@ -8,7 +8,7 @@ from kollias_affect.cli._group import KerasCommand
 from kollias_affect.cli.train import train
 
 # What is the same in all trials.
-_FIXED = {"data", "out", "dataset", "loader_options", "split", "seed", "help"}
+_FIXED = {"data", "out", "dataset", "loader_options", "split", "seed", "strategy", "help"}
 
 
 def _search(data, out, dataset, loader_options, vary, trials, **options):

@@ -289,6 +289,14 @@ def _loss_weights(context, param, value):
     help="Draw action units to those of the predicted expressions: by a published table, or by a "
     "csv file with the columns expression,AU1,AU2,...",
 )
+@click.option(
+    "--strategy",
+    type=shared.one_of(*names.STRATEGIES),
+    default="auto",
+    show_default=True,
+    help="Devices that share each batch: one; mirrored, all GPUs of this machine; multiworker, the "
+    "machines that TF_CONFIG names; or auto.",
+)
 @click.option("--cache", is_flag=True, help="Keep the decoded frames in memory.")
 @click.option(
     "--features",

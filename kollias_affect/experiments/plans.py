@@ -51,12 +51,10 @@ def describe_training(model, clips, epochs, options):
     """
     card = models.describe(model)
     length = card["length"] or 1
-    _, inside = windows.window_index(
-        [len(clip) for clip in clips], length, options["stride"] or length
-    )
     size = options["batch_size"]
     what = count(size, "frame") if length == 1 else f"{count(size, 'window')} of {length} frames"
-    batches = count(math.ceil(len(inside) / size), "batch", "batches")
+    batches = windows.batches(clips, length, options["stride"], size)
+    batches = count(batches, "batch", "batches")
     has_affect = any(label_field(name) == "valence_arousal" for name in models.tasks_of(card))
     loss = f"loss {options['loss']}, " if has_affect else ""
     return (

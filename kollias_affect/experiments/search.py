@@ -7,7 +7,7 @@ import math
 import shutil
 from pathlib import Path
 
-from kollias_affect import _checks, _runs
+from kollias_affect import _checks, _runs, training
 from kollias_affect.experiments import train_run
 
 TRIALS, TABLE = "trials.jsonl", "trials.csv"
@@ -133,6 +133,7 @@ def search(data, out, vary, trials=20, seed=0, log=print, **options):
     vary = [each if isinstance(each, Vary) else parse(each) for each in vary]
     options = {name: value for name, value in options.items() if value is not None}
     _check_names(vary, options)
+    training.refuse_workers(options.get("strategy", "auto"), "A search")
     trials = _checks.positive_integer("trials", trials)
     out = _checks.writable_folder("out", out)
     content = {

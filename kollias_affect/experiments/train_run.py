@@ -36,6 +36,7 @@ def train(
     verbose=None,
     log=print,
     executor=None,
+    strategy="auto",
     **options,
 ):
     """Trains a new network, or a trained model further, and saves the best epoch.
@@ -67,6 +68,8 @@ def train(
             training.
         log: Function that is called with lines of text: start, network, data and plan, before
             the first epoch.
+        strategy: Devices that share each batch, one of `training.STRATEGIES`: with `"auto"`, all
+            workers that `TF_CONFIG` names, otherwise all GPUs if there is a window for each.
         **options: Options of a new network, `starts.NEW`; and `learning_rate`, `batch_size`,
             `stride`, `level`, `decay`, `weight_decay`, `loss`, `choose_by`, and the options of
             `training.train` from `loss_weights` on.
@@ -84,6 +87,7 @@ def train(
     _checks.one_of("dataset", dataset, datasets.DATASETS)
     _checks.positive_integer("epochs", epochs)
     task = None if task is None else _names(task)
+    strategy = training.connect(strategy)  # before the first tensor
     options = {name: value for name, value in options.items() if value is not None}
     of_network = {name: options.pop(name) for name in starts.NEW if name in options}
     network, record = _start(model, task, settings, frozen, seed, of_network)
@@ -115,7 +119,7 @@ def train(
     return training.train(
         network, clips, validation_clips, out, epochs, cache=cache, features=features,
         features_dtype=features_dtype, features_limit=features_limit, seed=seed, verbose=verbose,
-        record=record, executor=executor, **options,
+        record=record, executor=executor, strategy=strategy, **options,
     )  # fmt: skip
 
 

@@ -260,7 +260,7 @@ class Trainings:
             clips, balance = self._balanced(parts.training, setting)
             options = self._options(setting, parts.validation)
             model_length = models.describe(model)["length"]
-            batches = _batches(model_length, clips, options)
+            batches = windows.batches(clips, model_length, options["stride"], options["batch_size"])
             _, card = training.train(
                 model, clips, parts.validation, folder, seed=self.laboratory.scale.seed, **options
             )
@@ -369,12 +369,6 @@ def _other_options(setting):
 def _length(setting, scale):
     """Frames per window of a training."""
     return setting.network.options.get("length", scale.length)
-
-
-def _batches(length, clips, options):
-    """Number of batches of an epoch."""
-    index, _ = windows.window_index([len(c) for c in clips], length, options["stride"] or length)
-    return -(-len(index) // options["batch_size"])
 
 
 def _used(length, options):

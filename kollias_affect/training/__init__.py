@@ -2,6 +2,8 @@
 
 from kollias_affect.training.choice import AggregateScores, CombinedScore
 from kollias_affect.training.compilation import compile_model, decay_kernels
+from kollias_affect.training.devices import STRATEGIES, connect, refuse_workers
+from kollias_affect.training.global_batch import over_replicas
 from kollias_affect.training.objectives import published_units, read_units, training_form
 from kollias_affect.training.output import EpochLines, callbacks, epoch_output, progress_line
 from kollias_affect.training.released import gradients_released
@@ -17,6 +19,7 @@ from kollias_affect.training.run import (
 
 __all__ = [
     "RUN_FILES",
+    "STRATEGIES",
     "AggregateScores",
     "AtomicBackup",
     "BestModel",
@@ -27,14 +30,17 @@ __all__ = [
     "callbacks",
     "check_folder",
     "compile_model",
+    "connect",
     "decay_kernels",
     "describe_run",
     "epoch_output",
     "gradients_released",
     "load_best",
+    "over_replicas",
     "progress_line",
     "published_units",
     "read_units",
+    "refuse_workers",
     "resolve_options",
     "train",
     "training_form",

@@ -104,8 +104,7 @@ def check(clips, task, by):
 class AggregateScores(keras.callbacks.Callback):
     """Adds the scores of sequences or utterances to the logs at the end of each epoch.
 
-    It comes before the callbacks that read them. The model that is trained predicts, so that
-    cached features and kept images are used again.
+    It comes before the callbacks that read them. The data may be cached features.
 
     Args:
         clips: List of `Clip`, the validation clips.
@@ -113,17 +112,21 @@ class AggregateScores(keras.callbacks.Callback):
         task: One of `tasks.TASKS`.
         by: `"sequence"` or `"utterance"`, a level of `evaluation.level_scores`.
         length: Frames per window.
+        predicts: Model that predicts the batches, with the weights of the one that is trained.
+            Default: the model that is trained.
     """
 
-    def __init__(self, clips, data, task, by, length):
+    def __init__(self, clips, data, task, by, length, predicts=None):
         super().__init__()
+        self.predicts = predicts
         self.clips, self.data = clips, data
         self.task, self.by, self.length = task, by, length
 
     def on_epoch_end(self, epoch, logs=None):
         """Predicts and scores."""
         # `predict` would replace the history of the training.
-        batches = [self.model.predict_on_batch(inputs) for inputs, *_ in self.data]
+        predicts = self.predicts or self.model
+        batches = [predicts.predict_on_batch(inputs) for inputs, *_ in self.data]
         outputs = [predictions.task_output(batch) for batch in batches]
         frames = predictions.of_clips(np.concatenate(outputs), self.clips, self.length)
         logs.update(score(self.clips, frames, self.task, self.by))

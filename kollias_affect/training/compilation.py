@@ -6,6 +6,7 @@ from kollias_affect import _checks, losses, metrics
 from kollias_affect.models.parts import leaves
 from kollias_affect.tasks import label_field, names_of
 from kollias_affect.training import objectives
+from kollias_affect.training.global_batch import adam, over_replicas
 
 LOSSES = ("ccc", "mse")
 
@@ -28,7 +29,8 @@ def compile_model(
 
     Action units have the weighted binary cross entropy. The loss of several tasks is the weighted
     sum of theirs; labels and weights of the samples are dicts by task, as `windows.dataset` yields
-    them.
+    them. In the scope of a `tf.distribute` strategy losses and clipping are those of the global
+    batch.
 
     Args:
         model: Model of `kollias_affect.models`; for the options `matching` and
@@ -85,7 +87,7 @@ def compile_model(
         weights = {name: given.get(name, 1.0) for name in by_task}
     model.compile(
         _optimizer(learning_rate, clip_norm, ema),
-        loss=by_task,
+        loss=over_replicas(by_task),
         loss_weights=weights if several else None,
         weighted_metrics={name: metrics.for_task(name, soft) for name in names},
     )
@@ -120,7 +122,7 @@ def _optimizer(learning_rate, clip_norm, ema):
         options["global_clipnorm"] = _checks.number_between("clip_norm", clip_norm, 0, 1e6)
     if ema is not None:
         options |= {"use_ema": True, "ema_momentum": _checks.share("ema", ema)}
-    return keras.optimizers.Adam(learning_rate, **options)
+    return adam(learning_rate, **options)
 
 
 def _loss(name, affect, options, positive_weights, names):

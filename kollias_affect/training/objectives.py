@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kollias_affect import _checks, losses
+from kollias_affect import _checks, _replicas, losses
 from kollias_affect.datasets import sampling
 from kollias_affect.layers import TaskUncertainty
 from kollias_affect.tasks import ACTION_UNITS, TASKS, label_field, names_of
@@ -274,7 +274,8 @@ class UncertainLoss(keras.losses.Loss):
         """Computes the loss of one batch."""
         value = self.loss(y_true, y_pred, sample_weight)
         s = self.layer.log_variance.value
-        value = keras.ops.exp(-s) * value + s / 2
+        # Keras divides each loss by the number of replicas, and adds them up.
+        value = keras.ops.exp(-s) * value + s / (2 * _replicas.count())
         if sample_weight is None:
             return value
         labelled = keras.ops.any(keras.ops.convert_to_tensor(sample_weight) > 0)

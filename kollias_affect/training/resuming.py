@@ -28,11 +28,12 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
     Args:
         backup_dir: Folder of the file.
         every: Epochs from one backup to the next. The last epoch always has a backup.
+        writes: `False` resumes only, for a worker beside the one that writes.
     """
 
-    def __init__(self, backup_dir, every=1):
+    def __init__(self, backup_dir, every=1, writes=True):
         super().__init__(str(backup_dir), delete_checkpoint=False)
-        self.every = every
+        self.every, self.writes = every, writes
 
     def is_due(self, epoch):
         """Returns whether this epoch, counted from 0, ends with a backup."""
@@ -42,11 +43,12 @@ class AtomicBackup(keras.callbacks.BackupAndRestore):
         """Makes the folder, and restores the last backup."""
         Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
         super().on_train_begin(logs)
-        self._remove_old()  # which a run that was killed meanwhile left
+        if self.writes:
+            self._remove_old()  # which a run that was killed meanwhile left
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the state if a backup is due."""
-        if self.is_due(epoch):
+        if self.writes and self.is_due(epoch):
             super().on_epoch_end(epoch, logs)
 
     @staticmethod

@@ -1,13 +1,18 @@
 """A complete run that resumes after a kill."""
 
+import contextlib
 import dataclasses
+import functools
+from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 from kollias_affect import _checks, _files, _runs, models, presets, tasks, windows
 from kollias_affect import features as feature_files
 from kollias_affect.datasets import sampling, synthetic
 from kollias_affect.training import choice, objectives, refinements
+from kollias_affect.training import devices as training_devices
 from kollias_affect.training.averaged import AveragedWeights, RawWeights
 from kollias_affect.training.compilation import compile_model
 from kollias_affect.training.output import callbacks, epoch_output, progress_line
@@ -56,6 +61,7 @@ def train(
     patience=None,
     augment=None,
     executor=None,
+    strategy="one",
 ):
     """Trains a model on clips. A second call with the same arguments resumes the run.
 
@@ -116,14 +122,19 @@ def train(
             `augmentation.parse`, or an `augmentation.Augmentation`. Not with `features`.
         executor: `concurrent.futures.Executor` that computes `features`, see `features.of_clips`.
             The training itself runs here.
+        strategy: Devices that share each batch: `"one"`, `"mirrored"`, `"auto"` or what
+            `training.connect` returned, see `devices.choose`. `batch_size` and `learning_rate`
+            belong to the batch of all devices together; losses and metrics are those of one
+            device. It is no setting of the run, which may resume with other devices. With several
+            workers, one of them writes the files.
 
     Returns:
         `(model, card)` of the best epoch, as `models.load` returns them.
 
     Raises:
         ValueError: If an argument is out of range, a subject is in both sets, no frame of the
-            validation counts, or `out_dir` holds a run with other settings.
-        OSError: If another process works in `out_dir`, or it cannot be written.
+            validation counts, `out_dir` holds a run with other settings, or workers differ.
+        OSError: If another process works in `out_dir`, it cannot be written, or a worker is lost.
 
     References: Paper B, §5.4 and §6.2; paper C, §4.2.1; Lin et al. (2017) for the focal loss; Cui
         et al. (2019) for effective numbers; Kendall et al. (2018) for learnt weights; Kollias et
@@ -144,40 +155,46 @@ def train(
     content = _content(model, training, validation, options, features and features_dtype, record)
     _check_data(training, validation, content["task"], choose_by)
     monitor = choice.monitor_of(content["task"], choose_by)
+    devices = training_devices.choose(strategy, content["batch_size"])
     # A folder that is refused gets no lock file.
     _runs.check_folder(out_dir, content, RUN_FILES, required=("training",))
     out_dir = _checks.writable_folder("out_dir", out_dir)
-    with _runs.Lock(out_dir), gradients_released():
-        verbose, lines = epoch_output(verbose)
+    lock = _runs.Lock(out_dir) if devices.writes else contextlib.nullcontext()
+    with lock, gradients_released(), devices.running():
+        verbose, lines = epoch_output(verbose if devices.writes else 0)
         with _files.writing(out_dir), windows.naming_bad_images([*training, *validation]):
-            runner, data, validation_data = _prepared(
+            run = _prepared(
                 model, training, validation, out_dir, content, cache,
                 features and _Features(features, features_dtype, features_limit, executor),
-                bool(verbose),
+                bool(verbose), devices,
             )  # fmt: skip
-            # Only now: a run that is refused leaves the folder free.
-            resumes = _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
-            written = callbacks(out_dir, monitor, validation, content, model, **record)
-            scores = _scores(validation, validation_data, content)
-            if "patience" in content:
-                stopping = Patience(monitor, content["patience"], out_dir / "log.csv")
-                epochs, scores = stopping.epochs_of(epochs), [*scores, stopping]
-            if resumes and (verbose or lines):
-                done = AtomicBackup.epochs_done(out_dir / "backup")
-                print(progress_line(str(out_dir), done, epochs), flush=True)
-            runner.fit(
-                data,
-                validation_data=validation_data,
+            done = AtomicBackup.epochs_done(out_dir / "backup")
+            devices.agree(content, done, run.copy)
+            scores, written = [], [AtomicBackup(out_dir / "backup", writes=False)]
+            if devices.writes:
+                # Only now: a run that is refused leaves the folder free.
+                resumes = _runs.start_folder(out_dir, content, RUN_FILES, required=("training",))
+                written = callbacks(out_dir, monitor, validation, content, model, **record)
+                scores = _scores(run, validation, content)
+                if "patience" in content:
+                    stopping = Patience(monitor, content["patience"], out_dir / "log.csv")
+                    epochs, scores = stopping.epochs_of(epochs), [*scores, stopping]
+                if resumes and (verbose or lines):
+                    print(progress_line(str(out_dir), done, epochs), flush=True)
+            epochs = devices.least(epochs)
+            writing = [*scores, *_with_averages(written, content), *lines]
+            run.model.fit(
+                run.data,
+                validation_data=run.validation_data,
                 epochs=epochs,
                 shuffle=False,  # of batches; the windows are shuffled already
                 callbacks=[
                     SeedEpochs(content["seed"]),
-                    *scores,
-                    *_with_averages(written, content),
-                    *lines,
+                    *devices.around(writing, run.given, run.copy),
                 ],
                 verbose=verbose,
             )
+            devices.wait()
     return load_best(out_dir, monitor)
 
 
@@ -279,15 +296,24 @@ def resolve_options(
     return options
 
 
-def _compile(model, content, training=(), batches=1):
-    """Returns the compiled form of a model that is trained, with so many batches an epoch."""
-    model = objectives.training_form(model, content)
+def _compile(model, content, training=(), devices=None, batches=1):
+    """Returns the compiled form of a model that is trained, and the copy that has its weights.
+
+    An epoch of the training has so many batches.
+    """
+    devices = training_devices.OneDevice() if devices is None else devices
+    with devices.scope():
+        copy = devices.copied(model)
+        form = objectives.training_form(models.fast(copy), content)
+    form = devices.replicated(form)
     names = ("learning_rate", "task", "level", "decay", "loss", "weight_decay")
     more = ("loss_weights", "focal", "label_smoothing", "soft_labels", "matching")
     options = {name: content[name] for name in (*names, *more) if name in content}
     if training and "unit_weights" in content:
         options["positive_weights"] = sampling.unit_weights(training)
-    return compile_model(model, **options, **refinements.for_compiling(content, batches))
+    options |= refinements.for_compiling(content, batches)
+    with devices.scope():
+        return compile_model(form, **options), copy
 
 
 def _check_data(training, validation, task, choose_by):
@@ -330,6 +356,18 @@ def describe_run(model, training, validation, **options):
     }
 
 
+@dataclasses.dataclass
+class _Prepared:
+    """What `fit` takes, and the model that was given or its temporal part, with its copy."""
+
+    model: keras.Model
+    given: keras.Model
+    copy: keras.Model
+    data: object
+    validation_data: object
+    make_validation_data: Callable
+
+
 @dataclasses.dataclass(frozen=True)
 class _Features:
     """Where and how the features of a frozen CNN are cached, see `features.of_clips`."""
@@ -348,36 +386,52 @@ class _Features:
         return cached[: len(training)], cached[len(training) :]
 
 
-def _prepared(model, training, validation, out_dir, content, cache, features, progress):
+def _prepared(model, training, validation, out_dir, content, cache, features, progress, devices):
     """The compiled model, the training data from the next epoch on, and the validation data."""
     cached = (None, None)
     if features is not None:
         cnn, model = feature_files.split(model)
-        cached = features.of_clips(cnn, training, validation, content["size"], progress)
+        cached = devices.first_of_all(
+            lambda: features.of_clips(cnn, training, validation, content["size"], progress)
+        )
     options = {name: content[name] for name in ("task", "landmarks", "size", "batch_size")}
     options["length"] = content["length"] or 1
     options["soft_labels"] = objectives.takes_shares(content)
-    data = windows.dataset(
-        training,
-        stride=content["stride"],
-        shuffle=True,
-        seed=content["seed"],
-        first_epoch=AtomicBackup.epochs_done(out_dir / "backup"),
-        features=cached[0],
-        cache=cache,
-        augment=content.get("augment"),
+    options["cache"] = cache
+    of_training = {
+        "stride": content["stride"],
+        "shuffle": True,
+        "seed": content["seed"],
+        "first_epoch": AtomicBackup.epochs_done(out_dir / "backup"),
+        "augment": content.get("augment"),
         **objectives.frame_weights(training, content["task"], content),
-        **options,
-    )
-    batches = int(data.cardinality())
-    model = _compile(models.fast(model), content, training, batches)
-    validation_data = windows.dataset(validation, features=cached[1], cache=cache, **options)
+    }
+
+    def make(clips, features, others, part=None):
+        data = windows.dataset(clips, features=features, part=part, **options, **others)
+        return _in_form_of(data, content)
+
+    def shared(clips, features, others):
+        count = windows.batches(clips, options["length"], others.get("stride"), 1)
+        make_part = functools.partial(make, clips, features, others)
+        return devices.shared(make_part, options["batch_size"], count)
+
+    batches = windows.batches(training, options["length"], content["stride"], options["batch_size"])
+    compiled, copy = _compile(model, content, training, devices, batches)
+    data = shared(training, cached[0], of_training)
+    validation_data = shared(validation, cached[1], {})
+    devices.before_fit(compiled)
+    again = functools.partial(make, validation, cached[1], {})
+    return _Prepared(compiled, model, copy, data, validation_data, again)
+
+
+def _in_form_of(data, content):
+    """Batches of windows in the form that the model takes."""
     if content["length"] is None:
-        data, validation_data = _single_frames(data), _single_frames(validation_data)
+        data = _single_frames(data)
     if "matching" in content:
-        add = objectives.with_matching
-        data, validation_data = (windows.untuned(d.map(add)) for d in (data, validation_data))
-    return model, data, validation_data
+        data = windows.untuned(data.map(objectives.with_matching))
+    return data
 
 
 def _single_frames(data):
@@ -389,14 +443,16 @@ def _single_frames(data):
     return windows.untuned(data.map(first))
 
 
-def _scores(validation, data, content):
+def _scores(run, validation, content):
     """Callbacks that add to the logs what chooses the epoch, if Keras' metrics do not have it."""
     task, by = content["task"], content["choose_by"]
     if not isinstance(task, str):
         return [choice.CombinedScore(task)]
     if by == "frame":
         return []
-    return [choice.AggregateScores(validation, data, task, by, content["length"] or 1)]
+    data, length = run.make_validation_data(), content["length"] or 1
+    predicts = models.fast(run.given)
+    return [choice.AggregateScores(validation, data, task, by, length, predicts)]
 
 
 def _with_averages(written, content):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from kollias_affect import backbones, experiments, initializers, models
+from kollias_affect import backbones, experiments, initializers, models, training
 from kollias_affect.cli import names
 from kollias_affect.experiments import kinds
 
@@ -113,6 +113,7 @@ def test_refused_commands_leave_nothing(refusals):
         (names.BACKBONES, backbones.BACKBONES),
         (names.RNNS, models.RNNS),
         (names.HEADS, models.HEADS),
+        (names.STRATEGIES, training.STRATEGIES),
         (names.INITIALIZERS, initializers.INITIALIZERS),
         (names.REFERENCES, models.REFERENCES),
         (names.TABLES, experiments.TABLES),
