@@ -25,8 +25,11 @@ from PIL import Image
 from kollias_affect import catalogue, runtime
 
 FRAMES = 472
+# After each frame, `fer` asks for the keys of a window, which OpenCV without windows refuses.
 FER = """
 import sys
+import cv2
+cv2.waitKey, cv2.destroyAllWindows = lambda delay: -1, lambda: None
 from fer import FER, Video
 Video(sys.argv[1], outdir=sys.argv[2]).analyze(FER(), display=False, annotate_frames=True,
                                                save_frames=False, zip_images=False)
