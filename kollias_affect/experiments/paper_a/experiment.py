@@ -60,6 +60,7 @@ class Experiment:
         self.settings = (settings or Settings()).for_clips([c for p in PARTS for c in clips[p]])
         if start is not None:
             self.settings = dataclasses.replace(self.settings, length=_length(start))
+            _check_landmarks(start, clips)
         self._check_division(clips)
         training = [clips["a_train"], clips["b_train"]]
         self.classes = Classes(training, self.settings.task, self.settings.bins)
@@ -332,6 +333,17 @@ def cell_name(lam, seed):
 
 def _both(clips, letter):
     return [*clips[f"{letter}_train"], *clips[f"{letter}_test"]]
+
+
+def _check_landmarks(start, clips):
+    """Refuses clips without landmarks for a network that takes them, before the first training."""
+    missing = [clip.key for part in PARTS for clip in clips[part] if clip.landmarks is None]
+    if "landmarks" in start.input and missing:
+        raise ValueError(
+            "A network with landmarks needs clips with landmarks. Received clips without: "
+            f"{missing[:5]} ({len(missing)} clips). Start from a network that was trained with "
+            "--no-landmarks, or use databases of videos, whose faces are extracted."
+        )
 
 
 def _length(model):

@@ -84,6 +84,8 @@ def finetune(
             "`without_private_test` belongs to the paper's paths. Received: stages. Give the "
             "database of the stage the option validation=0.11 instead."
         )
+    replaced = {"network": network, "weights": weights, "mean_image": mean_image}
+    _check_start(model, {**replaced, "colour": colour or None})
     loading = {"crops_dir": Path(out_dir) / "crops", "limit": limit, "seed": seed}
     defaults = {"epochs": epochs, "learning_rate": learning_rate}
     published, target = None, None
@@ -125,15 +127,20 @@ def _draw(stages, full_frames, out_dir, size):
             pictures.draw_crops(full_frames, sets["EmotiW"], out_dir / "figure-1.png")
 
 
+def _check_start(model, replaced):
+    """Refuses options of a network beside a model to start from, before any data are loaded."""
+    given = [f"`{name}={value}`" for name, value in replaced.items() if value is not None]
+    if model is not None and given:
+        raise ValueError(
+            f"`model` replaces {', '.join(f'`{name}`' for name in replaced)}. Received beside "
+            f"`model={model}`: {', '.join(given)}. Leave one out."
+        )
+
+
 def _start(network, file, model, size, width, seed, colour, mean_image):
     """The model to start from, and the entries of its card that describe it."""
     crop = models.CROPS["eyes_grey"]
     if model is not None:
-        if colour or any(value is not None for value in (network, file, mean_image)):
-            raise ValueError(
-                "`model` replaces `network`, `weights`, `mean_image` and `colour`. Received: both. "
-                "Leave one out."
-            )
         facts = {"start": model, "crop": crop, "trained_on": seen.trained_on(model)}
         return models.load(model)[0], facts
     keras.utils.set_random_seed(_checks.integer_between("seed", seed, 0, 2**32 - 1))

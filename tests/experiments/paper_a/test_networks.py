@@ -1,5 +1,7 @@
 """Any CNN-RNN as NetA and NetB, facets, networks in turn, cells of valence and arousal."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -75,6 +77,17 @@ def test_any_cnn_rnn_can_be_net_a_and_net_b(name, parts, tmp_path):
     moved = np.abs(net.get_layer("fc1").get_weights()[0] - start_of_rnn).max()
     assert 0 < moved < 0.01  # two steps of Adam from the given weights
     assert "given trained network" in "\n".join(texts.lines(run))
+
+
+def test_a_network_with_landmarks_refuses_clips_without_before_the_first_training(parts, tmp_path):
+    cnn, start = split_network(affwildnet("valence_arousal"))
+    bare = {
+        name: [dataclasses.replace(clip, landmarks=None) for clip in clips]
+        for name, clips in parts.items()
+    }
+    with pytest.raises(ValueError, match=r"a_train0.*--no-landmarks"):
+        experiment.Experiment(bare, cnn, tmp_path / "run", Settings(**TINY), start)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_representation_is_the_input_of_the_output_layer():
