@@ -70,7 +70,7 @@ def outputs(model, images):
     """Returns the outputs of all faces side by side, and the probabilities of the expressions."""
     found = predictor.Predictor(model, model.card, "fer2013")
     parts = [
-        found._run({"images": runtime.unit_range(images[start : start + 64])})
+        found.run({"images": runtime.unit_range(images[start : start + 64])})
         for start in range(0, len(images), 64)
     ]
     joined = {task: np.concatenate([part[task] for part in parts]) for task in found.tasks}

@@ -68,6 +68,18 @@ def rgb_image(name, image):
     return image
 
 
+def landmarks(name, points):
+    """Returns `points` as float64 if they are the landmarks of a face, else raises `ValueError`."""
+    points = np.asarray(points, np.float64)
+    if points.shape != (68, 2) or not np.isfinite(points).all():
+        raise ValueError(
+            f"`{name}` must be finite and of shape (68, 2). Received: shape {points.shape}, "
+            f"{int((~np.isfinite(points)).sum())} not finite. Give what "
+            "`kollias_affect.faces.find_landmarks` returns, and leave frames without a face out."
+        )
+    return points
+
+
 def _is_integer(value):
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return real and math.isfinite(value) and value == int(value)

@@ -3,9 +3,9 @@
 What needs Keras is imported on use: scores and pictures work without it.
 """
 
-import importlib
 import typing
 
+from kollias_affect import _lazy
 from kollias_affect.evaluation import postprocess
 from kollias_affect.evaluation.aggregation import aggregate, join_labels
 from kollias_affect.evaluation.averaging import average
@@ -76,13 +76,4 @@ _WITH_KERAS = {
     "evaluate_model": "model_evaluation",
 }
 
-
-def __getattr__(name):
-    if name in _WITH_KERAS:
-        module = importlib.import_module(f"{__name__}.{_WITH_KERAS[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = _lazy.attributes(__name__, _WITH_KERAS, __all__)

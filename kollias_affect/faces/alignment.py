@@ -71,12 +71,7 @@ def align(image, landmarks, size=96):
     """
     size = _checks.integer_between("size", size, 2, 4096)
     image = _checks.rgb_image("image", np.asarray(image))
-    landmarks = np.asarray(landmarks, np.float64)
-    if landmarks.shape != (68, 2):
-        raise ValueError(
-            f"`landmarks` must have shape (68, 2). Received: {landmarks.shape}. "
-            "`kollias_affect.faces.find_landmarks` returns such points."
-        )
+    landmarks = _checks.landmarks("landmarks", landmarks)
     transform = similarity(anchors(landmarks), prototype(size))
     moved = landmarks @ transform[:, :2].T + transform[:, 2]
     return warp(image, transform, size), moved.astype(np.float32)

@@ -85,13 +85,7 @@ def stretched_grey(crop):
 
 def _transform(landmarks, size):
     """Returns the map from pixels of the image to pixels of the crop, `[2, 3]`."""
-    landmarks = np.asarray(landmarks, np.float64)
-    if landmarks.shape != (68, 2) or not np.isfinite(landmarks).all():
-        raise ValueError(
-            "`landmarks` must be finite and of shape (68, 2). Received: shape "
-            f"{landmarks.shape}, {int((~np.isfinite(landmarks)).sum())} not finite. Leave frames "
-            "without a face out."
-        )
+    landmarks = _checks.landmarks("landmarks", landmarks)
     right, left = landmarks[_RIGHT_EYE].mean(axis=0), landmarks[_LEFT_EYE].mean(axis=0)
     distance = np.hypot(*(left - right))
     along = (left - right) / max(distance, 1e-12)

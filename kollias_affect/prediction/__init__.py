@@ -3,8 +3,9 @@
 A name is imported when it is first used: the page needs neither TensorFlow nor OpenCV.
 """
 
-import importlib
 import typing
+
+from kollias_affect import _lazy
 
 if typing.TYPE_CHECKING:  # for the reference and for editors
     from kollias_affect.prediction.drawing import (
@@ -73,12 +74,4 @@ __all__ = [
     "write_video",
 ]
 
-
-def __getattr__(name):
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = _lazy.attributes(__name__, _MODULE_OF, __all__)

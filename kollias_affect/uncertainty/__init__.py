@@ -3,9 +3,9 @@
 Predicting needs no Keras: what fits a model to clips is imported on use.
 """
 
-import importlib
 import typing
 
+from kollias_affect import _lazy
 from kollias_affect.uncertainty.conformal import quantile
 from kollias_affect.uncertainty.record import columns, extras
 
@@ -17,13 +17,4 @@ __all__ = ["calibrate", "columns", "coverage", "extras", "quantile"]
 
 _WITH_KERAS = {"calibrate": "calibration", "coverage": "measured"}
 
-
-def __getattr__(name):
-    if name in _WITH_KERAS:
-        module = importlib.import_module(f"{__name__}.{_WITH_KERAS[name]}")
-        return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted(__all__)
+__getattr__, __dir__ = _lazy.attributes(__name__, _WITH_KERAS, __all__)
