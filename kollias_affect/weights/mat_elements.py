@@ -1,6 +1,7 @@
-"""The elements of a MATLAB file of version 5 to 7: whether their sizes fit into each other.
+"""The elements of a MATLAB file of version 5 to 7: whether their sizes and types are possible.
 
-SciPy allocates what an element claims, up to 4 GiB each.
+SciPy allocates what an element claims, up to 4 GiB each, and looks types up in a table without
+bounds: a type that does not exist ends the process.
 
 References: MathWorks, *MAT-File Format* (2019), chapter 1.
 """
@@ -13,6 +14,8 @@ from kollias_affect import _untrusted
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
+_NUMBERS = {*range(1, 8), 9, 12, 13, 16, 17, 18}  # texts included; 8, 10 and 11 are reserved
+_OF_MATRICES = {1, 2, 3, 16, 17}  # classes of arrays: cell, struct, object, function, opaque
 _MAX_DEPTH = 50
 
 
@@ -45,10 +48,20 @@ def _check_matrix(content, start, end, order, depth):
     if depth > _MAX_DEPTH:
         raise RecursionError
     place = start
+    holds_numbers = _class_of(content, start, end, order) not in _OF_MATRICES
     while place + 8 <= end:
         kind, inner, inner_end, place = _element(content, place, end, order)
+        if kind not in _NUMBERS and (kind != _MATRIX or holds_numbers):
+            raise _untrusted.UnreadableError(f"an element in an array has the type {kind}")
         if kind == _MATRIX:
             _check_matrix(content, inner, inner_end, order, depth + 1)
+
+
+def _class_of(content, start, end, order):
+    """Returns the class of an array, which its first element names; 0 if there is none."""
+    if start + 12 > end:
+        return 0
+    return struct.unpack_from(f"{order}I", content, start + 8)[0] & 0xFF
 
 
 def _element(content, place, limit, order):

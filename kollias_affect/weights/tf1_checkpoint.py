@@ -13,6 +13,7 @@ from kollias_affect import _checks, _untrusted
 from kollias_affect.models import REFERENCES
 from kollias_affect.models.parts import leaves
 from kollias_affect.models.unit_range import remember_scaling
+from kollias_affect.weights import table_blocks
 
 # Name of a GRU's variables in the authors' code; and, by network, the scopes of the RNNs by the
 # prefix of our layers, and the name of the output layer's variables.
@@ -139,6 +140,8 @@ def open_checkpoint(path):
     files = [Path(path), *Path(path).parent.glob(f"{glob.escape(Path(path).name)}.data-*")]
     available = sum(file.stat().st_size for file in files if file.is_file())
     with _untrusted.reading("`path` must be a TensorFlow checkpoint", path, "Download it again."):
+        index = Path(f"{path}.index")
+        table_blocks.check(index if index.is_file() else path)
         reader = tf.train.load_checkpoint(path)
         types = reader.get_variable_to_dtype_map()
         shapes = {n: tuple(s) for n, s in reader.get_variable_to_shape_map().items()}

@@ -233,6 +233,8 @@ def _png(content, random):
         length = int.from_bytes(data[place : place + 4], "big")
         places.append((place, length))
         place += 12 + length
+    if not places:  # damaged before
+        return content
     place, length = random.choice(places)
     if length and place + 12 + length <= len(data):
         at = place + 8 + random.randrange(length)

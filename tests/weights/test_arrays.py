@@ -242,6 +242,22 @@ def test_other_and_damaged_mat_files_are_refused(tmp_path, save_matconvnet):
         arrays.read_matconvnet(path)
 
 
+# MATLAB's types of elements: 1 and 16 are text; 0 and 99 do not exist, and 14, an array, cannot be
+# in an array of text. SciPy would end the process.
+@pytest.mark.parametrize(("name", "new"), [("conv1", 0), ("conv1", 99), ("conv1", 14)])
+def test_types_of_elements_that_do_not_exist_are_refused(tmp_path, name, new):
+    path = tmp_path / "net.mat"
+    layer = {"name": name, "type": "conv", "weights": np.ones(3)}
+    scipy.io.savemat(path, {"layers": [layer]}, do_compression=False)
+    content = bytearray(path.read_bytes())
+    place = content.index(name.encode()) - 8  # its head: type and size
+    assert content[place] in (1, 16)
+    content[place] = new
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"the type {new}"):
+        arrays.read_matconvnet(path)
+
+
 @pytest.mark.parametrize("options", [{}, {"group": "model_weights"}, {"chunks": True}])
 def test_keras_h5_in_all_forms(save_keras_h5, options):
     layers = {

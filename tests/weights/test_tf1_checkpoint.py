@@ -1,5 +1,7 @@
 """Parity with the authors' published networks, through real TensorFlow 1 checkpoints."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -195,6 +197,25 @@ def test_files_of_imported_checkpoints_convert_images_to_the_authors_pixels(netw
     for model in (loaded, models.for_unit_range(network)):
         output = np.asarray(model({"images": pixels / np.float32(127.5) - 1}))
         np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("write", [write_checkpoint, write_old_checkpoint])
+@pytest.mark.parametrize("handle", [0, 1])
+def test_blocks_cannot_claim_more_than_their_file(tmp_path, write, handle):
+    """The footer has the places and sizes of two blocks; TensorFlow allocates what it claims."""
+    path = Path(write(tmp_path / "model", {"a/weights": np.ones((30, 4), np.float32)}))
+    index = path.with_name("model.index") if path.with_name("model.index").exists() else path
+    content = index.read_bytes()
+    footer = content[-48:-8]
+    ends = [i for i, byte in enumerate(footer) if byte < 128]  # of whole numbers, 7 bits a byte
+    size = slice(ends[2 * handle] + 1, ends[2 * handle + 1] + 1)
+    claimed = footer[: size.start] + b"\xff\xff\xff\xff\x07" + footer[size.stop :]  # 2 GiB
+    index.write_bytes(content[:-48] + claimed[:40] + content[-8:])
+    with (
+        pytest.raises(ValueError, match="a block claims 2,147,4"),
+        tf1_checkpoint.open_checkpoint(path),
+    ):
+        pass
 
 
 def test_a_damaged_checkpoint_is_a_clear_error_or_read(tmp_path):
