@@ -20,7 +20,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from kollias_affect import _files
+
 RETRIES = 2  # of a task that ends with an error of the file system
+LOST_AGAIN = 3  # times that a call which the engine lost is submitted again
 WINDOW = 5_000  # works that have begun; a scheduler holds some kilobytes for each
 CONNECT_SECONDS = 20
 APPEAR_SECONDS = 2
@@ -140,6 +143,9 @@ def run(executor, works, on_call=None):
     Yields:
         `(name, result, error)` of each work when it ends. `error` is `None`, or an `OSError`,
         `ValueError` or `RuntimeError`; the other works go on.
+
+    Raises:
+        DiskFullError: If a call finds no room: the other works would end in the same way.
     """
     waiting = iter(works)
     running, over = {}, queue.SimpleQueue()
@@ -149,17 +155,20 @@ def run(executor, works, on_call=None):
                 work = running[name] = _Work(name, generator, executor, over)
                 work.go_on()
                 if work.ended:
-                    yield running.pop(name).outcome
+                    yield running.pop(name).checked_outcome()
             if not running:
                 return
-            work = running[over.get()]
+            name, number = over.get()
+            work = running[name]
+            if work.repeats_if_lost(number):
+                continue
             if on_call is not None:
                 on_call()
             work.open_calls -= 1
             if work.open_calls == 0:
                 work.go_on([_outcome(work.name, future) for future in work.futures])
             if work.ended:
-                yield running.pop(work.name).outcome
+                yield running.pop(work.name).checked_outcome()
     finally:
         for work in running.values():
             work.cancel()
@@ -213,7 +222,7 @@ class _Work:
     def __init__(self, name, generator, executor, over):
         self.name, self.generator = name, generator
         self.executor, self.over = executor, over
-        self.futures, self.open_calls = [], 0
+        self.calls, self.futures, self.repeated, self.open_calls = [], [], [], 0
         self.ended, self.outcome = False, None
 
     def go_on(self, outcomes=None):
@@ -230,10 +239,27 @@ class _Work:
         except (OSError, ValueError, RuntimeError) as error:
             self._end(None, error)
         else:
-            self.open_calls = len(calls)
+            self.calls, self.open_calls = calls, len(calls)
+            self.repeated = [0] * len(calls)
             self.futures = [self._submitted(call) for call in calls]
-            for future in self.futures:
-                future.add_done_callback(lambda _: self.over.put(self.name))
+            for number in range(len(calls)):
+                self._report(number)
+
+    def repeats_if_lost(self, number):
+        """Submits a call again that the engine lost; returns whether it does.
+
+        A scheduler cancels what it held when it starts again or forgets its workers.
+        """
+        if not _is_lost(self.futures[number]) or self.repeated[number] == LOST_AGAIN:
+            return False
+        self.repeated[number] += 1
+        self.futures[number] = self._submitted(self.calls[number])
+        self._report(number)
+        return True
+
+    def _report(self, number):
+        """Puts the name and the number of a call into the queue when it is over."""
+        self.futures[number].add_done_callback(lambda _: self.over.put((self.name, number)))
 
     def _submitted(self, call):
         try:
@@ -245,6 +271,12 @@ class _Work:
 
     def _end(self, result, error):
         self.ended, self.outcome, self.futures = True, (self.name, result, error), []
+
+    def checked_outcome(self):
+        """Returns the outcome, or raises the error of a full disk."""
+        if isinstance(self.outcome[2], _files.DiskFullError):
+            raise self.outcome[2]
+        return self.outcome
 
     def cancel(self):
         """Cancels the calls that have not begun."""
@@ -262,8 +294,24 @@ def _settled(function, arguments):
         return function(*arguments), None
     except (FileNotFoundError, FileExistsError) as error:
         return None, OSError(str(error))
-    except ValueError as error:  # Subclasses may not survive the way to the other process.
-        return None, ValueError(str(error))
+    except Exception as error:
+        if _files.is_disk_full(error):
+            full = isinstance(error, _files.DiskFullError)
+            return None, error if full else _files.DiskFullError(getattr(error, "filename", None))
+        if isinstance(
+            error, ValueError
+        ):  # A subclass may not survive the way to the other process.
+            return None, ValueError(str(error))
+        raise
+
+
+def _is_lost(future):
+    """Returns whether an engine cancelled a call that nobody else cancelled."""
+    try:
+        error = future.exception()
+    except (concurrent.futures.CancelledError, asyncio.CancelledError):
+        return True
+    return isinstance(error, (concurrent.futures.CancelledError, asyncio.CancelledError))
 
 
 def _outcome(name, future):

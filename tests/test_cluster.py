@@ -3,8 +3,10 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import errno
 import multiprocessing
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -15,7 +17,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from kollias_affect import _cluster, faces
+from kollias_affect import _cluster, _files, faces
 from kollias_affect.cli import main
 
 distributed = pytest.importorskip("distributed")
@@ -192,6 +194,47 @@ def test_calls_follow_calls_and_an_error_ends_only_its_work():
     assert outcomes["sums"] == (7, "None") and outcomes["recovers"] == ("went on", "None")
     assert "invalid literal" in outcomes["fails"][1] and "before" in outcomes["refused"][1]
     assert len(over) == 4 + 2 + 2
+
+
+class Loses(concurrent.futures.Executor):
+    """Executor that loses the first calls, as a scheduler that starts again."""
+
+    def __init__(self, lost):
+        self.lost = lost
+
+    def submit(self, function, *arguments):
+        future = concurrent.futures.Future()
+        if self.lost:
+            self.lost -= 1
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        else:
+            future.set_result(function(*arguments))
+        return future
+
+
+def test_calls_that_the_engine_loses_are_submitted_again_some_times():
+    over = []
+    works = [(n, calls(abs, -n)) for n in range(3)]
+    assert [error for _, _, error in _cluster.run(Loses(3), works, lambda: over.append(1))] == (
+        [None] * 3
+    )
+    assert len(over) == 3  # progress counts a call once
+    ((_, _, error),) = _cluster.run(Loses(99), [("a.mp4", calls(abs, 1))])
+    assert "CancelledError for a.mp4" in str(error) and "does what is missing" in str(error)
+
+
+def full(path):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
+def test_a_disk_that_is_full_ends_all_works():
+    told = pickle.loads(pickle.dumps(_cluster._settled(full, ["/disk/a.jpg"])))
+    assert isinstance(told[1], _files.DiskFullError)  # on the way from a worker, too
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        works = [("a", calls(full, "/disk/a.jpg")), *((str(n), calls(abs, n)) for n in range(9))]
+        with pytest.raises(_files.DiskFullError, match=r"Received: /disk/a\.jpg"):
+            list(_cluster.run(pool, works))
 
 
 def test_a_window_of_works_is_open_at_a_time(monkeypatch):
