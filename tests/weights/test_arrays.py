@@ -242,19 +242,42 @@ def test_other_and_damaged_mat_files_are_refused(tmp_path, save_matconvnet):
         arrays.read_matconvnet(path)
 
 
-# MATLAB's types of elements: 1 and 16 are text; 0 and 99 do not exist, and 14, an array, cannot be
-# in an array of text. SciPy would end the process.
-@pytest.mark.parametrize(("name", "new"), [("conv1", 0), ("conv1", 99), ("conv1", 14)])
-def test_types_of_elements_that_do_not_exist_are_refused(tmp_path, name, new):
+def damaged_mat(tmp_path, find, offset, value):
+    """Writes a network of MatConvNet with one byte changed, counted from the place of a text."""
     path = tmp_path / "net.mat"
-    layer = {"name": name, "type": "conv", "weights": np.ones(3)}
+    layer = {"name": "conv1", "type": "conv", "weights": np.array([np.ones(3), np.ones(2)], object)}
     scipy.io.savemat(path, {"layers": [layer]}, do_compression=False)
+    arrays.read_matconvnet(path)
     content = bytearray(path.read_bytes())
-    place = content.index(name.encode()) - 8  # its head: type and size
-    assert content[place] in (1, 16)
-    content[place] = new
+    content[content.index(find) + offset] = value
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"the type {new}"):
+    return path
+
+
+# The head of an element is its type and its size: 16 is text, 0 and 99 do not exist, and 14, an
+# array, cannot be in a text, and does not begin with letters. SciPy would end the process.
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(0, r"types \[6, 5, 1, 0\]"), (99, r"types \[6, 5, 1, 99\]"), (14, "a small element claims")],
+)
+def test_types_of_elements_that_do_not_exist_are_refused(tmp_path, kind, told):
+    path = damaged_mat(tmp_path, b"conv1", -8, kind)
+    with pytest.raises(ValueError, match=told):
+        arrays.read_matconvnet(path)
+
+
+def test_an_element_that_hides_the_next_one_is_refused(tmp_path):
+    """The text of the type gets a longer name, so that its characters are a part of that."""
+    path = damaged_mat(tmp_path, b"\x10\0\4\0conv", -4, 2)
+    with pytest.raises(ValueError, match=r"elements of the types \[6, 5, 1\]"):
+        arrays.read_matconvnet(path)
+
+
+def test_a_cell_cannot_claim_more_arrays_than_it_has_bytes(tmp_path):
+    """SciPy allocates a pointer for each. The dimensions of `weights` are 1 x 2."""
+    flags_and_dimensions = np.array([6, 8, 1, 0, 5, 8, 1, 2], "<i4").tobytes()
+    path = damaged_mat(tmp_path, flags_and_dimensions, 31, 0x7F)
+    with pytest.raises(ValueError, match="an array claims 2,130,706,434"):
         arrays.read_matconvnet(path)
 
 
