@@ -79,9 +79,17 @@ def _introduction(experiment):
         f"- {texts.ours(experiment.settings)}.",
         f"- NetB: accuracy {on_b}, {on_a}; purity of its clusters "
         f"{experiment.centroids().purity:.3f}. One network, seed {count}.",
-        f"- Seeds of NetA: 0 to {count - 1}; numbers are means over the seeds, and `std` is their "
-        "standard deviation (NaN for one seed).",
+        _seeds(count),
     ]
+
+
+def _seeds(count):
+    if count == 1:
+        return "- Seed of NetA: 0. One seed has no standard deviation, so `std` is empty."
+    return (
+        f"- Seeds of NetA: 0 to {count - 1}; numbers are means over the seeds, and `std` is their "
+        "standard deviation."
+    )
 
 
 def agreements(experiment):
