@@ -142,7 +142,7 @@ def pipeline_table(arguments):
         )
         kept = files.take(min(steps, 4)).cache().repeat().take(steps)
         turns = [
-            *(lambda d=d: model.fit(d, epochs=1, verbose=0) for d in (kept, files)),
+            *(lambda d=d: model.fit(d, epochs=1, shuffle=False, verbose=0) for d in (kept, files)),
             lambda: [None for _ in files],
         ]
         values = side_by_side.seconds(turns, arguments.rounds, warm=1)

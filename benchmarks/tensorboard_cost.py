@@ -67,6 +67,7 @@ def measure(folder, width, count, epochs):
         windows.dataset(clips, length=LENGTH),
         epochs=epochs,
         callbacks=[clock, board],
+        shuffle=False,  # of batches
         verbose=0,
     )
     print(f"{count * LENGTH} frames of training, {predicted} predicted, a histogram and 3 traces")
