@@ -241,28 +241,31 @@ def campaign(kills, full=0, seed=0, names=None, report=lambda line: None):
         list of texts about runs that did not end as one that nobody killed.
     """
     names = list(names or COMMANDS)
-    counts, losses, known = {}, [], 0
     for command in names:
         load(COMMANDS[command])
+    fillable = [name for name in names if not COMMANDS[name].workers]
+    wanted, disks = _shares(kills, names), _shares(full, fillable)
+    counts, losses = {}, []
     with tempfile.TemporaryDirectory() as folder:
         for number, name in enumerate(names):
-            wanted, disks = (
-                total // len(names) + (number < total % len(names)) for total in (kills, full)
-            )
             generator = random.Random(f"{seed} {name}")
             start = time.monotonic()
-            one = _Commands(Path(folder) / str(number), name, generator)
-            while one.counts["kills"] < wanted and one.counts["runs"] < 4 * wanted + 4:
-                losses += one.run(min(CHAIN, wanted - one.counts["kills"]))
-            if not COMMANDS[name].workers:
-                losses += [text for _ in range(disks) for text in one.fill()]
-            counts[name] = one.counts
-            report(f"{name}: {dict(one.counts)}, {time.monotonic() - start:.0f} s")
-            for text in losses[known:]:
+            try:
+                one = _Commands(Path(folder) / str(number), name, generator)
+                counts[name], lost = one.counts, one.campaign(wanted[name], disks.get(name, 0))
+            except RuntimeError as error:  # The other commands are killed all the same.
+                counts[name], lost = collections.Counter(lost=1), [f"without a kill, {error}"]
+            report(f"{name}: {dict(counts[name])}, {time.monotonic() - start:.0f} s")
+            for text in lost:
                 report(f"  lost: {text}")
-            known = len(losses)
-            shutil.rmtree(one.folder)
+            losses += lost
+            shutil.rmtree(Path(folder) / str(number))
     return counts, losses
+
+
+def _shares(total, names):
+    """Returns a dict from each name to its share of a number."""
+    return {n: total // len(names) + (i < total % len(names)) for i, n in enumerate(names)}
 
 
 class _Commands:
@@ -305,6 +308,13 @@ class _Commands:
         if case.code:
             raise RuntimeError(f"{self.name} ends with {case.code}:\n{case.log.read_text()}")
         return case
+
+    def campaign(self, kills, full):
+        """Runs cases until there were so many kills and full disks; returns what is lost."""
+        losses = []
+        while self.counts["kills"] < kills and self.counts["runs"] < 4 * kills + 4:
+            losses += self.run(min(CHAIN, kills - self.counts["kills"]))
+        return losses + [text for _ in range(full) for text in self.fill()]
 
     def run(self, chain):
         """Runs a case; returns a list with a text if something is lost."""
@@ -356,7 +366,7 @@ class _Commands:
 
 
 def main():
-    """Runs a campaign, prints the counts and ends with 1 if something is lost."""
+    """Runs a campaign, prints the counts; ends with 1 if something is lost or too few kills hit."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--full", type=int, default=0)
@@ -365,9 +375,9 @@ def main():
     options = parser.parse_args()
     report = lambda line: print(line, flush=True)  # noqa: E731
     counts, losses = campaign(options.kills, options.full, options.seed, options.command, report)
-    total = sum(count["kills"] for count in counts.values())
-    print(json.dumps({"kills": total, "lost": len(losses)}))
-    sys.exit(bool(losses))
+    kills = sum(count["kills"] for count in counts.values())
+    print(json.dumps({"kills": kills, "lost": len(losses)}))
+    sys.exit(bool(losses) or kills < options.kills)
 
 
 if __name__ == "__main__":

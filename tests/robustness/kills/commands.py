@@ -229,8 +229,7 @@ def cache_features(inputs, out):
     transfer.freeze(model, cnn=True)
     cnn, _ = features.split(model)
     features.of_clips(cnn, clips, out / "features", 32, progress=False)
-    paths = [path for clip in clips for path in clip.paths]
-    windows._cached(paths, 8, out / "frames")
+    windows.dataset(clips, length=1, size=8, cache=out / "frames")
 
 
 @quick
