@@ -48,7 +48,8 @@ from kollias_affect import _files  # noqa: E402
 
 CHAIN = 3  # kills of a case at most
 SECONDS = 3600  # of a run on a busy machine
-ADDRESS = re.compile(r'(?<="shared_object_id": )\d+')
+# In the configuration of a model: memory addresses, and names that Keras numbers in each process.
+OF_A_PROCESS = re.compile(r'(?<="shared_object_id": )\d+|"(?:reshape|split|power)(?:_\d+)?"')
 TOLD, FULL = 3, 4  # exit codes of runs that ended with an error, or that of a full disk
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 OPERATIONS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link"}
@@ -190,7 +191,7 @@ def _kill(process, generator):
 
 
 def _content(path):
-    """Returns what is compared of a file: its bytes, but for times and memory addresses in it."""
+    """Returns what is compared of a file: its bytes, without times and memory addresses."""
     if path.suffix == ".sqlite":
         return samples(path)
     if path.suffix == ".h5":
@@ -221,9 +222,12 @@ def _of_hdf5(file):
 
 
 def _numbered(config):
-    """Numbers the objects that layers share, which Keras identifies by their memory addresses."""
+    """Numbers what is of a process in a configuration in the order in which it stands there.
+
+    A run that resumes leaves out what was finished: Keras has other numbers, and the same model.
+    """
     numbers = {}
-    return ADDRESS.sub(lambda match: str(numbers.setdefault(match[0], len(numbers))), config)
+    return OF_A_PROCESS.sub(lambda match: str(numbers.setdefault(match[0], len(numbers))), config)
 
 
 def campaign(kills, full=0, seed=0, names=None, report=lambda line: None):
