@@ -39,8 +39,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 from commands import COMMANDS, load, samples  # noqa: E402
 
@@ -118,7 +116,7 @@ class Case:
         names = {str(path.relative_to(self.out)): path for path in paths}
         ignored = (".lock", "**/.lock", "*-wal", "*-shm", *self.command.ignored)
         return {
-            name: _content(path)
+            name: content_of(path)
             for name, path in names.items()
             if not any(fnmatch.fnmatch(f"/{name}", p) or fnmatch.fnmatch(name, p) for p in ignored)
         }
@@ -190,7 +188,7 @@ def _kill(process, generator):
         os.kill(process, signal.SIGKILL)
 
 
-def _content(path):
+def content_of(path):
     """Returns what is compared of a file: its bytes, without times and memory addresses."""
     if path.suffix == ".sqlite":
         return samples(path)
@@ -377,6 +375,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--command", action="append", choices=list(COMMANDS))
     options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # whose sums depend on the machine
     report = lambda line: print(line, flush=True)  # noqa: E731
     counts, losses = campaign(options.kills, options.full, options.seed, options.command, report)
     kills = sum(count["kills"] for count in counts.values())
