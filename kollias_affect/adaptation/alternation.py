@@ -76,7 +76,8 @@ def alternate(
         net_a: Model for `compile_adapted`, already trained on its own data. It changes.
         net_b: Model for `compile_adapted`, already trained on its own data. It changes.
         data_a: `tf.data.Dataset` of `(inputs, class numbers, weights)`, as `windows.dataset`
-            yields them; training data of NetA.
+            yields them; training data of NetA. Or a function of the number of an epoch, from 0 on,
+            that returns those of that epoch: a call that resumes then repeats their order, too.
         data_b: Training data of NetB, in the same form.
         validation_a: Validation data of NetA, in the same form.
         validation_b: Validation data of NetB, in the same form.
@@ -91,8 +92,8 @@ def alternate(
         names: Names of the classes.
         seed: Seed of the clustering and of dropout.
         out_dir: Folder that stores every finished round. A call with the same arguments resumes
-            after the last one; the order of shuffled datasets is not repeated then. Default: a
-            temporary folder.
+            after the last one. It equals an uninterrupted call if shuffled training data are
+            functions of the epoch. Default: a temporary folder.
         verbose: Verbosity of `keras.Model.fit`.
 
     Returns:
@@ -120,7 +121,7 @@ def alternate(
         "seed": seed,
         "parameters": [net.count_params() for net in nets.values()],
     }
-    data = {"a": (data_a, validation_a), "b": (data_b, validation_b)}
+    data = {"a": (_by_epoch(data_a), validation_a), "b": (_by_epoch(data_b), validation_b)}
     with _folder(out_dir, settings) as (folder, check):
         history, finished = _resume(folder, nets)
         for number in range(finished + 1, rounds + 1):
@@ -146,7 +147,8 @@ def _turn(net, nets, data, number, settings, folder, verbose):
     In round 0 the network is only evaluated.
     """
     other = "b" if net == "a" else "a"
-    x, labels = representations(nets[other], data[other][0])
+    first = max(number - 1, 0) * settings["epochs_per_round"]
+    x, labels = representations(nets[other], data[other][0](first))
     centroids = Centroids.fit(
         x,
         labels,
@@ -158,19 +160,12 @@ def _turn(net, nets, data, number, settings, folder, verbose):
     model, task, classes = nets[net], task_of(nets[net]), len(centroids)
     options = {name: settings[name] for name in ("normalization", "learning_rate", "scale")}
     compile_adapted(model, centroids, settings["lam"], **options)
-    training_data, validation_data = (targets(batches, classes, task) for batches in data[net])
+    training_data, validation_data = data[net]
     if number > 0:
-        epochs = settings["epochs_per_round"]
-        with training.gradients_released():
-            model.fit(
-                training_data,
-                initial_epoch=(number - 1) * epochs,
-                epochs=number * epochs,
-                shuffle=False,
-                callbacks=[training.SeedEpochs(settings["seed"])],
-                verbose=verbose,
-            )
-    logs = model.evaluate(validation_data, verbose=0, return_dict=True)
+        for epoch in range(first, first + settings["epochs_per_round"]):
+            batches = targets(training_data(epoch), classes, task)
+            _fit(model, batches, epoch, settings["seed"], verbose)
+    logs = model.evaluate(targets(validation_data, classes, task), verbose=0, return_dict=True)
     centroids.save(folder / f"centroids_{net}.npz")
     path, uncompiled = folder / f"net_{net}.weights.h5", _uncompiled(model)
     with _files.writing(path, _files.stored_size(uncompiled.variables), path):
@@ -184,6 +179,24 @@ def _turn(net, nets, data, number, settings, folder, verbose):
         "accuracy": accuracies[1 if settings["lam"] == 0 else 0],
         "purity": centroids.purity,
     }
+
+
+def _by_epoch(data):
+    """Returns the function of an epoch that gives its batches."""
+    return data if callable(data) else lambda epoch: data
+
+
+def _fit(model, batches, epoch, seed, verbose):
+    """Trains a network for one epoch."""
+    with training.gradients_released():
+        model.fit(
+            batches,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,
+            callbacks=[training.SeedEpochs(seed)],
+            verbose=verbose,
+        )
 
 
 @contextlib.contextmanager

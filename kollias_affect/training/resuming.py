@@ -206,17 +206,34 @@ class BestModel(keras.callbacks.Callback):
             models.save(self.saved or self.model, self.path, **metadata)
 
 
-def _is_before(epoch, epochs):
-    return epoch.isdecimal() and int(epoch) < epochs
-
-
 def drop_unfinished_epochs(log, epochs):
-    """Drops the rows of epochs that run again because their backup was not written."""
+    """Drops the rows of epochs that run again because their backup was not written.
+
+    The other lines stay byte for byte. If no epoch is finished, the whole file goes: its header may
+    have been cut, too.
+
+    Args:
+        log: `Path` of the csv file of a run; it may be missing.
+        epochs: Number of finished epochs.
+    """
     if not log.exists():
         return
-    with open(log, newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    complete = [row for row in rows if len(row) == len(header) and _is_before(row[0], epochs)]
+    if not epochs:
+        log.unlink()
+        return
+    header, *rows = log.read_bytes().splitlines(keepends=True) or [b""]
+    columns = len(_cells(header))
+    complete = [row for row in rows if len(_cells(row)) == columns and _is_before(row, epochs)]
     if len(complete) < len(rows):
-        with _files.atomic(log) as temporary, open(temporary, "w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([header, *complete])
+        with _files.atomic(log) as temporary:
+            temporary.write_bytes(b"".join([header, *complete]))
+
+
+def _cells(line):
+    """Returns the cells of a line of a csv file."""
+    return next(csv.reader([line.decode("utf-8", "replace")]), [])
+
+
+def _is_before(row, epochs):
+    epoch = (_cells(row) or [""])[0]
+    return epoch.isdecimal() and int(epoch) < epochs

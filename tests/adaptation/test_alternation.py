@@ -1,3 +1,6 @@
+import shutil
+
+import keras
 import numpy as np
 import pytest
 
@@ -18,7 +21,9 @@ def run(sets, dense):
 
     def alternate(**options):
         defaults = {"lam": 0.5, "rounds": 2, "learning_rate": 0.01, "method": "class_means"}
-        return adaptation.alternate(dense(0), dense(1), *sets, **{**defaults, **options})
+        names = ("data_a", "data_b", "validation_a", "validation_b")
+        defaults |= dict(zip(names, sets, strict=True))
+        return adaptation.alternate(dense(0), dense(1), **{**defaults, **options})
 
     return alternate
 
@@ -74,6 +79,26 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, sets, dense, tmp_path):
         run(lam=0.2, seed=4, out_dir=folder)
     with _runs.Lock(folder), pytest.raises(OSError, match="One process at a time"):
         run(out_dir=folder)
+
+
+@pytest.mark.parametrize("killed_after", [0, 1])
+def test_a_resumed_run_repeats_the_order_of_shuffled_data(
+    run, sets, seven_clips, data, tmp_path, killed_after
+):
+    def shuffled(key, shift):
+        clips = seven_clips(key, 2, shift)
+        return lambda epoch: data(clips, shuffle=True, first_epoch=epoch, batch_size=3)
+
+    options = {"data_a": shuffled("a", 0), "data_b": shuffled("b", 8), "patience": 9}
+    uninterrupted = run(**options)
+    folder = tmp_path / "run"
+    run(**options, rounds=1, out_dir=folder)
+    if not killed_after:
+        shutil.rmtree(folder / "round-0001")
+    keras.utils.set_random_seed(99)  # The process that resumes has drawn other numbers.
+    resumed = run(**options, out_dir=folder)
+    assert resumed.history == uninterrupted.history
+    assert all(map(np.array_equal, weights_of(resumed), weights_of(uninterrupted)))
 
 
 def test_it_stops_when_neither_network_improves(run):

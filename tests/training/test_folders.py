@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kollias_affect import _files, _runs, training
+from kollias_affect.training import resuming
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,32 @@ def test_a_run_that_was_killed_before_it_removed_old_backups_removes_them(fit, t
 )
 def test_a_run_says_where_it_goes_on(done, line):
     assert training.progress_line("run", done, 20) == line
+
+
+@pytest.mark.parametrize(
+    ("cut", "finished", "kept"), [(0, 2, 2), (0, 1, 1), (12, 2, 2), (12, 3, 2), (0, 3, 3)]
+)
+def test_the_log_of_a_resumed_run_keeps_the_finished_epochs_byte_for_byte(
+    tmp_path, cut, finished, kept
+):
+    log = tmp_path / "log.csv"
+    logger = keras.callbacks.CSVLogger(log, append=True)
+    logger.on_train_begin()
+    for epoch in range(3):
+        logger.on_epoch_end(epoch, {"loss": 0.125 * epoch, "val_loss": 0.25})
+    logger.on_train_end()
+    whole = log.read_bytes()
+    log.write_bytes(whole[: len(whole) - cut])  # A full disk cuts the last line.
+    resuming.drop_unfinished_epochs(log, finished)
+    assert log.read_bytes() == b"".join(whole.splitlines(keepends=True)[: 1 + kept])
+
+
+def test_a_log_whose_header_was_cut_begins_again(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_bytes(b"epoch,lo")
+    resuming.drop_unfinished_epochs(log, 0)
+    logger = keras.callbacks.CSVLogger(log, append=True)
+    logger.on_train_begin()
+    logger.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.25})
+    logger.on_train_end()
+    assert log.read_text().splitlines() == ["epoch,loss,val_loss", "0,0.5,0.25"]

@@ -6,6 +6,7 @@ interrupted run resumes after the last finished one.
 """
 
 import dataclasses
+import functools
 import json
 import warnings
 
@@ -272,18 +273,16 @@ class Experiment:
             that network, see `decisions.with_proximity`; and the history of `alternate`.
         """
         settings, nets = self.settings, {"a": self.net_a(1.0, seed), "b": self.net_b()}
-        data = {
-            (letter, kind): self.parts[f"{letter}_train"].batches(
-                nets[letter], settings.length, settings.batch_size,
-                settings.balanced and kind == "train", seed, endless=False,
-            )
-            for letter in "ab"
-            for kind in ("train", "validation")
-        }  # fmt: skip
+
+        def epoch_of(letter, number, balanced=settings.balanced):
+            options = nets[letter], settings.length, settings.batch_size, balanced, seed
+            return self.parts[f"{letter}_train"].epoch(*options, number)
+
+        data = {letter: functools.partial(epoch_of, letter) for letter in nets}
+        validation = {letter: epoch_of(letter, 0, balanced=False) for letter in nets}
         result = alternate(
-            nets["a"], nets["b"], data["a", "train"], data["b", "train"],
-            data["a", "validation"], data["b", "validation"], lam, rounds,
-            normalization=settings.normalization, scale=settings.scale,
+            nets["a"], nets["b"], data["a"], data["b"], validation["a"], validation["b"], lam,
+            rounds, normalization=settings.normalization, scale=settings.scale,
             learning_rate=settings.learning_rate, method=settings.method, names=self.names,
             seed=seed, out_dir=self.out_dir / "alternation" / cell_name(lam, seed),
         )  # fmt: skip

@@ -4,6 +4,7 @@ import contextlib
 import functools
 
 import numpy as np
+import tensorflow as tf
 
 from kollias_affect import _files, _untrusted, windows
 from kollias_affect.experiments.paper_a.backbone import extract_features
@@ -88,8 +89,8 @@ class Part:
             weights = weights * by_class[np.maximum(self.labels, 0)].astype(np.float32)
         return weights
 
-    def batches(self, model, length, batch_size, balanced=False, seed=0, endless=True):
-        """Yields batches of windows of features, reshuffled in every epoch.
+    def batches(self, model, length, batch_size, balanced=False, seed=0):
+        """Yields batches of windows of features without end, reshuffled in every epoch.
 
         Args:
             model: Network whose inputs are yielded.
@@ -97,13 +98,30 @@ class Part:
             batch_size: Windows per batch.
             balanced: See `weights`.
             seed: Seed of the shuffling.
-            endless: Whether epoch follows epoch without end.
 
         Returns:
             `tf.data.Dataset` of `(inputs, labels, weights)`.
         """
-        import tensorflow as tf
+        counting, batch = self._windows_that_count(model, length, balanced)
+        order = tf.data.Dataset.from_tensor_slices(counting).shuffle(len(counting), seed=seed)
+        return order.repeat().batch(batch_size).map(batch)
 
+    def epoch(self, model, length, batch_size, balanced=False, seed=0, number=0):
+        """Yields the batches of one epoch, in an order that depends on the seed and its number.
+
+        Args:
+            model, length, batch_size, balanced, seed: See `batches`.
+            number: Number of the epoch, from 0 on.
+
+        Returns:
+            `tf.data.Dataset` of `(inputs, labels, weights)`.
+        """
+        counting, batch = self._windows_that_count(model, length, balanced)
+        order = np.random.default_rng([seed, number]).permutation(counting)
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(batch)
+
+    def _windows_that_count(self, model, length, balanced):
+        """Returns the numbers of the windows with weights, and the function of a batch of them."""
         index, inside = self.windows(length)
         weights = self.weights(balanced)
         counting = np.flatnonzero((weights[index] * inside).sum(axis=1))
@@ -118,8 +136,7 @@ class Part:
             weight = tf.gather(weights, frames) * tf.gather(inside, rows)
             return gathered, tf.gather(labels, frames), weight
 
-        order = tf.data.Dataset.from_tensor_slices(counting).shuffle(len(counting), seed=seed)
-        return (order.repeat() if endless else order).batch(batch_size).map(batch)
+        return counting, batch
 
     def outputs(self, model, length):
         """Computes the outputs of a network for the frames that count.

@@ -1,6 +1,8 @@
 import csv
 import dataclasses
+import itertools
 import json
+import shutil
 import zipfile
 
 import cv2
@@ -144,6 +146,21 @@ def test_net_a_comes_nearer_to_the_centroids_if_they_are_in_the_loss(finished):
     _, _, tables = finished
     mean = tables["table7_distances"].loc["mean"]
     assert mean["lambda 0"] < mean["lambda 1"]
+
+
+def test_networks_that_adapt_to_each_other_are_the_same_after_an_interruption(finished):
+    run, _, _ = finished
+    run.alternated(1.0, 0, rounds=1)
+    keras.utils.set_random_seed(99)  # as in a new process, which loads the networks
+    resumed, history = run.alternated(1.0, 0, rounds=2)
+    shutil.rmtree(run.out_dir / "alternation")
+    keras.utils.set_random_seed(3)
+    whole, expected = run.alternated(1.0, 0, rounds=2)
+    shutil.rmtree(run.out_dir / "alternation")
+    assert history == expected
+    for letter, part in itertools.product("ab", ("a_test", "b_test")):
+        for name, values in whole[letter][part].items():
+            assert np.array_equal(resumed[letter][part][name], values)
 
 
 def test_lambda_0_does_not_train_the_output_layer(finished):

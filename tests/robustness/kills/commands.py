@@ -5,6 +5,7 @@ their own that the campaign forks, with all modules loaded: no start of TensorFl
 """
 
 import dataclasses
+import functools
 import importlib
 import io
 import sqlite3
@@ -26,7 +27,6 @@ class Command:
         run: Function of the inputs and of the folder of the outputs.
         modules: Modules that are loaded before the processes are forked.
         workers: Whether `run` starts processes, so that it has to be killed at random times.
-        exact: Whether all bytes are compared; otherwise numbers may differ in their last digits.
         ignored: Patterns of outputs that are not compared.
     """
 
@@ -34,7 +34,6 @@ class Command:
     run: Callable
     modules: tuple = ()
     workers: bool = False
-    exact: bool = True
     ignored: tuple = ()
 
 
@@ -63,21 +62,31 @@ def grey_clips(inputs, count=4, frames=4, **fields):
     return [grey_clip(inputs, f"clip{i}", frames, 40 * i, **fields) for i in range(count)]
 
 
-def quiet_training():
-    """Leaves out what takes long and is not compared: graphs, pictures, TensorBoard."""
-    import keras
-    import tensorflow as tf
+def quick(run):
+    """Lets a training leave out what takes long and is not compared: graphs, pictures, TensorBoard.
 
-    from kollias_affect import training
-    from kollias_affect.transfer import stage_report
+    Neither Keras nor the windows have control flow that would need AutoGraph, which converts them
+    for longer than the training lasts.
+    """
 
-    tf.config.run_functions_eagerly(True)
-    compile_model = keras.Model.compile
-    keras.Model.compile = lambda self, *a, **k: compile_model(
-        self, *a, **{**k, "run_eagerly": True}
-    )
-    training.output.tensorboard = lambda *args: keras.callbacks.Callback()
-    stage_report.plots.save = lambda figure, path: None
+    @functools.wraps(run)
+    def run_quickly(inputs, out):
+        import keras
+        import tensorflow as tf
+
+        from kollias_affect import training
+        from kollias_affect.transfer import stage_report
+
+        tf.config.run_functions_eagerly(True)
+        compile_model = keras.Model.compile
+        keras.Model.compile = lambda self, *a, **k: compile_model(
+            self, *a, **{**k, "run_eagerly": True}
+        )
+        training.output.tensorboard = lambda *args: keras.callbacks.Callback()
+        stage_report.plots.save = lambda figure, path: None
+        tf.autograph.experimental.do_not_convert(run)(inputs, out)
+
+    return run_quickly
 
 
 # --- unpacking
@@ -194,10 +203,10 @@ def tiny(task="valence_arousal", length=2):
     )
 
 
+@quick
 def train(inputs, out):
     from kollias_affect import training
 
-    quiet_training()
     clips = grey_clips(inputs, 3)
     training.train(
         tiny(),
@@ -211,23 +220,22 @@ def train(inputs, out):
     )
 
 
+@quick
 def cache_features(inputs, out):
     from kollias_affect import features, transfer, windows
 
-    quiet_training()
     clips = grey_clips(inputs, 6, frames=2)
     model = tiny()
     transfer.freeze(model, cnn=True)
     cnn, _ = features.split(model)
     features.of_clips(cnn, clips, out / "features", 32, progress=False)
-    paths = [path for clip in clips for path in clip.paths]
-    windows._cached(paths, 8, out / "frames")
+    windows.dataset(clips, length=1, size=8, cache=out / "frames")
 
 
+@quick
 def finetune(inputs, out):
     from kollias_affect.transfer import Stage, staged
 
-    quiet_training()
     clips = [
         grey_clip(inputs, f"{part}{i}", 1, 30 * i + number, expression=[i])
         for number, part in enumerate("abcd")
@@ -240,13 +248,13 @@ def finetune(inputs, out):
     staged(tiny("expression", None), stages, out / "run", batch_size=7, verbose=0)
 
 
+@quick
 def adapt(inputs, out):
     import striped
 
     from kollias_affect.experiments.paper_a import experiment
     from kollias_affect.experiments.paper_a.settings import Settings
 
-    quiet_training()
     clips = {
         part: [
             grey_clip(inputs, f"{part}{i}", 2, 60 * i + number, expression=[i, i]) for i in range(3)
@@ -262,11 +270,11 @@ def adapt(inputs, out):
     run.alternated(0.5, 0, rounds=2)
 
 
+@quick
 def table(inputs, out):
     from kollias_affect.experiments import SMOKE, Laboratory, Parts, runner, scoring
     from kollias_affect.experiments.declaration import Cell, Network, Table, Training
 
-    quiet_training()
     clips = grey_clips(inputs, 6)
     roles = {
         "data": Parts(clips[:2], clips[2:3], clips[3:4]),
@@ -295,13 +303,11 @@ COMMANDS = {
     "pictures": Command(write_pictures, crop_pictures, ("kollias_affect.faces.picture_crops",)),
     "extract": Command(write_videos, extract, ("kollias_affect.faces", "scipy.spatial")),
     "extract, workers": Command(write_videos, extract_with_workers, workers=True),
-    "train": Command(no_inputs, train, NEURAL, exact=False, ignored=RUN),
-    "features": Command(
-        no_inputs, cache_features, (*NEURAL, "kollias_affect.features"), exact=False
-    ),
-    "finetune": Command(no_inputs, finetune, NEURAL, exact=False, ignored=RUN),
-    "adapt": Command(no_inputs, adapt, NEURAL, exact=False, ignored=RUN),
-    "table": Command(no_inputs, table, NEURAL, exact=False, ignored=RUN),
+    "train": Command(no_inputs, train, NEURAL, ignored=RUN),
+    "features": Command(no_inputs, cache_features, (*NEURAL, "kollias_affect.features")),
+    "finetune": Command(no_inputs, finetune, NEURAL, ignored=RUN),
+    "adapt": Command(no_inputs, adapt, NEURAL, ignored=RUN),
+    "table": Command(no_inputs, table, NEURAL, ignored=RUN),
 }
 
 
