@@ -8,11 +8,9 @@ import asyncio
 import concurrent.futures
 import contextlib
 import itertools
-import logging
 import os
 import queue
 import re
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,14 +18,13 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from kollias_affect import _files
+from kollias_affect import _files, _workers
 
 RETRIES = 2  # of a task that ends with an error of the file system
 LOST_AGAIN = 3  # times that a call which the engine lost is submitted again
 WINDOW = 5_000  # works that have begun; a scheduler holds some kilobytes for each
 CONNECT_SECONDS = 20
 APPEAR_SECONDS = 2
-END_SECONDS = 30  # that workers of this machine have to end; otherwise they are killed
 _FORMS = "tcp://HOST:PORT, tls://HOST:PORT, local:N or a scheduler file"
 
 
@@ -54,7 +51,8 @@ def checked(cluster):
 def executor(cluster):
     """Connects to a cluster; a context manager that gives its `concurrent.futures.Executor`.
 
-    Dask replaces workers that die and begins their tasks again. It gives a task up when workers
+    Dask replaces workers that die and begins their tasks again. If all workers of `local:N` are
+    lost, the tasks fail. It gives a task up when workers
     died on it four times (`distributed.scheduler.allowed-failures`), or when it raised an error
     `RETRIES` + 1 times.
 
@@ -84,14 +82,11 @@ def _client(cluster):
             "`pip install 'kollias-affect[cluster]'`."
         ) from error
     if cluster.startswith("local:"):
-        processes = distributed.LocalCluster(
-            n_workers=int(cluster.removeprefix("local:")),
-            threads_per_worker=1,
-            memory_limit=None,
-            dashboard_address="127.0.0.1:0",  # any free port
-            silence_logs=logging.CRITICAL,
-        )
-        with _ended(processes), distributed.Client(processes) as client:
+        with (
+            _workers.started(int(cluster.removeprefix("local:"))) as processes,
+            distributed.Client(processes) as client,
+            _workers.watched(client, processes),
+        ):
             yield client
         return
     where = {"address": cluster} if "://" in cluster else {"scheduler_file": cluster}
@@ -102,25 +97,8 @@ def _client(cluster):
             f"The scheduler of a cluster must answer. Received: {cluster}: {error}. Check its "
             "address, and that it runs."
         ) from error
-    with client:
+    with client, _workers.watched(client):
         yield client
-
-
-@contextlib.contextmanager
-def _ended(processes):
-    """Closes a local cluster at the end, and kills workers that do not end within `END_SECONDS`."""
-    try:
-        yield
-    finally:
-        workers = list(processes.workers.values())
-        try:
-            processes.close(timeout=END_SECONDS)
-        except TimeoutError:
-            for pid in filter(None, (getattr(worker, "pid", None) for worker in workers)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-        else:
-            processes.__exit__(None, None, None)  # also ends the thread of its event loop
 
 
 class Call(NamedTuple):
@@ -264,7 +242,10 @@ class _Work:
     def _submitted(self, call):
         try:
             return self.executor.submit(_settled, *call)
-        except RuntimeError as error:  # A pool has lost its workers.
+        except Exception as error:
+            # A pool, or the client of a cluster, has lost its workers.
+            if not isinstance(error, RuntimeError) and type(error).__name__ != "ClosedClientError":
+                raise
             failed = concurrent.futures.Future()
             failed.set_exception(error)
             return failed

@@ -17,7 +17,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from kollias_affect import _cluster, _files, faces
+from kollias_affect import _cluster, _files, _workers, faces
 from kollias_affect.cli import main
 
 distributed = pytest.importorskip("distributed")
@@ -298,13 +298,50 @@ def test_leaving_early_cancels_what_has_not_begun():
 
 
 @pytest.mark.nightly
+def test_a_worker_that_is_slow_to_start_again_is_not_given_up():
+    """Dask would remove it after `lost-worker-timeout`, start no other, and wait for ever."""
+    from dask import config
+
+    timeout = {"distributed.deploy.lost-worker-timeout": "0.1s"}
+    with config.set(timeout), _cluster.executor("local:1") as pool:
+        (before,) = pids(pool._client)
+        os.kill(before, signal.SIGKILL)
+        after = pool.submit(os.getpid).result(timeout=60)
+    assert after != before
+
+
+@pytest.mark.nightly
+def test_tasks_whose_workers_cannot_start_again_fail(monkeypatch):
+    async def refused(*_):
+        raise OSError("no processes are left")
+
+    monkeypatch.setattr(_workers, "LOOK_SECONDS", 0.2)
+    with _cluster.executor("local:1") as pool:
+        works = _cluster.run(pool, [(n, calls(time.sleep, 60 * n)) for n in range(2)])
+        assert next(works) == (0, [None], None)
+        monkeypatch.setattr(distributed.nanny.WorkerProcess, "start", refused)
+        os.kill(next(iter(pids(pool._client))), signal.SIGKILL)
+        ((name, result, error),) = works
+    assert (name, result) == (1, None) and "does what is missing" in str(error)
+
+
+def test_workers_that_do_not_start_are_one_message(monkeypatch):
+    def refused(**_):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", refused)
+    with pytest.raises(OSError, match="processes of this machine must start. Received: Nanny"):
+        _cluster.executor("local:1").__enter__()
+
+
+@pytest.mark.nightly
 def test_workers_that_do_not_end_are_killed(monkeypatch):
     """The command ends although a worker hangs, and no process is left."""
 
     async def never(*_, **__):
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(_cluster, "END_SECONDS", 0.5)
+    monkeypatch.setattr(_workers, "END_SECONDS", 0.5)
     with _cluster._client("local:1") as client:
         (process,) = pids(client)
         monkeypatch.setattr(distributed.Nanny, "close", never)
