@@ -254,9 +254,10 @@ class _Work:
         self.ended, self.outcome, self.futures = True, (self.name, result, error), []
 
     def checked_outcome(self):
-        """Returns the outcome, or raises the error of a full disk."""
-        if isinstance(self.outcome[2], _files.DiskFullError):
-            raise self.outcome[2]
+        """Returns the outcome, or raises `DiskFullError` if there was no room on a disk."""
+        error = self.outcome[2]
+        if error is not None and _files.is_disk_full(error):
+            raise _disk_full(error)
         return self.outcome
 
     def cancel(self):
@@ -277,13 +278,18 @@ def _settled(function, arguments):
         return None, OSError(str(error))
     except Exception as error:
         if _files.is_disk_full(error):
-            full = isinstance(error, _files.DiskFullError)
-            return None, error if full else _files.DiskFullError(getattr(error, "filename", None))
-        if isinstance(
-            error, ValueError
-        ):  # A subclass may not survive the way to the other process.
+            return None, _disk_full(error)
+        if isinstance(error, ValueError):
+            # A subclass may not survive the way to the other process.
             return None, ValueError(str(error))
         raise
+
+
+def _disk_full(error):
+    """Returns the error of a full disk as a `DiskFullError`."""
+    if isinstance(error, _files.DiskFullError):
+        return error
+    return _files.DiskFullError(getattr(error, "filename", None))
 
 
 def _is_lost(future):

@@ -237,6 +237,37 @@ def test_a_disk_that_is_full_ends_all_works():
             list(_cluster.run(pool, works))
 
 
+def limit_files(size):
+    """Files of this process may have that many bytes; `None` for no limit."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
+
+
+def test_a_full_disk_on_a_worker_ends_the_command_with_one_message(client, videos, tmp_path):
+    client.run(limit_files, 3000)  # a crop needs more
+    try:
+        words = ["extract", *videos, "--out", tmp_path, "--cluster", client.scheduler.address]
+        result = CliRunner().invoke(main, [str(word) for word in words])
+    finally:
+        client.run(limit_files, None)
+    errors = [line for line in result.output.splitlines() if line.startswith("Error:")]
+    assert result.exit_code == 2 and len(errors) == 1
+    assert "need room on the disk" in errors[0] and "The same command resumes." in errors[0]
+
+
+def test_a_disk_that_is_full_here_ends_all_works_too():
+    def journals():
+        yield [_cluster.Call(abs, (1,))]
+        full("/disk/journal")
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        works = [("a", journals()), *((str(n), calls(abs, n)) for n in range(9))]
+        with pytest.raises(_files.DiskFullError, match=r"Received: /disk/journal"):
+            list(_cluster.run(pool, works))
+
+
 def test_a_window_of_works_is_open_at_a_time(monkeypatch):
     monkeypatch.setattr(_cluster, "WINDOW", 3)
     begun, ended = [], []
@@ -419,7 +450,7 @@ def test_without_dask_the_error_names_the_extra(monkeypatch):
 def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of_one_process(
     face_video, tmp_path
 ):
-    """Half of the videos are divided. Workers die every few seconds; no video is given up."""
+    """Half of the videos are divided. Workers die all the time; no video is given up."""
     from dask import config
 
     videos = [tmp_path / str(number) / face_video.name for number in range(200)]
@@ -435,7 +466,8 @@ def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of
         _cluster._client("local:2") as client,
     ):
         pool = client.get_executor(retries=_cluster.RETRIES, pure=False)
-        killer = threading.Thread(target=kill_at_random, args=(client, stop, kills), daemon=True)
+        arguments = (client, stop, kills, tmp_path / "out")
+        killer = threading.Thread(target=kill_at_random, args=arguments, daemon=True)
         killer.start()
         for part, segment in ((videos[::2], 7500), (videos[1::2], 8)):
             own = {video: folders[video] for video in part}
@@ -445,17 +477,19 @@ def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of
             assert not errors
         stop.set()
         killer.join(30)
-    assert len(kills) >= 5
+    assert len(kills) >= 15
     for folder in folders.values():
         assert files(folder) == expected  # and nothing hidden is left
 
 
-def kill_at_random(client, stop, kills):
-    """Kills a worker of a local cluster every few seconds until `stop` is set."""
-    chance = random.Random(0)
-    while not stop.wait(chance.uniform(2, 6)):
-        nannies = client.cluster.workers.values()
-        running = [nanny.pid for nanny in nannies if nanny.pid is not None]
+def kill_at_random(client, stop, kills, out):
+    """Kills a worker of a local cluster behind every few finished videos until `stop` is set."""
+    chance, due = random.Random(0), 3
+    while not stop.wait(0.1):
+        if len(list(out.glob("*/*.json"))) < due:
+            continue
+        due += chance.randint(4, 12)
+        running = [nanny.pid for nanny in client.cluster.workers.values() if nanny.pid is not None]
         if running:
             victim = chance.choice(running)
             with contextlib.suppress(ProcessLookupError):
