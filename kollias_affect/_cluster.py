@@ -51,10 +51,9 @@ def checked(cluster):
 def executor(cluster):
     """Connects to a cluster; a context manager that gives its `concurrent.futures.Executor`.
 
-    Dask replaces workers that die and begins their tasks again. If all workers of `local:N` are
-    lost, the tasks fail. It gives a task up when workers
+    Dask replaces workers that die and begins their tasks again. It gives a task up when workers
     died on it four times (`distributed.scheduler.allowed-failures`), or when it raised an error
-    `RETRIES` + 1 times.
+    `RETRIES` + 1 times. If all workers of `local:N` are lost, the tasks fail.
 
     Args:
         cluster: See `checked`; `None` gives `None`.
@@ -81,6 +80,13 @@ def _client(cluster):
             f"A cluster needs Dask. Received: {cluster}, without the package distributed. Run "
             "`pip install 'kollias-affect[cluster]'`."
         ) from error
+    # Its import sets the levels of its loggers.
+    with _workers.quiet(), _connected(distributed, cluster) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def _connected(distributed, cluster):
     if cluster.startswith("local:"):
         with (
             _workers.started(int(cluster.removeprefix("local:"))) as processes,

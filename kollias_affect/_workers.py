@@ -15,8 +15,27 @@ END_SECONDS = 30  # that workers of this machine have to end; otherwise they are
 LOOK_SECONDS = 5  # between two looks at the workers
 QUIET_LOOKS = 12  # without workers, until a log line says so
 _NEVER = "365 days"
+_LOGGERS = ("distributed", "distributed.client", "tornado.application")
 
 _log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Leaves out the log of Dask, unless this program shows lines of level INFO (`--debug`).
+
+    Dask's loggers write at level INFO, and to the handlers of this program if it has some.
+    """
+    shown = logging.getLogger().getEffectiveLevel() <= logging.INFO
+    loggers = () if shown else [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

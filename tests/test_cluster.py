@@ -10,6 +10,7 @@ import pickle
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -136,6 +137,16 @@ def test_the_command_extracts_on_the_cluster_of_an_address(
         main, [str(word) for word in [*arguments, *cluster, "--processes", 2]]
     )
     assert both.exit_code and "Leave one of them out" in both.output
+
+
+@pytest.mark.nightly
+def test_the_command_with_own_processes_ends_and_prints_no_line_of_dask(videos, tmp_path):
+    words = ["-m", "kollias_affect", "extract", *videos, "--out", tmp_path, "--cluster", "local:2"]
+    done = subprocess.run(
+        [sys.executable, *map(str, words)], capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 2
 
 
 @pytest.mark.nightly
