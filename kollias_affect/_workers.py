@@ -7,8 +7,7 @@ worker cannot start. Tasks then wait for ever.
 
 import contextlib
 import logging
-import os
-import signal
+import multiprocessing
 import threading
 
 END_SECONDS = 30  # that workers of this machine have to end; otherwise they are killed
@@ -52,6 +51,7 @@ def started(count):
     import distributed
 
     with dask.config.set({"distributed.deploy.lost-worker-timeout": _NEVER}):
+        others = {*multiprocessing.active_children()}
         try:
             processes = distributed.LocalCluster(
                 n_workers=count,
@@ -67,25 +67,31 @@ def started(count):
                 "Start fewer; in a program of your own, put what starts them behind "
                 '`if __name__ == "__main__":`.'
             ) from error
-        with _ended(processes):
+        with _ended(processes, others):
             yield processes
 
 
 @contextlib.contextmanager
-def _ended(processes):
-    """Closes a local cluster at the end, and kills workers that do not end within `END_SECONDS`."""
+def _ended(processes, others):
+    """Closes a local cluster at the end, and kills what then still runs.
+
+    Otherwise the interpreter would wait for it without an end when it exits, also for workers that
+    Dask has given up.
+
+    Args:
+        processes: `distributed.LocalCluster`.
+        others: Child processes that were there before.
+    """
     try:
         yield
     finally:
-        workers = list(processes.workers.values())
         try:
             processes.close(timeout=END_SECONDS)
-        except TimeoutError:
-            for pid in filter(None, (getattr(worker, "pid", None) for worker in workers)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-        else:
             processes.__exit__(None, None, None)  # also ends the thread of its event loop
+        except Exception as error:  # The tasks are over; workers that died meanwhile do not matter.
+            _log.debug("The workers did not end in order: %r", error)
+        for child in {*multiprocessing.active_children()} - others:
+            child.kill()
 
 
 def are_lost(processes):
