@@ -8,11 +8,9 @@ import asyncio
 import concurrent.futures
 import contextlib
 import itertools
-import logging
 import os
 import queue
 import re
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,14 +18,13 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from kollias_affect import _files
+from kollias_affect import _files, _workers
 
 RETRIES = 2  # of a task that ends with an error of the file system
 LOST_AGAIN = 3  # times that a call which the engine lost is submitted again
 WINDOW = 5_000  # works that have begun; a scheduler holds some kilobytes for each
 CONNECT_SECONDS = 20
 APPEAR_SECONDS = 2
-END_SECONDS = 30  # that workers of this machine have to end; otherwise they are killed
 _FORMS = "tcp://HOST:PORT, tls://HOST:PORT, local:N or a scheduler file"
 
 
@@ -56,7 +53,7 @@ def executor(cluster):
 
     Dask replaces workers that die and begins their tasks again. It gives a task up when workers
     died on it four times (`distributed.scheduler.allowed-failures`), or when it raised an error
-    `RETRIES` + 1 times.
+    `RETRIES` + 1 times. If all workers of `local:N` are lost, the tasks fail.
 
     Args:
         cluster: See `checked`; `None` gives `None`.
@@ -83,15 +80,19 @@ def _client(cluster):
             f"A cluster needs Dask. Received: {cluster}, without the package distributed. Run "
             "`pip install 'kollias-affect[cluster]'`."
         ) from error
+    # Its import sets the levels of its loggers.
+    with _workers.quiet(), _connected(distributed, cluster) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def _connected(distributed, cluster):
     if cluster.startswith("local:"):
-        processes = distributed.LocalCluster(
-            n_workers=int(cluster.removeprefix("local:")),
-            threads_per_worker=1,
-            memory_limit=None,
-            dashboard_address="127.0.0.1:0",  # any free port
-            silence_logs=logging.CRITICAL,
-        )
-        with _ended(processes), distributed.Client(processes) as client:
+        with (
+            _workers.started(int(cluster.removeprefix("local:"))) as processes,
+            distributed.Client(processes) as client,
+            _workers.watched(client, processes),
+        ):
             yield client
         return
     where = {"address": cluster} if "://" in cluster else {"scheduler_file": cluster}
@@ -102,25 +103,8 @@ def _client(cluster):
             f"The scheduler of a cluster must answer. Received: {cluster}: {error}. Check its "
             "address, and that it runs."
         ) from error
-    with client:
+    with client, _workers.watched(client):
         yield client
-
-
-@contextlib.contextmanager
-def _ended(processes):
-    """Closes a local cluster at the end, and kills workers that do not end within `END_SECONDS`."""
-    try:
-        yield
-    finally:
-        workers = list(processes.workers.values())
-        try:
-            processes.close(timeout=END_SECONDS)
-        except TimeoutError:
-            for pid in filter(None, (getattr(worker, "pid", None) for worker in workers)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-        else:
-            processes.__exit__(None, None, None)  # also ends the thread of its event loop
 
 
 class Call(NamedTuple):
@@ -264,7 +248,10 @@ class _Work:
     def _submitted(self, call):
         try:
             return self.executor.submit(_settled, *call)
-        except RuntimeError as error:  # A pool has lost its workers.
+        except Exception as error:
+            # A pool, or the client of a cluster, has lost its workers.
+            if not isinstance(error, RuntimeError) and type(error).__name__ != "ClosedClientError":
+                raise
             failed = concurrent.futures.Future()
             failed.set_exception(error)
             return failed
@@ -273,9 +260,10 @@ class _Work:
         self.ended, self.outcome, self.futures = True, (self.name, result, error), []
 
     def checked_outcome(self):
-        """Returns the outcome, or raises the error of a full disk."""
-        if isinstance(self.outcome[2], _files.DiskFullError):
-            raise self.outcome[2]
+        """Returns the outcome, or raises `DiskFullError` if there was no room on a disk."""
+        error = self.outcome[2]
+        if error is not None and _files.is_disk_full(error):
+            raise _disk_full(error)
         return self.outcome
 
     def cancel(self):
@@ -296,13 +284,18 @@ def _settled(function, arguments):
         return None, OSError(str(error))
     except Exception as error:
         if _files.is_disk_full(error):
-            full = isinstance(error, _files.DiskFullError)
-            return None, error if full else _files.DiskFullError(getattr(error, "filename", None))
-        if isinstance(
-            error, ValueError
-        ):  # A subclass may not survive the way to the other process.
+            return None, _disk_full(error)
+        if isinstance(error, ValueError):
+            # A subclass may not survive the way to the other process.
             return None, ValueError(str(error))
         raise
+
+
+def _disk_full(error):
+    """Returns the error of a full disk as a `DiskFullError`."""
+    if isinstance(error, _files.DiskFullError):
+        return error
+    return _files.DiskFullError(getattr(error, "filename", None))
 
 
 def _is_lost(future):

@@ -207,13 +207,22 @@ def atomic(path, needs=0):
         DiskFullError: If there is no room for it.
     """
     path = Path(path)
+    with temporary_beside(path) as temporary, writing(path, needs, temporary):
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def temporary_beside(path):
+    """Yields a hidden path beside `path` (same suffix); its file is removed at the end.
+
+    Its name tells the machine and the process, so that a file that a killed process left is known.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
     temporary = path.with_name(f".{_short(path.stem)}.{_owner()}.partial{path.suffix}")
     try:
-        with writing(path, needs, temporary):
-            yield temporary
-            os.replace(temporary, path)
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -6,6 +6,8 @@ to somebody else, and is never removed.
 
 import contextlib
 import dataclasses
+import glob
+import json
 import os
 import re
 import shutil
@@ -13,12 +15,12 @@ import stat
 import time
 from pathlib import Path
 
-from kollias_affect import _checks, _files, _untrusted
+from kollias_affect import _checks, _files, _runs, _untrusted
 
 # What can be made again.
 FEATURES, FRAMES, UNPACKED = "features", "frames", "unpacked"
-DATABASE_CROPS, LEFTOVERS = "database crops", "leftovers"
-CACHES = (FEATURES, FRAMES, UNPACKED, DATABASE_CROPS, LEFTOVERS)
+DATABASE_CROPS, UNFINISHED, LEFTOVERS = "database crops", "unfinished videos", "leftovers"
+CACHES = (FEATURES, FRAMES, UNPACKED, DATABASE_CROPS, UNFINISHED, LEFTOVERS)
 # Outputs, which `du` counts and `clean` never removes.
 OUTPUTS = ("crops", "shards", "runs", "tables", "other")
 
@@ -31,6 +33,11 @@ _STAMPED = re.compile(rf".+-{_HEX}")
 # Temporary names of `_files.atomic` and `_files.atomic_folder`, with the process that wrote them.
 _PARTIAL_FILE = re.compile(r"\..+\.(\d+)\.partial(\.\w+)?")
 _PARTIAL_FOLDER = re.compile(r"\..+\.(\d+)\.[0-9a-f]{8}\.partial")
+# Folders of `faces.extraction_run` and `faces.segments`, and of what is in them.
+_UNFINISHED = re.compile(r"\.(.+)\.(partial|segments)")
+_JOURNAL, _LOCK = "journal.jsonl", "lock"
+_HEADER = {"journal", "settings", "versions"}
+_HEADER_BYTES = 1 << 20
 _YOUNG = 24 * 3600  # seconds; a file that another machine writes has no process here
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
@@ -141,6 +148,8 @@ def _kind(entry, is_folder, cache):
     if _is_leftover(entry):
         return LEFTOVERS
     if is_folder:
+        if _is_unfinished(Path(entry.path)):
+            return UNFINISHED
         if cache is None or Path(entry.path).parent != cache or not _STAMPED.fullmatch(name):
             return None
         if os.path.isfile(os.path.join(entry.path, ".source")):
@@ -152,6 +161,24 @@ def _kind(entry, is_folder, cache):
         if pattern.fullmatch(name) and _is_checked_array(entry):
             return kind
     return None
+
+
+def _is_unfinished(folder):
+    """Whether a folder holds what there is of a video, or of its segments, until it is finished."""
+    match = _UNFINISHED.fullmatch(folder.name)
+    if match is None:
+        return False
+    if match[2] == "partial":
+        return _has_header(folder / _JOURNAL)
+    return any(_has_header(journal) for journal in folder.glob(f"[0-9]*/{_JOURNAL}"))
+
+
+def _has_header(path):
+    """Whether a file begins as the journal of an extraction does."""
+    with contextlib.suppress(OSError, ValueError, RecursionError), open(path, "rb") as file:
+        header = json.loads(file.readline(_HEADER_BYTES))
+        return isinstance(header, dict) and set(header) >= _HEADER
+    return False
 
 
 def _holds_extraction(folder):
@@ -217,14 +244,21 @@ def _item(entry, kind):
 
 
 def _whole(entry, kind):
-    """Returns a folder as one item."""
+    """Returns a folder as one item.
+
+    Of an unfinished video, only what was written counts as its use, without its locks: a look at it
+    reads its journal and takes its locks.
+    """
     files = size = 0
-    used = entry.stat(follow_symlinks=False).st_mtime
+    used = entry.stat(follow_symlinks=False).st_mtime if kind != UNFINISHED else 0.0
     for place, _, names in os.walk(entry.path):
         for name in names:
             status = os.stat(os.path.join(place, name), follow_symlinks=False)
             files, size = files + 1, size + _on_disk(status)
-            used = max(used, status.st_mtime, status.st_atime)
+            if kind != UNFINISHED:
+                used = max(used, status.st_mtime, status.st_atime)
+            elif not name.startswith(_LOCK):
+                used = max(used, status.st_mtime)
     return Item(Path(entry.path), kind, files, size, used)
 
 
@@ -233,8 +267,44 @@ def _on_disk(status):
     return getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
 
 
+@contextlib.contextmanager
+def _locked(item):
+    """Takes the locks of the videos of an item that are not finished, so that no run works on them.
+
+    Yields:
+        List of `_runs.Lock`; `None` if a run works on one. A segment that waits for the others has
+        no lock, so the files of an unfinished video must be a day old, too.
+    """
+    if item.kind == UNFINISHED and time.time() - item.used <= _YOUNG:
+        yield None
+        return
+    locks = [_runs.Lock(path.parent, path.name) for path in _locks_of(item)]
+    try:
+        yield locks if all(lock.try_acquire() for lock in locks) else None
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+def _locks_of(item):
+    """Yields the paths of the locks of unfinished videos in an item."""
+    if item.kind == DATABASE_CROPS:
+        yield from item.path.glob(f"**/.*.partial/{_LOCK}")
+        yield from item.path.glob(f"**/.*.segments/*/{_LOCK}")
+    if item.kind == UNFINISHED:
+        yield from item.path.parent.glob(f"{glob.escape(item.path.stem)}.partial/{_LOCK}")
+        yield from item.path.glob(f"*/{_LOCK}")
+
+
+def _is_free(item):
+    with _locked(item) as locks:
+        return locks is not None
+
+
 def removable(found, kinds=CACHES, older_than=0.0):
     """Returns the items that can be made again, those used longest ago first.
+
+    What a run works on is left out, and unfinished videos that one has written in the last day.
 
     Args:
         found: List of `Item`.
@@ -245,13 +315,18 @@ def removable(found, kinds=CACHES, older_than=0.0):
         _checks.one_of("kind", kind, CACHES)
     latest = time.time() - older_than * 24 * 3600
     chosen = (item for item in found if item.kind in kinds and item.used <= latest)
-    return sorted(chosen, key=lambda item: item.used)
+    return sorted(filter(_is_free, chosen), key=lambda item: item.used)
 
 
 def remove(item):
     """Removes an item that can be made again; returns whether it is gone."""
     _checks.one_of("kind", item.kind, CACHES)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), _locked(item) as locks:
+        if locks is None:
+            return False
+        if os.name == "nt":  # where no open file can be removed
+            for lock in locks:
+                lock.release()
         if stat.S_ISDIR(os.lstat(item.path).st_mode):
             shutil.rmtree(item.path)
         else:

@@ -132,8 +132,8 @@ def of_clips(cnn, clips, folder, size, progress=True, dtype="float32", limit=Non
         if executor is None:
             _extract(cnn, missing, size, progress, dtype)
         else:
-            copy = folder / f".cnn-{model}.keras"
-            _extract_on(executor, cnn, missing, copy, size, progress, dtype)
+            with _files.temporary_beside(folder / f"cnn-{model}.keras") as copy:
+                _extract_on(executor, cnn, missing, copy, size, progress, dtype)
         stored |= {file: _files.read_array(file, shape_of[file], stored_as) for file in missing}
     if any(array is None for array in stored.values()):
         raise _runs.gone(folder)
@@ -200,21 +200,19 @@ def _batch_size(missing):
 def _extract_on(executor, cnn, missing, model_file, size, progress, dtype):
     """Computes features in tasks of an executor, which leave them in the files."""
     batch = _batch_size(missing)
-    with _files.atomic(model_file) as temporary:
-        cnn.save(temporary)
+    with _files.writing(model_file, _files.stored_size(cnn.variables), model_file):
+        cnn.save(model_file)
     for file in missing:  # What is there is damaged, or of something else.
         file.unlink(missing_ok=True)
 
     def work(group):
         clips = {file.absolute(): clip.with_absolute_paths() for file, clip in group.items()}
         yield [_cluster.Call(_extract_task, (model_file.absolute(), clips, size, batch, dtype))]
+        _storage.used_now(model_file)  # `clean` on another machine cannot see this process
 
     groups = list(_groups(missing))
     works = ((next(iter(group.values())).key, work(group)) for group in groups)
-    try:
-        _cluster.run_all(executor, works, len(groups), "group of clips", progress)
-    finally:
-        model_file.unlink(missing_ok=True)
+    _cluster.run_all(executor, works, len(groups), "group of clips", progress)
 
 
 def _groups(missing):

@@ -10,6 +10,7 @@ import pickle
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from kollias_affect import _cluster, _files, faces
+from kollias_affect import _cluster, _files, _workers, faces
 from kollias_affect.cli import main
 
 distributed = pytest.importorskip("distributed")
@@ -139,6 +140,16 @@ def test_the_command_extracts_on_the_cluster_of_an_address(
 
 
 @pytest.mark.nightly
+def test_the_command_with_own_processes_ends_and_prints_no_line_of_dask(videos, tmp_path):
+    words = ["-m", "kollias_affect", "extract", *videos, "--out", tmp_path, "--cluster", "local:2"]
+    done = subprocess.run(
+        [sys.executable, *map(str, words)], capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.nightly
 def test_a_video_is_given_up_when_its_workers_die_again_and_again(pool):
     works = {"bad.mp4": calls(exit_if, 1), "good.mp4": calls(exit_if, 0)}
     outcomes = {name: rest for name, *rest in _cluster.run(pool, works.items())}
@@ -237,6 +248,37 @@ def test_a_disk_that_is_full_ends_all_works():
             list(_cluster.run(pool, works))
 
 
+def limit_files(size):
+    """Files of this process may have that many bytes; `None` for no limit."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
+
+
+def test_a_full_disk_on_a_worker_ends_the_command_with_one_message(client, videos, tmp_path):
+    client.run(limit_files, 3000)  # a crop needs more
+    try:
+        words = ["extract", *videos, "--out", tmp_path, "--cluster", client.scheduler.address]
+        result = CliRunner().invoke(main, [str(word) for word in words])
+    finally:
+        client.run(limit_files, None)
+    errors = [line for line in result.output.splitlines() if line.startswith("Error:")]
+    assert result.exit_code == 2 and len(errors) == 1
+    assert "need room on the disk" in errors[0] and "The same command resumes." in errors[0]
+
+
+def test_a_disk_that_is_full_here_ends_all_works_too():
+    def journals():
+        yield [_cluster.Call(abs, (1,))]
+        full("/disk/journal")
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        works = [("a", journals()), *((str(n), calls(abs, n)) for n in range(9))]
+        with pytest.raises(_files.DiskFullError, match=r"Received: /disk/journal"):
+            list(_cluster.run(pool, works))
+
+
 def test_a_window_of_works_is_open_at_a_time(monkeypatch):
     monkeypatch.setattr(_cluster, "WINDOW", 3)
     begun, ended = [], []
@@ -298,23 +340,80 @@ def test_leaving_early_cancels_what_has_not_begun():
 
 
 @pytest.mark.nightly
-def test_workers_that_do_not_end_are_killed(monkeypatch):
-    """The command ends although a worker hangs, and no process is left."""
+def test_a_worker_that_is_slow_to_start_again_is_not_given_up():
+    """Dask would remove it after `lost-worker-timeout`, start no other, and wait for ever."""
+    from dask import config
+
+    timeout = {"distributed.deploy.lost-worker-timeout": "0.1s"}
+    with config.set(timeout), _cluster.executor("local:1") as pool:
+        (before,) = pids(pool._client)
+        os.kill(before, signal.SIGKILL)
+        after = pool.submit(os.getpid).result(timeout=60)
+    assert after != before
+
+
+@pytest.mark.nightly
+def test_tasks_whose_workers_cannot_start_again_fail(monkeypatch):
+    async def refused(*_):
+        raise OSError("no processes are left")
+
+    monkeypatch.setattr(_workers, "LOOK_SECONDS", 0.2)
+    with _cluster.executor("local:1") as pool:
+        works = _cluster.run(pool, [(n, calls(time.sleep, 60 * n)) for n in range(2)])
+        assert next(works) == (0, [None], None)
+        monkeypatch.setattr(distributed.nanny.WorkerProcess, "start", refused)
+        os.kill(next(iter(pids(pool._client))), signal.SIGKILL)
+        ((name, result, error),) = works
+    assert (name, result) == (1, None) and "does what is missing" in str(error)
+
+
+def test_workers_that_do_not_start_are_one_message(monkeypatch):
+    def refused(**_):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", refused)
+    with pytest.raises(OSError, match="processes of this machine must start. Received: Nanny"):
+        _cluster.executor("local:1").__enter__()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("given_up", [False, True])
+def test_workers_that_do_not_end_are_killed(monkeypatch, given_up):
+    """The command ends although a worker hangs, also one that Dask has given up."""
 
     async def never(*_, **__):
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(_cluster, "END_SECONDS", 0.5)
+    monkeypatch.setattr(_workers, "END_SECONDS", 0.5)
     with _cluster._client("local:1") as client:
         (process,) = pids(client)
         monkeypatch.setattr(distributed.Nanny, "close", never)
+        if given_up:
+            client.cluster.workers.clear()
         began = time.monotonic()
     assert time.monotonic() - began < 10
+    assert ends(process)
+
+
+@pytest.mark.nightly
+def test_workers_that_end_in_disorder_do_not_fail_a_command_that_is_done(monkeypatch):
+    async def fails(*_, **__):
+        raise AssertionError("Status.starting")
+
+    monkeypatch.setattr(_workers, "END_SECONDS", 0.5)
+    with _cluster._client("local:1") as client:
+        (process,) = pids(client)
+        monkeypatch.setattr(distributed.Nanny, "close", fails)
+    assert ends(process)
+
+
+def ends(pid):
+    """Returns whether a process ends within ten seconds."""
     for _ in range(100):
-        if not is_running(process):
-            break
+        if not is_running(pid):
+            return True
         time.sleep(0.1)
-    assert not is_running(process)
+    return False
 
 
 def is_running(pid):
@@ -382,7 +481,7 @@ def test_without_dask_the_error_names_the_extra(monkeypatch):
 def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of_one_process(
     face_video, tmp_path
 ):
-    """Half of the videos are divided. Workers die every few seconds; no video is given up."""
+    """Half of the videos are divided. Workers die all the time; no video is given up."""
     from dask import config
 
     videos = [tmp_path / str(number) / face_video.name for number in range(200)]
@@ -398,7 +497,8 @@ def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of
         _cluster._client("local:2") as client,
     ):
         pool = client.get_executor(retries=_cluster.RETRIES, pure=False)
-        killer = threading.Thread(target=kill_at_random, args=(client, stop, kills), daemon=True)
+        arguments = (client, stop, kills, tmp_path / "out")
+        killer = threading.Thread(target=kill_at_random, args=arguments, daemon=True)
         killer.start()
         for part, segment in ((videos[::2], 7500), (videos[1::2], 8)):
             own = {video: folders[video] for video in part}
@@ -408,17 +508,19 @@ def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of
             assert not errors
         stop.set()
         killer.join(30)
-    assert len(kills) >= 5
+    assert len(kills) >= 15
     for folder in folders.values():
         assert files(folder) == expected  # and nothing hidden is left
 
 
-def kill_at_random(client, stop, kills):
-    """Kills a worker of a local cluster every few seconds until `stop` is set."""
-    chance = random.Random(0)
-    while not stop.wait(chance.uniform(2, 6)):
-        nannies = client.cluster.workers.values()
-        running = [nanny.pid for nanny in nannies if nanny.pid is not None]
+def kill_at_random(client, stop, kills, out):
+    """Kills a worker of a local cluster behind every few finished videos until `stop` is set."""
+    chance, due = random.Random(0), 3
+    while not stop.wait(0.1):
+        if len(list(out.glob("*/*.json"))) < due:
+            continue
+        due += chance.randint(4, 12)
+        running = [nanny.pid for nanny in client.cluster.workers.values() if nanny.pid is not None]
         if running:
             victim = chance.choice(running)
             with contextlib.suppress(ProcessLookupError):

@@ -7,7 +7,16 @@ import keras
 import numpy as np
 import pytest
 
-from kollias_affect import backbones, evaluation, features, models, training, windows
+from kollias_affect import (
+    _files,
+    _storage,
+    backbones,
+    evaluation,
+    features,
+    models,
+    training,
+    windows,
+)
 from kollias_affect.clip import Clip
 
 LENGTH, SIZE = 4, 32
@@ -320,6 +329,29 @@ def test_features_of_an_executor_have_the_bytes_of_one_process(cnn, clips, tmp_p
                 path.write_bytes(path.read_bytes()[:-5])
             features.of_clips(cnn, clips, out, SIZE, progress=False, executor=pool)
             assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
+
+
+def test_the_copy_of_a_cnn_for_workers_is_a_temporary_file_of_its_process(
+    cnn, clips, tmp_path, monkeypatch
+):
+    """Two runs share no copy, and the copy of a killed one is known by its name."""
+    seen = []
+
+    def refuse(file, *_):
+        seen.append((file, file.stat().st_size))
+        raise ValueError("The copy is all that is needed.")
+
+    monkeypatch.setattr(features, "_extract_task", refuse)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, pytest.raises(OSError, match="copy"):
+        features.of_clips(cnn, clips, tmp_path / "out", SIZE, progress=False, executor=pool)
+    ((copy, size),) = seen
+    assert size and not copy.exists()
+    assert _files.is_temporary(copy.name) and f".{os.getpid()}." in copy.name
+    left = copy.with_name(copy.name.replace(f".{os.getpid()}.", ".999999999."))
+    left.write_text("model")
+    os.utime(left, (1, 1))
+    kinds = {item.path.name: item.kind for item in _storage.items(tmp_path)}
+    assert kinds[left.name] == "leftovers"
 
 
 def test_clips_whose_features_fail_in_a_worker_are_named(cnn, clips, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from kollias_affect import _files, _storage
+from kollias_affect import _files, _runs, _storage
 
 FEATURES = "features-0123456789abcdef-0123456789abcdef-float16.npy"
 FRAMES = "frames-0123456789abcdef.npy"
@@ -97,6 +97,69 @@ def test_recent_files_and_other_kinds_can_stay(tree):
     assert _storage.removable(found, ("features",), 11) == []
     _storage.used_now(path)  # reading counts, although the modification time stays
     assert _storage.removable(_storage.items(tree), ("features",), 9) == []
+
+
+@pytest.fixture
+def unfinished(tmp_path):
+    """An old unfinished video with two segments, and hidden folders of other programs."""
+    header = '{"journal": 3, "settings": {}, "versions": {}}\n'
+    for name, content in {
+        ".a.b.partial/journal.jsonl": header,
+        ".a.b.partial/0/00000001.jpg": "crop",
+        ".a.b.partial/lock": "{}",
+        ".a.b.segments/0/journal.jsonl": header,
+        ".a.b.segments/0/1_0.jpg": "crop",
+        ".a.b.segments/0/lock": "{}",
+        ".a.b.segments/8/lock": "{}",
+        ".foreign.partial/journal.jsonl": "[]",
+        ".foreign.segments/0/1_0.jpg": "crop",
+        "a.b.segments/0/journal.jsonl": header,
+    }.items():
+        path = tmp_path / "crops" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        os.utime(path, (1, 1))
+    return tmp_path / "crops"
+
+
+def named(folder):
+    return [item.path.name for item in _storage.removable(_storage.items(folder))]
+
+
+def test_unfinished_videos_and_segments_are_known_and_looked_at_without_becoming_young(unfinished):
+    found = {item.path.name: item for item in _storage.items(unfinished)}
+    kinds = {name: item.kind for name, item in found.items() if item.kind in _storage.CACHES}
+    assert kinds == {".a.b.partial": "unfinished videos", ".a.b.segments": "unfinished videos"}
+    assert found[".a.b.segments"].files == 4
+    assert sorted(named(unfinished)) == sorted(named(unfinished)) == sorted(kinds)
+    assert all(map(_storage.remove, _storage.removable(_storage.items(unfinished))))
+    left = {path.name for path in unfinished.iterdir()}
+    assert left == {".foreign.partial", ".foreign.segments", "a.b.segments"}
+
+
+@pytest.mark.parametrize("owned", [".a.b.partial", ".a.b.segments/0", ".a.b.segments/8"])
+def test_what_a_run_owns_is_not_removed(unfinished, owned):
+    before = _storage.removable(_storage.items(unfinished))
+    lock = _runs.Lock(unfinished / owned, "lock")
+    assert len(before) == 2 and lock.try_acquire()
+    assert ".a.b.segments" not in named(unfinished)
+    assert not all(map(_storage.remove, before)) and (unfinished / owned / "lock").exists()
+    lock.release()
+    assert ".a.b.segments" in named(unfinished)
+
+
+def test_segments_that_wait_for_others_are_not_removed(unfinished):
+    os.utime(unfinished / ".a.b.segments/0/1_0.jpg")
+    assert named(unfinished) == [".a.b.partial"]
+
+
+def test_crops_of_a_database_stay_while_a_run_writes_some(tree):
+    video = tree / "cache" / "affwild-fedcba9876543210" / ".other.partial"
+    lock = _runs.Lock(video, "lock")
+    assert lock.try_acquire()
+    assert "affwild-fedcba9876543210" not in named(tree)
+    lock.release()
+    assert "affwild-fedcba9876543210" in named(tree)
 
 
 @pytest.mark.parametrize(

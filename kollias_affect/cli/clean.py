@@ -59,7 +59,7 @@ def _line(name, found):
     "kinds",
     type=shared.one_of(*_storage.CACHES),
     multiple=True,
-    help="Remove only this kind; may be given several times.  [default: all five]",
+    help="Remove only this kind; may be given several times.  [default: all]",
 )
 @click.option(
     "--older-than",
@@ -74,7 +74,8 @@ def clean(folders, kinds, older_than, dry_run, yes):
     """Removes files in FOLDERS that the package wrote and can make again.
 
     These are cached features and frames, unpacked archives, crops of databases in the cache of the
-    package, and temporary files of processes that were killed. Outputs are never removed: crops
+    package, unfinished videos and segments that nobody has written for a day, and temporary files
+    of processes that were killed. What a command works on stays. Outputs are never removed: crops
     that you extracted, shards, runs, models, tables. Without FOLDERS: the cache of the package.
     """
     chosen = _storage.removable(_items(folders), kinds or _storage.CACHES, older_than)
