@@ -69,8 +69,8 @@ def main():
 
 def make(root, frames):
     """Returns a synthetic video."""
-    datasets.load("synthetic", root, subjects=1, clips_per_subject=1, frames=frames)
-    return next((root / "videos").glob("*.mp4"))
+    datasets.load("synthetic", root, subjects=2, clips_per_subject=1, frames=frames)
+    return min((root / "videos").glob("*.mp4"))
 
 
 def measure(videos, long, single, double):

@@ -104,8 +104,9 @@ def state(process):
 def files_of_a_video(frames):
     """Returns the numbers of files of one video when it is finished, crops and others."""
     with tempfile.TemporaryDirectory() as folder:
-        datasets.load("synthetic", Path(folder), subjects=1, clips_per_subject=1, frames=frames)
-        files = [path for path in Path(folder, "crops").rglob("*") if path.is_file()]
+        datasets.load("synthetic", Path(folder), subjects=2, clips_per_subject=1, frames=frames)
+        root = Path(folder, "crops")
+        files = [*root.glob("subject01_1/*"), *root.glob("subject01_1.*")]
         crops = [path for path in files if path.suffix == ".jpg"]
         return len(crops), len(files) - len(crops), sum(path.stat().st_size for path in crops)
 

@@ -514,12 +514,13 @@ def test_two_hundred_videos_whose_workers_are_killed_at_random_have_the_files_of
 
 
 def kill_at_random(client, stop, kills, out):
-    """Kills a worker of a local cluster behind every few finished videos until `stop` is set."""
-    chance, due = random.Random(0), 3
+    """Kills a worker of a local cluster behind every few videos or segments until `stop` is set."""
+    chance, last, step = random.Random(0), 0, 3
     while not stop.wait(0.1):
-        if len(list(out.glob("*/*.json"))) < due:
+        finished = sum(1 for _ in out.rglob("*.json"))
+        if abs(finished - last) < step:  # segments are removed when they are joined
             continue
-        due += chance.randint(4, 12)
+        last, step = finished, chance.randint(4, 12)
         running = [nanny.pid for nanny in client.cluster.workers.values() if nanny.pid is not None]
         if running:
             victim = chance.choice(running)
