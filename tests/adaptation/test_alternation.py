@@ -81,7 +81,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, sets, dense, tmp_path):
         run(out_dir=folder)
 
 
-@pytest.mark.parametrize("killed_after", [0, 1])
+@pytest.mark.parametrize("killed_after", [pytest.param(0, marks=pytest.mark.nightly), 1])
 def test_a_resumed_run_repeats_the_order_of_shuffled_data(
     run, sets, seven_clips, data, tmp_path, killed_after
 ):

@@ -148,6 +148,7 @@ def test_net_a_comes_nearer_to_the_centroids_if_they_are_in_the_loss(finished):
     assert mean["lambda 0"] < mean["lambda 1"]
 
 
+@pytest.mark.nightly
 def test_networks_that_adapt_to_each_other_are_the_same_after_an_interruption(finished):
     run, _, _ = finished
     run.alternated(1.0, 0, rounds=1)

@@ -262,7 +262,7 @@ def adapt(inputs, out):
         for number, part in enumerate(experiment.PARTS)
     }
     settings = Settings(
-        lambdas=(0.5, 1.0), seeds=1, steps=2, hidden_units=8, rnn_units=4, length=2, batch_size=2,
+        lambdas=(1.0,), seeds=1, steps=2, hidden_units=8, rnn_units=4, length=2, batch_size=2,
         initializer="keras", learning_rate=0.01,
     )  # fmt: skip
     run = experiment.Experiment(clips, striped.backbone(), out / "run", settings)
