@@ -248,21 +248,19 @@ def test_a_disk_that_is_full_ends_all_works():
             list(_cluster.run(pool, works))
 
 
-def limit_files(size):
-    """Files of this process may have that many bytes; `None` for no limit."""
-    import resource
-
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
-
-
 def test_a_full_disk_on_a_worker_ends_the_command_with_one_message(client, videos, tmp_path):
-    client.run(limit_files, 3000)  # a crop needs more
+    resource = pytest.importorskip("resource")  # a limit of the system on the size of files
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+
+    def limit(size):
+        client.run(resource.setrlimit, resource.RLIMIT_FSIZE, (size, hard))
+
+    limit(3000)  # a crop needs more
     try:
         words = ["extract", *videos, "--out", tmp_path, "--cluster", client.scheduler.address]
         result = CliRunner().invoke(main, [str(word) for word in words])
     finally:
-        client.run(limit_files, None)
+        limit(hard)
     errors = [line for line in result.output.splitlines() if line.startswith("Error:")]
     assert result.exit_code == 2 and len(errors) == 1
     assert "need room on the disk" in errors[0] and "The same command resumes." in errors[0]
