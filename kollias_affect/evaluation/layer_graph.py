@@ -8,6 +8,8 @@ import warnings
 import keras
 import tensorflow as tf
 
+from kollias_affect import _files
+
 
 class LayerGraphTensorBoard(keras.callbacks.TensorBoard):
     """Keras' TensorBoard callback, whose graph tab opens with the layers of the model.
@@ -119,13 +121,15 @@ def _tensors(tree):
 def warning_about(what):
     """Turns any exception into a warning; Python shows equal warnings once.
 
+    A full disk is no fault of the code, so its warning has no traceback. What the training itself
+    writes then ends it with an error that names the path.
+
     Args:
         what: What TensorBoard then lacks, for the text.
     """
     try:
         yield
-    except Exception:
-        warnings.warn(
-            f"TensorBoard lacks {what}; the training continues. {traceback.format_exc()}",
-            stacklevel=2,
-        )
+    except Exception as error:
+        full = _files.is_disk_full(error)
+        reason = "There is no room on the disk." if full else traceback.format_exc()
+        warnings.warn(f"TensorBoard lacks {what}; the training continues. {reason}", stacklevel=2)

@@ -1,9 +1,12 @@
 import csv
+import errno
+import os
 import warnings
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from google.protobuf import text_format
 from tensorboard.backend.event_processing import data_provider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -16,7 +19,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
 from kollias_affect import EXPRESSIONS, evaluation, models, training, windows
-from kollias_affect.evaluation import projector, tensorboard
+from kollias_affect.evaluation import layer_graph, projector, tensorboard
 from kollias_affect.evaluation.tensorboard import AffectTensorBoard, sample_clips
 
 UNITS = 6
@@ -349,7 +352,7 @@ def test_pictures_wait_until_their_cost_is_within_the_budget(clips, tmp_path, sh
 
 def test_a_failure_gives_a_warning_and_training_continues(clips, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
-        raise OSError("the disk is full")
+        raise RuntimeError("a fault")
 
     monkeypatch.setattr(tensorboard.plots, "histogram", fail)
     monkeypatch.setattr(projector._files, "atomic", fail)
@@ -357,8 +360,19 @@ def test_a_failure_gives_a_warning_and_training_continues(clips, tmp_path, monke
         history = fit(tiny(), clips[:1], AffectTensorBoard(tmp_path, clips[:1]))
     assert history.epoch == [0, 1]
     texts = [str(warning.message) for warning in warned]
-    assert any("scores and pictures" in t and "the disk is full" in t for t in texts)
+    assert any("scores and pictures" in t and "a fault" in t and "Traceback" in t for t in texts)
     assert any("the projector's files" in t for t in texts)
+
+
+def test_the_warning_of_a_full_disk_has_no_traceback():
+    with pytest.warns(UserWarning, match="no room on the disk") as warned:
+        with layer_graph.warning_about("pictures"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with layer_graph.warning_about("histograms"):  # what TensorFlow says
+            raise tf.errors.ResourceExhaustedError(
+                None, None, "/run/events; No space left on device"
+            )
+    assert len(warned) == 2 and not any("Traceback" in str(w.message) for w in warned)
 
 
 def test_predicting_does_not_undo_an_early_stop(clips, tmp_path, no_pixels):
