@@ -2,7 +2,7 @@
 
 A nanny starts a worker again that died. Dask gives a nanny up that needs more than 15 seconds for
 that (`distributed.deploy.lost-worker-timeout`), as it does on a busy machine, and one whose new
-worker cannot start. Tasks then wait for ever.
+worker cannot start. Tasks then wait without an end.
 """
 
 import contextlib
@@ -136,7 +136,5 @@ def _has_workers(client):
     """Whether a cluster has workers, or cannot be asked now."""
     try:
         return bool(client.scheduler_info()["workers"])
-    except (
-        Exception
-    ):  # of a connection, of many kinds: the client begins it again, or ends the tasks
+    except Exception:  # The client connects again, or ends the tasks with an error.
         return True

@@ -81,8 +81,9 @@ def _kinds(elements, available, order):
         return head + [{_MATRIX}] * count
     if kind in (_STRUCT, _OBJECT):
         head += [_NUMBERS] * (kind == _OBJECT)  # the name of its class
-        length, names = ([*elements, (0, b""), (0, b"")][n][1] for n in (len(head), len(head) + 1))
-        fields = len(names) // max(1, *_integers(length, order), 0)
+        rest = [*elements[len(head) :], (0, b""), (0, b"")]  # The caller refuses missing ones.
+        (_, length), (_, names) = rest[:2]
+        fields = len(names) // max([1, *_integers(length, order)])
         _untrusted.check_claim(8 * count * fields, available, "a struct")
         return [*head, _INTEGERS, _NUMBERS] + [{_MATRIX}] * (count * fields)
     if kind == _FUNCTION:
